@@ -1,0 +1,110 @@
+"""What a contract is: a schema with units, rules, a version, one writer and its readers.
+
+Errors of this layer::
+
+    ContractError
+    ├── SchemaMismatchError      columns or types differ from the contract
+    └── ContractViolationError   rules were broken; nothing was published
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+
+class ContractError(Exception):
+    """A table is not what its contract promises."""
+
+
+class SchemaMismatchError(ContractError):
+    """Columns or types differ from the contract; the message lists every difference."""
+
+
+class ContractViolationError(ContractError):
+    """Rows or the table broke rules beyond what is allowed; nothing was published."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the rules of one night are measured against.
+
+    Attributes:
+        first_day: First day on which an event can have happened, UTC.
+        earliest: First day accepted tonight, UTC: the window's first day less the lateness allowed.
+        through: Last day of the window, UTC.
+        kinds: Known kinds of event; empty accepts every kind.
+        max_id_bytes: Longest id accepted, in bytes of UTF-8.
+    """
+
+    first_day: date
+    earliest: date
+    through: date
+    kinds: tuple[str, ...] = ()
+    max_id_bytes: int = 256
+
+
+Rules = Callable[[Limits], "Sequence[Expectation]"]
+
+
+def no_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
+    """Promise the schema and nothing more."""
+    return ()
+
+
+@dataclass(frozen=True)
+class DataContract:
+    """What is promised about one table.
+
+    Attributes:
+        name: Of the table.
+        version: Of the promise; raised when a reader would notice the difference.
+        schema: Columns in order, with types and nullability. A field's metadata says its unit.
+        written_by: The one room that writes it.
+        read_by: The rooms that read it.
+        partition_by: Column whose values part the table's files, if any.
+        checked: Turns a table into the view that the rules look at; for values that a rule cannot see as they
+            are (lists, NaN beside null). Row numbers stay the same.
+        row_rules: Great Expectations rules; a row that breaks one goes to quarantine.
+        table_rules: Rules over the whole table; a table that breaks one stops the night.
+    """
+
+    name: str
+    version: int
+    schema: pa.Schema
+    written_by: str
+    read_by: tuple[str, ...]
+    partition_by: str | None = None
+    checked: Callable[[pa.Table], pa.Table] = field(default=lambda table: table)
+    row_rules: Rules = no_rules
+    table_rules: Rules = no_rules
+
+    def conform(self, table: pa.Table) -> pa.Table:
+        """Return ``table`` with the contract's columns, order and exact types.
+
+        Raises:
+            SchemaMismatchError: A column is missing, cannot be cast without loss, or holds a null it must not.
+        """
+        problems: list[str] = []
+        columns: list[pa.ChunkedArray] = []
+        for wanted in self.schema:
+            if wanted.name not in table.column_names:
+                problems.append(f"column {wanted.name!r}: missing, wanted {wanted.type}")
+                continue
+            column = table[wanted.name]
+            try:
+                columns.append(column.cast(wanted.type))
+            except pa.ArrowInvalid as error:
+                problems.append(f"column {wanted.name!r}: {column.type} is no {wanted.type}: {error}")
+            if not wanted.nullable and column.null_count:
+                problems.append(f"column {wanted.name!r}: {column.null_count:,} nulls, wanted none")
+        if problems:
+            raise SchemaMismatchError(f"{self.name!r}, {table.num_rows:,} rows:\n  - " + "\n  - ".join(problems))
+        return pa.table(columns, schema=self.schema)

@@ -1,0 +1,127 @@
+"""What a job is told and answers: ``job.json`` in, ``result.json`` out, both in the job's own folder.
+
+A job is a process of its own (``python -m models.fit job.json``). Its answer is staged and renamed, so a
+``result.json`` that is there is whole. An exit code alone is never trusted.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, JsonValue
+
+from data_contracts.night import UseCaseName, Value
+from data_contracts.parallelism import ParallelismConfig
+
+Config = dict[str, JsonValue]
+AnyValue = TypeVar("AnyValue", bound=Value)
+
+
+class TablesAt(Value):
+    """Tables as one night recorded them."""
+
+    folder: str = Field(description="URI under which every table has a folder of its own.")
+    versions: dict[str, int] = Field(description="Table name to version.")
+
+
+class Validation(Value):
+    """Which examples decide about early stopping, and are left out of training."""
+
+    window: str = Field(description="Key of the window.")
+    every_user: bool = Field(False, description="All its users; otherwise those with hash(user_id) mod 20 = 0.")
+
+
+class FitJob(Value):
+    """Train one model."""
+
+    use_case: UseCaseName
+    run_folder: str
+    tables: TablesAt
+    windows: tuple[str, ...] = Field(description="Keys of the windows trained on in full, oldest first.")
+    replayed: tuple[str, ...] = Field((), description="Older windows, from which examples are drawn as well.")
+    replay: float = Field(0.0, description="Examples drawn from `replayed`, as a multiple of those in `windows`.")
+    known_windows: tuple[str, ...] = Field(description="Windows whose items and counts the model may know.")
+    validation: Validation
+    warm_start: str | None = Field(
+        None, description="Folder of the weights to start from; rows are added for new items."
+    )
+    parallelism: ParallelismConfig = ParallelismConfig()
+    config: Config = Field(description="`model` settings, checked by their owner, models/<use case>/config.py.")
+    features: Config = Field(description="`features` settings under which the tables were made.")
+    tracking_uri: str
+    run_id: str
+
+
+class FitResult(Value):
+    """A trained model's weights."""
+
+    checkpoint: str = Field(description="Folder with `model.safetensors` and `model.json`.")
+    epochs: int
+    samples: int = Field(description="Examples seen, repeats counted.")
+    metrics: dict[str, float]
+
+
+class EvaluateJob(Value):
+    """Judge contestants on the newest window."""
+
+    use_case: UseCaseName
+    tables: TablesAt
+    window: str = Field(description="Key of the window that judges.")
+    known_windows: tuple[str, ...] = Field(
+        description="Windows before it, oldest first: what baselines are counted on."
+    )
+    validation: Validation
+    contestants: dict[str, str] = Field(description="Contestant to the folder of its weights.")
+    config: Config
+    features: Config
+
+
+class EvaluateResult(Value):
+    """Metrics by contestant, and what was judged."""
+
+    metrics: dict[str, dict[str, float]]
+    counts: dict[str, int]
+
+
+class PublishJob(Value):
+    """Turn weights into a bundle, and log it once as a LoggedModel of the run."""
+
+    use_case: UseCaseName
+    checkpoint: str
+    tables: TablesAt
+    known_windows: tuple[str, ...]
+    trained_through: str
+    tracking_uri: str
+    run_id: str
+    config: Config
+    features: Config
+    work_folder: str
+
+
+class PublishResult(Value):
+    """A logged model."""
+
+    model_id: str
+    model_uri: str
+
+
+def read(path: Path, kind: type[AnyValue]) -> AnyValue:
+    """Read one value from a JSON file.
+
+    Raises:
+        FileNotFoundError: ``path`` is not there.
+        pydantic.ValidationError: It does not hold a ``kind``.
+    """
+    return kind.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def commit(value: Value, path: Path) -> None:
+    """Write ``value`` so that ``path`` is either as before or whole, also after a loss of power."""
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    with staged.open("w", encoding="utf-8") as file:
+        file.write(value.model_dump_json(indent=2))
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(path)

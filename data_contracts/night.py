@@ -1,0 +1,185 @@
+"""What travels between the tasks of a night: small frozen values, stored as JSON. References, never frames."""
+
+from __future__ import annotations
+
+import posixpath
+from datetime import date, timedelta
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, PositiveInt, model_validator
+
+
+Protocol = Literal["nightly", "leave_one_out"]
+UseCaseName = Literal["recommender"]
+
+
+class Value(BaseModel, frozen=True, extra="forbid"):
+    """A small value that crosses a boundary as JSON."""
+
+
+class Workspace(Value):
+    """Where one set of logs lives: its tables, runs, experiment and registered model share its name.
+
+    Attributes:
+        name: Separates logs from logs.
+        use_case: What is learned from them.
+        home: URI of the folder that holds everything that is not code.
+        tracking_uri: Of MLflow: a database or a server.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    use_case: UseCaseName
+    home: str
+    tracking_uri: str
+
+    @property
+    def tables(self) -> str:
+        """URI under which every table has a folder of its own."""
+        return posixpath.join(self.home, self.name, "tables")
+
+    @property
+    def staging(self) -> str:
+        """URI of what is on its way in."""
+        return posixpath.join(self.home, self.name, "staging")
+
+    @property
+    def runs(self) -> str:
+        """Folder of the jobs' own folders, one for each MLflow run."""
+        return posixpath.join(self.home, self.name, "runs")
+
+    @property
+    def docs(self) -> str:
+        """Folder of the Data Docs."""
+        return posixpath.join(self.home, self.name, "docs")
+
+
+class HeldOut(Value):
+    """How much a window must hold before it may judge."""
+
+    min_targets: PositiveInt = Field(1_000, description="Targets in the judging window, at least.")
+    min_users: PositiveInt = Field(100, description="Users with a target in the judging window, at least.")
+
+
+class Window(Value):
+    """A span of whole days, UTC, both ends taken. Its key in every table is its last day, ISO 8601."""
+
+    first_day: date
+    last_day: date
+
+    @model_validator(mode="after")
+    def _holds_a_day(self) -> Self:
+        if self.last_day < self.first_day:
+            raise ValueError(f"a window ends on {self.last_day}, before it starts on {self.first_day}.")
+        return self
+
+    @property
+    def key(self) -> str:
+        """The window's name in partitions, tags and messages."""
+        return self.last_day.isoformat()
+
+    def split(self, last_day: date) -> tuple[Window, Window]:
+        """Cut into the days up to ``last_day`` and the days after it."""
+        return (
+            Window(first_day=self.first_day, last_day=last_day),
+            Window(first_day=last_day + timedelta(days=1), last_day=self.last_day),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.first_day} to {self.last_day}"
+
+
+class Staged(Value):
+    """Typed, de-duplicated events on their way in.
+
+    Attributes:
+        uri: Folder of the staged Parquet; empty when nothing was new.
+        files: Source files taken, as ``uri``.
+        rows: Rows staged.
+        through: Last day to take, UTC.
+    """
+
+    uri: str
+    files: tuple[str, ...] = ()
+    consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
+    rows_read: int = 0
+    repeats: int = Field(0, description="Exact repeats dropped.")
+    rows: int = 0
+    through: date
+
+
+class Validated(Value):
+    """The events that kept their contract, published."""
+
+    events: int = Field(description="Version of table `events`.")
+    quarantined: int = 0
+    accepted: int = 0
+    window: Window
+    docs_uri: str = Field("", description="The Data Docs page; empty when nothing was new.")
+
+
+class Night(Value):
+    """A night's record: what training, evaluation and the server read.
+
+    Attributes:
+        window: The newest window, which judges.
+        windows: Keys of every window in the tables, oldest first; the last is ``window``'s.
+        tables: Table name to version.
+    """
+
+    window: Window
+    windows: tuple[str, ...]
+    tables: dict[str, int]
+    protocol: Protocol = "nightly"
+
+
+class Candidate(Value):
+    """A trained model that nobody has judged yet.
+
+    Attributes:
+        run_id: Of the MLflow run.
+        checkpoint: Folder of the weights and their config (safetensors, JSON).
+        trained_through: Key of the newest window it was trained on.
+    """
+
+    run_id: str
+    checkpoint: str
+    trained_through: str
+
+
+class Evidence(Value):
+    """What the held-out window says about every contestant.
+
+    Attributes:
+        run_id: Of the MLflow run that carries it.
+        metrics: Contestant (`candidate`, `champion`, `popularity`, ...) to metric name to value.
+        counts: What was judged: `users`, `targets`, `repeats_dropped`, ...
+    """
+
+    run_id: str
+    metrics: dict[str, dict[str, float]]
+    counts: dict[str, int]
+
+
+class ModelVersion(Value):
+    """One version of a registered model."""
+
+    name: str
+    version: str
+
+
+class Promotion(Value):
+    """What was decided about a version, and why.
+
+    Attributes:
+        version: The version judged.
+        previous: The champion before, if there was one.
+        promoted: Whether it is to become champion.
+        reason: For people; stored on the version.
+        served: What the model server does now, once `deploy` has run.
+    """
+
+    version: ModelVersion
+    previous: str | None = None
+    promoted: bool
+    reason: str
+    served: str = ""

@@ -1,0 +1,24 @@
+"""Quarantine: rows that broke a rule, as they came, with the rule. Written by ``validate``, read by people."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from data_contracts.contract import DataContract
+
+QUARANTINE = DataContract(
+    name="quarantine",
+    version=1,
+    schema=pa.schema(
+        [
+            pa.field("row", pa.string(), nullable=False, metadata={"unit": "JSON, the event as it came"}),
+            pa.field("source_file", pa.string(), nullable=False),
+            pa.field("source_row", pa.int64(), nullable=False, metadata={"unit": "rows from 0, header not counted"}),
+            pa.field("rule", pa.string(), nullable=False, metadata={"unit": "the first rule broken"}),
+            pa.field("day_ingested", pa.date32(), nullable=False),
+        ]
+    ),
+    written_by="validate",
+    read_by=("people",),
+    partition_by="day_ingested",
+)

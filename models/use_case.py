@@ -1,0 +1,72 @@
+"""What a use case gives to learning and answering, and the one place that turns its name into that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+
+from data_contracts.job import EvaluateJob, EvaluateResult, FitJob, PublishJob
+from data_contracts.night import UseCaseName
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+
+class Predictor(Protocol):
+    """Answers requests from one bundle. Read-only once made: many threads may ask at once."""
+
+    request_schema: pa.Schema
+    """Columns a request may have, one row a request; the serving layers derive their signatures from it."""
+    answer_schema: pa.Schema
+    """Columns of the answer, one row a request."""
+
+    def predict(self, requests: pa.Table) -> pa.Table:
+        """Answer every row.
+
+        Raises:
+            ValueError: A request is not to the schema; the message says which row and what was wanted.
+        """
+        ...
+
+
+class UseCase(Protocol):
+    """What is learned, from which batches, against which baselines, and how it answers."""
+
+    def module(self, job: FitJob) -> pl.LightningModule:
+        """Build what is trained, from nothing or from ``job.warm_start``."""
+        ...
+
+    def data(self, job: FitJob) -> pl.LightningDataModule:
+        """Build the batches of ``job``'s windows."""
+        ...
+
+    def save(self, module: pl.LightningModule, folder: Path) -> None:
+        """Write the weights and their config: safetensors and JSON."""
+        ...
+
+    def evaluate(self, job: EvaluateJob) -> EvaluateResult:
+        """Judge every contestant and the baselines on the same targets."""
+        ...
+
+    def write_bundle(self, job: PublishJob, folder: Path) -> None:
+        """Write everything `predictor` needs into ``folder``."""
+        ...
+
+    def predictor(self, folder: Path) -> Predictor:
+        """Open a bundle."""
+        ...
+
+    def golden_requests(self, folder: Path) -> Sequence[Mapping[str, object]]:
+        """Make requests on made-up histories; their answers are kept in the bundle."""
+        ...
+
+
+def use_case(name: UseCaseName) -> UseCase:
+    """Return the use case of that name."""
+    from models.recommender.use_case import RECOMMENDER
+
+    known: dict[UseCaseName, UseCase] = {"recommender": RECOMMENDER}
+    return known[name]

@@ -1,0 +1,26 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--real-data", type=Path, default=ROOT.parent / "shared" / "data", help="Folder of real logs.")
+
+
+@pytest.fixture(scope="session")
+def real_data(request: pytest.FixtureRequest) -> Path:
+    """The folder of real logs; without it a test is skipped and says so, in CI it fails."""
+    folder: Path = request.config.getoption("--real-data")
+    if not folder.is_dir():
+        message = f"no real data in {folder}: give its folder by --real-data"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
