@@ -8,7 +8,6 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, PositiveInt, model_validator
 
-
 Protocol = Literal["nightly", "leave_one_out"]
 UseCaseName = Literal["recommender"]
 
