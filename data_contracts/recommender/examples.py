@@ -1,4 +1,4 @@
-"""Examples: what a user did, cut into context and targets. Written by ``preprocess``, read by ``train`` and ``evaluate``."""
+"""Examples: events cut into context and targets. Written by ``preprocess``, read by ``train`` and ``evaluate``."""
 
 from __future__ import annotations
 

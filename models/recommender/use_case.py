@@ -1,4 +1,4 @@
-"""The recommender, as `models.use_case` asks for it. Each part is imported when it is used: a server needs no Lightning."""
+"""The recommender, as `models.use_case` asks for it. Parts are imported when used: a server needs no Lightning."""
 
 from __future__ import annotations
 
