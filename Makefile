@@ -1,0 +1,68 @@
+# Nightshift's commands. `make` alone explains them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+NIGHTSHIFT_HOME ?= var
+SETTINGS ?= examples/shop.yaml
+LOGS := $(NIGHTSHIFT_HOME)/shop/logs
+
+export NIGHTSHIFT_HOME
+export NIGHTSHIFT_SETTINGS := $(SETTINGS)
+export PREFECT_HOME := $(abspath $(NIGHTSHIFT_HOME))/prefect
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+export MLFLOW_ALLOW_PICKLE_DESERIALIZATION := false
+export GX_ANALYTICS_ENABLED := false
+
+INSTALLED := .venv/.installed
+TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
+
+.PHONY: help install nightly shop shop-day serve test drill check up down status clean
+
+help: ## Explain the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## Make .venv and install everything at the exact versions of constraints.txt
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+nightly: $(INSTALLED) ## The whole line on a made-up shop, two nights; or on SETTINGS=file EVENTS=path
+	@$(TIMED) \
+	python -m flows.services serve; \
+	if [ -n "$(EVENTS)" ]; then \
+	    python -m flows.nightly --settings $(SETTINGS) --source.uri "$(EVENTS)"; \
+	else \
+	    python -m examples.shop --folder $(LOGS) --days 7; \
+	    python -m flows.nightly --settings $(SETTINGS); \
+	    python -m examples.shop --folder $(LOGS) --day 8; \
+	    python -m flows.nightly --settings $(SETTINGS); \
+	fi
+
+shop-day: $(INSTALLED) ## Add a day to the made-up shop's logs, for the next night
+	@python -m examples.shop --folder $(LOGS) --next-day
+
+up: $(INSTALLED) ## Start Prefect server and worker, MLflow and the model server
+	@python -m flows.services up
+
+down: $(INSTALLED) ## End what `make up` and `make nightly` started
+	@python -m flows.services down
+
+status: $(INSTALLED) ## Say which servers answer
+	@python -m flows.services status
+
+test: $(INSTALLED) ## Run every test
+	@$(TIMED) python -m pytest -m "not drill"
+
+drill: $(INSTALLED) ## Run the long tests
+	@$(TIMED) python -m pytest -m drill
+
+check: $(INSTALLED) ## Lint, types, and the walls between the rooms
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports

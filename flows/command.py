@@ -1,0 +1,57 @@
+"""What ``python -m flows.nightly`` understands: every setting as an option, the flow, and the report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from pydantic_settings import CliApp, CliSettingsSource
+
+from flows.settings import SHOP, NightlySettings
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+    from data_contracts.night import Promotion
+
+
+def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
+    """Turn a command line into the flow's parameters.
+
+    Raises:
+        SystemExit: It asks for help, or is wrong; the message names every problem.
+    """
+    parser = argparse.ArgumentParser(prog="python -m flows.nightly", description="Run one night now.")
+    parser.add_argument("--settings", metavar="FILE", help=f"settings, YAML (default: {SHOP.name}, the made-up shop)")
+    parser.add_argument("--through", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day to take, UTC")
+    source: CliSettingsSource[NightlySettings] = CliSettingsSource(NightlySettings, root_parser=parser)
+    parsed = parser.parse_args(arguments)
+    if parsed.settings:
+        os.environ["NIGHTSHIFT_SETTINGS"] = parsed.settings
+    options = {name: value for name, value in vars(parsed).items() if name not in {"settings", "through"}}
+    try:
+        return parsed.through, CliApp.run(NightlySettings, cli_args=options, cli_settings_source=source)
+    except (ValidationError, FileNotFoundError) as error:
+        sys.exit(f"settings: {error}")
+
+
+def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
+    """Run ``flow`` once, against the servers of ``make up`` if they answer, and say what came of it."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    from flows import report, services
+
+    through, settings = read(arguments)
+    prefect, mlflow, _ = services.services(settings)
+    api = {PREFECT_API_URL: f"{settings.prefect_url}/api"} if prefect.answers() else {}
+    if settings.tracking_uri is None and mlflow.answers():
+        settings = settings.model_copy(update={"tracking_uri": settings.mlflow_url})
+    started = datetime.now(UTC)
+    with temporary_settings({PREFECT_HOME: settings.home.resolve() / "prefect", **api}):
+        promotion = flow(through=through, settings=settings)
+    report.night(promotion, settings, started)

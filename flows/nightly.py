@@ -1,0 +1,49 @@
+"""Retrain every night: raw events in, a judged and served model out. Deployed as ``nightly`` (prefect.yaml)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from prefect import flow
+
+from data_contracts.night import Promotion
+from flows.settings import NightlySettings
+from tasks.cluster import dask_cluster
+from tasks.deploy.task import deploy
+from tasks.evaluate.task import evaluate
+from tasks.ingest.task import ingest
+from tasks.preprocess.task import preprocess
+from tasks.promote.task import promote
+from tasks.register.task import register
+from tasks.train.task import train
+from tasks.validate.task import validate
+
+
+@flow(name="nightly-retrain", flow_run_name="{settings.name} {through}", result_serializer="json", persist_result=True)
+def nightly_retrain(through: date | None = None, settings: NightlySettings | None = None) -> Promotion:
+    """Take the logs not yet seen, retrain on them, and serve the result if it is better.
+
+    Args:
+        through: Last day to take, UTC; the newest complete day in the new files when omitted.
+        settings: Defaults to the environment (``NIGHTSHIFT_*``) and the settings file it names.
+
+    Returns:
+        What was decided, and why.
+    """
+    settings = settings or NightlySettings()
+    workspace = settings.workspace()
+    with dask_cluster(settings.cluster) as address:
+        staged = ingest(workspace, settings.source, through, address)
+        validated = validate(workspace, staged, settings.validation, address)
+        night = preprocess(workspace, validated, settings.held_out, settings.features, settings.protocol, address)
+        candidate = train(workspace, night, settings.train, settings.model, settings.features, address)
+    evidence = evaluate(workspace, candidate, night, settings.model, settings.features)
+    version = register(workspace, candidate, evidence, night, settings.model, settings.features)
+    promotion = promote(workspace, version, evidence, night, settings.gate, settings.held_out)
+    return deploy(workspace, promotion, settings.serving)
+
+
+if __name__ == "__main__":
+    from flows.command import main
+
+    main()

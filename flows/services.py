@@ -1,0 +1,193 @@
+"""The servers of one machine, under one process manager: ``make up``, ``make down``, ``make status``, ``make serve``.
+
+A server that answers already is left as it is; so the model server that ``make nightly`` started stays under ``make up``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from flows import report
+from flows.settings import NightlySettings
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 180.0
+STOP_SECONDS = 20.0
+
+
+class ServiceError(Exception):
+    """A server cannot be started or does not answer."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One server: its name in the Procfile, where people open it, and the address that says it is well."""
+
+    name: str
+    url: str
+    health: str
+
+    def answers(self) -> bool:
+        """Whether it says that it is well, within two seconds."""
+        try:
+            with urlopen(self.health, timeout=2) as response:
+                return bool(response.status == 200)  # noqa: PLR2004
+        except (URLError, OSError):
+            return False
+
+    def port_taken(self) -> bool:
+        """Whether something listens on its port, well or not."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex((host, int(port))) == 0
+
+
+def services(settings: NightlySettings) -> tuple[Service, ...]:
+    """Return every server with an address of its own, in the order they start."""
+    prefect, mlflow, rest = settings.prefect_url, settings.mlflow_url, settings.serving.rest_url
+    return (
+        Service("prefect", prefect, f"{prefect}/api/health"),
+        Service("mlflow", mlflow, f"{mlflow}/health"),
+        Service("server", rest, f"{rest}/v2/health/live"),
+    )
+
+
+def up(settings: NightlySettings) -> None:
+    """Start what does not answer yet, and wait until all of it does."""
+    _start(settings, services(settings), with_worker=True)
+    report.services({service.name: (service.url, service.answers()) for service in services(settings)})
+
+
+def serve(settings: NightlySettings) -> None:
+    """Start the model server alone, if none answers."""
+    _start(settings, services(settings)[-1:], with_worker=False)
+
+
+def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worker: bool) -> None:
+    missing = [service for service in wanted if not service.answers()]
+    taken = [service for service in missing if service.port_taken()]
+    if taken:
+        raise ServiceError(
+            "\n".join(
+                f"{service.name}: {service.url} is taken by something that does not answer {service.health}. "
+                "End it, or set another port." for service in taken
+            )
+        )
+    names = [service.name for service in missing] + (["worker"] if with_worker else [])
+    if not missing:
+        return
+    folder = settings.home.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"{'-'.join(names)}.log"
+    with log.open("ab") as output:
+        manager = subprocess.Popen(
+            [sys.executable, "-m", "honcho", "-d", str(ROOT), "-f", str(ROOT / "Procfile"), "start", *names],
+            env=_environment(settings), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _remember(folder, manager.pid, names)
+    deadline = time.monotonic() + START_SECONDS
+    _wait(lambda: manager.poll() is not None or all(service.answers() for service in missing), deadline)
+    silent = [service.name for service in missing if not service.answers()]
+    if silent:
+        raise ServiceError(f"{', '.join(silent)}: no answer after {START_SECONDS:.0f} s. Its log: {log}")
+
+
+def down(settings: NightlySettings) -> None:
+    """End what was started here, and nothing else."""
+    state = settings.home.resolve() / "services.json"
+    managers = json.loads(state.read_text()) if state.is_file() else {}
+    running = {int(pid): names for pid, names in managers.items() if _is_manager(int(pid))}
+    for pid in running:
+        os.kill(pid, signal.SIGTERM)
+    _wait(lambda: not any(_is_manager(pid) for pid in running), time.monotonic() + STOP_SECONDS)
+    left = [pid for pid in running if _is_manager(pid)]
+    if left:
+        raise ServiceError(f"processes {left} did not end within {STOP_SECONDS:.0f} s after SIGTERM.")
+    state.unlink(missing_ok=True)
+    report.line(f"ended: {', '.join(name for names in running.values() for name in names) or 'nothing was running'}")
+
+
+def status(settings: NightlySettings) -> None:
+    """Say which servers answer."""
+    report.services({service.name: (service.url, service.answers()) for service in services(settings)})
+
+
+def worker(settings: NightlySettings) -> None:
+    """Become the Prefect worker, once the server answers and the deployment is registered."""
+    prefect = services(settings)[0]
+    _wait(prefect.answers, time.monotonic() + START_SECONDS)
+    command = [sys.executable, "-m", "prefect"]
+    pool = ["--type", "process", "nightshift"]
+    subprocess.run([*command, "work-pool", "create", "--overwrite", *pool], check=True, cwd=ROOT)
+    subprocess.run([*command, "--no-prompt", "deploy", "--all"], check=True, cwd=ROOT)
+    os.execv(sys.executable, [*command, "worker", "start", "--pool", "nightshift", "--type", "process"])
+
+
+def _environment(settings: NightlySettings) -> dict[str, str]:
+    home = settings.home.resolve()
+    ports = {"PREFECT_PORT": settings.prefect_url, "MLFLOW_PORT": settings.mlflow_url}
+    ports |= {"REST_PORT": settings.serving.rest_url, "GRPC_PORT": settings.serving.grpc_url}
+    return {
+        **os.environ,
+        **{name: url.rpartition(":")[2] for name, url in ports.items()},
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "NAME": settings.name,
+        "NIGHTSHIFT_CODE": str(ROOT),
+        "NIGHTSHIFT_HOME": str(home),
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_API_URL": f"{settings.prefect_url}/api",
+        "MLFLOW_STORE": f"sqlite:///{home}/mlflow.db",
+        "MLFLOW_ARTIFACTS": str(home / "artifacts"),
+        "NIGHTSHIFT_TRACKING_URI": settings.mlflow_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _remember(folder: Path, pid: int, names: list[str]) -> None:
+    state = folder / "services.json"
+    managers = json.loads(state.read_text()) if state.is_file() else {}
+    state.write_text(json.dumps({**managers, str(pid): names}))
+
+
+def _is_manager(pid: int) -> bool:
+    """Whether ``pid`` still is a process manager of ours: numbers are used again after a restart."""
+    try:
+        return b"honcho" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _wait(condition: Callable[[], bool], deadline: float) -> None:
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "serve": serve, "worker": worker}
+
+
+def main() -> None:
+    """Run one command."""
+    parser = argparse.ArgumentParser(prog="python -m flows.services", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS, help="what to do")
+    try:
+        COMMANDS[parser.parse_args().command](NightlySettings())
+    except ServiceError as error:
+        sys.exit(f"{error}")
+
+
+if __name__ == "__main__":
+    main()
