@@ -1,0 +1,78 @@
+"""Settings of the recommender: what is learned and judged, the network, its loss, its optimiser and its training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+
+class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
+    """Shape of the network. Weights can be trained further only under the same shape."""
+
+    width: PositiveInt = Field(64, description="D: numbers that describe an item, and a state.")
+    blocks: PositiveInt = Field(2, description="Transformer blocks, one after another.")
+    heads: PositiveInt = Field(2, description="Attention heads in each block; they share the width.")
+    dropout: float = Field(0.2, ge=0, lt=1, description="Share of numbers dropped while training.")
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide width ({self.width}). Try heads: 1 or 2.")
+        return self
+
+
+class FullSoftmax(BaseModel, frozen=True, extra="forbid"):
+    """Cross-entropy over every item: exact; its cost grows with the catalogue."""
+
+    kind: Literal["full_softmax"] = "full_softmax"
+
+
+class SampledSoftmax(BaseModel, frozen=True, extra="forbid"):
+    """Cross-entropy over the target and some negatives, corrected for how likely each was drawn (logQ)."""
+
+    kind: Literal["sampled_softmax"] = "sampled_softmax"
+    negatives: PositiveInt = Field(512, description="Items drawn each step, shared by the whole global batch.")
+    alpha: float = Field(0.5, ge=0, le=1, description="Drawn with probability ~ count^alpha; 0 draws uniformly.")
+
+
+class AdamWConfig(BaseModel, frozen=True, extra="forbid"):
+    """AdamW for every weight."""
+
+    kind: Literal["adamw"] = "adamw"
+    learning_rate: PositiveFloat = Field(1e-3, description="After warm-up.")
+    weight_decay: NonNegativeFloat = Field(0.01, description="Decoupled from the gradient.")
+
+
+class RowwiseAdagradConfig(BaseModel, frozen=True, extra="forbid"):
+    """Row-wise Adagrad for the rows of the item embedding, one number of state a row; AdamW for the rest."""
+
+    kind: Literal["rowwise_adagrad"] = "rowwise_adagrad"
+    learning_rate: PositiveFloat = Field(1e-3, description="Of AdamW, after warm-up.")
+    weight_decay: NonNegativeFloat = Field(0.01, description="Of AdamW, decoupled from the gradient.")
+    row_learning_rate: PositiveFloat = Field(0.05, description="Of the embedding's rows, after warm-up.")
+
+
+class FitConfig(BaseModel, frozen=True, extra="forbid"):
+    """How long and in what steps the network is trained."""
+
+    batch_size: PositiveInt = Field(128, description="Examples in one step, over all processes together.")
+    max_epochs: PositiveInt = Field(30, description="Passes over the data, at most.")
+    patience: PositiveInt = Field(3, description="Epochs without a better validation NDCG@10 before it stops.")
+    warm_up_steps: NonNegativeInt = Field(100, description="Steps in which the learning rate rises to its value.")
+    clip_norm: PositiveFloat = Field(1.0, description="Longest gradient; a longer one is scaled down to it.")
+    precision: Literal["32-true", "bf16-mixed", "64-true"] = Field("32-true", description="Of weights and sums.")
+    seed: NonNegativeInt = Field(0, description="Of the first weights, the order of examples, negatives and replay.")
+
+
+class RecommenderConfig(BaseModel, frozen=True, extra="forbid"):
+    """What the recommender learns, and how."""
+
+    target_events: tuple[str, ...] = Field((), description="Kinds of event learned and judged; empty takes all.")
+    min_item_count: PositiveInt = Field(1, description="Items met less often are left out when examples are read.")
+    min_user_count: PositiveInt = Field(1, description="Users with fewer events are left out when examples are read.")
+    exclude_seen: bool = Field(True, description="Never recommend what the user had before; repeats are not judged.")
+    network: NetworkConfig = NetworkConfig()
+    loss: Annotated[FullSoftmax | SampledSoftmax, Field(discriminator="kind")] = FullSoftmax()
+    optimizer: Annotated[AdamWConfig | RowwiseAdagradConfig, Field(discriminator="kind")] = AdamWConfig()
+    fit: FitConfig = FitConfig()
