@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_contracts.job import EvaluateJob, TablesAt, Validation
+from models.recommender.baselines import Markov, Popularity, event_counts, popularity, transitions
+from tests.models.recommender.tables import Events, write_tables
+
+WINDOWS: dict[str, dict[str, Events]] = {
+    "2026-11-01": {"ann": [1, 2, 1, 2, 3, 1, 2], "bob": [3]},
+    "2026-11-02": {"ann": [(3, "cart")], "bob": [(1, "cart"), 2]},
+    "2026-11-03": {"ann": [1, 1, 1], "bob": [4]},
+}
+
+
+def job(tables: TablesAt, *, every_user: bool = False) -> EvaluateJob:
+    return EvaluateJob(
+        use_case="recommender",
+        tables=tables,
+        window="2026-11-03",
+        known_windows=("2026-11-01", "2026-11-02"),
+        validation=Validation(window="2026-11-02", every_user=every_user),
+        contestants={},
+        config={},
+        features={},
+    )
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> TablesAt:
+    return write_tables(tmp_path_factory.mktemp("tables"), WINDOWS)
+
+
+def test_events_of_the_judging_window_are_not_counted(tables: TablesAt) -> None:
+    assert event_counts(job(tables), item_count=3).tolist() == [0, 3 + 1, 3 + 1, 2 + 1]
+
+
+def test_validation_targets_are_taken_out_of_popularity_and_first_events_stay(tables: TablesAt) -> None:
+    judged = job(tables, every_user=True)
+    assert popularity(judged, event_counts(judged, 3)).counts.tolist() == [0, 3, 3, 2]
+
+
+def test_only_one_user_in_twenty_validates(tmp_path: Path) -> None:
+    users: dict[str, Events] = {f"user-{number}": [1, 1] for number in range(2_000)}
+    judged = job(write_tables(tmp_path, {"2026-11-02": users}))
+    kept = popularity(judged, event_counts(judged, 1)).counts[1]
+    assert 4_000 - kept == pytest.approx(100, abs=30)
+    assert transitions(judged, ())["count"].to_list() == [kept - 2_000]
+
+
+def test_each_pair_whose_second_is_a_training_target_counts_once_across_pieces_and_windows(tables: TablesAt) -> None:
+    assert transitions(job(tables), ()).rows() == [(1, 2, 4), (2, 1, 1), (2, 3, 2), (3, 1, 2)]
+
+
+def test_pairs_that_end_in_another_kind_are_not_learned(tables: TablesAt) -> None:
+    assert transitions(job(tables), ("cart",)).rows() == [(2, 3, 1), (3, 1, 1)]
+
+
+def test_validation_pairs_are_not_counted(tables: TablesAt) -> None:
+    assert transitions(job(tables, every_user=True), ()).rows() == [(1, 2, 3), (2, 1, 1), (2, 3, 1), (3, 1, 1)]
+
+
+def test_markov_ranks_by_transitions_then_by_popularity(tables: TablesAt) -> None:
+    judged = job(tables)
+    markov = Markov(transitions(judged, ()), popularity(judged, event_counts(judged, 3)))
+    after_2, after_nothing = markov.scores(np.array([2, 0]))
+    assert np.argsort(-after_2, kind="stable").tolist() == [3, 1, 2, 0]
+    assert after_2[2] == after_nothing[2]
+    assert after_nothing[1] == after_nothing[2] > after_nothing[3] > after_nothing[0]
+
+
+def test_popularity_answers_the_same_whatever_came_before() -> None:
+    assert Popularity(np.array([0, 5, 2])).scores(np.array([1, 2])).tolist() == [[0, 5, 2], [0, 5, 2]]
