@@ -55,8 +55,8 @@ class Block(nn.Module):
     def forward(self, state_BLD: Tensor) -> Tensor:
         """Return float (B, L, D) for float (B, L, D)."""
         state_BLD = state_BLD + self.dropout(self._attend(self.attention_norm(state_BLD)))
-        state_BLD = state_BLD + self.dropout(self.feed_forward(self.feed_forward_norm(state_BLD)))
-        return state_BLD
+        changed_BLD: Tensor = state_BLD + self.dropout(self.feed_forward(self.feed_forward_norm(state_BLD)))
+        return changed_BLD
 
     def _attend(self, state_BLD: Tensor) -> Tensor:
         B, L, D = state_BLD.shape
