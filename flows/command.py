@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -26,16 +25,18 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
     Raises:
         SystemExit: It asks for help, or is wrong; the message names every problem.
     """
-    parser = argparse.ArgumentParser(prog="python -m flows.nightly", description="Run one night now.")
-    parser.add_argument("--settings", metavar="FILE", help=f"settings, YAML (default: {SHOP.name}, the made-up shop)")
+    file = argparse.ArgumentParser(add_help=False)
+    file.add_argument("--settings", metavar="FILE", help=f"YAML (default: {SHOP.name}, the made-up shop)")
+    chosen = file.parse_known_args(arguments)[0].settings
+    settings = NightlySettings.from_file(chosen) if chosen else NightlySettings
+    parser = argparse.ArgumentParser(prog="python -m flows.nightly", description="Run one night now.", parents=[file])
     parser.add_argument("--through", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day to take, UTC")
-    source: CliSettingsSource[NightlySettings] = CliSettingsSource(NightlySettings, root_parser=parser)
-    parsed = parser.parse_args(arguments)
-    if parsed.settings:
-        os.environ["NIGHTSHIFT_SETTINGS"] = parsed.settings
-    options = {name: value for name, value in vars(parsed).items() if name not in {"settings", "through"}}
+    source: CliSettingsSource[NightlySettings] = CliSettingsSource(settings, root_parser=parser)
+    options = vars(parser.parse_args(arguments))
+    through = options.pop("through")
+    del options["settings"]
     try:
-        return parsed.through, CliApp.run(NightlySettings, cli_args=options, cli_settings_source=source)
+        return through, CliApp.run(settings, cli_args=options, cli_settings_source=source)
     except (ValidationError, FileNotFoundError) as error:
         sys.exit(f"settings: {error}")
 

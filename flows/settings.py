@@ -22,6 +22,13 @@ from tasks.promote.config import GateConfig
 from tasks.train.config import TrainConfig
 from tasks.validate.config import ValidationConfig
 
+
+def _existing(file: str) -> Path:
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"no settings file {file!r}. Give one by --settings or NIGHTSHIFT_SETTINGS.")
+    return Path(file)
+
+
 SHOP = Path(__file__).parents[1] / "examples" / "shop.yaml"
 
 
@@ -64,15 +71,18 @@ class NightlySettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments, the environment, and the file that ``NIGHTSHIFT_SETTINGS`` names (the shop's by default).
+        """Read arguments, the environment, and the settings file."""
+        file = settings_cls.model_config.get("yaml_file") or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP)
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=_existing(str(file)))
 
-        Raises:
-            FileNotFoundError: There is no such file.
-        """
-        file = Path(os.environ.get("NIGHTSHIFT_SETTINGS", SHOP))
-        if not file.is_file():
-            raise FileNotFoundError(f"no settings file {str(file)!r}. Give one by --settings or NIGHTSHIFT_SETTINGS.")
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=file)
+    @classmethod
+    def from_file(cls, file: str) -> type[NightlySettings]:
+        """Return these settings as read from ``file``, whatever ``NIGHTSHIFT_SETTINGS`` names."""
+
+        class FromFile(cls):  # type: ignore[valid-type, misc]
+            model_config = SettingsConfigDict(yaml_file=file)
+
+        return FromFile
 
     @model_validator(mode="after")
     def _no_setting_contradicts_another(self) -> Self:

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from flows.command import read
+from flows.settings import NightlySettings
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("NIGHTSHIFT_SETTINGS", "NIGHTSHIFT_HOME", "NIGHTSHIFT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_settings_file_that_ships_is_accepted(file: Path) -> None:
+    _, settings = read(["--settings", str(file), "--source.uri", "logs/*"])
+    assert settings.source.uri == "logs/*"
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_TRAIN__REPLAY", "0.25")
+    monkeypatch.setenv("NIGHTSHIFT_GATE__MAX_LOSS", "0.05")
+    through, settings = read(["--gate.max_loss", "0.1", "--through", "2026-01-07"])
+    assert (through, settings.name) == (date(2026, 1, 7), "shop")
+    assert (settings.train.replay, settings.gate.max_loss) == (0.25, 0.1)
+
+
+def test_a_settings_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="missing.yaml"):
+        read(["--settings", str(tmp_path / "missing.yaml")])
+
+
+def test_own_logs_need_a_name(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("source: {format: jsonl, uri: logs}\n")
+    with pytest.raises(SystemExit, match=r"name\s+Field required"):
+        read(["--settings", str(file)])
+
+
+def test_sequences_without_times_have_no_nights() -> None:
+    with pytest.raises(ValidationError, match="protocol: leave_one_out"):
+        NightlySettings(name="beauty", source={"format": "sequences", "uri": "beauty.txt"})  # type: ignore[arg-type]
+
+
+def test_help_explains_every_setting() -> None:
+    command = [sys.executable, "-m", "flows.nightly", "--help"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    for name in ("--settings FILE", "--through", "--source.uri", "--train.replay", "--gate.max_loss", "--cluster.address"):
+        assert name in answer
