@@ -1,0 +1,57 @@
+"""Requests and answers: who asks what, and what comes back. Written by clients and the server, one row a request.
+
+Over the Open Inference Protocol a column is a tensor of the same name: text is BYTES ``[n]``, a list is ``[n, m]``
+padded with empty strings, ``k`` is INT32 or INT64 ``[n]`` or ``[1]``.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from data_contracts.contract import DataContract
+
+DEFAULT_K = 10
+"""Items in an answer when the request does not say."""
+
+MAX_K = 1000
+"""Most items in one answer."""
+
+REQUESTS = DataContract(
+    name="requests",
+    version=1,
+    schema=pa.schema(
+        [
+            pa.field("user_id", pa.string(), metadata={"unit": "a user of the logs; this or history, not both"}),
+            pa.field("history", pa.list_(pa.string()), metadata={"unit": "item_id, oldest first; this or user_id"}),
+            pa.field("k", pa.int32(), metadata={"unit": f"items wanted, 1…{MAX_K}; {DEFAULT_K} when null"}),
+        ]
+    ),
+    written_by="clients",
+    read_by=("server",),
+)
+
+ANSWERS = DataContract(
+    name="answers",
+    version=1,
+    schema=pa.schema(
+        [
+            pa.field(
+                "item_id", pa.list_(pa.string()), nullable=False, metadata={"unit": "best first; at most k of them"}
+            ),
+            pa.field(
+                "score",
+                pa.list_(pa.float32()),
+                nullable=False,
+                metadata={"unit": "beside item_id: the network's logit, or events counted where source is popular"},
+            ),
+            pa.field(
+                "source",
+                pa.string(),
+                nullable=False,
+                metadata={"unit": "history or popular, and after a colon why, or what was skipped"},
+            ),
+        ]
+    ),
+    written_by="server",
+    read_by=("clients",),
+)

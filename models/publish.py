@@ -1,0 +1,97 @@
+"""Turn weights into a bundle, and log it once as a LoggedModel of the run: ``python -m models.publish job.json``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pyarrow as pa
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Array
+
+from data_contracts.bundle import BUNDLE
+from data_contracts.job import PublishJob, PublishResult, commit
+from models.serving.bundle import RECORD, BundleRecord, read_golden, seal, write_golden
+from models.use_case import Predictor, use_case
+
+ROOT = Path(__file__).parents[1]
+CODE = ("models", "data_contracts")
+"""Packages that answering needs; they travel with the model."""
+REQUIREMENTS = ("deltalake", "fsspec", "mlflow", "pandas", "polars", "pyarrow", "pydantic", "safetensors", "torch")
+"""Libraries that answering needs; pinned to those that made the golden answers."""
+
+
+def publish(job: PublishJob) -> PublishResult:
+    """Log the run's model; a run that has one already keeps it.
+
+    Raises:
+        ValueError: The weights do not fit the tables.
+        mlflow.exceptions.MlflowException: MLflow does not answer, or does not know the run.
+    """
+    mlflow.set_tracking_uri(job.tracking_uri)
+    model_id = find_logged_model(job.tracking_uri, job.run_id) or _log(job, write_bundle(job))
+    return PublishResult(model_id=model_id, model_uri=f"models:/{model_id}")
+
+
+def find_logged_model(tracking_uri: str, run_id: str) -> str | None:
+    """Return the id of the model that the run logged, whole; None when there is none."""
+    client = MlflowClient(tracking_uri=tracking_uri)
+    experiment_id = client.get_run(run_id).info.experiment_id
+    logged = client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
+    return next((model.model_id for model in logged if model.status == LoggedModelStatus.READY), None)
+
+
+def write_bundle(job: PublishJob) -> Path:
+    """Write the bundle into the job's folder: staged, sealed, then renamed; one that is there is replaced."""
+    folder = Path(job.work_folder) / BUNDLE
+    staged = folder.with_name(f".{BUNDLE}.{os.getpid()}")
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    parts = use_case(job.use_case)
+    record = BundleRecord(
+        use_case=job.use_case, run_id=job.run_id, trained_through=job.trained_through, tables=job.tables
+    )
+    commit(record, staged / RECORD)
+    parts.write_bundle(job, staged)
+    write_golden(staged, parts.predictor(staged), parts.golden_requests(staged))
+    seal(staged)
+    shutil.rmtree(folder, ignore_errors=True)
+    return staged.rename(folder)
+
+
+def _log(job: PublishJob, folder: Path) -> str:
+    """Log the bundle with everything that a plain Python process needs, and return the model's id."""
+    predictor = use_case(job.use_case).predictor(folder)
+    with mlflow.start_run(run_id=job.run_id):
+        info = mlflow.pyfunc.log_model(
+            name=job.use_case,
+            python_model=str(ROOT / "models" / "serving" / "answering.py"),
+            artifacts={BUNDLE: str(folder)},
+            code_paths=[str(ROOT / package) for package in CODE],
+            pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS],
+            signature=_signature(predictor),
+            input_example=pd.DataFrame(read_golden(folder).requests[-1:]),
+        )
+    return str(info.model_id)
+
+
+def _signature(predictor: Predictor) -> ModelSignature:
+    return ModelSignature(_columns(predictor.request_schema), _columns(predictor.answer_schema))
+
+
+def _columns(schema: pa.Schema) -> Schema:
+    """Whole numbers are `long` here, as in any pandas frame; the predictor checks their range."""
+    plain = {pa.string(): DataType.string, pa.int32(): DataType.long, pa.float32(): DataType.float}
+    kinds = [
+        Array(plain[field.type.value_type]) if pa.types.is_list(field.type) else plain[field.type] for field in schema
+    ]
+    return Schema(
+        [ColSpec(kind, field.name, required=not field.nullable) for kind, field in zip(kinds, schema, strict=True)]
+    )

@@ -1,0 +1,81 @@
+"""What a recommender is shipped with: its weights, and which items they stand for.
+
+======================  ==================================================================================
+file                    content
+======================  ==================================================================================
+`model.safetensors`     weights (`models.recommender.weights`)
+`model.json`            the config that they were trained under
+`items.parquet`         item_id, item_index (1…N), count (events in the known windows), servable
+======================  ==================================================================================
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow.dataset as ds
+
+from data_contracts.job import PublishJob
+from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.recommender.requests import DEFAULT_K
+from data_contracts.table import Table
+from models.recommender.weights import RECORD, TENSORS, read_record
+
+CATALOGUE = "items.parquet"
+
+GOLDEN_HISTORIES = 8
+"""Made-up histories whose answers are kept; the i-th holds i + 1 items."""
+
+
+def write_bundle(job: PublishJob, folder: Path) -> None:
+    """Write the weights and the items they know into ``folder``.
+
+    Raises:
+        ValueError: The tables hold other items than the weights know, or none of them may be served.
+    """
+    for name in (TENSORS, RECORD):
+        shutil.copyfile(Path(job.checkpoint) / name, folder / name)
+    record = read_record(folder)
+    catalogue = _catalogue(job, record.known_items, min_count=record.config.min_item_count)
+    if catalogue["item_index"].to_list() != list(range(1, record.known_items + 1)):
+        raise ValueError(
+            f"weights in {job.checkpoint} know the items 1…{record.known_items:,}, but table 'items' version "
+            f"{job.tables.versions[ITEMS.name]} holds {catalogue.height:,} of them. Train on these tables."
+        )
+    if not catalogue["servable"].any():
+        raise ValueError(
+            f"none of {catalogue.height:,} items was met {record.config.min_item_count:,} times; lower min_item_count."
+        )
+    catalogue.write_parquet(folder / CATALOGUE)
+
+
+def golden_requests(folder: Path) -> list[dict[str, object]]:
+    """Make up histories of one to `GOLDEN_HISTORIES` servable items, and one that is empty; always the same."""
+    servable = pl.read_parquet(folder / CATALOGUE).filter("servable")["item_id"].to_numpy()
+    random = np.random.default_rng(seed=0)
+    histories = [random.choice(servable, size=length).tolist() for length in range(1, GOLDEN_HISTORIES + 1)]
+    return [{"history": history, "k": DEFAULT_K} for history in [[], *histories]]
+
+
+def _catalogue(job: PublishJob, known_items: int, *, min_count: int) -> pl.DataFrame:
+    items = Table(job.tables.folder, ITEMS).read(
+        job.tables.versions[ITEMS.name],
+        columns=["item_id", "item_index"],
+        where=ds.field("item_index") <= known_items,
+    )
+    counts = Table(job.tables.folder, ITEM_COUNTS).read(
+        job.tables.versions[ITEM_COUNTS.name],
+        columns=["item_index", "count"],
+        where=ds.field("window").isin(job.known_windows),
+    )
+    totals = pl.DataFrame(counts).group_by("item_index").agg(pl.col("count").sum())
+    return (
+        pl.DataFrame(items)
+        .join(totals, on="item_index", how="left")
+        .with_columns(pl.col("count").fill_null(0))
+        .with_columns(servable=pl.col("count") >= min_count)
+        .sort("item_index")
+    )

@@ -1,0 +1,72 @@
+"""Every user's newest history, in memory, for answering.
+
+One Arrow table sorted by user and searched by bisection: nothing changes once it is made, so any number of threads may
+ask at once, and a look-up reads no file (about 30 µs among a million users). It costs the user's id and
+4 bytes for each of L + seen items: about 0.4 GB for a million users with L = 50 and 50 items seen.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from operator import methodcaller
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow.dataset as ds
+
+from data_contracts.job import TablesAt
+from data_contracts.recommender.histories import HISTORIES
+from data_contracts.table import Table
+
+Numbers = npt.NDArray[np.int32]
+
+
+class History(NamedTuple):
+    """What one user did, as item numbers.
+
+    Attributes:
+        items: The last L, oldest first.
+        seen: Every distinct item so far, bounded.
+    """
+
+    items: Numbers
+    seen: Numbers
+
+
+class Histories:
+    """Users and what they did, at the version of the table that a bundle names.
+
+    Args:
+        tables: Names the version; its newest window says what is a user's newest row.
+
+    Raises:
+        FileNotFoundError: The table is not there.
+    """
+
+    def __init__(self, tables: TablesAt) -> None:
+        newest = _newest(Table(tables.folder, HISTORIES), tables.versions[HISTORIES.name]).rechunk().to_arrow()
+        self._users, self._items, self._seen = (newest[name].combine_chunks() for name in newest.column_names)
+        self.nbytes: int = newest.nbytes
+
+    def __len__(self) -> int:
+        """Count the users."""
+        return len(self._users)
+
+    def find(self, user_id: str) -> History | None:
+        """Return the user's history, or None when the logs do not know the user."""
+        row = bisect_left(self._users, user_id, key=methodcaller("as_py"))
+        if row == len(self) or self._users[row].as_py() != user_id:
+            return None
+        return History(self._items[row].values.to_numpy(), self._seen[row].values.to_numpy())
+
+
+def _newest(table: Table, version: int) -> pl.DataFrame:
+    """Read the newest row of each user, window by window from the newest: never more in memory than one window."""
+    windows = sorted(table.read(version, columns=["window"])["window"].unique().to_pylist(), reverse=True)
+    newest = pl.DataFrame(table.contract.schema.empty_table()).select("user_id", "items", "seen")
+    for window in windows:
+        rows = table.read(version, columns=newest.columns, where=ds.field("window") == window)
+        newest.vstack(pl.DataFrame(rows).join(newest.select("user_id"), on="user_id", how="anti"), in_place=True)
+    return newest.sort("user_id")

@@ -1,0 +1,37 @@
+"""The bundle as MLflow's pyfunc, "models from code": MLflow copies this file beside the bundle and runs it to load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from data_contracts.bundle import BUNDLE
+from models.serving.bundle import open_bundle
+
+
+class AnsweringModel(PythonModel):
+    """Answers requests in any Python process: ``mlflow.pyfunc.load_model(...).predict(frame)``."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Verify the bundle, then load it."""
+        self._predictor = open_bundle(Path(context.artifacts[BUNDLE]))
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> pd.DataFrame:
+        """Answer every row; a column that is left out, or a missing value, is a null."""
+        known = [field for field in self._predictor.request_schema if field.name in model_input.columns]
+        requests = pa.Table.from_pandas(model_input, pa.schema(known), preserve_index=False)
+        answers: pd.DataFrame = self._predictor.predict(requests).to_pandas()
+        return answers
+
+
+set_model(AnsweringModel())

@@ -1,0 +1,140 @@
+"""Tensors of the Open Inference Protocol v2 ⇄ rows of Arrow, derived from a predictor's two schemas.
+
+====================  ============================  ======================================================
+column                tensor                        shape, n requests
+====================  ============================  ======================================================
+string                BYTES, UTF-8                  ``[n]``
+list<string>          BYTES, UTF-8                  ``[n, m]`` padded with empty strings; ``[m]`` is one request
+int32                 INT32 or INT64                ``[n]``, or ``[1]`` for every request
+list<float>           FP32 (answers)                ``[n, m]`` padded with 0 where its text is padded
+====================  ============================  ======================================================
+
+An input that is left out is null in every row.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from kserve import InferInput, InferOutput
+from kserve.errors import InvalidInput
+
+Tensor = npt.NDArray[Any]
+
+_PLAIN: dict[str, type | tuple[type, ...]] = {"BYTES": (str, bytes), "INT32": int, "INT64": int}
+"""Datatype to what its elements are in JSON."""
+
+
+def metadata(schema: pa.Schema) -> list[dict[str, Any]]:
+    """Describe a schema's columns as the protocol describes tensors; -1 is a length that varies."""
+    return [
+        {
+            "name": field.name,
+            "datatype": _datatype(_element(field.type)),
+            "shape": [-1, -1] if pa.types.is_list(field.type) else [-1],
+        }
+        for field in schema
+    ]
+
+
+def to_rows(inputs: Sequence[InferInput], schema: pa.Schema, *, max_batch: int) -> pa.Table:
+    """Turn a request's tensors into rows of ``schema``.
+
+    Raises:
+        InvalidInput: Inputs are unknown, given twice, of another type or length, or too many; all problems at once.
+    """
+    problems: list[str] = []
+    columns: dict[str, list[Any]] = {}
+    for tensor in inputs:
+        if tensor.name not in schema.names:
+            problems.append(f"input {tensor.name!r}: unknown, wanted some of {', '.join(schema.names)}")
+        elif tensor.name in columns:
+            problems.append(f"input {tensor.name!r}: given twice")
+        else:
+            try:
+                columns[tensor.name] = _rows(tensor, schema.field(tensor.name))
+            except InvalidInput as error:
+                problems.append(f"input {tensor.name!r}: {error}")
+    count = max(map(len, columns.values()), default=0)
+    problems += [
+        f"input {name!r}: {len(values):,} rows, wanted {count:,} as in the longest input, or 1"
+        for name, values in columns.items()
+        if len(values) not in {1, count}
+    ]
+    if not problems and not 1 <= count <= max_batch:
+        problems.append(f"{count:,} requests in one call, wanted 1 to {max_batch:,}")
+    if problems:
+        raise InvalidInput("; ".join(problems) + ".")
+    rows = {name: values * count if len(values) == 1 else values for name, values in columns.items()}
+    return pa.table([pa.array(rows.get(field.name, [None] * count), field.type) for field in schema], schema=schema)
+
+
+def to_outputs(answers: pa.Table) -> list[InferOutput]:
+    """Turn answers into tensors, lists padded to the longest of the batch."""
+    return [_output(name, answers[name].combine_chunks()) for name in answers.column_names]
+
+
+def _element(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_list(kind) else kind
+
+
+def _datatype(kind: pa.DataType) -> str:
+    return {pa.string(): "BYTES", pa.int32(): "INT32", pa.float32(): "FP32"}[kind]
+
+
+def _rows(tensor: InferInput, field: pa.Field) -> list[Any]:
+    """Return one value a request: a number, a text, or a list of texts without its padding."""
+    wanted = _datatype(_element(field.type))
+    if tensor.datatype != wanted and not (wanted == "INT32" and tensor.datatype == "INT64"):
+        raise InvalidInput(f"datatype {tensor.datatype}, wanted {wanted}")
+    values = _values(tensor)
+    if pa.types.is_list(field.type):
+        if values.ndim not in {1, 2}:
+            raise InvalidInput(f"shape {list(values.shape)}, wanted [m] or [n, m]")
+        return [[text for text in map(_text, row) if text] for row in np.atleast_2d(values)]
+    if values.ndim != 1:
+        raise InvalidInput(f"shape {list(values.shape)}, wanted [n]")
+    if wanted == "BYTES":
+        return list(map(_text, values))
+    limits = np.iinfo(np.int32)
+    if values.size and not limits.min <= values.min() <= values.max() <= limits.max:
+        raise InvalidInput("a number beyond 32 bits")
+    return [int(value) for value in values]
+
+
+def _values(tensor: InferInput) -> Tensor:
+    """Decode the tensor; whatever is wrong with its bytes is the caller's mistake."""
+    if isinstance(tensor.data, list):
+        for value in np.array(tensor.data, dtype=object).ravel():
+            if not isinstance(value, _PLAIN[tensor.datatype]):
+                raise InvalidInput(f"{value!r:.40} in its data, wanted {tensor.datatype}")
+    try:
+        return np.asarray(tensor.as_numpy())
+    except (ValueError, TypeError, OverflowError, struct.error) as error:
+        raise InvalidInput(f"its data does not make a tensor of shape {tensor.shape}: {error}") from error
+
+
+def _text(value: str | bytes) -> str:
+    try:
+        return value.decode("utf-8") if isinstance(value, bytes) else value
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{value!r:.40} is not UTF-8: {error.reason}") from error
+
+
+def _output(name: str, column: pa.Array) -> InferOutput:
+    if pa.types.is_list(column.type):
+        lengths = column.value_lengths().to_numpy(zero_copy_only=False)
+        width = int(lengths.max(initial=0))
+        filled = np.arange(width) < lengths[:, None]
+        flat = column.flatten()
+    else:
+        filled, flat = np.ones(len(column), dtype=bool), column
+    text = pa.types.is_string(flat.type)
+    values = np.full(filled.shape, "" if text else 0, dtype=object if text else np.float32)
+    values[filled] = flat.to_numpy(zero_copy_only=False)
+    return InferOutput(name, list(values.shape), _datatype(flat.type), data=values)

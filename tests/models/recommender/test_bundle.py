@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from models.publish import write_bundle
+from models.recommender.bundle import CATALOGUE, golden_requests
+from models.recommender.config import NetworkConfig, RecommenderConfig
+from models.recommender.weights import Weights, new_network, save
+from models.serving.bundle import verify
+from tests.models.serving.tiny_shop import KNOWN, item, publish_job, write_weights
+
+
+def test_the_catalogue_holds_the_items_that_the_weights_know_with_their_counts(tmp_path: Path) -> None:
+    catalogue = pl.read_parquet(write_bundle(publish_job(tmp_path)) / CATALOGUE)
+    assert catalogue["item_id"].to_list() == [item(number) for number in range(1, KNOWN + 1)]
+    assert catalogue["count"].to_list() == [*range(19, 10, -1), 1]
+    assert catalogue["servable"].to_list() == [True] * 9 + [False]
+
+
+def test_golden_histories_are_made_up_of_servable_items_and_always_the_same(tmp_path: Path) -> None:
+    folder = write_bundle(publish_job(tmp_path))
+    requests = golden_requests(folder)
+    assert requests == golden_requests(folder)
+    assert [len(request["history"]) for request in requests] == list(range(9))  # type: ignore[arg-type]
+    assert not any(item(10) in request["history"] for request in requests)  # type: ignore[operator]
+
+
+def test_a_bundle_made_twice_is_whole_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+    job = publish_job(tmp_path)
+    write_bundle(job)
+    folder = write_bundle(job)
+    verify(folder)
+    assert [path.name for path in Path(job.work_folder).iterdir()] == ["bundle"]
+
+
+def test_weights_of_other_tables_are_refused(tmp_path: Path) -> None:
+    job = publish_job(tmp_path)
+    config = RecommenderConfig(network=NetworkConfig(width=8, blocks=1, heads=1))
+    save(Weights(new_network(13, config, {"max_length": 5}), config, {"max_length": 5}), Path(job.checkpoint))
+    with pytest.raises(ValueError, match="know the items 1…13, but table 'items' version 0 holds 12"):
+        write_bundle(job)
+
+
+def test_a_shop_without_one_servable_item_is_refused(tmp_path: Path) -> None:
+    job = publish_job(tmp_path)
+    write_weights(Path(job.checkpoint), min_item_count=100)
+    with pytest.raises(ValueError, match="none of 10 items was met 100 times; lower min_item_count"):
+        write_bundle(job)

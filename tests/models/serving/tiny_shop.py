@@ -1,0 +1,86 @@
+"""A shop of twelve items and three users, with fresh weights: enough to publish, serve and answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+
+from data_contracts.job import Config, PublishJob, TablesAt
+from data_contracts.recommender.histories import HISTORIES
+from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.table import Table
+from models.recommender.config import NetworkConfig, RecommenderConfig
+from models.recommender.weights import Weights, new_network, save
+
+WINDOWS = ("2026-01-06", "2026-01-07")
+KNOWN = 10
+"""Items 1…10 are in the weights; 11 and 12 came in the newest window."""
+FEATURES: Config = {"max_length": 5, "max_seen": 100}
+NOON = datetime(2026, 1, 7, 12, tzinfo=UTC)
+
+
+def item(number: int) -> str:
+    return f"item-{number:02}"
+
+
+def write_tables(folder: Path) -> TablesAt:
+    """Commit items, counts (item n was met 20 - n times, item 10 once) and the histories of ada, bob and new."""
+    numbers = list(range(1, 13))
+    first = [WINDOWS[0] if number <= KNOWN else WINDOWS[1] for number in numbers]
+    rows = {
+        ITEMS: {"item_id": list(map(item, numbers)), "item_index": numbers, "first_window": first},
+        ITEM_COUNTS: {
+            "item_index": numbers,
+            "count": [1 if number == KNOWN else 20 - number for number in numbers],
+            "window": first,
+        },
+        HISTORIES: {
+            "user_id": ["ada", "ada", "bob", "new"],
+            "bucket": [1, 1, 2, 3],
+            "items": [[1, 2], [1, 2, 3], [4, 11, 5], [11, 12]],
+            "seen": [[1, 2], [1, 2, 3], [6, 4, 11, 5], [11, 12]],
+            "kinds": [["view"] * count for count in (2, 3, 3, 2)],
+            "timestamps": [[NOON] * count for count in (2, 3, 3, 2)],
+            "event_count": [2, 3, 4, 2],
+            "window": [WINDOWS[0], WINDOWS[1], WINDOWS[1], WINDOWS[1]],
+        },
+    }
+    versions = {}
+    for contract, columns in rows.items():
+        table = Table(str(folder), contract)
+        if table.version() is None:
+            table.commit(table.write(pa.table(columns), "part-0"), ["events@0"])
+        versions[contract.name] = table.version() or 0
+    return TablesAt(folder=str(folder), versions=versions)
+
+
+def write_weights(
+    folder: Path, *, seed: int = 0, min_item_count: int = 2, exclude_seen: bool = True
+) -> RecommenderConfig:
+    """Write fresh weights for items 1…10; another seed gives another model."""
+    config = RecommenderConfig(
+        network=NetworkConfig(width=8, blocks=1, heads=1), min_item_count=min_item_count, exclude_seen=exclude_seen
+    )
+    torch.manual_seed(seed)
+    save(Weights(new_network(KNOWN, config, FEATURES).eval(), config, FEATURES), folder)
+    return config
+
+
+def publish_job(folder: Path, *, tracking_uri: str = "", run_id: str = "run-1", seed: int = 0) -> PublishJob:
+    """Write tables and weights under ``folder``, and say what to publish."""
+    config = write_weights(folder / f"weights-{seed}", seed=seed)
+    return PublishJob(
+        use_case="recommender",
+        checkpoint=str(folder / f"weights-{seed}"),
+        tables=write_tables(folder / "tables"),
+        known_windows=WINDOWS[:1],
+        trained_through=WINDOWS[0],
+        tracking_uri=tracking_uri,
+        run_id=run_id,
+        config=config.model_dump(mode="json"),
+        features=FEATURES,
+        work_folder=str(folder / f"work-{seed}"),
+    )
