@@ -1,0 +1,71 @@
+"""What every job does: dies with whoever started it, reads ``job.json``, commits ``result.json`` beside it.
+
+A job ends its module with::
+
+    if __name__ == "__main__":
+        main(FitJob, fit)
+
+``python -m models.job MODULE ...`` runs a module that is not ours (torchelastic's agent) so that it dies with its
+starter too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from data_contracts.job import commit, read
+from data_contracts.night import Value
+
+RESULT = "result.json"
+
+_PR_SET_PDEATHSIG = 1
+
+Job = TypeVar("Job", bound=Value)
+
+
+def main(kind: type[Job], work: Callable[[Job], Value | None]) -> None:
+    """Do the job named on the command line.
+
+    Args:
+        kind: Of value that ``job.json`` holds.
+        work: Does it and returns the result; None from a process that is not to commit one.
+    """
+    die_with_parent()
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    path = Path(sys.argv[1])
+    result = work(read(path, kind))
+    if result is not None:
+        commit(result, path.with_name(RESULT))
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process as soon as the one that started it is gone.
+
+    Linux only, elsewhere a job may outlive its parent. What happened before this call is only noticed when the
+    parent went away during it.
+
+    Source:
+        prctl(2), PR_SET_PDEATHSIG.
+    """
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error)}")
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,0 +1,162 @@
+"""Start a job as a process of its own, follow it, and read what it answers.
+
+Errors of this module::
+
+    JobError
+    ├── JobFailedError    the process ended without a result
+    └── JobRunningError   somebody else is at work in the job's folder
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from data_contracts.job import commit, read
+from data_contracts.night import Value
+
+JOB, RESULT, LOG, LOCK = "job.json", "result.json", "log.txt", ".lock"
+POLL_SECONDS = 0.1
+END_SECONDS = 10.0
+"""How long a process has to end by itself before it is killed."""
+LAST_LINES = 20
+
+Answer = TypeVar("Answer", bound=Value)
+logger = logging.getLogger(__name__)
+
+
+class JobError(Exception):
+    """A job did not do its work."""
+
+
+class JobFailedError(JobError):
+    """The process ended without a result; the message holds the last lines of its log."""
+
+
+class JobRunningError(JobError):
+    """Somebody else is at work in the job's folder."""
+
+
+def run_job(
+    module: str,
+    job: Value,
+    folder: Path,
+    answer: type[Answer],
+    *,
+    launcher: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    on_line: Callable[[str], None] = logger.info,
+    wanted: Callable[[], bool] = lambda: True,
+    lock_seconds: float = 15.0,
+) -> Answer:
+    """Run ``python -m module job.json`` to its end, unless its result is there already.
+
+    Args:
+        module: Ends with ``models.job.main``.
+        job: What it is told.
+        folder: Its own; made when absent, locked while it runs. Holds job.json, log.txt and result.json.
+        answer: Kind of value that result.json holds.
+        launcher: Arguments of Python before ``-m module``: who starts the module, and how often.
+        environment: Variables set for it, over those of this process.
+        on_line: Is told every line of its log.
+        wanted: Is asked again and again; the job is ended once it says no.
+        lock_seconds: How long to wait for the folder's lock: a killed owner's processes take a moment to go.
+
+    Returns:
+        What result.json says; at once when it answers an equal job.
+
+    Raises:
+        JobFailedError: The process ended without a result, whatever its exit code, or was no longer wanted.
+        JobRunningError: Another process holds the folder's lock.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder, lock_seconds):
+        result = folder / RESULT
+        if result.exists() and (folder / JOB).exists() and read(folder / JOB, type(job)) == job:
+            return read(result, answer)
+        result.unlink(missing_ok=True)
+        commit(job, folder / JOB)
+        command = [sys.executable, *launcher, "-m", module, str(folder / JOB)]
+        code = _follow(command, folder / LOG, {**os.environ, **(environment or {})}, on_line, wanted)
+        if not result.exists():
+            raise JobFailedError(_failure(module, code, folder / LOG))
+        return read(result, answer)
+
+
+@contextmanager
+def _locked(folder: Path, seconds: float) -> Iterator[None]:
+    """Hold the folder's lock, which the kernel frees when this process is gone."""
+    with (folder / LOCK).open("w") as file:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise JobRunningError(
+                        f"somebody is at work in {folder}: its lock was not free within {seconds:g} s. "
+                        "Wait for the other run, or end it."
+                    ) from error
+                time.sleep(POLL_SECONDS)
+        yield
+
+
+def _follow(
+    command: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    on_line: Callable[[str], None],
+    wanted: Callable[[], bool],
+) -> int:
+    """Run ``command`` with its output in ``log``, pass the lines on, and return the exit code; it ends with us."""
+    with log.open("w", encoding="utf-8") as out, log.open(encoding="utf-8", errors="replace") as lines:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(environment))
+        try:
+            while process.poll() is None and wanted():
+                _pass_on(lines, on_line)
+                time.sleep(POLL_SECONDS)
+        finally:
+            _end(process)
+            _pass_on(lines, on_line)
+    return process.returncode
+
+
+def _pass_on(lines: TextIO, on_line: Callable[[str], None]) -> None:
+    """Tell every whole line that came since; part of a line waits for its end."""
+    while True:
+        start = lines.tell()
+        line = lines.readline()
+        if not line.endswith("\n"):
+            lines.seek(start)
+            return
+        on_line(line.rstrip())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the process to end, then kill it; an ended one stays as it is."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _failure(module: str, code: int, log: Path) -> str:
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        last = "".join(deque(lines, LAST_LINES)).strip() or "(it wrote nothing)"
+    return (
+        f"job {module!r} ended with exit code {code} and no result. The last lines of {log}:\n{last}\n"
+        "Nothing was published. Mend the cause and start the night again: it goes on from here."
+    )
