@@ -147,6 +147,17 @@ class Table:
         table = self._open()
         return table is not None and table.transaction_version(name) is not None
 
+    def unseen(self, names: Iterable[str]) -> set[str]:
+        """Return those of ``names`` that no commit consumed."""
+        table = self._open()
+        return {name for name in names if table is None or table.transaction_version(name) is None}
+
+    def discard(self, parts: Iterable[Part]) -> None:
+        """Remove parts that were written and never committed."""
+        system, folder = fsspec.url_to_fs(self.uri)
+        for part in parts:
+            system.rm(posixpath.join(folder, part.path))
+
     def mark(self, name: str, version: int | None = None) -> int | None:
         """Return the number last remembered under ``name``, or None."""
         table = self._open(version)
@@ -180,6 +191,22 @@ class Table:
         """URIs of the files visible at ``version``; none when nothing was ever committed."""
         table = self._open(version)
         return set() if table is None else set(table.file_uris())
+
+    def file_rows(self, version: int | None = None) -> dict[str, int]:
+        """Rows of every file visible at ``version``, by its URI; none when nothing was ever committed."""
+        table = self._open(version)
+        if table is None:
+            return {}
+        added = pa.table(table.get_add_actions())
+        return {
+            posixpath.join(self.uri, path): rows
+            for path, rows in zip(added["path"].to_pylist(), added["num_records"].to_pylist(), strict=True)
+        }
+
+    def partitions(self, version: int | None = None) -> list[str]:
+        """Values of the partition column at ``version``, sorted; none when nothing was ever committed."""
+        table = self._open(version)
+        return [] if table is None else sorted(value for part in table.partitions() for value in part.values())
 
 
 def _is_constant(column: pa.ChunkedArray) -> bool:

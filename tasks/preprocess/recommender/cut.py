@@ -1,0 +1,146 @@
+"""Cut users' events into training examples and histories. Pure: frames in, frames out.
+
+The order of a user's events is total: (timestamp, item_id as UTF-8 bytes, event).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from tasks.preprocess.recommender.config import FeatureConfig
+
+
+class Cut(NamedTuple):
+    """One window of some users.
+
+    Attributes:
+        examples: Rows of table `examples`, by bucket, user and time.
+        histories: Rows of table `histories`, one for each user active in the window.
+        firsts: Events without a predecessor: in a context at most, nobody's target.
+    """
+
+    examples: pl.DataFrame
+    histories: pl.DataFrame
+    firsts: int
+
+
+def cut_window(
+    events: pl.DataFrame, histories: pl.DataFrame, items: pl.DataFrame, *, window: str, features: FeatureConfig
+) -> Cut:
+    """Merge one window's events into the users' histories, and cut them into examples.
+
+    Every event with a predecessor is a target exactly once. A late event may lie between events of the history;
+    so targets are the maximal runs of new events in the merged order. A context holds what came before its targets,
+    never more than L + 1 events together with them.
+
+    Args:
+        events: The window's, in any order: ``user_id``, ``bucket`` (int32), ``item_id``, ``event``, ``timestamp``
+            (us, UTC).
+        histories: At most one row a user, as in table `histories`; other users' rows are left out.
+        items: ``item_id``, ``item_index`` (int32) of every item met, and ``item_order``, its place by bytes.
+        window: Key written into every row.
+        features: ``max_length`` is L.
+
+    Returns:
+        Examples, histories and the number of events that have no predecessor.
+    """
+    users = events.select("user_id", "bucket").unique().sort("bucket", "user_id").with_row_index("user")
+    known = histories.join(users.select("user_id", "user"), on="user_id")
+    timeline = _timeline(events.join(users, on="user_id"), known, items)
+    firsts = timeline.filter(pl.col("new") & (pl.col("position") == 0)).height
+    return Cut(
+        _examples(timeline, users, features.max_length).with_columns(window=pl.lit(window)),
+        _histories(timeline, known, users, features).with_columns(window=pl.lit(window)),
+        firsts,
+    )
+
+
+def _timeline(events: pl.DataFrame, known: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """One row an event, remembered or new, by user and in order; ``position`` counts from 0 within a user."""
+    columns = ("user", "timestamp", "item_order", "event", "new", "item_index")
+    remembered = (
+        known.select("user", item_index="items", event="kinds", timestamp="timestamps")
+        .explode("item_index", "event", "timestamp")
+        .join(items.select("item_index", "item_order"), on="item_index")
+        .with_columns(new=pl.lit(value=False))
+        .select(columns)
+    )
+    new = events.join(items, on="item_id").with_columns(new=pl.lit(value=True)).select(columns)
+    timeline = pl.concat([remembered, new]).sort("user", "timestamp", "item_order", "event", "new")
+    return timeline.with_columns(position=pl.int_range(pl.len()).over("user"))
+
+
+def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> pl.DataFrame:
+    """Cut each run of targets into pieces, each with the events before it."""
+    least_context = max(1, max_length // 2)
+    row, position = pl.col("row"), pl.col("position")
+    targets = (
+        timeline.with_row_index("row")
+        .cast({"row": pl.Int64})
+        .filter("new", position > 0)
+        .with_columns(run=(row != row.shift() + 1).fill_null(value=True).cum_sum())
+        .with_columns(start=position.first().over("run"))
+    )
+    offset = position - pl.col("start")
+    first_piece = max_length + 1 - pl.min_horizontal("start", pl.lit(least_context))
+    later_piece = max_length + 1 - least_context
+    piece = pl.when(offset < first_piece).then(0).otherwise(1 + (offset - first_piece) // later_piece)
+    pieces = targets.group_by("run", piece.alias("piece"), maintain_order=True).agg(
+        pl.first("user", "row", "position"), targets=pl.len().cast(pl.Int64)
+    )
+    pieces = pieces.with_columns(context=pl.min_horizontal("position", max_length + 1 - pl.col("targets")))
+    row_, target, context = (pieces[name].to_numpy() for name in ("row", "targets", "context"))
+    return users[pieces["user"]].select(
+        "user_id",
+        "bucket",
+        context=_slices(timeline["item_index"], row_ - context, context),
+        target=_slices(timeline["item_index"], row_, target),
+        target_event=_slices(timeline["event"], row_, target),
+        target_timestamp=_slices(timeline["timestamp"], row_, target),
+    )
+
+
+def _histories(
+    timeline: pl.DataFrame, known: pl.DataFrame, users: pl.DataFrame, features: FeatureConfig
+) -> pl.DataFrame:
+    """One row a user: the last L events, the items seen, the events counted."""
+    totals = timeline.group_by("user", maintain_order=True).agg(events=pl.len().cast(pl.Int64), new=pl.sum("new"))
+    before = users.join(known.select("user", "event_count"), on="user", how="left", maintain_order="left")
+    length = np.minimum(totals["events"].to_numpy(), features.max_length)
+    start = totals["events"].cum_sum().to_numpy() - length
+    return users.select(
+        "user_id",
+        "bucket",
+        items=_slices(timeline["item_index"], start, length),
+        kinds=_slices(timeline["event"], start, length),
+        timestamps=_slices(timeline["timestamp"], start, length),
+        seen=_seen(timeline, known, features.max_seen),
+        event_count=before["event_count"].fill_null(0) + totals["new"].cast(pl.Int64),
+    )
+
+
+def _seen(timeline: pl.DataFrame, known: pl.DataFrame, max_seen: int) -> pl.Series:
+    """Distinct items of each user, ascending by last time, the latest ``max_seen``.
+
+    Items seen before have no time of their own any more; they come before all that the timeline holds.
+    """
+    before = known.select("user", item_index="seen").explode("item_index")
+    seen = (
+        pl.concat([before, timeline.select("user", "item_index")])
+        .unique(["user", "item_index"], keep="last", maintain_order=True)
+        .group_by("user")
+        .agg(pl.col("item_index").tail(max_seen))
+    )
+    return seen.sort("user")["item_index"]
+
+
+def _slices(values: pl.Series, start: np.ndarray, length: np.ndarray) -> pl.Series:
+    """Return one list for each (start, length): ``values[start : start + length]``. Slices may overlap."""
+    offsets = np.concatenate([[0], np.cumsum(length)])
+    row = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length)
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets), values.gather(row).to_arrow())
+    return pl.Series(lists)

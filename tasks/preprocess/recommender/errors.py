@@ -1,0 +1,37 @@
+"""What can go wrong when events become features. Nothing is published by a night that raises one of these.
+
+Errors of this room::
+
+    PreprocessError
+    ├── TooFewTargetsError    the first night's logs cannot fill a past and a window that judges
+    ├── OtherFeaturesError    the tables were made with other features, or by another protocol
+    ├── OutOfOrderError       the events asked for lie before those the tables have, or were rewritten
+    ├── NoNewEventsError      the version of the events has no rows that the tables lack
+    └── RowsLostError         rows went in that did not come out: a fault of the program or the machine
+"""
+
+from __future__ import annotations
+
+
+class PreprocessError(Exception):
+    """Events did not become features. Trying again changes nothing."""
+
+
+class TooFewTargetsError(PreprocessError):
+    """The logs are too small for a past and a window that judges."""
+
+
+class OtherFeaturesError(PreprocessError):
+    """The tables were made with other features, or by another protocol."""
+
+
+class OutOfOrderError(PreprocessError):
+    """The events asked for lie before those the tables have, or were rewritten."""
+
+
+class NoNewEventsError(PreprocessError):
+    """The version of the events has no rows that the tables lack."""
+
+
+class RowsLostError(PreprocessError):
+    """Rows went in that did not come out."""

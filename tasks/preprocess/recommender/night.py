@@ -1,0 +1,154 @@
+"""Build a night: its new events become numbered items, counts, examples and histories, committed in this order.
+
+Every commit consumes ``events@<version>``, so a night that runs again does only what is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import polars as pl
+from distributed import Client
+
+from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
+from data_contracts.recommender.histories import BUCKETS
+from tasks.preprocess.recommender.config import FeatureConfig
+from tasks.preprocess.recommender.counts import refuse_loss, total
+from tasks.preprocess.recommender.items import number_items
+from tasks.preprocess.recommender.plan import Plan, add_days, hold_out_end
+from tasks.preprocess.recommender.ranges import Cutting, count_range, cut_range, survey_range
+from tasks.preprocess.recommender.refuse import refuse_older_events, refuse_other_features, refuse_other_protocol
+from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, spread_by_user
+from tasks.preprocess.recommender.tables import Tables, consumes
+
+Answer = TypeVar("Answer")
+
+logger = logging.getLogger(__name__)
+
+
+def build_night(
+    workspace: Workspace,
+    validated: Validated,
+    held_out: HeldOut,
+    features: FeatureConfig,
+    protocol: Protocol,
+    cluster: str,
+) -> Night:
+    """Turn the events that are new into features, and return the night's record.
+
+    A night that is done changes nothing and returns its record; one that was broken off is finished first, as it was
+    planned then.
+
+    Args:
+        workspace: Whose tables.
+        validated: The version of `events` to take, and its newest window.
+        held_out: What the first night must hold out, to judge.
+        features: How examples are cut; the same for all nights of these tables.
+        protocol: `leave_one_out` takes empty tables only.
+        cluster: Address of a Dask scheduler.
+
+    Raises:
+        PreprocessError: One of its kinds; see `tasks.preprocess.recommender.errors`.
+    """
+    tables = Tables(workspace.tables)
+    refuse_older_events(tables, validated.events)
+    refuse_other_features(tables, features)
+    refuse_other_protocol(tables, validated.events, protocol)
+    with Client(cluster, set_as_default=False) as client:
+        for events in tables.unfinished(validated.events):
+            staging = posixpath.join(workspace.staging, f"preprocess-{events:06}")
+            _NightBuilder(client, tables, staging, features, events).build(validated.window, held_out, protocol)
+    return tables.record()
+
+
+@dataclass(frozen=True)
+class _NightBuilder:
+    """One night on its way into the tables.
+
+    Attributes:
+        staging: URI of a folder of this night's own.
+        events: Version of table `events` that is taken.
+    """
+
+    client: Client
+    tables: Tables
+    staging: str
+    features: FeatureConfig
+    events: int
+
+    def build(self, window: Window, held_out: HeldOut, protocol: Protocol) -> None:
+        """Commit what is still missing of this night."""
+        files = self.tables.new_files(self.events)
+        with spread_by_user(self.client, files, self.staging, self._ranges(sum(files.values()))) as spread:
+            if self.tables.begun == self.events:
+                plan = self.tables.plan()
+            else:
+                plan = self._plan(spread, window, held_out, protocol)
+            counts = pl.scan_parquet(self._map(spread, partial(count_range, spread=spread, plan=plan)))
+            counts = counts.group_by("item_id", "window").agg(pl.sum("count"))
+            self._commit_items(counts.collect(), plan)
+            self._commit_cut(spread, plan)
+
+    def _ranges(self, rows: int) -> int:
+        """Return into how many ranges of users the work is cut, so that each fits into a worker's memory."""
+        remembered = 0 if self.tables.done is None else rows * self.features.max_length
+        wanted = -(-(rows + remembered) // ROWS_PER_TASK)
+        return min(max(wanted, len(self.client.nthreads())), BUCKETS)
+
+    def _plan(self, spread: Spread, window: Window, held_out: HeldOut, protocol: Protocol) -> Plan:
+        first = self.tables.done is None
+        if first and protocol == "nightly":
+            days = add_days(self._map(spread, partial(survey_range, spread=spread)))
+            window = hold_out_end(days, window.last_day, held_out)
+        return Plan(window, first, protocol)
+
+    def _commit_items(self, counts: pl.DataFrame, plan: Plan) -> None:
+        """Number the new items and commit them with the plan; then commit how often each item was met."""
+        new = number_items(counts, self.tables.numbered())
+        self.tables.commit_items(self.tables.items.write(new.to_arrow(), self._name), self.events, plan)
+        logger.info("%s new items", f"{new.height:,}")
+        table = self.tables.item_counts
+        if not table.consumed(consumes(self.events)):
+            rows = counts.join(self.tables.numbered(), on="item_id").sort("window", "item_index")
+            table.commit(table.write(rows.to_arrow(), self._name), [consumes(self.events)])
+
+    def _commit_cut(self, spread: Spread, plan: Plan) -> None:
+        """Cut every range, see that no event was lost, and commit `examples`, then `histories`."""
+        consumed = [consumes(self.events)]
+        tables = (self.tables.examples, self.tables.histories)
+        missing = [table for table in tables if not table.consumed(consumed[0])]
+        cutting = Cutting(
+            tables=self.tables.folder,
+            items=self.tables.items.version() or 0,
+            histories=self.tables.histories.version(),
+            write=tuple(table.contract.name for table in missing),
+            name=self._name,
+            features=self.features,
+        )
+        cuts = self._map(spread, partial(cut_range, spread=spread, plan=plan, cutting=cutting))
+        windows = total(cut.counts for cut in cuts)
+        for window, counts in windows.items():
+            logger.info("window %s: %s", window, counts)
+        refuse_loss(spread.rows, windows)
+        marks: dict[str, dict[str, int]] = {
+            "examples": self.features.model_dump(),
+            "histories": {"events": self.events},
+        }
+        for table in missing:
+            name = table.contract.name
+            table.commit([part for cut in cuts for part in cut.parts[name]], consumed, marks=marks[name])
+
+    def _map(self, spread: Spread, function: Callable[[int], Answer]) -> list[Answer]:
+        """Call ``function`` with the number of every range, on the cluster."""
+        answers: list[Answer] = self.client.gather(self.client.map(function, range(spread.ranges), pure=False))
+        return answers
+
+    @property
+    def _name(self) -> str:
+        """Prefix of the names of this night's files."""
+        return f"night-{self.events:06}"

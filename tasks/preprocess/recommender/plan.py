@@ -1,0 +1,111 @@
+"""Into which windows a night's new events fall: decided once, at the night's start, and written into the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from data_contracts.night import HeldOut, Protocol, Window
+from tasks.preprocess.recommender.errors import TooFewTargetsError
+
+LEAVE_ONE_OUT = ("loo-1-train", "loo-2-validation", "loo-3-test")
+"""Pseudo-windows: all but a user's last two events, the last but one, the last."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one night's new events are spread over windows.
+
+    Attributes:
+        window: The newest window, which judges.
+        first: Whether the tables are empty before this night.
+        protocol: `nightly` cuts by day; `leave_one_out` by a user's last two events.
+    """
+
+    window: Window
+    first: bool
+    protocol: Protocol
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of this night's windows, oldest first."""
+        if self.protocol == "leave_one_out":
+            return LEAVE_ONE_OUT
+        return (self._past, self.window.key) if self.first else (self.window.key,)
+
+    @property
+    def _past(self) -> str:
+        return (self.window.first_day - timedelta(days=1)).isoformat()
+
+    def assign(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Add column ``window``, the key of the window in which an event is handled.
+
+        A late event, older than the newest window, is handled in it: the windows before are closed.
+
+        Args:
+            events: ``user_id``, ``item_id``, ``event``, ``timestamp``; every new event of a user, in any order.
+        """
+        if self.protocol == "leave_one_out":
+            from_end = pl.len() - 1 - pl.int_range(pl.len())
+            train, validation, test = (pl.lit(key) for key in LEAVE_ONE_OUT)
+            ordered = events.sort("user_id", "timestamp", "item_id", "event")
+            rank = from_end.over("user_id")
+            return ordered.with_columns(
+                window=pl.when(rank == 0).then(test).when(rank == 1).then(validation).otherwise(train)
+            )
+        if not self.first:
+            return events.with_columns(window=pl.lit(self.window.key))
+        in_past = pl.col("timestamp").dt.date() < self.window.first_day
+        return events.with_columns(window=pl.when(in_past).then(pl.lit(self._past)).otherwise(pl.lit(self.window.key)))
+
+
+def count_by_day(events: pl.LazyFrame) -> pl.DataFrame:
+    """Count what a first night must know to hold out its end.
+
+    Args:
+        events: ``user_id``, ``timestamp``; every event of some users.
+
+    Returns:
+        ``day``, ``targets`` (events with a predecessor), ``users`` (whose last target is on that day). Counts of
+        different users may be added.
+    """
+    day = pl.col("timestamp").dt.date()
+    users = events.group_by("user_id").agg(first=day.min(), last=day.max(), events=pl.len().cast(pl.Int64)).collect()
+    by_day = events.group_by(day=day).agg(targets=pl.len().cast(pl.Int64)).collect()
+    firsts = users.group_by(day="first").agg(targets=-pl.len().cast(pl.Int64))
+    lasts = users.filter(pl.col("events") > 1).group_by(day="last").agg(users=pl.len().cast(pl.Int64))
+    return add_days([by_day, firsts, lasts])
+
+
+def add_days(counts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Add counts by day, and sort them."""
+    return pl.concat(counts, how="diagonal").group_by("day").sum().sort("day")
+
+
+def hold_out_end(days: pl.DataFrame, through: date, held_out: HeldOut) -> Window:
+    """Hold out whole days, counted back from ``through`` until they are enough to judge.
+
+    Args:
+        days: What `count_by_day` returns for all users.
+        through: Last day of the logs.
+        held_out: What is enough.
+
+    Raises:
+        TooFewTargetsError: No cut leaves enough in the end and a target in the past.
+    """
+    ends = days.with_columns(
+        pl.col("targets", "users").cum_sum(reverse=True), past=pl.col("targets").cum_sum() - pl.col("targets")
+    )
+    enough = ends.filter((pl.col("targets") >= held_out.min_targets) & (pl.col("users") >= held_out.min_users))
+    if enough.height and enough["past"][-1]:
+        return Window(first_day=enough["day"][-1], last_day=through)
+    first_day: date = days["day"][0]
+    seen = f"{first_day} to {through}: {days['targets'].sum():,} targets of {days['users'].sum():,} users"
+    raise TooFewTargetsError(
+        f"The first night cuts its logs into a past and an end that judges; these are too small for that. Seen {seen}. "
+        f"Wanted at the end whole days with {held_out.min_targets:,} targets of {held_out.min_users:,} users, and at "
+        "least one target in the days before. Nothing was published. Bring more days of logs, or lower "
+        "held_out.min_targets and held_out.min_users."
+    )

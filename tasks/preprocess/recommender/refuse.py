@@ -1,0 +1,58 @@
+"""What is refused before a night begins: whatever would mix two ways of making the tables."""
+
+from __future__ import annotations
+
+from data_contracts.night import Protocol
+from tasks.preprocess.recommender.config import FeatureConfig
+from tasks.preprocess.recommender.errors import OtherFeaturesError, OutOfOrderError
+from tasks.preprocess.recommender.tables import Tables
+
+OWN_TABLES = "Nothing was published. Give these logs a name (and so tables) of their own, or set it back."
+
+
+def refuse_older_events(tables: Tables, events: int) -> None:
+    """Refuse a version of the events that lies before the tables' own.
+
+    Raises:
+        OutOfOrderError: It does.
+    """
+    if tables.begun is not None and events < tables.begun:
+        raise OutOfOrderError(
+            f"{tables.events.uri}: version {events} was asked for, but the tables have version {tables.begun} already. "
+            "Nothing was published. Start the night again: it takes the newest version."
+        )
+
+
+def refuse_other_features(tables: Tables, features: FeatureConfig) -> None:
+    """Refuse features that the tables were not made with.
+
+    Raises:
+        OtherFeaturesError: Every difference.
+    """
+    wanted: dict[str, int] = features.model_dump()
+    made_with = {name: tables.examples.mark(name) for name in wanted}
+    differences = [
+        f"features.{name}: the tables have {made_with[name]:,}, the settings say {wanted[name]:,}"
+        for name in wanted
+        if made_with[name] not in (None, wanted[name])
+    ]
+    if differences:
+        listed = "\n  - ".join(differences)
+        raise OtherFeaturesError(f"{tables.examples.uri} was made with other features:\n  - {listed}\n{OWN_TABLES}")
+
+
+def refuse_other_protocol(tables: Tables, events: int, protocol: Protocol) -> None:
+    """Refuse to mix protocols, and leave-one-out on tables that hold other events.
+
+    Raises:
+        OtherFeaturesError: The tables were made by another protocol, or hold an older version of the events.
+    """
+    if tables.begun is None:
+        return
+    made_by = tables.plan().protocol
+    if protocol != made_by or (protocol == "leave_one_out" and events != tables.begun):
+        raise OtherFeaturesError(
+            f"protocol {protocol!r} was asked for on version {events} of the events, but {tables.items.uri} was made "
+            f"by protocol {made_by!r} from version {tables.begun}. 'leave_one_out' compares with published tables and "
+            f"takes empty tables only. {OWN_TABLES}"
+        )

@@ -1,0 +1,100 @@
+"""Spread a night's new events over ranges of users, through Parquet in staging; every event of a user in one range."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import fsspec
+import polars as pl
+import polars_hash as plh
+from distributed import Client
+
+from data_contracts.recommender.histories import BUCKETS
+
+ROWS_PER_TASK = 1_000_000
+"""Events, new and remembered, that one Dask task holds in memory."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """New events in staging, by range of buckets.
+
+    Attributes:
+        folder: URI; events lie in ``events/<group>/range=<number>/``, counts in ``counts/``.
+        ranges: Number of ranges; range r holds the buckets with ``bucket * ranges // BUCKETS == r``.
+        rows: Events that were read, to be found again in the ranges.
+    """
+
+    folder: str
+    ranges: int
+    rows: int
+
+    def buckets(self, number: int) -> tuple[int, int]:
+        """Return the first bucket of range ``number`` and the first one after it."""
+        return -(-number * BUCKETS // self.ranges), -(-(number + 1) * BUCKETS // self.ranges)
+
+    def read(self, number: int) -> pl.LazyFrame:
+        """Return range ``number``: ``user_id``, ``bucket``, ``item_id``, ``event``, ``timestamp``, in no order."""
+        folder = posixpath.join(self.folder, "events")
+        events = pl.scan_parquet(folder, hive_partitioning=True, hive_schema={"range": pl.Int32})
+        return events.filter(pl.col("range") == number).drop("range")
+
+
+@contextmanager
+def spread_by_user(client: Client, files: Mapping[str, int], folder: str, ranges: int) -> Iterator[Spread]:
+    """Read files of table `events` and write their rows by range of users, removed in the end.
+
+    Args:
+        client: Of the Dask cluster.
+        files: URI to its number of rows.
+        folder: URI of a folder that is this night's own; what a crash left there is removed first.
+        ranges: Number of ranges.
+    """
+    _remove(folder)
+    try:
+        groups = group_files(files)
+        targets = [posixpath.join(folder, "events", f"group-{number:05}") for number in range(len(groups))]
+        client.gather(client.map(_spread_group, groups, targets, ranges=ranges, pure=False))
+        rows = sum(files.values())
+        logger.info("%s events from %s files are spread over %s ranges of users", f"{rows:,}", len(files), ranges)
+        yield Spread(folder, ranges, rows)
+    finally:
+        _remove(folder)
+
+
+def group_files(files: Mapping[str, int]) -> list[list[str]]:
+    """Put whole files together until a group holds about `ROWS_PER_TASK` rows; the same files, the same groups."""
+    groups: list[list[str]] = []
+    room = 0
+    for file, rows in sorted(files.items()):
+        if not groups or room < rows:
+            groups.append([])
+            room = ROWS_PER_TASK
+        groups[-1].append(file)
+        room -= rows
+    return groups
+
+
+def bucket_of(column: str) -> pl.Expr:
+    """Return the bucket of the user in ``column``: xxhash64 of the UTF-8 bytes, modulo `BUCKETS`, int32."""
+    bucket: pl.Expr = (plh.col(column).nchash.xxhash64() % BUCKETS).cast(pl.Int32)
+    return bucket
+
+
+def _remove(folder: str) -> None:
+    filesystem, path = fsspec.url_to_fs(folder)
+    if filesystem.exists(path):
+        filesystem.rm(path, recursive=True)
+
+
+def _spread_group(files: list[str], folder: str, ranges: int) -> None:
+    rows = pl.scan_parquet(files, hive_partitioning=False)
+    bucket = bucket_of("user_id")
+    rows = rows.select("user_id", "item_id", "event", "timestamp", bucket=bucket, range=bucket * ranges // BUCKETS)
+    rows.sink_parquet(pl.PartitionBy(folder, key="range", include_key=False), mkdir=True)
