@@ -12,8 +12,8 @@ Protocol = Literal["nightly", "leave_one_out"]
 UseCaseName = Literal["recommender"]
 
 
-class Value(BaseModel, frozen=True, extra="forbid"):
-    """A small value that crosses a boundary as JSON."""
+class Value(BaseModel, frozen=True, extra="forbid", ser_json_inf_nan="strings"):
+    """A small value that crosses a boundary as JSON; a diverged model's NaN does too, as ``"NaN"``."""
 
 
 class Workspace(Value):
