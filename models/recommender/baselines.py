@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from data_contracts.job import EvaluateJob, Validation
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.items import ITEM_COUNTS
 from data_contracts.table import Table
 from models.recommender.split import validates
 
@@ -62,23 +61,12 @@ class Markov:
         return scores
 
 
-def event_counts(job: EvaluateJob, item_count: int) -> Numbers:
-    """Count the events of each of the items 1…``item_count`` in the known windows, int64 (N + 1,)."""
-    table = Table(job.tables.folder, ITEM_COUNTS).read(
-        job.tables.versions[ITEM_COUNTS.name],
-        columns=["item_index", "count"],
-        where=pc.field("window").isin(job.known_windows),
-    )
-    items, events = table["item_index"].to_numpy(), table["count"].to_numpy()
-    return np.bincount(items, weights=events, minlength=item_count + 1).astype(np.int64)
-
-
 def popularity(job: EvaluateJob, counts: Numbers) -> Popularity:
     """Return popularity in the known windows, the validation targets taken out.
 
     Args:
         job: Names the tables, their windows and who validates.
-        counts: What `event_counts` returned.
+        counts: Events of each item in the known windows, (N + 1,).
     """
     held_back = np.zeros_like(counts)
     for examples in _examples(job, (job.validation.window,), ["user_id", "window", "target"]):

@@ -13,9 +13,10 @@ from torch import Tensor
 from data_contracts.job import EvaluateJob, EvaluateResult
 from data_contracts.recommender.items import ITEMS
 from data_contracts.table import Table
-from models.recommender.baselines import Markov, event_counts, popularity, transitions
+from models.recommender.baselines import Markov, popularity, transitions
 from models.recommender.config import RecommenderConfig
 from models.recommender.contestants import Contestant, Counted, learned
+from models.recommender.counts import item_counts
 from models.recommender.metrics import LIST_LENGTH, Flags, Floats, Numbers, coverage, head_items, rank_metrics
 from models.recommender.targets import Batch, JudgedWindow
 
@@ -44,7 +45,8 @@ def evaluate(job: EvaluateJob) -> EvaluateResult:
     """
     config = RecommenderConfig.model_validate(job.config)
     items = Table(job.tables.folder, ITEMS).dataset(job.tables.versions[ITEMS.name]).count_rows()
-    counts = event_counts(job, items)
+    known = item_counts(job.tables, job.known_windows)
+    counts = np.pad(known, (0, items + 1 - len(known)))
     servable = counts >= config.min_item_count
     servable[0] = False
     standings = {name: Standing(contestant) for name, contestant in _contestants(job, config, counts, servable).items()}

@@ -57,10 +57,10 @@ class JudgedWindow:
         names = ("window_users", "window_targets", "users", "new_users", "targets", "repeats_dropped")
         self.counts: Counter[str] = Counter(dict.fromkeys(names, 0))
 
-    def batches(self, targets_at_once: int) -> Iterator[Batch]:
-        """Yield every target once, about ``targets_at_once`` at a time."""
+    def batches(self, targets_at_once: int, examples_at_once: int = EXAMPLES_AT_ONCE) -> Iterator[Batch]:
+        """Yield every target once, about ``targets_at_once`` at a time; about ``examples_at_once`` are read at once."""
         examples = self._dataset(EXAMPLES).count_rows(filter=pc.field("window") == self.job.window)
-        ranges = min(max(examples // EXAMPLES_AT_ONCE, 1), BUCKETS)
+        ranges = min(max(examples // examples_at_once, 1), BUCKETS)
         for number in range(ranges):
             first, end = number * BUCKETS // ranges, (number + 1) * BUCKETS // ranges
             yield from self._range((pc.field("bucket") >= first) & (pc.field("bucket") < end), targets_at_once)
@@ -69,7 +69,7 @@ class JudgedWindow:
 
     def _range(self, buckets: pc.Expression, targets_at_once: int) -> Iterator[Batch]:
         columns = ["user_id", "context", "target", "target_event", "target_timestamp"]
-        examples = self._read(EXAMPLES, self.job.window, buckets, columns)
+        examples = self._of_frequent_users(self._read(EXAMPLES, self.job.window, buckets, columns), buckets)
         users = examples.select(pl.col("user_id").unique().sort()).with_row_index("user", self.counts["window_users"])
         users = users.join(self._seen(users, buckets), on="user_id", how="left", maintain_order="left")
         events = _events(examples.join(users, on="user_id", maintain_order="left"))
@@ -100,6 +100,14 @@ class JudgedWindow:
             found.append(histories.join(wanted, on="user_id", how="semi"))
             wanted = wanted.join(found[-1], on="user_id", how="anti")
         return pl.concat(found)
+
+    def _of_frequent_users(self, examples: pl.DataFrame, buckets: pc.Expression) -> pl.DataFrame:
+        """Leave out users with fewer than ``min_user_count`` events by the window's end."""
+        if self.config.min_user_count == 1:
+            return examples
+        users = self._read(HISTORIES, self.job.window, buckets, ["user_id", "event_count"])
+        frequent = users.filter(pl.col("event_count") >= self.config.min_user_count)
+        return examples.join(frequent, on="user_id", how="semi", maintain_order="left")
 
     def _read(self, contract: DataContract, window: str, buckets: pc.Expression, columns: list[str]) -> pl.DataFrame:
         where = (pc.field("window") == window) & buckets

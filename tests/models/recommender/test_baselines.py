@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data_contracts.job import EvaluateJob, TablesAt, Validation
-from models.recommender.baselines import Markov, Popularity, event_counts, popularity, transitions
+from models.recommender.baselines import Markov, Popularity, popularity, transitions
+from models.recommender.counts import item_counts
 from tests.models.recommender.tables import Events, write_tables
 
 WINDOWS: dict[str, dict[str, Events]] = {
@@ -29,24 +30,29 @@ def job(tables: TablesAt, *, every_user: bool = False) -> EvaluateJob:
     )
 
 
+def popular(judged: EvaluateJob) -> Popularity:
+    return popularity(judged, item_counts(judged.tables, judged.known_windows))
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> TablesAt:
     return write_tables(tmp_path_factory.mktemp("tables"), WINDOWS)
 
 
 def test_events_of_the_judging_window_are_not_counted(tables: TablesAt) -> None:
-    assert event_counts(job(tables), item_count=3).tolist() == [0, 3 + 1, 3 + 1, 2 + 1]
+    nobody = job(tables).model_copy(update={"validation": Validation(window="none")})
+    assert popular(nobody).counts.tolist() == [0, 3 + 1, 3 + 1, 2 + 1]
 
 
 def test_validation_targets_are_taken_out_of_popularity_and_first_events_stay(tables: TablesAt) -> None:
     judged = job(tables, every_user=True)
-    assert popularity(judged, event_counts(judged, 3)).counts.tolist() == [0, 3, 3, 2]
+    assert popular(judged).counts.tolist() == [0, 3, 3, 2]
 
 
 def test_only_one_user_in_twenty_validates(tmp_path: Path) -> None:
     users: dict[str, Events] = {f"user-{number}": [1, 1] for number in range(2_000)}
     judged = job(write_tables(tmp_path, {"2026-11-02": users}))
-    kept = popularity(judged, event_counts(judged, 1)).counts[1]
+    kept = popular(judged).counts[1]
     assert 4_000 - kept == pytest.approx(100, abs=30)
     assert transitions(judged, ())["count"].to_list() == [kept - 2_000]
 
@@ -65,7 +71,7 @@ def test_validation_pairs_are_not_counted(tables: TablesAt) -> None:
 
 def test_markov_ranks_by_transitions_then_by_popularity(tables: TablesAt) -> None:
     judged = job(tables)
-    markov = Markov(transitions(judged, ()), popularity(judged, event_counts(judged, 3)))
+    markov = Markov(transitions(judged, ()), popular(judged))
     after_2, after_nothing = markov.scores(np.array([2, 0]))
     assert np.argsort(-after_2, kind="stable").tolist() == [3, 1, 2, 0]
     assert after_2[2] == after_nothing[2]
