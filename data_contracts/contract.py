@@ -70,6 +70,7 @@ class DataContract:
         written_by: The one room that writes it.
         read_by: The rooms that read it.
         partition_by: Column whose values part the table's files, if any.
+        time_column: When a row happened, UTC, if rows say so; ``partition_by`` is then its day, derived from it.
         checked: Turns a table into the view that the rules look at; for values that a rule cannot see as they
             are (lists, NaN beside null). Row numbers stay the same.
         row_rules: Great Expectations rules; a row that breaks one goes to quarantine.
@@ -82,6 +83,7 @@ class DataContract:
     written_by: str
     read_by: tuple[str, ...]
     partition_by: str | None = None
+    time_column: str = ""
     checked: Callable[[pa.Table], pa.Table] = field(default=lambda table: table)
     row_rules: Rules = no_rules
     table_rules: Rules = no_rules

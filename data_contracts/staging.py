@@ -1,0 +1,52 @@
+"""Staged rows: typed, on their way into a table. Written by ``ingest``, read by ``validate``; gone after the night.
+
+A staged row is a row of the table it is meant for, except that anything may be missing; beside it stands where it
+came from and, when a value could not be read, what came and what was wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.contract import DataContract, Limits
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+PROVENANCE = (
+    pa.field("source_file", pa.string(), nullable=False),
+    pa.field("source_row", pa.int64(), nullable=False, metadata={"unit": "rows from 0, header not counted"}),
+    pa.field("problem", pa.string(), metadata={"unit": "for people: what could not be read; null when all could"}),
+    pa.field("original", pa.string(), metadata={"unit": "JSON, the row as it came; null without a problem"}),
+)
+
+
+def incoming(contract: DataContract) -> pa.Schema:
+    """Return the columns that a source gives: the contract's, less the partition's, which is derived."""
+    return pa.schema([field for field in contract.schema if field.name != contract.partition_by])
+
+
+def staging(contract: DataContract) -> DataContract:
+    """Return what is promised about rows on their way into ``contract``'s table."""
+
+    def checked(table: pa.Table) -> pa.Table:
+        return contract.checked(table).append_column("problem", table["problem"])
+
+    def row_rules(limits: Limits) -> Sequence[Expectation]:
+        from great_expectations.expectations import ExpectColumnValuesToBeNull
+
+        readable = ExpectColumnValuesToBeNull(column="problem", meta={"rule": "unreadable"})
+        return (readable, *contract.row_rules(limits))
+
+    return DataContract(
+        name=f"staged {contract.name}",
+        version=contract.version,
+        schema=pa.schema([*(field.with_nullable(True) for field in incoming(contract)), *PROVENANCE]),
+        written_by="ingest",
+        read_by=("validate",),
+        checked=checked,
+        row_rules=row_rules,
+    )

@@ -1,0 +1,127 @@
+"""From what a source gives to the contract's types. A value that cannot be read is kept aside, with its problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+import pyarrow as pa
+
+from tasks.ingest.config import SourceConfig, TimeUnit
+from tasks.ingest.errors import WrongColumnError
+
+_MICROSECONDS: dict[TimeUnit, float] = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
+_YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000  # us since 1970
+
+
+def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], source: SourceConfig) -> pl.DataFrame:
+    """Give every column of ``schema`` its type.
+
+    Args:
+        raw: The source's columns under the contract's names, of any type; ``source_row`` (int64), ``line`` (string, the
+            raw line where there is one) and ``problem`` (string, null unless the row could not even be split).
+        schema: The columns wanted.
+        names: Contract column to source column, for those in ``raw``.
+        source: The unit of times, and what a column takes where the source has none.
+
+    Returns:
+        The columns of ``schema``, ``source_row``, ``problem`` and ``original``. Where a value was given and cannot be
+        read it is null, ``problem`` names the first such column and ``original`` holds the row as it came, as JSON.
+
+    Raises:
+        WrongColumnError: A column's type can never become the one wanted.
+    """
+    wanted = pl.DataFrame(pl.from_arrow(schema.empty_table())).schema
+    typed = {name: _typed(name, raw.schema[name], wanted[name], source.time_unit) for name in names}
+    unreadable = [
+        pl.when(_given(name, raw.schema[name]) & typed[name].is_null()).then(pl.lit(f"{name} unparseable"))
+        for name in names
+    ]
+    as_it_came = pl.struct(pl.col(name).cast(pl.String).alias(column) for name, column in names.items())
+    marked = raw.with_columns(problem=pl.coalesce("problem", *unreadable))
+    good, bad = marked.filter(pl.col("problem").is_null()), marked.filter(pl.col("problem").is_not_null())
+    columns = [_filled(name, typed.get(name), wanted[name], source).alias(name) for name in wanted]
+    return pl.concat(
+        [
+            good.select(*columns, "source_row", "problem", pl.lit(None, pl.String).alias("original")),
+            bad.select(
+                *columns,
+                "source_row",
+                "problem",
+                pl.coalesce("line", as_it_came.struct.json_encode()).alias("original"),
+            ),
+        ]
+    )
+
+
+def _filled(name: str, typed: pl.Expr | None, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
+    """Return the column with its default where the source has none; a column mapped by name takes no default."""
+    column = pl.lit(None, wanted) if typed is None else typed
+    if name in source.defaults and name not in source.columns:
+        return column.fill_null(pl.lit(source.defaults[name]).cast(wanted))
+    return column
+
+
+def _given(name: str, raw: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    return (column.is_not_null() & (column.str.strip_chars() != "")) if raw == pl.String else column.is_not_null()
+
+
+def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, time_unit: TimeUnit) -> pl.Expr:
+    if raw.is_nested():
+        raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
+    column = pl.col(name)
+    if isinstance(wanted, pl.Datetime):
+        return _time(name, raw, time_unit).cast(wanted)
+    if wanted == pl.String:
+        text = column.cast(pl.String)
+        return pl.when(text != "").then(text)
+    if raw == pl.String:
+        column = column.str.strip_chars()
+    return column.cast(wanted, strict=False)
+
+
+def _time(name: str, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
+    """Return the column as us since 1970, UTC, null where it cannot be read or lies outside the years 1 to 9999."""
+    column = pl.col(name)
+    if isinstance(raw, pl.Datetime):
+        moment = column.cast(pl.Datetime("us", raw.time_zone))
+        return moment.dt.convert_time_zone("UTC") if raw.time_zone else moment.dt.replace_time_zone("UTC")
+    if raw == pl.Date:
+        return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    if unit == "iso":
+        if raw != pl.String:
+            raise WrongColumnError(f"column {name!r} is {raw}: set source.time_unit to s, ms, us or ns")
+        return _iso(column)
+    if raw == pl.String:
+        column = column.str.strip_chars()
+    return _since_1970(column, raw, unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _since_1970(column: pl.Expr, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
+    """Return us as int64: exactly from whole numbers, rounded from fractions."""
+    fractions = column.cast(pl.Float64, strict=False) * _MICROSECONDS[unit]
+    fractions = pl.when(fractions.is_between(_YEAR_1, _YEAR_10000, closed="left")).then(fractions)
+    fractions = fractions.round().cast(pl.Int64, strict=False)
+    if raw.is_float():
+        return fractions
+    whole = column.cast(pl.Int64, strict=False)
+    if unit == "ns":
+        return pl.coalesce(whole // 1_000, fractions)
+    factor = int(_MICROSECONDS[unit])
+    inside = whole.is_between(_YEAR_1 // factor, _YEAR_10000 // factor - 1)
+    return pl.coalesce(pl.when(inside).then(whole) * factor, fractions)
+
+
+def _iso(column: pl.Expr) -> pl.Expr:
+    """Parse ISO 8601: a day, or a day and a time with or without seconds, fractions and zone."""
+    text = (
+        column.str.strip_chars()
+        .str.replace(r"^(\d{4}-\d{2}-\d{2})$", "${1}T00:00:00")
+        .str.replace(" ", "T", literal=True)
+        .str.replace(r"(T\d{2}:\d{2})($|Z|[+-])", "${1}:00${2}")
+        .str.replace(r"Z$", "+0000")
+        .str.replace(r"([+-]\d{2}):(\d{2})$", "${1}${2}")
+        .str.replace(r"(T[\d:.]+)$", "${1}+0000")
+    )
+    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)

@@ -1,0 +1,39 @@
+"""Which source column becomes which contract column."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pyarrow as pa
+
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import WrongColumnError
+
+
+def mapping(schema: pa.Schema, source: SourceConfig, available: Collection[str] | None) -> dict[str, str]:
+    """Return contract column to source column, for those that the source has.
+
+    Args:
+        schema: The columns wanted.
+        source: Names and defaults.
+        available: Columns of the file; None when a file does not name them at its head (JSON Lines).
+
+    Raises:
+        WrongColumnError: A column is needed and not there, or is no column of the contract; all of them are listed.
+    """
+    problems = [
+        f"{name!r} is no column of the contract, which has {schema.names}"
+        for name in sorted({*source.columns, *(source.defaults if "defaults" in source.model_fields_set else ())})
+        if name not in schema.names
+    ]
+    found: dict[str, str] = {}
+    for field in schema:
+        name = source.columns.get(field.name, field.name)
+        if available is None or name in available:
+            found[field.name] = name
+        elif field.name in source.columns or not (field.nullable or field.name in source.defaults):
+            problems.append(f"{field.name} is read from column {name!r}, which is not there")
+    if problems:
+        seen = "" if available is None else f"; the file has {sorted(available)}"
+        raise WrongColumnError("; ".join(problems) + seen + ". Set source.columns.")
+    return found

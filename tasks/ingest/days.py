@@ -1,0 +1,56 @@
+"""Which day a night ends on, and which files it leaves for a later one. Plain rules over counts by day."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+
+from tasks.ingest.errors import NoCompleteDayError
+
+Days = Mapping[date | None, int]
+"""Rows by day, UTC; None for rows without a time."""
+
+ENOUGH = 0.1
+"""Share of the median day's rows that a day must hold to close a window: a few wrong clocks must not."""
+
+
+def newest_complete_day(days: Days, *, today: date) -> date:
+    """Return the newest day before ``today`` that holds at least `ENOUGH` of the median day's rows.
+
+    Raises:
+        NoCompleteDayError: There is none.
+    """
+    counts = {day: count for day, count in days.items() if day is not None}
+    wanted = ENOUGH * statistics.median(counts.values()) if counts else 0
+    complete = [day for day, count in counts.items() if day < today and count >= wanted]
+    if not complete:
+        seen = (
+            f"they hold {min(counts)} to {max(counts)}" if counts else "none of their rows has a time that can be read"
+        )
+        raise NoCompleteDayError(
+            f"no complete day before today, {today} UTC, in {sum(days.values()):,} new rows: {seen}. Nothing was published. "
+            "Wait for the day to end, or see source.columns and source.time_unit."
+        )
+    return max(complete)
+
+
+def median_day(days: Days) -> date | None:
+    """Return the day of the median event, the earlier one of two; None when no row has a time."""
+    counts = sorted((day, count) for day, count in days.items() if day is not None)
+    half = sum(count for _, count in counts) / 2
+    passed = 0
+    for day, count in counts:
+        passed += count
+        if passed >= half:
+            return day
+    return None
+
+
+def added(*many: Days) -> Counter[date | None]:
+    """Add counts up."""
+    total: Counter[date | None] = Counter()
+    for days in many:
+        total.update(days)
+    return total

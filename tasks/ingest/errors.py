@@ -1,0 +1,54 @@
+"""What can be wrong with a source. Bad input stays bad: none of these is worth a retry.
+
+Errors of this room::
+
+    IngestError                 several kinds at once
+    ├── NoFilesError            nothing lies where the source says
+    ├── WrongColumnError        a column is not there, or is no column of the contract
+    ├── UnreadableFileError     truncated, damaged, or not of the format
+    │   └── UndecodableError    bytes that are not UTF-8
+    ├── NoCompleteDayError      no day before today holds enough rows to close a window
+    └── EmptyDayError           no event happened on the day asked for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+NOTHING_PUBLISHED = "Nothing was published."
+
+
+class IngestError(Exception):
+    """Raw logs cannot be taken as they are."""
+
+
+class NoFilesError(IngestError):
+    """Nothing lies where the source says."""
+
+
+class WrongColumnError(IngestError):
+    """A column is not there, or is no column of the contract."""
+
+
+class UnreadableFileError(IngestError):
+    """A file is truncated, damaged, or not of the format."""
+
+
+class UndecodableError(UnreadableFileError):
+    """A file holds bytes that are not UTF-8."""
+
+
+class NoCompleteDayError(IngestError):
+    """No day before today holds enough rows to close a window."""
+
+
+class EmptyDayError(IngestError):
+    """No event happened on the day asked for."""
+
+
+def joined(errors: Sequence[IngestError]) -> IngestError:
+    """Make one error of many: of their kind if they share it, an `IngestError` otherwise."""
+    kinds = {type(error) for error in errors}
+    kind = kinds.pop() if len(kinds) == 1 else IngestError
+    problems = "\n".join(f"  - {error}" for error in errors)
+    return kind(f"{len(errors):,} of the source files cannot be taken:\n{problems}\n{NOTHING_PUBLISHED}")

@@ -1,0 +1,103 @@
+"""From one source file to one staged Parquet file, in blocks. One Dask task a file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+import fsspec
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_contracts.contract import DataContract
+from data_contracts.night import Value
+from data_contracts.staging import incoming
+from tasks.ingest.cast import cast
+from tasks.ingest.columns import mapping
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import UndecodableError, UnreadableFileError, WrongColumnError
+from tasks.ingest.readers import blocks, column_names
+from tasks.ingest.sources import SourceFile
+
+SORTED_BY = ["day", "row_hash"]
+_ROWS_PER_GROUP = 64 * 1024
+
+
+class StagedFile(Value):
+    """What became of one source file.
+
+    Attributes:
+        source: The file.
+        path: Its staged Parquet: the contract's incoming columns, provenance, ``day`` (date32, null without a time) and
+            ``row_hash`` (uint32); sorted by these two within each block.
+        days: Rows by day, UTC; None for rows without a time.
+    """
+
+    source: SourceFile
+    path: str
+    days: dict[date | None, int]
+
+    @property
+    def rows(self) -> int:
+        """Rows read."""
+        return sum(self.days.values())
+
+
+def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: DataContract) -> StagedFile:
+    """Read ``file`` to ``path``.
+
+    Raises:
+        WrongColumnError: A column is not there, or holds nothing at all, or can never be of the type wanted.
+        UnreadableFileError: The file is truncated, damaged or not of the format.
+        UndecodableError: It holds bytes that are not UTF-8.
+    """
+    try:
+        names = mapping(incoming(contract), source, column_names(file.uri, source))
+        return _write(file, path, _typed(file, source, names, contract))
+    except WrongColumnError as error:
+        raise WrongColumnError(f"{file.name}: {error}") from error
+    except (OSError, pa.ArrowInvalid, UnreadableFileError) as error:
+        kind = UndecodableError if "UTF8" in str(error) else UnreadableFileError
+        raise kind(f"{file.name} ({file.size:,} bytes) as {source.format}: {error}") from error
+
+
+def _typed(
+    file: SourceFile, source: SourceConfig, names: Mapping[str, str], contract: DataContract
+) -> Iterator[pl.DataFrame]:
+    schema = incoming(contract)
+    filled = dict.fromkeys(names, 0)
+    rows = 0
+    first_line: str | None = None
+    for raw in blocks(file.uri, source, names):
+        if raw.is_empty():
+            continue
+        rows += raw.height
+        first_line = first_line or raw["line"][0]
+        for name in names:
+            filled[name] += raw.height - raw[name].null_count()
+        yield cast(raw, schema=schema, names=names, source=source).with_columns(
+            pl.lit(file.uri).alias("source_file"),
+            (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
+            pl.col(contract.time_column).dt.date().alias("day"),
+        )
+    empty = [name for name, count in filled.items() if rows and not count and not schema.field(name).nullable]
+    missing = [name for name in empty if name not in source.defaults or name in source.columns]
+    if missing:
+        columns = ", ".join(f"{name} is read from {names[name]!r}" for name in missing)
+        raise WrongColumnError(f"{columns}: nothing there in {rows:,} rows, e.g. {(first_line or '')[:200]}")
+
+
+def _write(file: SourceFile, path: str, typed: Iterator[pl.DataFrame]) -> StagedFile:
+    days: Counter[date | None] = Counter()
+    writer: pq.ParquetWriter | None = None
+    with fsspec.open(path, "wb", auto_mkdir=True) as raw:
+        for block in typed:
+            days.update(dict(block["day"].value_counts().iter_rows()))
+            table = block.sort(SORTED_BY, maintain_order=True).to_arrow(compat_level=pl.CompatLevel.oldest())
+            writer = writer or pq.ParquetWriter(raw, table.schema, compression="zstd")
+            writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
+        if writer is not None:
+            writer.close()
+    return StagedFile(source=file, path=path, days=days)

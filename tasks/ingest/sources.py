@@ -1,0 +1,60 @@
+"""Which files a source has, and under which name each is remembered once it is consumed."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from typing import Any
+
+import fsspec
+
+from data_contracts.night import Value
+from tasks.ingest.errors import NOTHING_PUBLISHED, NoFilesError
+
+_CHANGE_KEYS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
+
+
+class SourceFile(Value):
+    """One file of raw logs."""
+
+    uri: str
+    size: int
+    transaction: str
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return posixpath.basename(self.uri)
+
+
+def list_files(uri: str) -> list[SourceFile]:
+    """List the files that ``uri`` (a file, a folder or a glob) names, by path; hidden files and empty names left out.
+
+    Raises:
+        NoFilesError: ``uri`` is empty, or there is nothing.
+    """
+    if not uri:
+        raise NoFilesError("source.uri is empty. Say where the logs lie: --source.uri FILE, FOLDER or GLOB.")
+    system, path = fsspec.url_to_fs(uri)
+    if any(mark in path for mark in "*?["):
+        found = system.glob(path, detail=True)
+    else:
+        found = system.find(path, detail=True) if system.exists(path) else {}
+    files = [
+        _source_file(system.unstrip_protocol(name), info)
+        for name, info in sorted(found.items())
+        if info["type"] == "file" and not posixpath.basename(name).startswith((".", "_"))
+    ]
+    if not files:
+        raise NoFilesError(f"no file at {uri!r}; wanted a file, a folder or a glob. {NOTHING_PUBLISHED}")
+    return files
+
+
+def _source_file(uri: str, info: dict[str, Any]) -> SourceFile:
+    changed = next((info[key] for key in _CHANGE_KEYS if info.get(key) is not None), "")
+    identity = f"{uri}\n{info['size']}\n{changed}"
+    return SourceFile(
+        uri=uri,
+        size=info["size"],
+        transaction=f"file:{hashlib.sha256(identity.encode()).hexdigest()}",
+    )

@@ -1,0 +1,111 @@
+"""One chunk of staged rows: checked, parted into accepted and broken, written. One Dask task a chunk."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+import fsspec
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from data_contracts.check import RuleCounts, check, name_of
+from data_contracts.contract import DataContract, Limits
+from data_contracts.night import UseCaseName
+from data_contracts.staging import incoming, staging
+from data_contracts.table import Part, Table
+from data_contracts.use_cases import contracts
+
+_EXAMPLE_LENGTH = 160
+
+
+@dataclass(frozen=True)
+class ChunkReport:
+    """What became of one chunk.
+
+    Attributes:
+        rows: Rows read.
+        counts: Of each rule.
+        broken: Rule to the number of rows that broke it first.
+        examples: Rule to the first of these rows, for people.
+        accepted: Parts of table `events`.
+        quarantined: Parts of table `quarantine`.
+        first_day: Of the rows accepted; None without any.
+    """
+
+    rows: int
+    counts: tuple[RuleCounts, ...]
+    broken: Counter[str]
+    examples: dict[str, str]
+    accepted: list[Part]
+    quarantined: list[Part]
+    first_day: date | None
+
+
+def validate_chunk(uri: str, name: str, tables: str, use_case: UseCaseName, limits: Limits) -> ChunkReport:
+    """Check the staged rows at ``uri``; write those that keep their contract, and those that break it.
+
+    Args:
+        uri: Of one staged Parquet file.
+        name: Of the files to write, without ending.
+        tables: URI of the tables' folder.
+        use_case: Whose contract `events` is meant.
+        limits: What the rules are measured against.
+
+    Raises:
+        ContractError: A rule could not be computed.
+    """
+    contract, quarantine = contracts(use_case)["events"], contracts(use_case)["quarantine"]
+    staged = staging(contract)
+    rules = staged.row_rules(limits)
+    with fsspec.open(uri, "rb") as file:
+        rows = staged.conform(pq.read_table(file))
+    checked = check(staged.checked(rows), rules)
+    first_broken = pa.array(checked.first_broken)
+    good, bad = pc.less(first_broken, 0), pc.greater_equal(first_broken, 0)
+    accepted = _accepted(rows.filter(good), contract)
+    rule = pa.array([name_of(rule) for rule in rules], pa.string()).take(first_broken.filter(bad))
+    broken = _broken(rows.filter(bad), rule, contract, limits.through)
+    return ChunkReport(
+        rows=rows.num_rows,
+        counts=checked.counts,
+        broken=Counter(broken["rule"].to_pylist()),
+        examples=_examples(broken),
+        accepted=Table(tables, contract).write(accepted, name),
+        quarantined=Table(tables, quarantine).write(broken, name),
+        first_day=pc.min(accepted[contract.partition_by]).as_py() if accepted.num_rows else None,
+    )
+
+
+def _accepted(rows: pa.Table, contract: DataContract) -> pa.Table:
+    """Keep the contract's columns and derive its partition, the day."""
+    day = rows[contract.time_column].cast(pa.date32())
+    return rows.select(incoming(contract).names).append_column(contract.partition_by, day)
+
+
+def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, night: date) -> pa.Table:
+    """Keep each row as it came: as JSON, with where it came from and the first rule that it broke."""
+    frame = pl.DataFrame(pl.from_arrow(rows.append_column("rule", rule)))
+    as_read = pl.struct(pl.col(name).cast(pl.String) for name in incoming(contract).names).struct.json_encode()
+    kept = frame.select(
+        pl.coalesce("original", as_read).alias("row"),
+        "source_file",
+        "source_row",
+        pl.coalesce("problem", "rule").alias("rule"),
+        pl.lit(night).alias("day_ingested"),
+    )
+    return kept.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _examples(broken: pa.Table) -> dict[str, str]:
+    firsts = pl.DataFrame(pl.from_arrow(broken)).unique("rule", keep="first", maintain_order=True)
+    return {
+        row[
+            "rule"
+        ]: f"{posixpath.basename(row['source_file'])} row {row['source_row']:,}: {row['row'][:_EXAMPLE_LENGTH]}"
+        for row in firsts.iter_rows(named=True)
+    }

@@ -1,0 +1,32 @@
+"""Validate: staged rows become table `events`, or go to `quarantine` with the rule they broke."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import Task, task
+from prefect.artifacts import create_link_artifact
+from prefect.client.schemas.objects import State, TaskRun
+
+from data_contracts.contract import ContractError
+from data_contracts.night import Staged, Validated, Workspace
+from tasks.validate.config import ValidationConfig
+from tasks.validate.publish import validate_night
+
+
+async def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
+    """Bad data stays bad; anything else, a lost worker say, may pass."""
+    return not isinstance(await state.aresult(raise_on_failure=False), ContractError)
+
+
+@task(name="validate", retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_may_pass)
+def validate(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> Validated:
+    """See `validate_night`. Retried, but not for bad data; safe, an input is consumed once. Links the Data Docs."""
+    validated = validate_night(workspace, staged, config, cluster)
+    if validated.docs_uri:
+        create_link_artifact(
+            key="data-docs",
+            link=validated.docs_uri,
+            description=f"Events of {validated.window} against their contract.",
+        )
+    return validated
