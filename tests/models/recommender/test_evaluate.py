@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from data_contracts.job import Config, EvaluateJob, EvaluateResult, TablesAt, Validation, commit, read
+from models.recommender.config import NetworkConfig, RecommenderConfig
+from models.recommender.contestants import ContestantError
+from models.recommender.evaluate import evaluate, ranks
+from models.recommender.network import SasRec
+from models.recommender.targets import JudgedWindow
+from models.recommender.weights import TENSORS, Weights, new_network, save
+from models.serving.bundle import seal
+from tests.models.recommender.tables import Events, write_tables
+
+LENGTH = 4
+FEATURES: Config = {"max_length": LENGTH}
+NETWORK = NetworkConfig(width=8, heads=2)
+
+PAST: dict[str, dict[str, Events]] = {
+    "2026-11-01": {"ann": [1, 2, 3], "bob": [1, 1, 2, 4], "cat": [1, 2, 5]},
+    "2026-11-02": {"ann": [2], "dan": [3]},
+}
+
+
+def job(tables: TablesAt, contestants: Mapping[str, Path] | None = None, **settings: object) -> EvaluateJob:
+    return EvaluateJob(
+        use_case="recommender",
+        tables=tables,
+        window="2026-11-03",
+        known_windows=("2026-11-01", "2026-11-02"),
+        validation=Validation(window="2026-11-02", every_user=True),
+        contestants={name: str(folder) for name, folder in (contestants or {}).items()},
+        config=RecommenderConfig.model_validate(settings | {"network": NETWORK}).model_dump(mode="json"),
+        features=FEATURES,
+    )
+
+
+def tables_with(folder: Path, judged: Mapping[str, Events]) -> TablesAt:
+    return write_tables(folder, {**PAST, "2026-11-03": judged}, max_length=LENGTH)
+
+
+def saved_network(folder: Path, items: int, *, seed: int = 0) -> SasRec:
+    torch.manual_seed(seed)
+    config = RecommenderConfig(network=NETWORK)
+    network = new_network(items, config, FEATURES).eval()
+    with torch.no_grad():
+        network.embedding.item.weight[1:].normal_()
+    save(Weights(network, config, FEATURES), folder)
+    return network
+
+
+def test_popularity_is_judged_as_by_hand(tmp_path: Path) -> None:
+    found = evaluate(job(tables_with(tmp_path, {"ann": [5], "bob": [3, 5], "eve": [2, 1]})))
+    # Popularity without validation: 1 four times, 2 three times, 3, 4, 5 once; 3 once more as dan's first event.
+    # ann has seen 1, 2, 3: 4 and 5 share the first places. bob has seen 1, 2, 4: 3 first, then 5. eve has seen 2.
+    expected = np.mean([1 / 1.5, np.mean([1, 1]), 1])
+    assert found.metrics["popularity"]["mrr"] == pytest.approx(expected)
+    assert found.metrics["popularity"]["mrr.new_users"] == 1
+    assert found.counts["targets"] == 4
+    assert found.counts["users"] == 3
+    assert found.counts["new_users"] == 1
+
+
+def test_repeats_are_dropped_and_counted_whether_seen_before_or_within_the_window(tmp_path: Path) -> None:
+    tables = tables_with(tmp_path, {"ann": [4, 4, 1, 5, 4, 1, 4, 5], "eve": [2, 2]})
+    counts = evaluate(job(tables)).counts
+    assert counts["window_targets"] == 9
+    assert counts["window_users"] == 2
+    assert counts["targets"] == 2
+    assert counts["users"] == 1
+    assert counts["repeats_dropped"] == 7
+    everything = evaluate(job(tables, exclude_seen=False)).counts
+    assert everything["targets"] == 9
+    assert everything["repeats_dropped"] == 0
+
+
+def test_an_item_seen_long_ago_is_hidden_too(tmp_path: Path) -> None:
+    windows: dict[str, dict[str, Events]] = {
+        "2026-11-01": {"ann": [1, 2, 3, 4, 5, 6, 7], "bob": [1, 1, 8]},
+        "2026-11-02": {"bob": [2]},
+        "2026-11-03": {"ann": [1, 8]},
+    }
+    found = evaluate(job(write_tables(tmp_path, windows, max_length=LENGTH)))
+    assert found.counts["repeats_dropped"] == 1
+    assert found.metrics["popularity"]["mrr"] == 1
+
+
+def test_a_target_that_nobody_may_recommend_is_a_miss_and_counted(tmp_path: Path) -> None:
+    tables = tables_with(tmp_path, {"ann": [6, 5]})
+    found = evaluate(job(tables, {"candidate": _folder_of(tmp_path, items=5), "champion": _folder_of(tmp_path, items=4)}))
+    unknown = {name.split(".")[1]: count for name, count in found.counts.items() if name.startswith("unknown")}
+    assert unknown == {"candidate": 1, "champion": 2, "popularity": 1, "markov": 1}
+    assert found.metrics["champion"]["mrr"] == 0
+    assert found.metrics["popularity"]["hr@5"] == 0.5
+
+
+def test_items_below_the_minimum_are_neither_recommended_nor_found(tmp_path: Path) -> None:
+    found = evaluate(job(tables_with(tmp_path, {"dan": [1, 4, 2]}), min_item_count=2))
+    assert found.counts["servable_items"] == 3
+    assert found.counts["unknown_targets.popularity"] == 1
+    assert found.metrics["popularity"]["hr@10"] == pytest.approx(2 / 3)
+    assert found.metrics["popularity"]["coverage@10"] == pytest.approx(2 / 3), "dan has seen 3"
+
+
+def test_users_with_few_events_are_left_out(tmp_path: Path) -> None:
+    found = evaluate(job(tables_with(tmp_path, {"dan": [1], "eve": [1, 2], "ann": [4]}), min_user_count=3))
+    assert (found.counts["users"], found.counts["window_users"]) == (1, 1)
+
+
+def test_only_the_kinds_asked_for_are_judged_and_the_others_are_still_seen(tmp_path: Path) -> None:
+    found = evaluate(job(tables_with(tmp_path, {"dan": [1, (2, "cart"), (1, "cart")]}), target_events=("cart",)))
+    assert found.counts["targets"] == 1
+    assert found.counts["repeats_dropped"] == 1
+
+
+def test_a_window_of_repeats_judges_nobody_and_says_so(tmp_path: Path) -> None:
+    found = evaluate(job(tables_with(tmp_path, {"ann": [1, 2]})))
+    assert found.metrics == {"popularity": {}, "markov": {}}
+    assert found.counts["targets"] == 0
+
+
+def test_a_network_is_judged_as_one_request_at_a_time_would(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    users = {f"user-{number}": random.integers(1, 16, 9).tolist() for number in range(30)}
+    windows: dict[str, dict[str, Events]] = {
+        "2026-11-01": {user: items[:3] for user, items in users.items() if user > "user-2"},
+        "2026-11-02": {user: items[3:5] for user, items in users.items() if user > "user-12"},
+        "2026-11-03": {user: items[5:] for user, items in users.items()} | {"late": [17, 18, 1, 17, 2]},
+    }
+    known = 16
+    windows["2026-11-01"]["all"] = list(range(1, known + 1))
+    network = saved_network(tmp_path / "candidate", items=known)
+    tables = write_tables(tmp_path, windows, max_length=LENGTH)
+    found = evaluate(job(tables, {"candidate": tmp_path / "candidate"})).metrics["candidate"]
+
+    popularity = np.bincount(np.concatenate([events for events in windows["2026-11-01"].values()]), minlength=known + 1)
+    firsts = [users[user][3] for user in windows["2026-11-02"] if user not in windows["2026-11-01"]]
+    popularity += np.bincount(firsts, minlength=known + 1)
+    by_user = []
+    for user, new in windows["2026-11-03"].items():
+        before = [*windows["2026-11-01"].get(user, []), *windows["2026-11-02"].get(user, [])]
+        gains = _one_by_one(network, popularity, list(map(_number, before)), list(map(_number, new)))
+        by_user += [np.mean(gains)] if gains else []
+    assert found["mrr"] == pytest.approx(np.mean(by_user), abs=1e-6)
+
+
+def _one_by_one(network: SasRec, popularity: np.ndarray, before: list[int], new: list[int]) -> list[float]:
+    """Reciprocal ranks, straight from the definition; pieces are cut as `write_tables` does."""
+    gains, events = [], before + new
+    position = max(len(before), 1)
+    while position < len(events):
+        size = min(len(events) - position, LENGTH + 1 - min(position, LENGTH // 2))
+        start = max(0, position - (LENGTH + 1 - size))
+        for place in range(position, position + size):
+            context = [item for item in events[start:place] if item <= network.items]
+            seen, target = set(events[:place]), events[place]
+            if target in seen:
+                continue
+            scores = network.scores(torch.tensor([context]))[0].detach().numpy() if context else popularity
+            allowed = [item for item in range(1, network.items + 1) if item not in seen]
+            better = sum(scores[item] > scores[target] for item in allowed) if target in allowed else math.inf
+            ties = sum(scores[item] == scores[target] for item in allowed) - 1 if target in allowed else 0
+            gains.append(1 / (better + ties / 2 + 1))
+        position += size
+    return gains
+
+
+def _number(event: int | tuple[int, str]) -> int:
+    return event if isinstance(event, int) else event[0]
+
+
+def test_a_diverged_network_has_no_metrics_and_its_answer_survives_json(tmp_path: Path) -> None:
+    network = saved_network(tmp_path / "candidate", items=5)
+    with torch.no_grad():
+        network.head.norm.weight.fill_(torch.nan)
+    save(Weights(network, RecommenderConfig(network=NETWORK), FEATURES), tmp_path / "candidate")
+    found = evaluate(job(tables_with(tmp_path, {"ann": [4], "bob": [3]}), {"candidate": tmp_path / "candidate"}))
+    commit(found, tmp_path / "result.json")
+    again = read(tmp_path / "result.json", EvaluateResult)
+    assert math.isnan(again.metrics["candidate"]["ndcg@10"])
+    assert math.isfinite(again.metrics["popularity"]["ndcg@10"])
+
+
+def test_a_contestant_of_other_tables_is_refused(tmp_path: Path) -> None:
+    tables = tables_with(tmp_path, {"ann": [4]})
+    with pytest.raises(ContestantError, match=r"'champion' cannot rank.*it knows 9 items, the tables have 5"):
+        evaluate(job(tables, {"champion": _folder_of(tmp_path, items=9)}))
+
+
+def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
+    folder = _folder_of(tmp_path, items=5)
+    seal(folder)
+    (folder / TENSORS).write_bytes(b"0" * 100)
+    with pytest.raises(ContestantError, match=r"(?s)'champion' cannot rank.*sha256"):
+        evaluate(job(tables_with(tmp_path, {"ann": [4]}), {"champion": folder}))
+
+
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContestantError, match="'candidate' cannot rank"):
+        evaluate(job(tables_with(tmp_path, {"ann": [4]}), {"candidate": tmp_path / "nothing"}))
+
+
+def _folder_of(folder: Path, items: int) -> Path:
+    saved_network(folder / f"knows-{items}", items)
+    return folder / f"knows-{items}"
+
+
+def test_ranks_count_what_is_better_and_half_of_what_is_equal() -> None:
+    scores = torch.tensor([[-torch.inf, 3, 2, 2, 2, 1]])
+    assert [float(ranks(scores, torch.tensor([item]))) for item in (1, 2, 5)] == [0, 2, 4]
+
+
+@pytest.mark.parametrize(("targets_at_once", "examples_at_once"), [(1, 1), (7, 5), (1_000, 1_000)])
+def test_every_target_is_judged_once_however_much_is_read_at_once(
+    tmp_path: Path, targets_at_once: int, examples_at_once: int
+) -> None:
+    judged: dict[str, Events] = {f"user-{number}": [1, 2, 3, 4, 5, 1] for number in range(20)}
+    window = JudgedWindow(job(tables_with(tmp_path, judged)), RecommenderConfig())
+    batches = list(window.batches(targets_at_once, examples_at_once))
+    targets = pl.concat([batch.targets for batch in batches])
+    assert targets.height == targets.unique(["user", "item"]).height == window.counts["targets"] == 80
+    assert targets["user"].n_unique() == window.counts["users"] == 20
+    hidden = [batch.hidden.group_by("target").len()["len"].sum() for batch in batches]
+    assert sum(hidden) == 20 * (1 + 2 + 3 + 4)
+
+
+def test_ml_100k_leave_one_out_gives_the_published_order_of_baselines(real_data: Path, tmp_path: Path) -> None:
+    """Popularity and Markov against a script of their own, see the recommender's baselines."""
+    tables = write_tables(tmp_path, _leave_one_out(real_data / "ml-100k.inter"), max_length=50)
+    found = evaluate(
+        EvaluateJob(
+            use_case="recommender",
+            tables=tables,
+            window="loo-3-test",
+            known_windows=("loo-1-train", "loo-2-validation"),
+            validation=Validation(window="loo-2-validation", every_user=True),
+            contestants={},
+            config=RecommenderConfig().model_dump(mode="json"),
+            features={"max_length": 50},
+        )
+    )
+    names = ("hr@10", "ndcg@10")
+    assert [found.metrics["popularity"][name] for name in names] == pytest.approx([0.0657, 0.0331], abs=0.002)
+    assert [found.metrics["markov"][name] for name in names] == pytest.approx([0.1548, 0.0867], abs=0.002)
+    assert found.counts["targets"] == found.counts["users"] == 943
+
+
+def _leave_one_out(file: Path) -> dict[str, dict[str, Events]]:
+    from_end = pl.len().over("user") - pl.int_range(pl.len()).over("user")
+    window = pl.when(from_end == 1).then(pl.lit("loo-3-test")).when(from_end == 2).then(pl.lit("loo-2-validation"))
+    events = (
+        pl.read_csv(file, separator="\t", new_columns=["user", "item_id", "rating", "timestamp"])
+        .cast({"user": pl.String, "item_id": pl.String})
+        .sort("user", "timestamp", "item_id")
+        .with_columns(window=window.otherwise(pl.lit("loo-1-train")))
+    )
+    items = events.group_by("item_id").agg(pl.col("window").min()).sort("window", "item_id").with_row_index("item", 1)
+    numbered = events.join(items.select("item_id", "item"), on="item_id", maintain_order="left")
+    return {
+        str(key): dict(rows.group_by("user", maintain_order=True).agg("item").iter_rows())
+        for (key,), rows in sorted(numbered.partition_by("window", as_dict=True).items())
+    }
