@@ -35,6 +35,9 @@ class Predictor(Protocol):
 class UseCase(Protocol):
     """What is learned, from which batches, against which baselines, and how it answers."""
 
+    monitor: str
+    """The validation metric that decides which weights are best; higher is better."""
+
     def module(self, job: FitJob) -> pl.LightningModule:
         """Build what is trained, from nothing or from ``job.warm_start``."""
         ...

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from models.fit_config import FitConfig
 
 
 class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
@@ -51,18 +53,6 @@ class RowwiseAdagradConfig(BaseModel, frozen=True, extra="forbid"):
     learning_rate: PositiveFloat = Field(1e-3, description="Of AdamW, after warm-up.")
     weight_decay: NonNegativeFloat = Field(0.01, description="Of AdamW, decoupled from the gradient.")
     row_learning_rate: PositiveFloat = Field(0.05, description="Of the embedding's rows, after warm-up.")
-
-
-class FitConfig(BaseModel, frozen=True, extra="forbid"):
-    """How long and in what steps the network is trained."""
-
-    batch_size: PositiveInt = Field(128, description="Examples in one step, over all processes together.")
-    max_epochs: PositiveInt = Field(30, description="Passes over the data, at most.")
-    patience: PositiveInt = Field(3, description="Epochs without a better validation NDCG@10 before it stops.")
-    warm_up_steps: NonNegativeInt = Field(100, description="Steps in which the learning rate rises to its value.")
-    clip_norm: PositiveFloat = Field(1.0, description="Longest gradient; a longer one is scaled down to it.")
-    precision: Literal["32-true", "bf16-mixed", "64-true"] = Field("32-true", description="Of weights and sums.")
-    seed: NonNegativeInt = Field(0, description="Of the first weights, the order of examples, negatives and replay.")
 
 
 class RecommenderConfig(BaseModel, frozen=True, extra="forbid"):

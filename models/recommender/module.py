@@ -1,0 +1,155 @@
+"""The LightningModule: loss, validation metric, optimiser. Shape letters: B rows, L positions, D width, M targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+
+from data_contracts.job import Config, FitJob
+from models.recommender.config import RecommenderConfig, SampledSoftmax
+from models.recommender.counts import item_counts
+from models.recommender.losses import NegativeSampler, full_softmax, sampled_softmax
+from models.recommender.optimizer import make_optimizer
+from models.recommender.weights import ITEM_ROWS, Weights, copy_into, new_network
+
+LIST_LENGTH = 10
+LOGITS_AT_ONCE = 1 << 24
+"""Scores that validation holds at once; 64 MiB in float32."""
+
+
+@dataclass
+class Targets:
+    """What is to be predicted.
+
+    Attributes:
+        item_BL: int64; 0 where nothing is.
+        total: Targets in the global batch, whose share of this process is ``item_BL``.
+        step: Of the training, from 0; decides which negatives are drawn.
+    """
+
+    item_BL: Tensor
+    total: int
+    step: int
+
+
+@dataclass
+class Batch:
+    """One process's share of a global batch.
+
+    Attributes:
+        item_BL: Inputs, int64, 0 = padding on the right.
+        targets: One step ahead of the inputs.
+        examples: Rows in the global batch.
+    """
+
+    item_BL: Tensor
+    targets: Targets
+    examples: int
+
+
+class RecommenderModule(pl.LightningModule):
+    """Trains `SasRec`.
+
+    Args:
+        weights: The network to train, and what it is trained under.
+        item_counts: Events of each item in the windows that the model may know, (N + 1,).
+    """
+
+    def __init__(self, weights: Weights, item_counts: NDArray[np.int64]) -> None:
+        super().__init__()
+        self.network = weights.network.train()
+        self.config: RecommenderConfig = weights.config
+        self.features: Config = weights.features
+        self.negatives = (
+            NegativeSampler(item_counts, self.config.loss, self.config.fit.seed)
+            if isinstance(self.config.loss, SampledSoftmax)
+            else None
+        )
+
+    @classmethod
+    def of(cls, job: FitJob) -> Self:
+        """Make the module of a job, with fresh weights or those that it starts from.
+
+        Raises:
+            WeightsError: The weights to start from are of another shape.
+        """
+        config = RecommenderConfig.model_validate(job.config)
+        counts = item_counts(job.tables, job.known_windows)
+        torch.manual_seed(config.fit.seed)
+        network = new_network(len(counts) - 1, config, job.features)
+        if job.warm_start is not None:
+            copy_into(network, Path(job.warm_start))
+        return cls(Weights(network, config, job.features), counts)
+
+    def weights(self) -> Weights:
+        """Return what `models.recommender.weights.save` writes."""
+        return Weights(self.network, self.config, self.features)
+
+    def loss(self, state_BLD: Tensor, targets: Targets) -> Tensor:
+        """Return this process's part of the global batch's mean loss; parts of all processes add up to it."""
+        is_target_BL = targets.item_BL != 0
+        state_MD, target_M = state_BLD[is_target_BL], targets.item_BL[is_target_BL]
+        if self.negatives is None:
+            total = full_softmax(self.network.head, state_MD, target_M)
+        else:
+            negative_K, log_expected_K = (drawn.to(state_MD.device) for drawn in self.negatives.draw(targets.step))
+            total = sampled_softmax(self.network.head, state_MD, target_M, negative_K, log_expected_K)
+        return total / targets.total
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Return this process's part of the loss."""
+        loss = self.loss(self.network(batch.item_BL), batch.targets)
+        own = int(batch.targets.item_BL.count_nonzero())
+        mean = loss.detach() * (batch.targets.total / max(own, 1))
+        self.log("train/loss", mean, on_step=False, on_epoch=True, batch_size=own, sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Log NDCG@10, averaged over targets within an example, then over examples."""
+        row_M, position_M = batch.targets.item_BL.nonzero(as_tuple=True)
+        state_MD = self.network(batch.item_BL)[row_M, position_M]
+        target_M = batch.targets.item_BL[row_M, position_M]
+        size = max(LOGITS_AT_ONCE // (self.network.items + 1), 1)
+        pieces = [slice(start, start + size) for start in range(0, max(len(row_M), 1), size)]
+        gain_M = torch.cat(
+            [
+                self._gains(state_MD[piece], target_M[piece], batch.item_BL[row_M[piece]], position_M[piece])
+                for piece in pieces
+            ]
+        )
+        targets_B = row_M.bincount(minlength=len(batch.item_BL)).clamp(min=1)
+        gain_B = gain_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, gain_M) / targets_B
+        mean = gain_B.sum() / max(len(gain_B), 1)
+        self.log("validation/ndcg_at_10", mean, on_epoch=True, batch_size=len(gain_B), sync_dist=True)
+
+    def _gains(self, state_MD: Tensor, target_M: Tensor, item_ML: Tensor, position_M: Tensor) -> Tensor:
+        logit_MN = self.network.head.logits(state_MD)
+        target_logit_M1 = logit_MN.gather(1, target_M[:, None])
+        if self.config.exclude_seen:
+            later_ML = torch.arange(item_ML.shape[1], device=item_ML.device) > position_M[:, None]
+            logit_MN.scatter_(1, item_ML.masked_fill(later_ML, 0), float("-inf"))
+        logit_MN.scatter_(1, target_M[:, None], float("-inf"))
+        rank_M = (logit_MN > target_logit_M1).sum(dim=1) + 0.5 * (logit_MN == target_logit_M1).sum(dim=1)
+        gain_M: Tensor = (rank_M < LIST_LENGTH) / torch.log2(rank_M + 2)
+        return gain_M
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser, and the learning rate's rise over the first steps."""
+        parameters = dict(self.network.named_parameters())
+        rows = parameters.pop(ITEM_ROWS)
+        optimizer = make_optimizer([rows], parameters.values(), self.config.optimizer)
+        rise = max(self.config.fit.warm_up_steps, 1)
+        schedule = LambdaLR(optimizer, lambda step: min((step + 1) / rise, 1.0))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "learning_rate"},
+        }

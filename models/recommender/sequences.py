@@ -1,0 +1,109 @@
+"""From Arrow lists to padded tensors, without a Python step per row. Shape letters: B rows, L positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.recommender.config import RecommenderConfig
+
+Numbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Many users' items laid end to end.
+
+    Attributes:
+        item: Item numbers of all rows, oldest first within a row, int64.
+        learned: Whether the item is a target that counts, beside ``item``.
+        offset: Where each row starts; one more at the end, int64 (rows + 1,).
+    """
+
+    item: Numbers
+    learned: Flags
+    offset: Numbers
+
+    def __len__(self) -> int:
+        return len(self.offset) - 1
+
+    @classmethod
+    def of(cls, examples: pa.Table, item_counts: Numbers, config: RecommenderConfig) -> Self:
+        """Join context and target of every example, and drop what is not learned.
+
+        Args:
+            examples: ``context``, ``target`` (list<int32>) and ``target_event`` (list<string>).
+            item_counts: Events of each item in the windows that the model may know, (N + 1,).
+            config: Which targets count, and which items are too rare.
+
+        Returns:
+            Only rows with a target that counts. A target without anything before it does not; where seen items
+            are excluded, neither does a repeat: the model is judged on first meetings, and so it learns them.
+        """
+        context_length = pc.list_value_length(examples["context"]).to_numpy().astype(np.int64)
+        length = context_length + pc.list_value_length(examples["target"]).to_numpy()
+        offset = _starts(length)
+        row = np.repeat(np.arange(len(length)), length)
+        is_target = np.arange(len(row)) - offset[row] >= context_length[row]
+        item = np.empty(len(row), np.int64)
+        item[~is_target] = pc.list_flatten(examples["context"]).to_numpy()
+        item[is_target] = pc.list_flatten(examples["target"]).to_numpy()
+        learned = is_target.copy()
+        if config.target_events:
+            kinds = pa.array(config.target_events, pa.string())
+            learned[is_target] = pc.is_in(pc.list_flatten(examples["target_event"]), kinds).to_numpy()
+        kept = item_counts[item] >= config.min_item_count
+        offset = _starts(np.bincount(row[kept], minlength=len(length)))
+        item, learned, row = item[kept], learned[kept], row[kept]
+        if config.exclude_seen:
+            learned &= _first_in_row(item, row)
+        learned[offset[:-1][np.diff(offset) > 0]] = False
+        sequences = cls(item, learned, offset)
+        return sequences.take(np.flatnonzero(sequences.targets()))
+
+    def targets(self) -> Numbers:
+        """Count the targets of each row."""
+        before = np.concatenate([[0], np.cumsum(self.learned)])
+        return np.diff(before[self.offset])
+
+    def take(self, rows: Numbers) -> Self:
+        """Return these rows, in this order."""
+        length = np.diff(self.offset)[rows]
+        offset = _starts(length)
+        where = np.arange(offset[-1]) + np.repeat(self.offset[:-1][rows] - offset[:-1], length)
+        return type(self)(self.item[where], self.learned[where], offset)
+
+    def padded(self, rows: Numbers) -> tuple[Tensor, Tensor]:
+        """Pad rows on the right to the longest of them.
+
+        Returns:
+            Inputs and, one step ahead of them, targets, both int64 (B, L); 0 where there is none.
+        """
+        length = np.diff(self.offset)[rows]
+        position = np.arange(max(length.max(initial=0), 2))
+        where = self.offset[:-1][rows, None] + position
+        where[position >= length[:, None]] = 0
+        item = np.where(position < length[:, None], self.item[where], 0) if len(rows) else where
+        target = item[:, 1:] * self.learned[where[:, 1:]] if len(rows) else item[:, 1:]
+        inputs = np.where(position[:-1] < length[:, None] - 1, item[:, :-1], 0)
+        return torch.from_numpy(inputs), torch.from_numpy(target)
+
+
+def _starts(length: Numbers) -> Numbers:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(length, dtype=np.int64)])
+
+
+def _first_in_row(item: Numbers, row: Numbers) -> Flags:
+    """Mark the first of equal items in each row."""
+    first = np.zeros(len(item), bool)
+    if len(item):
+        first[np.unique(row * (item.max() + 1) + item, return_index=True)[1]] = True
+    return first
