@@ -94,7 +94,9 @@ def test_an_item_seen_long_ago_is_hidden_too(tmp_path: Path) -> None:
 
 def test_a_target_that_nobody_may_recommend_is_a_miss_and_counted(tmp_path: Path) -> None:
     tables = tables_with(tmp_path, {"ann": [6, 5]})
-    found = evaluate(job(tables, {"candidate": _folder_of(tmp_path, items=5), "champion": _folder_of(tmp_path, items=4)}))
+    found = evaluate(
+        job(tables, {"candidate": _folder_of(tmp_path, items=5), "champion": _folder_of(tmp_path, items=4)})
+    )
     unknown = {name.split(".")[1]: count for name, count in found.counts.items() if name.startswith("unknown")}
     assert unknown == {"candidate": 1, "champion": 2, "popularity": 1, "markov": 1}
     assert found.metrics["champion"]["mrr"] == 0
@@ -140,7 +142,7 @@ def test_a_network_is_judged_as_one_request_at_a_time_would(tmp_path: Path) -> N
     tables = write_tables(tmp_path, windows, max_length=LENGTH)
     found = evaluate(job(tables, {"candidate": tmp_path / "candidate"})).metrics["candidate"]
 
-    popularity = np.bincount(np.concatenate([events for events in windows["2026-11-01"].values()]), minlength=known + 1)
+    popularity = np.bincount(np.concatenate(list(windows["2026-11-01"].values())), minlength=known + 1)
     firsts = [users[user][3] for user in windows["2026-11-02"] if user not in windows["2026-11-01"]]
     popularity += np.bincount(firsts, minlength=known + 1)
     by_user = []

@@ -1,0 +1,63 @@
+"""Who stands against whom tonight, on which window; the judging itself is a job (``models.evaluate``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from data_contracts.bundle import download_bundle, find_version
+from data_contracts.job import EvaluateJob, EvaluateResult, TablesAt, Validation
+from data_contracts.night import Candidate, Evidence, Night, Workspace
+from tasks.evaluate.record import record_evidence, recorded_evidence
+from tasks.job import run_job
+
+CHAMPION = "champion"
+
+
+def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel) -> Evidence:
+    """Judge the candidate, the champion if there is one, and the baselines on the night's last window, once.
+
+    Args:
+        workspace: Says where tables, runs and MLflow are.
+        candidate: What `train` made.
+        night: Its last window judges, the one before it validated.
+        model: Settings of the use case: what is a target, and what may be recommended.
+        features: Settings that the tables were made with.
+
+    Returns:
+        The evidence; that recorded in the candidate's run, if the run was judged before.
+
+    Raises:
+        JobFailedError: Somebody cannot rank: the champion's bundle is damaged, say, or of another use case.
+        mlflow.exceptions.MlflowException: MLflow does not answer, or the champion's artifacts are gone.
+    """
+    recorded = recorded_evidence(workspace.tracking_uri, candidate.run_id)
+    if recorded is not None:
+        return recorded
+    folder = Path(workspace.runs) / candidate.run_id / "evaluate"
+    *known_windows, window = night.windows
+    job = EvaluateJob(
+        use_case=workspace.use_case,
+        tables=TablesAt(folder=workspace.tables, versions=night.tables),
+        window=window,
+        known_windows=tuple(known_windows),
+        validation=Validation(window=known_windows[-1], every_user=night.protocol == "leave_one_out"),
+        contestants={"candidate": candidate.checkpoint} | _champion(workspace, folder),
+        config=model.model_dump(mode="json"),
+        features=features.model_dump(mode="json"),
+    )
+    result = run_job("models.evaluate", job, folder, EvaluateResult)
+    evidence = Evidence(run_id=candidate.run_id, metrics=result.metrics, counts=result.counts)
+    record_evidence(workspace.tracking_uri, evidence)
+    return evidence
+
+
+def _champion(workspace: Workspace, folder: Path) -> dict[str, str]:
+    """Fetch the champion's bundle into a folder of its version, and return it as a contestant; none without one."""
+    version = find_version(workspace.tracking_uri, workspace.name, CHAMPION)
+    if version is None:
+        return {}
+    number = str(version.version)
+    bundle = download_bundle(workspace.tracking_uri, workspace.name, number, folder / f"{CHAMPION}-{number}")
+    return {CHAMPION: str(bundle)}

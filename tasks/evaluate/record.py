@@ -1,0 +1,89 @@
+"""How evidence is kept: in the MLflow run as metrics, a picture and, last, ``evidence.json``; for people as a table."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_contracts.night import Evidence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EVIDENCE = "evidence.json"
+PICTURE = "evidence.png"
+SHOWN = ("hr@5", "hr@10", "hr@20", "ndcg@10", "mrr", "coverage@10")
+DRAWN = ("hr@10", "ndcg@10")
+
+
+def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
+    """Return what `record_evidence` recorded in the run, or None when it never came to its end."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    artifacts = MlflowClient(tracking_uri=tracking_uri).list_artifacts(run_id)
+    if not any(artifact.path == EVIDENCE for artifact in artifacts):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        file = mlflow.artifacts.download_artifacts(
+            run_id=run_id, artifact_path=EVIDENCE, dst_path=folder, tracking_uri=tracking_uri
+        )
+        return Evidence.model_validate_json(Path(file).read_text(encoding="utf-8"))
+
+
+def record_evidence(tracking_uri: str, evidence: Evidence) -> None:
+    """Record metrics and artifacts in the evidence's run; again, after a crash, is the same as once."""
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+    client = MlflowClient(tracking_uri=tracking_uri)
+    now = round(time.time() * 1000)
+    metrics = [
+        Metric(metric_name(contestant, name), value, now, step=0)
+        for contestant, values in evidence.metrics.items()
+        for name, value in values.items()
+    ]
+    client.log_batch(evidence.run_id, metrics=metrics)
+    client.log_figure(evidence.run_id, draw(evidence), PICTURE)
+    client.log_text(evidence.run_id, evidence.model_dump_json(indent=2), EVIDENCE)
+
+
+def metric_name(contestant: str, metric: str) -> str:
+    """Return a metric's name in MLflow, which takes no ``@``: ``candidate.ndcg_at_10``."""
+    return f"{contestant}.{metric.replace('@', '_at_')}"
+
+
+def as_markdown(evidence: Evidence) -> str:
+    """Return a table, one row a contestant, and what was judged."""
+    rows = [["", *(name.upper() for name in SHOWN)], ["---", *("---:" for _ in SHOWN)]]
+    rows += [
+        [contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN)]
+        for contestant, metrics in evidence.metrics.items()
+    ]
+    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in evidence.counts.items())
+    return "\n".join([*map(_row, rows), "", counts])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def draw(evidence: Evidence) -> Figure:
+    """Return one group of bars a metric of `DRAWN`, one bar a contestant."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(evidence.metrics)
+    for number, (contestant, metrics) in enumerate(evidence.metrics.items()):
+        places = [group + number * width for group in range(len(DRAWN))]
+        bars = axes.bar(places, [metrics.get(name, 0.0) for name in DRAWN], width, label=contestant)
+        axes.bar_label(bars, fmt="%.3f", fontsize=8)
+    axes.set_xticks([group + 0.4 - width / 2 for group in range(len(DRAWN))], [name.upper() for name in DRAWN])
+    axes.set_title(f"{evidence.counts.get('targets', 0):,} targets held out, all items ranked", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,21 @@
+"""Evaluate: candidate, champion and baselines on the window that nobody trained on."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from pydantic import BaseModel
+
+from data_contracts.night import Candidate, Evidence, Night, Workspace
+from tasks.evaluate.judge import judge
+from tasks.evaluate.record import as_markdown
+
+
+@task(name="evaluate", task_run_name="evaluate-{night.window.last_day}")
+def evaluate(
+    workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel
+) -> Evidence:
+    """See `judge`. Not retried: a model that cannot be judged stays so. Shows the table of metrics as an artifact."""
+    evidence = judge(workspace, candidate, night, model, features)
+    create_markdown_artifact(as_markdown(evidence), key="evidence", description=f"Judged on {night.window}.")
+    return evidence

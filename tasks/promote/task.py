@@ -1,0 +1,17 @@
+"""Promote: the gate, recorded with its reason."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from data_contracts.night import Evidence, HeldOut, ModelVersion, Night, Promotion, Workspace
+from tasks.promote.config import GateConfig
+from tasks.promote.record import decide_once
+
+
+@task(name="promote", task_run_name="promote-{version.name}-{version.version}", retries=2, retry_delay_seconds=[10, 60])
+def promote(
+    workspace: Workspace, version: ModelVersion, evidence: Evidence, night: Night, gate: GateConfig, held_out: HeldOut
+) -> Promotion:
+    """See `decide_once`. Retried because MLflow's database may be busy; safe, a version is decided about once."""
+    return decide_once(workspace, version, evidence, night, gate, held_out)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import mlflow
+import pytest
+import torch
+from mlflow import MlflowClient
+from pydantic import BaseModel
+
+from data_contracts.bundle import BUNDLE
+from data_contracts.night import Candidate, Evidence, Night, Window, Workspace
+from models.recommender.config import NetworkConfig, RecommenderConfig
+from models.recommender.weights import TENSORS, Weights, new_network, save
+from models.serving.bundle import seal
+from tasks.evaluate.judge import judge
+from tasks.job import JobFailedError
+from tests.models.recommender.tables import Events, write_tables
+
+PAST: dict[str, Events] = {"ann": [1, 2, 3, 1], "bob": [1, 2, 4], "cat": [2, 5]}
+WINDOWS = {"2026-11-01": PAST, "2026-11-02": {"dan": [3]}, "2026-11-03": {"ann": [4, 5], "bob": [3]}}
+MODEL = RecommenderConfig(network=NetworkConfig(width=8))
+
+
+class Features(BaseModel):
+    max_length: int = 4
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    home = tmp_path_factory.mktemp("home")
+    return Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=f"sqlite:///{home}/mlflow.db")
+
+
+@pytest.fixture(scope="module")
+def night(workspace: Workspace) -> Night:
+    day = date(2026, 11, 3)
+    tables = write_tables(Path(workspace.tables), WINDOWS)
+    return Night(window=Window(first_day=day, last_day=day), windows=tuple(WINDOWS), tables=tables.versions)
+
+
+@pytest.fixture(scope="module")
+def client(workspace: Workspace) -> Iterator[MlflowClient]:
+    mlflow.set_tracking_uri(workspace.tracking_uri)  # the store looks up a version's source by it
+    client = MlflowClient(tracking_uri=workspace.tracking_uri)
+    client.create_experiment("shop", artifact_location=f"{workspace.home}/artifacts")
+    client.create_registered_model("shop")
+    yield client
+    mlflow.set_tracking_uri("")
+
+
+def new_candidate(client: MlflowClient, workspace: Workspace) -> Candidate:
+    experiment = client.get_experiment_by_name("shop")
+    assert experiment is not None
+    run_id = client.create_run(experiment.experiment_id).info.run_id
+    folder = Path(workspace.runs) / run_id / "weights"
+    write_weights(folder)
+    return Candidate(run_id=run_id, checkpoint=str(folder), trained_through="2026-11-02")
+
+
+def write_weights(folder: Path) -> None:
+    torch.manual_seed(0)
+    features = Features().model_dump()
+    save(Weights(new_network(5, MODEL, features), MODEL, features), folder)
+
+
+def publish_champion(client: MlflowClient, folder: Path) -> None:
+    """Register what is in ``folder`` as a LoggedModel, and make it champion."""
+    experiment = client.get_experiment_by_name("shop")
+    assert experiment is not None
+    model = client.create_logged_model(experiment.experiment_id, name="model")
+    client.log_model_artifacts(model.model_id, str(folder))
+    client.finalize_logged_model(model.model_id, "READY")
+    version = client.create_model_version("shop", f"models:/{model.model_id}", model_id=model.model_id)
+    client.set_registered_model_alias("shop", "champion", version.version)
+
+
+def judged(workspace: Workspace, candidate: Candidate, night: Night) -> Evidence:
+    return judge(workspace, candidate, night, MODEL, Features())
+
+
+def test_the_first_candidate_is_judged_against_the_baselines_and_its_evidence_recorded_once(
+    workspace: Workspace, night: Night, client: MlflowClient
+) -> None:
+    candidate = new_candidate(client, workspace)
+    evidence = judged(workspace, candidate, night)
+    assert list(evidence.metrics) == ["candidate", "popularity", "markov"]
+    assert evidence.counts["targets"] == 3
+    metrics = client.get_run(candidate.run_id).data.metrics
+    assert metrics["candidate.ndcg_at_10"] == evidence.metrics["candidate"]["ndcg@10"]
+    artifacts = {artifact.path for artifact in client.list_artifacts(candidate.run_id)}
+    assert artifacts == {"evidence.json", "evidence.png"}
+    elsewhere = candidate.model_copy(update={"checkpoint": "gone"})
+    assert judged(workspace, elsewhere, night) == evidence
+
+
+def test_the_champion_is_fetched_and_judged_on_the_same_targets_unless_it_is_damaged(
+    workspace: Workspace, night: Night, client: MlflowClient, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "artifacts" / BUNDLE
+    write_weights(bundle)
+    seal(bundle)
+    publish_champion(client, tmp_path)
+    evidence = judged(workspace, new_candidate(client, workspace), night)
+    assert evidence.metrics["champion"] == evidence.metrics["candidate"]
+
+    (bundle / TENSORS).write_bytes(b"broken")
+    publish_champion(client, tmp_path)
+    with pytest.raises(JobFailedError, match=r"(?s)'champion' cannot rank.*sha256"):
+        judged(workspace, new_candidate(client, workspace), night)

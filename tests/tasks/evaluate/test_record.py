@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from data_contracts.night import Evidence
+from tasks.evaluate.record import as_markdown, draw, metric_name
+
+EVIDENCE = Evidence(
+    run_id="run",
+    metrics={"candidate": {"hr@10": 0.1234, "ndcg@10": 0.0567}, "popularity": {"hr@10": 0.02, "ndcg@10": math.nan}},
+    counts={"users": 1_000, "targets": 12_345, "repeats_dropped": 7},
+)
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        pytest.param("hr@10", "candidate.hr_at_10", id="all targets"),
+        pytest.param("ndcg@10.new_users", "candidate.ndcg_at_10.new_users", id="a slice"),
+        pytest.param("mrr", "candidate.mrr", id="nothing to map"),
+    ],
+)
+def test_metrics_have_names_that_mlflow_takes(metric: str, name: str) -> None:
+    assert metric_name("candidate", metric) == name
+
+
+def test_the_table_has_a_row_a_contestant_and_says_what_was_judged() -> None:
+    lines = as_markdown(EVIDENCE).splitlines()
+    assert lines[0] == "|  | HR@5 | HR@10 | HR@20 | NDCG@10 | MRR | COVERAGE@10 |"
+    assert lines[2] == "| candidate |  | 0.1234 |  | 0.0567 |  |  |"
+    assert lines[3] == "| popularity |  | 0.0200 |  | nan |  |  |"
+    assert lines[-1] == "users 1,000, targets 12,345, repeats dropped 7"
+
+
+def test_the_picture_has_a_bar_for_each_contestant_and_metric() -> None:
+    (axes,) = draw(EVIDENCE).axes
+    assert [round(bar.get_height(), 4) for bar in axes.patches[:2]] == [0.1234, 0.0567]
+    assert len(axes.patches) == 4

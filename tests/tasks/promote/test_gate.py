@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from data_contracts.night import Evidence, HeldOut, Protocol
+from tasks.promote.config import GateConfig
+from tasks.promote.gate import Decision, decide
+
+NAN = math.nan
+
+
+def decision(
+    candidate: float,
+    champion: float | None,
+    popularity: float = 0.05,
+    *,
+    targets: int = 2_000,
+    judged: int = 1_500,
+    users: int = 300,
+    protocol: Protocol = "nightly",
+) -> Decision:
+    values = {"candidate": candidate, "popularity": popularity} | ({} if champion is None else {"champion": champion})
+    metrics = {name: {"ndcg@10": value} if judged else {} for name, value in values.items()}
+    counts = {"window_targets": targets, "window_users": users, "targets": judged, "users": users}
+    evidence = Evidence(run_id="run", metrics=metrics, counts=counts)
+    return decide(evidence, GateConfig(), HeldOut(), protocol)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "popularity", "promoted"),
+    [
+        pytest.param(0.21, 0.20, 0.05, True, id="better"),
+        pytest.param(0.196, 0.20, 0.05, True, id="within max_loss"),
+        pytest.param(0.195, 0.20, 0.05, False, id="worse"),
+        pytest.param(0.21, 0.20, 0.22, False, id="popularity beats it"),
+        pytest.param(0.22, 0.20, 0.22, False, id="no better than popularity"),
+        pytest.param(NAN, 0.20, 0.05, False, id="diverged"),
+        pytest.param(NAN, None, 0.05, False, id="diverged, and no champion"),
+        pytest.param(0.06, None, 0.05, True, id="no champion"),
+        pytest.param(0.05, None, 0.06, False, id="no champion, and popularity beats it"),
+        pytest.param(0.06, NAN, 0.05, True, id="a champion that cannot rank any more"),
+    ],
+)
+def test_the_gate(candidate: float, champion: float | None, popularity: float, promoted: bool) -> None:  # noqa: FBT001
+    assert decision(candidate, champion, popularity).promoted is promoted
+
+
+@pytest.mark.parametrize(
+    ("targets", "users", "promoted"),
+    [
+        pytest.param(1_000, 100, True, id="just enough"),
+        pytest.param(999, 100, False, id="too few targets"),
+        pytest.param(1_000, 99, False, id="too few users"),
+    ],
+)
+def test_a_small_window_promotes_nobody(targets: int, users: int, promoted: bool) -> None:  # noqa: FBT001
+    decided = decision(0.3, 0.2, targets=targets, users=users)
+    assert decided.promoted is promoted
+    if not promoted:
+        assert f"{targets:,} targets of {users:,} users" in decided.reason
+        assert "1,000 targets of 100 users" in decided.reason
+
+
+def test_a_window_of_repeats_promotes_nobody_and_says_so() -> None:
+    assert decision(0.3, 0.2, judged=0) == (
+        False,
+        "None of the window's 2,000 targets of 300 users could be judged: they are repeats, or of kinds that do not "
+        "count.",
+    )
+
+
+def test_leave_one_out_moves_no_alias_and_says_so() -> None:
+    assert decision(0.3, None, protocol="leave_one_out", targets=10, users=5) == (
+        False,
+        "NDCG@10 0.3000 on 1,500 targets; popularity 0.0500. "
+        "Leave-one-out only compares with published tables: no alias moves.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "reason"),
+    [
+        pytest.param(0.21, 0.20, "NDCG@10 0.2100 on 1,500 targets is enough: the champion has 0.2000, less 2.0% is "
+                     "0.1960.", id="enough"),
+        pytest.param(0.19, 0.20, "NDCG@10 0.1900 on 1,500 targets is too little: the champion has 0.2000, less 2.0% is "
+                     "0.1960.", id="too little"),
+        pytest.param(0.04, 0.20, "NDCG@10 0.0400 on 1,500 targets does not beat popularity, 0.0500.", id="popularity"),
+        pytest.param(NAN, 0.20, "NDCG@10 nan on 1,500 targets: the candidate diverged.", id="diverged"),
+        pytest.param(0.06, None, "NDCG@10 0.0600 on 1,500 targets beats popularity, 0.0500, and there is no champion "
+                     "to compare with.", id="alone"),
+    ],
+)  # fmt: skip
+def test_reasons_are_sentences_with_numbers(candidate: float, champion: float | None, reason: str) -> None:
+    assert decision(candidate, champion).reason == reason

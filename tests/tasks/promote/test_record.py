@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from data_contracts.bundle import find_version
+from data_contracts.night import Evidence, HeldOut, ModelVersion, Night, Promotion, Protocol, Window, Workspace
+from tasks.promote.config import GateConfig
+from tasks.promote.record import decide_once
+
+COUNTS = {"window_targets": 2_000, "window_users": 300, "targets": 1_800}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    home = tmp_path_factory.mktemp("home")
+    return Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=f"sqlite:///{home}/mlflow.db")
+
+
+@pytest.fixture(scope="module")
+def client(workspace: Workspace) -> MlflowClient:
+    client = MlflowClient(tracking_uri=workspace.tracking_uri)
+    client.create_registered_model("shop")
+    return client
+
+
+def new_version(client: MlflowClient, folder: Path) -> ModelVersion:
+    return ModelVersion(name="shop", version=str(client.create_model_version("shop", str(folder)).version))
+
+
+def promoted(
+    workspace: Workspace, version: ModelVersion, candidate: float, protocol: Protocol = "nightly"
+) -> Promotion:
+    metrics = {"candidate": {"ndcg@10": candidate}, "popularity": {"ndcg@10": 0.05}}
+    day = date(2026, 11, 3)
+    night = Night(window=Window(first_day=day, last_day=day), windows=("a", "b"), tables={}, protocol=protocol)
+    evidence = Evidence(run_id="run", metrics=metrics, counts=COUNTS)
+    return decide_once(workspace, version, evidence, night, GateConfig(), HeldOut())
+
+
+def alias(workspace: Workspace, name: str) -> str | None:
+    version = find_version(workspace.tracking_uri, "shop", name)
+    return None if version is None else str(version.version)
+
+
+def test_a_decision_is_recorded_on_the_version_and_stands(
+    workspace: Workspace, client: MlflowClient, tmp_path: Path
+) -> None:
+    compared = new_version(client, tmp_path)
+    assert not promoted(workspace, compared, 0.2, protocol="leave_one_out").promoted
+    assert alias(workspace, "challenger") is None
+
+    first = new_version(client, tmp_path)
+    decided = promoted(workspace, first, candidate=0.2)
+    assert decided.promoted
+    assert decided.previous is None
+    assert alias(workspace, "challenger") == first.version
+    assert alias(workspace, "champion") is None
+    tags = client.get_model_version("shop", first.version).tags
+    assert tags["nightshift.promoted"] == "true"
+    assert tags["nightshift.reason"] == decided.reason
+
+    client.set_registered_model_alias("shop", "champion", first.version)
+    assert promoted(workspace, first, candidate=0.01) == decided, "the version is champion by now"
+
+    second = promoted(workspace, new_version(client, tmp_path), candidate=0.01)
+    assert not second.promoted
+    assert second.previous == first.version
+    assert alias(workspace, "challenger") == second.version.version
+    assert alias(workspace, "champion") == first.version
+
+
+def test_a_version_that_is_not_there_is_an_error(workspace: Workspace, client: MlflowClient) -> None:
+    with pytest.raises(LookupError, match="has no version '99'"):
+        promoted(workspace, ModelVersion(name="shop", version="99"), candidate=0.2)
