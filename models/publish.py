@@ -18,6 +18,7 @@ from mlflow.types.schema import Array
 
 from data_contracts.bundle import BUNDLE
 from data_contracts.job import PublishJob, PublishResult, commit
+from models.job import main
 from models.serving.bundle import RECORD, BundleRecord, read_golden, seal, write_golden
 from models.use_case import Predictor, use_case
 
@@ -95,3 +96,7 @@ def _columns(schema: pa.Schema) -> Schema:
     return Schema(
         [ColSpec(kind, field.name, required=not field.nullable) for kind, field in zip(kinds, schema, strict=True)]
     )
+
+
+if __name__ == "__main__":
+    main(PublishJob, publish)

@@ -30,8 +30,7 @@ class AnsweringModel(PythonModel):
         """Answer every row; a column that is left out, or a missing value, is a null."""
         known = [field for field in self._predictor.request_schema if field.name in model_input.columns]
         requests = pa.Table.from_pandas(model_input, pa.schema(known), preserve_index=False)
-        answers: pd.DataFrame = self._predictor.predict(requests).to_pandas()
-        return answers
+        return pd.DataFrame(self._predictor.predict(requests).to_pydict())
 
 
 set_model(AnsweringModel())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import torch
+from mlflow import MlflowClient
 
 from data_contracts.job import Config, PublishJob, TablesAt
 from data_contracts.recommender.histories import HISTORIES
@@ -84,3 +85,13 @@ def publish_job(folder: Path, *, tracking_uri: str = "", run_id: str = "run-1", 
         features=FEATURES,
         work_folder=str(folder / f"work-{seed}"),
     )
+
+
+def new_run(folder: Path) -> tuple[str, str]:
+    """Make an MLflow database under ``folder`` with experiment `shop` and a run; return its URI and the run's id."""
+    tracking_uri = f"sqlite:///{folder}/mlflow.db"
+    client = MlflowClient(tracking_uri=tracking_uri)
+    experiment = client.get_experiment_by_name("shop")
+    artifacts = (folder / "artifacts").as_uri()
+    experiment_id = experiment.experiment_id if experiment else client.create_experiment("shop", artifacts)
+    return tracking_uri, str(client.create_run(experiment_id).info.run_id)

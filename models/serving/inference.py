@@ -1,0 +1,150 @@
+"""The KServe SDK's data plane around the versions of one registered model: what REST and gRPC both ask.
+
+The SDK's own answers are kept where they are right. Here it learns that a server without a model is not ready, that a
+model has a version, that models come and go by staging only, and that a request that cannot be decoded is bad, not a
+fault of the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+from kserve import InferRequest, InferResponse, ModelRepository
+from kserve.errors import InvalidInput, ModelNotReady
+from kserve.model import InferenceModel, InferenceVerb
+from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.model_repository_extension import ModelRepositoryExtension
+
+from models.serving.tensors import metadata, to_outputs, to_rows
+from models.serving.versions import Versions
+
+
+class ServedModel(InferenceModel):  # type: ignore[misc]
+    """Answers with whatever version is served at the moment a request comes in.
+
+    Args:
+        versions: Say which that is.
+        threads: Where predictors compute; its size is how many requests compute at once.
+        max_batch: Most requests in one call.
+    """
+
+    def __init__(self, versions: Versions, threads: ThreadPoolExecutor, *, max_batch: int) -> None:
+        super().__init__(versions.registry.name)
+        self.versions = versions
+        self._threads = threads
+        self._max_batch = max_batch
+
+    async def healthy(self) -> bool:
+        """Whether a version is served."""
+        return self.versions.held.served is not None
+
+    def load(self) -> bool:
+        """Do nothing: the SDK calls this on a model that is not ready, and versions are staged."""
+        return self.versions.held.served is not None
+
+    async def __call__(
+        self,
+        body: InferRequest,
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002
+        verb: InferenceVerb = InferenceVerb.PREDICT,  # noqa: ARG002
+    ) -> tuple[InferResponse, dict[str, str]]:
+        """Answer one call.
+
+        Raises:
+            ModelNotReady: No version is served.
+            InvalidInput: The request is not to the predictor's schema, or asks for a version that is not served.
+        """
+        served = self.versions.held.served
+        if served is None:
+            raise ModelNotReady(self.name, "No version is in service yet.")
+        if body.model_version not in {None, "", served.version}:
+            raise InvalidInput(f"version {body.model_version!r} was asked for, version {served.version!r} is served.")
+        requests = to_rows(body.inputs, served.predictor.request_schema, max_batch=self._max_batch)
+        try:
+            answers = await asyncio.get_running_loop().run_in_executor(
+                self._threads, served.predictor.predict, requests
+            )
+        except ValueError as error:
+            raise InvalidInput(str(error)) from error
+        outputs = to_outputs(answers)
+        if body.from_grpc:  # the SDK trips over arrays there
+            for output in outputs:
+                output.set_data_from_numpy(output.data, binary_data=True)
+        response = InferResponse(
+            response_id=body.id or uuid4().hex,
+            model_name=self.name,
+            model_version=served.version,
+            infer_outputs=outputs,
+            requested_outputs=body.request_outputs,
+            use_binary_outputs=body.use_binary_outputs,
+        )
+        return response, {}
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """Describe a request's tensors; nothing while no version is served."""
+        served = self.versions.held.served
+        return [] if served is None else metadata(served.predictor.request_schema)
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """Describe an answer's tensors; nothing while no version is served."""
+        served = self.versions.held.served
+        return [] if served is None else metadata(served.predictor.answer_schema)
+
+
+class ServingDataPlane(DataPlane):  # type: ignore[misc]
+    """The data plane of one model."""
+
+    def __init__(self, model: ServedModel) -> None:
+        repository = ModelRepository()
+        repository.update(model)
+        super().__init__(model_registry=repository)
+        self.model = model
+
+    async def ready(self) -> bool:
+        """Whether a version is served."""
+        return await self.model.healthy()
+
+    def metadata(self) -> dict[str, Any]:
+        """Describe the server; the SDK's repository extension is not offered."""
+        return {**super().metadata(), "name": "nightshift", "extensions": []}
+
+    async def model_metadata(self, model_name: str) -> dict[str, Any]:
+        """Describe the model, with the version served."""
+        served = self.model.versions.held.served
+        versions = [] if served is None else [served.version]
+        return {**await super().model_metadata(model_name), "platform": "nightshift", "versions": versions}
+
+    def decode(
+        self,
+        body: Any,  # noqa: ANN401
+        headers: Mapping[str, str],
+        protocol_version: str = "v2",
+        model_name: str | None = None,
+    ) -> tuple[InferRequest, dict[str, Any]]:
+        """Decode a body of REST.
+
+        Raises:
+            InvalidInput: It cannot be decoded.
+        """
+        try:
+            decoded: tuple[InferRequest, dict[str, Any]] = super().decode(body, headers, protocol_version, model_name)
+        except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+            raise InvalidInput(f"the body cannot be decoded: {type(error).__name__}: {error}") from error
+        return decoded
+
+
+class NoRepository(ModelRepositoryExtension):  # type: ignore[misc]
+    """Refuses what the SDK offers to anyone: loading and unloading the model."""
+
+    async def load(self, model_name: str) -> None:
+        """Refuse."""
+        raise InvalidInput(f"model {model_name!r}: versions are staged and switched by their operator, not loaded.")
+
+    async def unload(self, model_name: str) -> None:
+        """Refuse."""
+        raise InvalidInput(f"model {model_name!r}: versions are staged and switched by their operator, not unloaded.")

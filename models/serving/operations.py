@@ -1,0 +1,83 @@
+"""What the server's operator may do, from this machine only; and the page that says what is served."""
+
+from __future__ import annotations
+
+import json
+from asyncio import wrap_future
+from collections.abc import Callable
+from concurrent.futures import Future
+from html import escape
+from ipaddress import ip_address
+from threading import Thread
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import HTMLResponse
+
+from data_contracts.serving import OPERATIONS, ServerState, VersionWanted
+from models.serving.versions import VersionError, Versions
+
+EXAMPLE = {
+    "inputs": [
+        {"name": "user_id", "shape": [1], "datatype": "BYTES", "data": ["u1"]},
+        {"name": "k", "shape": [1], "datatype": "INT32", "data": [5]},
+    ]
+}
+"""What the page shows people how to ask."""
+
+
+def operations(versions: Versions) -> APIRouter:
+    """Build the routes of `data_contracts.serving`, and ``GET /``."""
+    router = APIRouter(tags=["operations"])
+    path = OPERATIONS.format(name=versions.registry.name)
+    local = [Depends(_from_this_machine)]
+
+    @router.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def page(request: Request) -> str:
+        return _page(versions.state(), str(request.base_url))
+
+    @router.get(path)
+    async def state() -> ServerState:
+        return versions.state()
+
+    @router.post(f"{path}/stage", dependencies=local)
+    async def stage(wanted: VersionWanted) -> ServerState:
+        await wrap_future(in_background(lambda: versions.stage(wanted.version)))
+        return versions.state()
+
+    @router.post(f"{path}/switch", dependencies=local)
+    async def switch(wanted: VersionWanted) -> ServerState:
+        versions.switch(wanted.version)
+        return versions.state()
+
+    return router
+
+
+def in_background(work: Callable[[], None]) -> Future[None]:
+    """Run ``work``, which raises nothing but `VersionError`, in a thread that ends with the process."""
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+            done.set_result(None)
+        except VersionError as error:
+            done.set_exception(error)
+
+    Thread(target=run, daemon=True, name="staging").start()
+    return done
+
+
+def _from_this_machine(request: Request) -> None:
+    if request.client is None or not ip_address(request.client.host).is_loopback:
+        raise HTTPException(403, "operations are for this machine only.")
+
+
+def _page(state: ServerState, url: str) -> str:
+    served = "No version is in service yet: the next night that promotes one puts it here."
+    if state.served:
+        served = f"Version <b>{escape(state.served.version)}</b> answers, since {state.served.since:%F %T} UTC."
+    curl = f"curl {url}v2/models/{state.name}/infer -H 'Content-Type: application/json' -d '{json.dumps(EXAMPLE)}'"
+    return (
+        f"<!doctype html><title>{escape(state.name)}</title><h1>{escape(state.name)}</h1><p>{served}</p>"
+        f"<pre>{escape(curl)}</pre><p><a href='docs'>every route</a></p>"
+    )

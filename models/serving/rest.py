@@ -1,0 +1,96 @@
+"""REST: the Open Inference Protocol v2, the operations of `data_contracts.serving`, and a page for people."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady, ServerNotReady
+from kserve.protocol.rest.v2_endpoints import register_v2_endpoints
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.serving.inference import NoRepository, ServingDataPlane
+from models.serving.operations import operations
+from models.serving.versions import VersionError
+
+logger = logging.getLogger(__name__)
+
+STATUS: dict[type[Exception], int] = {
+    InvalidInput: 400,
+    ModelNotFound: 404,
+    VersionError: 409,
+    NotImplementedError: 501,
+    ModelNotReady: 503,
+    ServerNotReady: 503,
+}
+
+
+def rest_app(dataplane: ServingDataPlane, *, max_bytes: int) -> FastAPI:
+    """Build the application.
+
+    Args:
+        dataplane: Answers.
+        max_bytes: Largest body of a request.
+    """
+    app = FastAPI(title="Nightshift", docs_url="/docs", redoc_url=None)
+    register_v2_endpoints(app, dataplane, NoRepository(dataplane.model_registry))
+    app.include_router(operations(dataplane.model.versions))
+    app.add_middleware(BodyLimit, max_bytes=max_bytes)
+    for error, status in STATUS.items():
+        app.add_exception_handler(error, _refusal(status))
+    app.add_exception_handler(RequestValidationError, _not_to_schema)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _fault)
+    return app
+
+
+def _refusal(status: int) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+    async def refuse(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, status)
+
+    return refuse
+
+
+async def _not_to_schema(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+    return JSONResponse({"error": "; ".join(problems)}, 400)
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code)
+
+
+async def _fault(request: Request, error: Exception) -> JSONResponse:
+    """Answer when the server is at fault; uvicorn logs the traceback."""
+    logger.error("%s %s: %r", request.method, request.url.path, error)
+    return JSONResponse({"error": "internal error; the server's log says more."}, 500)
+
+
+class BodyLimit:
+    """Refuses bodies that are too large: what is beyond the limit is read and dropped, so that the client hears why."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; reading more of it than allowed ends in status 413."""
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_bytes:
+                while message.get("more_body"):
+                    message = await receive()
+                raise HTTPException(413, f"the body is larger than {self.max_bytes:,} bytes; ask in smaller batches.")
+            return message
+
+        await self.app(scope, limited, send)

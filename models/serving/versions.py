@@ -1,0 +1,190 @@
+"""Which version answers: staged beside the one served, switched in one step, kept for the way back. No sockets here.
+
+At most three versions are in memory: served, staged, previous.
+
+Errors of this module::
+
+    VersionError
+    ├── StagingFailedError    a version cannot be loaded, or answers wrongly; what was served still is
+    └── NotStagedError        a switch to a version that is not in memory
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Protocol
+
+from data_contracts.bundle import download_bundle, find_version
+from data_contracts.serving import ServerState, VersionHeld
+from models.serving.bundle import open_bundle, replay_golden
+from models.use_case import Predictor
+
+logger = logging.getLogger(__name__)
+
+
+class VersionError(Exception):
+    """A version cannot be put in service."""
+
+
+class StagingFailedError(VersionError):
+    """A version cannot be loaded, or answers otherwise than when it was made."""
+
+
+class NotStagedError(VersionError):
+    """A version must be staged before it is switched to."""
+
+
+class Registry(Protocol):
+    """Where versions come from."""
+
+    @property
+    def name(self) -> str:
+        """Of the registered model."""
+        ...
+
+    def champion(self) -> str | None:
+        """Return the version to serve from the start, or None when there is none."""
+        ...
+
+    def load(self, version: str) -> Predictor:
+        """Return a version ready to answer, checked; any exception says that it is not."""
+        ...
+
+
+@dataclass(frozen=True)
+class MlflowRegistry:
+    """A registered model of MLflow.
+
+    Attributes:
+        tracking_uri: Of MLflow.
+        name: Of the registered model.
+    """
+
+    tracking_uri: str
+    name: str
+
+    def champion(self) -> str | None:
+        """See `Registry`."""
+        found = find_version(self.tracking_uri, self.name, "champion")
+        return None if found is None else str(found.version)
+
+    def load(self, version: str) -> Predictor:
+        """Fetch the bundle, verify its manifest, load it, and replay its golden requests."""
+        with TemporaryDirectory(prefix="nightshift-bundle-") as folder:
+            bundle = download_bundle(self.tracking_uri, self.name, version, Path(folder))
+            predictor = open_bundle(bundle)
+            count = replay_golden(bundle, predictor)
+        logger.info("%s version %s: %d golden requests answered as when it was made", self.name, version, count)
+        return predictor
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A version in memory."""
+
+    version: str
+    predictor: Predictor
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Held:
+    """Every version in memory. Replaced as a whole: whoever reads it sees one moment."""
+
+    served: Loaded | None = None
+    staged: Loaded | None = None
+    previous: Loaded | None = None
+
+    def find(self, version: str) -> Loaded | None:
+        """Return that version if it is in memory."""
+        every = (self.served, self.staged, self.previous)
+        return next((loaded for loaded in every if loaded is not None and loaded.version == version), None)
+
+
+class Versions:
+    """The versions of one registered model. Any thread may read `held`; changes take turns."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.held = Held()
+        self._staging = Lock()
+        self._changing = Lock()
+
+    def serve_champion(self) -> None:
+        """Serve the champion, if there is one and nothing is served yet.
+
+        Raises:
+            StagingFailedError: It cannot be loaded, or the registry does not answer.
+        """
+        try:
+            version = self.registry.champion()
+        except Exception as error:  # the boundary of a model swap: whatever breaks, the server stays
+            raise StagingFailedError(f"{self.registry.name}: the registry does not answer: {error}") from error
+        if version is None:
+            logger.info("%s has no champion yet: live, not ready", self.registry.name)
+            return
+        self.stage(version)
+        if self.held.served is None:
+            self.switch(version)
+
+    def stage(self, version: str) -> None:
+        """Load a version beside the one served, unless it is in memory already.
+
+        Raises:
+            StagingFailedError: It cannot be loaded, or answers wrongly; nothing changed.
+        """
+        with self._staging:
+            if self.held.find(version) is not None:
+                return
+            try:
+                predictor = self.registry.load(version)
+            except Exception as error:  # the boundary of a model swap: whatever breaks, the one served stays
+                logger.exception("%s version %s cannot be staged", self.registry.name, version)
+                raise StagingFailedError(
+                    f"{self.registry.name} version {version} cannot be staged: {type(error).__name__}: {error}"
+                ) from error
+            with self._changing:
+                self.held = replace(self.held, staged=Loaded(version, predictor, datetime.now(UTC)))
+
+    def switch(self, version: str) -> None:
+        """Serve a version that is in memory; requests under way end on the one they began with.
+
+        Raises:
+            NotStagedError: It is not in memory; nothing changed.
+        """
+        with self._changing:
+            held, wanted = self.held, self.held.find(version)
+            if wanted is None:
+                raise NotStagedError(
+                    f"{self.registry.name} version {version} is not in memory; "
+                    f"{_names(held)}. Stage it first, then switch."
+                )
+            if wanted is held.served:
+                return
+            staged = None if wanted is held.staged else held.staged
+            self.held = Held(replace(wanted, since=datetime.now(UTC)), staged, previous=held.served)
+        logger.info("%s version %s is in service", self.registry.name, version)
+
+    def state(self) -> ServerState:
+        """Say what is in memory."""
+        held = self.held
+        return ServerState(
+            name=self.registry.name,
+            served=_held(held.served),
+            staged=_held(held.staged),
+            previous=_held(held.previous),
+        )
+
+
+def _held(loaded: Loaded | None) -> VersionHeld | None:
+    return None if loaded is None else VersionHeld(version=loaded.version, since=loaded.since)
+
+
+def _names(held: Held) -> str:
+    roles = {"served": held.served, "staged": held.staged, "previous": held.previous}
+    return ", ".join(f"{role}: {loaded.version if loaded else 'none'}" for role, loaded in roles.items())
