@@ -2,9 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 
-from data_contracts.contract import DataContract
+from data_contracts.contract import DataContract, Limits
+from data_contracts.recommender.histories import BUCKETS
+from data_contracts.recommender.rules import between, end_of
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+
+def _checked(table: pa.Table) -> pa.Table:
+    """Show rules what is in the lists."""
+    import polars as pl
+
+    context, target, times = pl.col("context"), pl.col("target"), pl.col("target_timestamp")
+    shown = pl.DataFrame(table).select(
+        "bucket",
+        context_length=context.list.len(),
+        target_length=target.list.len(),
+        lowest_index=pl.min_horizontal(context.list.min(), target.list.min()),
+        kinds_too_few=target.list.len() - pl.col("target_event").list.len().cast(pl.Int64),
+        times_too_few=target.list.len() - times.list.len().cast(pl.Int64),
+        shortest_step=times.list.diff().list.min().dt.total_microseconds(),
+        last_time=times.list.max(),
+    )
+    return shown.to_arrow()
+
+
+def _row_rules(limits: Limits) -> Sequence[Expectation]:
+    return [
+        between("bucket", 0, BUCKETS - 1, "bucket out of range"),
+        between("context_length", 1, None, "context empty"),
+        between("target_length", 1, None, "target empty"),
+        between("lowest_index", 1, None, "item_index below 1"),
+        between("kinds_too_few", 0, 0, "target_event not as long as target"),
+        between("times_too_few", 0, 0, "target_timestamp not as long as target"),
+        between("shortest_step", 0, None, "targets out of order"),
+        between("last_time", None, end_of(limits.through), "target after through"),
+    ]
+
 
 EXAMPLES = DataContract(
     name="examples",
@@ -33,4 +73,6 @@ EXAMPLES = DataContract(
     written_by="preprocess",
     read_by=("train", "evaluate"),
     partition_by="window",
+    checked=_checked,
+    row_rules=_row_rules,
 )

@@ -5,12 +5,54 @@ Written by ``preprocess``; read by ``preprocess``, ``evaluate`` and the server.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 
-from data_contracts.contract import DataContract
+from data_contracts.contract import DataContract, Limits
+from data_contracts.recommender.rules import between, end_of
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
 
 BUCKETS = 1024
 """Users are spread over this many buckets by a hash of their id; for ever, it is written into the tables."""
+
+
+def _checked(table: pa.Table) -> pa.Table:
+    """Show rules what is in the lists."""
+    import polars as pl
+
+    items, times, seen = pl.col("items"), pl.col("timestamps"), pl.col("seen")
+    length = items.list.len().cast(pl.Int64)
+    shown = pl.DataFrame(table).select(
+        "bucket",
+        length=length,
+        lowest_index=pl.min_horizontal(items.list.min(), seen.list.min()),
+        kinds_too_few=length - pl.col("kinds").list.len(),
+        times_too_few=length - times.list.len(),
+        shortest_step=times.list.diff().list.min().dt.total_microseconds(),
+        last_time=times.list.max(),
+        seen_twice=seen.list.len().cast(pl.Int64) - seen.list.n_unique(),
+        uncounted=pl.max_horizontal(length, seen.list.len()) - pl.col("event_count"),
+    )
+    return shown.to_arrow()
+
+
+def _row_rules(limits: Limits) -> Sequence[Expectation]:
+    return [
+        between("bucket", 0, BUCKETS - 1, "bucket out of range"),
+        between("length", 1, None, "history empty"),
+        between("lowest_index", 1, None, "item_index below 1"),
+        between("kinds_too_few", 0, 0, "kinds not as long as items"),
+        between("times_too_few", 0, 0, "timestamps not as long as items"),
+        between("shortest_step", 0, None, "items out of order"),
+        between("last_time", None, end_of(limits.through), "item after through"),
+        between("seen_twice", 0, 0, "item twice in seen"),
+        between("uncounted", None, 0, "more items than event_count"),
+    ]
+
 
 HISTORIES = DataContract(
     name="histories",
@@ -47,4 +89,6 @@ HISTORIES = DataContract(
     written_by="preprocess",
     read_by=("preprocess", "evaluate", "register"),
     partition_by="window",
+    checked=_checked,
+    row_rules=_row_rules,
 )

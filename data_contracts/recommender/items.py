@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 
-from data_contracts.contract import DataContract
+from data_contracts.contract import DataContract, Limits
+from data_contracts.recommender.rules import between
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+
+def _item_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
+    from great_expectations.expectations import ExpectColumnValuesToBeUnique
+
+    return [
+        between("item_index", 1, None, "item_index below 1"),
+        ExpectColumnValuesToBeUnique(column="item_index", meta={"rule": "item_index given twice"}),
+        ExpectColumnValuesToBeUnique(column="item_id", meta={"rule": "item numbered twice"}),
+    ]
+
+
+def _count_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
+    return [
+        between("item_index", 1, None, "item_index below 1"),
+        between("count", 1, None, "item counted without an event"),
+    ]
+
 
 READERS = ("preprocess", "train", "evaluate", "register")
 
@@ -20,6 +45,7 @@ ITEMS = DataContract(
     ),
     written_by="preprocess",
     read_by=READERS,
+    row_rules=_item_rules,
 )
 
 ITEM_COUNTS = DataContract(
@@ -35,4 +61,5 @@ ITEM_COUNTS = DataContract(
     written_by="preprocess",
     read_by=READERS,
     partition_by="window",
+    row_rules=_count_rules,
 )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import task
+from prefect import Task, task
 from prefect.client.schemas.objects import State, TaskRun
 
+from data_contracts.contract import ContractError
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
+from tasks.preprocess.errors import PreprocessError
 from tasks.preprocess.recommender.config import FeatureConfig
 
 
-def _is_worth_another_try(_task: object, _run: TaskRun, state: State[Any]) -> bool:
-    from tasks.preprocess.recommender.errors import PreprocessError
-
-    return not isinstance(state.result(raise_on_failure=False), PreprocessError)
+async def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
+    """Logs too small stay so; anything else, a lost worker say, may pass."""
+    return not isinstance(await state.aresult(raise_on_failure=False), ContractError | PreprocessError)
 
 
 @task(
@@ -22,7 +23,7 @@ def _is_worth_another_try(_task: object, _run: TaskRun, state: State[Any]) -> bo
     task_run_name="preprocess-{validated.window}",
     retries=2,
     retry_delay_seconds=[10, 60],
-    retry_condition_fn=_is_worth_another_try,
+    retry_condition_fn=_may_pass,
 )
 def preprocess(
     workspace: Workspace,

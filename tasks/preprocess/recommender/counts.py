@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tasks.preprocess.recommender.errors import RowsLostError
+from tasks.preprocess.errors import RowsLostError
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import polars as pl
 import pyarrow.dataset as ds
 
 from data_contracts.table import Table
-from tasks.preprocess.recommender.tables import frame
 
 
 def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buckets: tuple[int, int]) -> pl.DataFrame:
@@ -18,7 +17,7 @@ def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buc
         users: ``user_id``, each once.
         buckets: The first bucket that may hold one of them, and the first one after it: other files are not opened.
     """
-    empty = frame(table.contract.schema.empty_table())
+    empty = pl.DataFrame(table.contract.schema.empty_table())
     found = [empty]
     if version is None:
         return empty
@@ -27,7 +26,7 @@ def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buc
     in_range = (ds.field("bucket") >= low) & (ds.field("bucket") < high)
     wanted = users.select("user_id")
     for window in reversed(table.partitions(version)):
-        rows = frame(dataset.to_table(filter=in_range & (ds.field("window") == window)))
+        rows = pl.DataFrame(dataset.to_table(filter=in_range & (ds.field("window") == window)))
         found.append(rows.join(wanted, on="user_id", how="semi").select(empty.columns))
         wanted = wanted.join(rows, on="user_id", how="anti")
         if wanted.is_empty():

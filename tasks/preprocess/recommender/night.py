@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-import polars as pl
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
 from data_contracts.recommender.histories import BUCKETS
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import refuse_loss, total
-from tasks.preprocess.recommender.items import number_items
 from tasks.preprocess.recommender.plan import Plan, add_days, hold_out_end
-from tasks.preprocess.recommender.ranges import Cutting, count_range, cut_range, survey_range
+from tasks.preprocess.recommender.ranges import (
+    Order,
+    count_range,
+    cut_range,
+    survey_range,
+    write_item_counts,
+    write_items,
+)
 from tasks.preprocess.recommender.refuse import refuse_older_events, refuse_other_features, refuse_other_protocol
 from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, spread_by_user
 from tasks.preprocess.recommender.tables import Tables, consumes
@@ -53,7 +59,7 @@ def build_night(
         cluster: Address of a Dask scheduler.
 
     Raises:
-        PreprocessError: One of its kinds; see `tasks.preprocess.recommender.errors`.
+        PreprocessError: One of its kinds; see `tasks.preprocess.errors`.
     """
     tables = Tables(workspace.tables)
     refuse_older_events(tables, validated.events)
@@ -89,10 +95,9 @@ class _NightBuilder:
                 plan = self.tables.plan()
             else:
                 plan = self._plan(spread, window, held_out, protocol)
-            counts = pl.scan_parquet(self._map(spread, partial(count_range, spread=spread, plan=plan)))
-            counts = counts.group_by("item_id", "window").agg(pl.sum("count"))
-            self._commit_items(counts.collect(), plan)
-            self._commit_cut(spread, plan)
+            order = Order(spread, plan, self.tables.folder, f"night-{self.events:06}", self.features)
+            self._commit_items(order)
+            self._commit_cut(order)
 
     def _ranges(self, rows: int) -> int:
         """Return into how many ranges of users the work is cut, so that each fits into a worker's memory."""
@@ -105,50 +110,46 @@ class _NightBuilder:
         if first and protocol == "nightly":
             days = add_days(self._map(spread, partial(survey_range, spread=spread)))
             window = hold_out_end(days, window.last_day, held_out)
+        elif not first:
+            window = Window(first_day=self.tables.plan().window.last_day + timedelta(days=1), last_day=window.last_day)
         return Plan(window, first, protocol)
 
-    def _commit_items(self, counts: pl.DataFrame, plan: Plan) -> None:
+    def _commit_items(self, order: Order) -> None:
         """Number the new items and commit them with the plan; then commit how often each item was met."""
-        new = number_items(counts, self.tables.numbered())
-        self.tables.commit_items(self.tables.items.write(new.to_arrow(), self._name), self.events, plan)
-        logger.info("%s new items", f"{new.height:,}")
-        table = self.tables.item_counts
-        if not table.consumed(consumes(self.events)):
-            rows = counts.join(self.tables.numbered(), on="item_id").sort("window", "item_index")
-            table.commit(table.write(rows.to_arrow(), self._name), [consumes(self.events)])
+        items, item_counts, consumed = self.tables.items, self.tables.item_counts, consumes(self.events)
+        if items.consumed(consumed) and item_counts.consumed(consumed):
+            return
+        counts = self._map(order.spread, partial(count_range, order=order))
+        if not items.consumed(consumed):
+            parts = self._call(write_items, counts, order)
+            self.tables.commit_items(parts, self.events, order.plan)
+            logger.info("%s new items", f"{sum(part.rows for part in parts):,}")
+        if not item_counts.consumed(consumed):
+            item_counts.commit(self._call(write_item_counts, counts, order), [consumed])
 
-    def _commit_cut(self, spread: Spread, plan: Plan) -> None:
+    def _commit_cut(self, order: Order) -> None:
         """Cut every range, see that no event was lost, and commit `examples`, then `histories`."""
-        consumed = [consumes(self.events)]
-        tables = (self.tables.examples, self.tables.histories)
-        missing = [table for table in tables if not table.consumed(consumed[0])]
-        cutting = Cutting(
-            tables=self.tables.folder,
-            items=self.tables.items.version() or 0,
-            histories=self.tables.histories.version(),
-            write=tuple(table.contract.name for table in missing),
-            name=self._name,
-            features=self.features,
-        )
-        cuts = self._map(spread, partial(cut_range, spread=spread, plan=plan, cutting=cutting))
+        consumed = consumes(self.events)
+        marks = {"examples": self.features.model_dump(), "histories": {"events": self.events}}
+        tables = {table.contract.name: table for table in (self.tables.examples, self.tables.histories)}
+        missing = [name for name, table in tables.items() if not table.consumed(consumed)]
+        before = {"items": self.tables.items.version(), "histories": self.tables.histories.version()}
+        cut = partial(cut_range, order=order, versions=before, write=missing)
+        cuts = self._map(order.spread, cut)
         windows = total(cut.counts for cut in cuts)
         for window, counts in windows.items():
             logger.info("window %s: %s", window, counts)
-        refuse_loss(spread.rows, windows)
-        marks: dict[str, dict[str, int]] = {
-            "examples": self.features.model_dump(),
-            "histories": {"events": self.events},
-        }
-        for table in missing:
-            name = table.contract.name
-            table.commit([part for cut in cuts for part in cut.parts[name]], consumed, marks=marks[name])
+        refuse_loss(order.spread.rows, windows)
+        for name in missing:
+            parts = [part for cut in cuts for part in cut.parts[name]]
+            tables[name].commit(parts, [consumed], marks=marks[name])
 
     def _map(self, spread: Spread, function: Callable[[int], Answer]) -> list[Answer]:
         """Call ``function`` with the number of every range, on the cluster."""
         answers: list[Answer] = self.client.gather(self.client.map(function, range(spread.ranges), pure=False))
         return answers
 
-    @property
-    def _name(self) -> str:
-        """Prefix of the names of this night's files."""
-        return f"night-{self.events:06}"
+    def _call(self, function: Callable[[Sequence[str], Order], Answer], counts: list[str], order: Order) -> Answer:
+        """Call ``function`` once, on the cluster."""
+        answer: Answer = self.client.submit(function, counts, order, pure=False).result()
+        return answer

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from data_contracts.night import HeldOut, Protocol, Window
-from tasks.preprocess.recommender.errors import TooFewTargetsError
+from tasks.preprocess.errors import TooFewTargetsError
 
 LEAVE_ONE_OUT = ("loo-1-train", "loo-2-validation", "loo-3-test")
 """Pseudo-windows: all but a user's last two events, the last but one, the last."""

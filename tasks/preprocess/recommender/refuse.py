@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from data_contracts.night import Protocol
+from tasks.preprocess.errors import OtherFeaturesError, OutOfOrderError
 from tasks.preprocess.recommender.config import FeatureConfig
-from tasks.preprocess.recommender.errors import OtherFeaturesError, OutOfOrderError
 from tasks.preprocess.recommender.tables import Tables
 
 OWN_TABLES = "Nothing was published. Give these logs a name (and so tables) of their own, or set it back."

@@ -16,7 +16,7 @@ from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Part, Table
-from tasks.preprocess.recommender.errors import NoNewEventsError, OutOfOrderError
+from tasks.preprocess.errors import NoNewEventsError, OutOfOrderError
 from tasks.preprocess.recommender.plan import Plan
 
 PROTOCOLS: tuple[Protocol, ...] = ("nightly", "leave_one_out")
@@ -101,16 +101,9 @@ class Tables:
 
     def numbered(self, version: int | None = None) -> pl.DataFrame:
         """Read ``item_id`` and ``item_index`` of every item at ``version``, the newest when omitted."""
-        return frame(self.items.read(version, columns=["item_id", "item_index"]))
+        return pl.DataFrame(self.items.read(version, columns=["item_id", "item_index"]))
 
 
 def consumes(events: int) -> str:
     """Return the application transaction of a night that takes this version of `events`."""
     return f"events@{events}"
-
-
-def frame(table: object) -> pl.DataFrame:
-    """Look at an Arrow table as a Polars frame."""
-    rows = pl.from_arrow(table)
-    assert isinstance(rows, pl.DataFrame)
-    return rows
