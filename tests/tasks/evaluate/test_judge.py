@@ -20,7 +20,9 @@ from tasks.job import JobFailedError
 from tests.models.recommender.tables import Events, write_tables
 
 PAST: dict[str, Events] = {"ann": [1, 2, 3, 1], "bob": [1, 2, 4], "cat": [2, 5]}
-WINDOWS = {"2026-11-01": PAST, "2026-11-02": {"dan": [3]}, "2026-11-03": {"ann": [4, 5], "bob": [3]}}
+YESTERDAY: dict[str, Events] = {"dan": [3]}
+JUDGED: dict[str, Events] = {"ann": [4, 5], "bob": [3]}
+WINDOWS = {"2026-11-01": PAST, "2026-11-02": YESTERDAY, "2026-11-03": JUDGED}
 MODEL = RecommenderConfig(network=NetworkConfig(width=8))
 
 
