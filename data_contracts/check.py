@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,16 +20,22 @@ from data_contracts.contract import ContractError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult
+    from great_expectations.core import (
+        ExpectationSuite,
+        ExpectationSuiteValidationResult,
+        ExpectationValidationResult,
+    )
     from great_expectations.expectations.expectation import Expectation
 
 EXAMPLES = 20
 """Unexpected values kept of each rule, the first ones."""
 
+_PAGE_STYLE = Path(__file__).parent / "page_style"
+
 
 @dataclass(frozen=True)
 class RuleCounts:
-    """What one rule says about some rows. Counts of rows that follow are added with ``+``.
+    """What one rule says about some rows. Where it is about single rows, counts of more rows are added with ``+``.
 
     Attributes:
         rule: Its name, for people.
@@ -94,12 +102,14 @@ def check(rows: pa.Table, rules: Sequence[Expectation]) -> Checked:
 
     Args:
         rows: Strings, numbers, times and booleans; text is shown to rules as ``string[pyarrow]``.
-        rules: Rules about single rows, each named in ``meta["rule"]``. Every row counts: no ``mostly``.
+        rules: Rules that say of each row whether it breaks them, each named in ``meta["rule"]``; no ``mostly``.
 
     Raises:
         ContractError: A rule could not be computed, whatever the rows hold: nothing may be concluded from the others.
     """
-    results = {result.expectation_config.meta["rule"]: result for result in _run(_frame(rows), rules).results}
+    results = {_rule(result): result for result in _run(_frame(rows), rules).results}
+    if len(results) != len(rules):
+        raise ContractError(f"{len(rules)} rules have {len(results)} names: {sorted(results)}. Name each differently.")
     broken = [f"{name!r}: {message}" for name, result in results.items() if (message := _exception(result))]
     if broken:
         raise ContractError(
@@ -116,6 +126,12 @@ def check(rows: pa.Table, rules: Sequence[Expectation]) -> Checked:
 def name_of(rule: Expectation) -> str:
     """Return a rule's name, for people."""
     return str((rule.meta or {})["rule"])
+
+
+def _rule(result: ExpectationValidationResult) -> str:
+    config = result.expectation_config
+    assert config is not None
+    return str(config.meta["rule"])
 
 
 def _percent(count: int, total: int) -> float | None:
@@ -148,7 +164,7 @@ def _run(frame: pd.DataFrame, rules: Sequence[Expectation]) -> ExpectationSuiteV
     )
 
 
-def _exception(result: Any) -> str:
+def _exception(result: ExpectationValidationResult) -> str:
     """Return why a rule could not be computed; empty when it could. The library nests this by metric, or does not."""
     info: Mapping[str, Any] = result.exception_info or {}
     raised = [info] if "raised_exception" in info else list(info.values())
@@ -165,7 +181,7 @@ def _counts(rule: str, result: Mapping[str, Any]) -> RuleCounts:
     )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: ANN401
     """Return a value that JSON knows."""
     import pandas as pd
 
@@ -208,6 +224,10 @@ def page(title: str, rules: Sequence[Expectation], counts: Sequence[RuleCounts])
             "unsuccessful_expectations": len(counts) - met,
             "success_percent": _percent(met, len(counts)),
         },
-        meta={"run_id": {"run_name": title, "run_time": datetime.now(UTC).isoformat()}},
+        meta={
+            "run_id": {"run_name": title, "run_time": datetime.now(UTC).isoformat()},
+            "great_expectations_version": version("great_expectations"),
+        },
     )
-    return str(DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(merged)))
+    view = DefaultJinjaPageView(custom_styles_directory=str(_PAGE_STYLE))
+    return str(view.render(ValidationResultsPageRenderer().render(merged)))

@@ -29,6 +29,10 @@ def incoming(contract: DataContract) -> pa.Schema:
     return pa.schema([field for field in contract.schema if field.name != contract.partition_by])
 
 
+def _optional(field: pa.Field) -> pa.Field:
+    return pa.field(field.name, field.type, nullable=True, metadata=field.metadata)
+
+
 def staging(contract: DataContract) -> DataContract:
     """Return what is promised about rows on their way into ``contract``'s table."""
 
@@ -44,7 +48,7 @@ def staging(contract: DataContract) -> DataContract:
     return DataContract(
         name=f"staged {contract.name}",
         version=contract.version,
-        schema=pa.schema([*(field.with_nullable(True) for field in incoming(contract)), *PROVENANCE]),
+        schema=pa.schema([*(_optional(field) for field in incoming(contract)), *PROVENANCE]),
         written_by="ingest",
         read_by=("validate",),
         checked=checked,

@@ -152,10 +152,12 @@ class Table:
         return {name for name in names if table is None or table.transaction_version(name) is None}
 
     def discard(self, parts: Iterable[Part]) -> None:
-        """Remove parts that were written and never committed."""
+        """Remove those of ``parts`` that no commit made visible."""
+        visible = self.file_rows()
         system, folder = fsspec.url_to_fs(self.uri)
         for part in parts:
-            system.rm(posixpath.join(folder, part.path))
+            if posixpath.join(self.uri, part.path) not in visible:
+                system.rm(posixpath.join(folder, part.path))
 
     def mark(self, name: str, version: int | None = None) -> int | None:
         """Return the number last remembered under ``name``, or None."""

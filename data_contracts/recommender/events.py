@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits
+from data_contracts.recommender.rules import between, end_of, start_of
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -30,49 +30,29 @@ def _checked(table: pa.Table) -> pa.Table:
 
 
 def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import (
-        ExpectColumnValuesToBeBetween,
-        ExpectColumnValuesToBeInSet,
-        ExpectColumnValuesToNotBeNull,
-    )
+    from great_expectations.expectations import ExpectColumnValuesToBeInSet, ExpectColumnValuesToNotBeNull
 
     present = [
         ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
         for name in ("user_id", "item_id", "event", "timestamp")
     ]
     bounded = [
-        ExpectColumnValuesToBeBetween(
-            column=f"{name}_bytes", max_value=limits.max_id_bytes, meta={"rule": f"{name} too long"}
+        between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in ("user_id", "item_id")
+    ]
+    known = [
+        ExpectColumnValuesToBeInSet(
+            column="event", value_set=list(limits.kinds), meta={"rule": "unknown kind of event"}
         )
-        for name in ("user_id", "item_id")
     ]
-    kinds = [
-        ExpectColumnValuesToBeInSet(column="event", value_set=limits.kinds, meta={"rule": "unknown kind of event"})
+    return [
+        *present,
+        *bounded,
+        *(known if limits.kinds else []),
+        ExpectColumnValuesToBeInSet(column="value_is", value_set=[FINITE], meta={"rule": "value not finite"}),
+        between("timestamp", start_of(limits.first_day), None, "timestamp before first_day"),
+        between("timestamp", start_of(limits.earliest), None, "timestamp older than late_days"),
+        between("timestamp", None, end_of(limits.through), "timestamp after through"),
     ]
-    finite = ExpectColumnValuesToBeInSet(column="value_is", value_set=[FINITE], meta={"rule": "value not finite"})
-    return [*present, *bounded, *(kinds if limits.kinds else []), finite, *_time_rules(limits)]
-
-
-def _time_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToBeBetween
-
-    possible = ExpectColumnValuesToBeBetween(
-        column="timestamp", min_value=_start(limits.first_day), meta={"rule": "timestamp before first_day"}
-    )
-    in_time = ExpectColumnValuesToBeBetween(
-        column="timestamp", min_value=_start(limits.earliest), meta={"rule": "timestamp older than late_days"}
-    )
-    past = ExpectColumnValuesToBeBetween(
-        column="timestamp",
-        max_value=_start(limits.through + timedelta(days=1)),
-        strict_max=True,
-        meta={"rule": "timestamp after through"},
-    )
-    return [possible, in_time, past]
-
-
-def _start(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 EVENTS = DataContract(

@@ -37,7 +37,7 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
         pl.when(_given(name, raw.schema[name]) & typed[name].is_null()).then(pl.lit(f"{name} unparseable"))
         for name in names
     ]
-    as_it_came = pl.struct(pl.col(name).cast(pl.String).alias(column) for name, column in names.items())
+    as_it_came = pl.struct(pl.col(name).cast(pl.String, strict=False).alias(column) for name, column in names.items())
     marked = raw.with_columns(problem=pl.coalesce("problem", *unreadable))
     good, bad = marked.filter(pl.col("problem").is_null()), marked.filter(pl.col("problem").is_not_null())
     columns = [_filled(name, typed.get(name), wanted[name], source).alias(name) for name in wanted]
@@ -74,7 +74,7 @@ def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, time_unit: TimeUnit
     if isinstance(wanted, pl.Datetime):
         return _time(name, raw, time_unit).cast(wanted)
     if wanted == pl.String:
-        text = column.cast(pl.String)
+        text = column.cast(pl.String, strict=False)
         return pl.when(text != "").then(text)
     if raw == pl.String:
         column = column.str.strip_chars()

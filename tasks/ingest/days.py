@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 
-from tasks.ingest.errors import NoCompleteDayError
-
 Days = Mapping[date | None, int]
 """Rows by day, UTC; None for rows without a time."""
 
@@ -16,24 +14,17 @@ ENOUGH = 0.1
 """Share of the median day's rows that a day must hold to close a window: a few wrong clocks must not."""
 
 
-def newest_complete_day(days: Days, *, today: date) -> date:
-    """Return the newest day before ``today`` that holds at least `ENOUGH` of the median day's rows.
-
-    Raises:
-        NoCompleteDayError: There is none.
-    """
+def newest_complete_day(days: Days, *, today: date) -> date | None:
+    """Return the newest day before ``today`` with at least `ENOUGH` of the median day's rows; None without any."""
     counts = {day: count for day, count in days.items() if day is not None}
-    wanted = ENOUGH * statistics.median(counts.values()) if counts else 0
-    complete = [day for day, count in counts.items() if day < today and count >= wanted]
-    if not complete:
-        seen = (
-            f"they hold {min(counts)} to {max(counts)}" if counts else "none of their rows has a time that can be read"
-        )
-        raise NoCompleteDayError(
-            f"no complete day before today, {today} UTC, in {sum(days.values()):,} new rows: {seen}. Nothing was published. "
-            "Wait for the day to end, or see source.columns and source.time_unit."
-        )
-    return max(complete)
+    enough = ENOUGH * statistics.median(counts.values()) if counts else 0
+    return max((day for day, count in counts.items() if day < today and count >= enough), default=None)
+
+
+def span(days: Days) -> str:
+    """Say from when to when the rows are."""
+    known = [day for day in days if day is not None]
+    return f"their events are of {min(known)} to {max(known)}" if known else "no time in them can be read"
 
 
 def median_day(days: Days) -> date | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 
 import fsspec
@@ -23,6 +24,7 @@ from tasks.ingest.sources import SourceFile
 
 SORTED_BY = ["day", "row_hash"]
 _ROWS_PER_GROUP = 64 * 1024
+_EXAMPLE_LENGTH = 200
 
 
 class StagedFile(Value):
@@ -53,9 +55,16 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
         UnreadableFileError: The file is truncated, damaged or not of the format.
         UndecodableError: It holds bytes that are not UTF-8.
     """
-    try:
+    with _reading(file, source):
         names = mapping(incoming(contract), source, column_names(file.uri, source))
-        return _write(file, path, _typed(file, source, names, contract))
+    return _write(file, path, _typed(file, source, names, contract))
+
+
+@contextmanager
+def _reading(file: SourceFile, source: SourceConfig) -> Iterator[None]:
+    """Name the file in whatever is wrong with it."""
+    try:
+        yield
     except WrongColumnError as error:
         raise WrongColumnError(f"{file.name}: {error}") from error
     except (OSError, pa.ArrowInvalid, UnreadableFileError) as error:
@@ -67,26 +76,26 @@ def _typed(
     file: SourceFile, source: SourceConfig, names: Mapping[str, str], contract: DataContract
 ) -> Iterator[pl.DataFrame]:
     schema = incoming(contract)
-    filled = dict.fromkeys(names, 0)
-    rows = 0
-    first_line: str | None = None
-    for raw in blocks(file.uri, source, names):
-        if raw.is_empty():
-            continue
-        rows += raw.height
-        first_line = first_line or raw["line"][0]
-        for name in names:
-            filled[name] += raw.height - raw[name].null_count()
-        yield cast(raw, schema=schema, names=names, source=source).with_columns(
-            pl.lit(file.uri).alias("source_file"),
-            (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
-            pl.col(contract.time_column).dt.date().alias("day"),
-        )
-    empty = [name for name, count in filled.items() if rows and not count and not schema.field(name).nullable]
-    missing = [name for name in empty if name not in source.defaults or name in source.columns]
-    if missing:
-        columns = ", ".join(f"{name} is read from {names[name]!r}" for name in missing)
-        raise WrongColumnError(f"{columns}: nothing there in {rows:,} rows, e.g. {(first_line or '')[:200]}")
+    given: Counter[str] = Counter()
+    example = ""
+    with _reading(file, source):
+        for raw in blocks(file.uri, source, names):
+            if raw.is_empty():
+                continue
+            given.update({name: raw.height - raw[name].null_count() for name in names})
+            example = example or str(raw["line"][0] or "")[:_EXAMPLE_LENGTH]
+            yield cast(raw, schema=schema, names=names, source=source).with_columns(
+                pl.lit(file.uri).alias("source_file"),
+                (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
+                pl.col(contract.time_column).dt.date().alias("day"),
+            )
+        if empty := [name for name, count in given.items() if not count and _needed(name, schema, source)]:
+            columns = ", ".join(f"{name} is read from {names[name]!r}" for name in empty)
+            raise WrongColumnError(f"{columns}, and nothing is there in any row{example and f', e.g. {example}'}")
+
+
+def _needed(name: str, schema: pa.Schema, source: SourceConfig) -> bool:
+    return name in source.columns or not (schema.field(name).nullable or name in source.defaults)
 
 
 def _write(file: SourceFile, path: str, typed: Iterator[pl.DataFrame]) -> StagedFile:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
 import fsspec
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -41,7 +41,7 @@ class Slice(Value):
 
 
 def plan(days: Days, *, rows_per_chunk: int = ROWS_PER_CHUNK) -> list[Slice]:
-    """Cut the night into slices of about ``rows_per_chunk`` rows: whole days while they fit, so that few files hold a day.
+    """Cut the night into slices of about ``rows_per_chunk`` rows: whole days while they fit, so few files hold a day.
 
     Every row is in exactly one slice, and rows that are equal are in the same.
     """
@@ -67,7 +67,7 @@ def plan(days: Days, *, rows_per_chunk: int = ROWS_PER_CHUNK) -> list[Slice]:
 
 def _pieces(count: int) -> list[tuple[int, int]]:
     bounds = [_HASHES * number // count for number in range(count + 1)]
-    return list(zip(bounds, bounds[1:], strict=False))
+    return list(pairwise(bounds))
 
 
 class Chunk(Value):

@@ -18,8 +18,8 @@ from data_contracts.staging import staging
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.days import added, median_day, newest_complete_day
-from tasks.ingest.errors import NOTHING_PUBLISHED, EmptyDayError, IngestError, joined
+from tasks.ingest.days import added, median_day, newest_complete_day, span
+from tasks.ingest.errors import NOTHING_PUBLISHED, EmptyDayError, IngestError, NoCompleteDayError, joined
 from tasks.ingest.files import StagedFile, stage_file
 from tasks.ingest.repeats import Chunk, drop_repeats, plan
 from tasks.ingest.sources import SourceFile, list_files
@@ -44,21 +44,20 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
     """
     contract = contracts(workspace.use_case)["events"]
     files = list_files(source.uri)
-    new, through = _new_files(workspace, files, through)
     window_end = _window_end(workspace)
-    if not new:
-        log.info("Nothing new: all %s files at %s were taken before.", f"{len(files):,}", source.uri)
-        return _nothing(window_end)
-    log.info("%s of %s files are new.", f"{len(new):,}", f"{len(files):,}")
+    new, through = _new_files(workspace, files, through)
+    log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
+    if not new and window_end is not None:
+        return Staged(uri="", through=window_end)
     folder = _folder(workspace, new)
     with Client(cluster, set_as_default=False) as client, _removed_on_error(folder):
         staged = _stage_files(client, new, folder, source, contract)
-        through = through or newest_complete_day(added(*(file.days for file in staged)), today=datetime.now(UTC).date())
+        through = through or _last_day(staged, window_end)
         taken = _due(staged, through)
         if window_end is not None and (not taken or through <= window_end):
-            log.info("Nothing to take yet: tables end on %s, and these files on %s. They wait.", window_end, through)
+            log.info("No day after %s, on which the tables end, can be closed yet. The new files wait.", window_end)
             _remove(folder)
-            return _nothing(window_end)
+            return Staged(uri="", through=window_end)
         _refuse_an_empty_day(taken, staged, through)
         chunks = _drop_repeats(client, taken, folder, contract)
     return Staged(
@@ -97,10 +96,15 @@ def _window_end(workspace: Workspace) -> date | None:
     return None if last_day is None else date.fromordinal(last_day)
 
 
-def _nothing(window_end: date | None) -> Staged:
-    if window_end is None:
-        raise ValueError("files were consumed, and table 'events' has no window")
-    return Staged(uri="", through=window_end)
+def _last_day(staged: Sequence[StagedFile], window_end: date | None) -> date:
+    days, today = added(*(file.days for file in staged)), datetime.now(UTC).date()
+    last_day = newest_complete_day(days, today=today) or window_end
+    if last_day is None:
+        raise NoCompleteDayError(
+            f"no complete day before today, {today} UTC, in {len(staged):,} new files; {span(days)}. "
+            f"{NOTHING_PUBLISHED} Wait for the day to end, or see source.columns and source.time_unit."
+        )
+    return last_day
 
 
 def _stage_files(
@@ -131,7 +135,8 @@ def _stage_files(
 
 
 def _due(staged: Sequence[StagedFile], through: date) -> list[StagedFile]:
-    taken, left = [], []
+    taken: list[StagedFile] = []
+    left: list[StagedFile] = []
     for file in staged:
         middle = median_day(file.days)
         (taken if middle is None or middle <= through else left).append(file)
@@ -143,10 +148,10 @@ def _due(staged: Sequence[StagedFile], through: date) -> list[StagedFile]:
 def _refuse_an_empty_day(taken: Sequence[StagedFile], staged: Sequence[StagedFile], through: date) -> None:
     if added(*(file.days for file in taken))[through]:
         return
-    days = sorted(day for day in added(*(file.days for file in staged)) if day is not None)
-    seen = f"they hold {days[0]} to {days[-1]}" if days else "no time in them can be read"
+    days = added(*(file.days for file in staged))
     raise EmptyDayError(
-        f"no event on {through} in {len(taken):,} of {len(staged):,} new files; {seen}. {NOTHING_PUBLISHED} "
+        f"no event on {through} in the {len(taken):,} files due, of {len(staged):,} new ones; {span(days)}. "
+        f"{NOTHING_PUBLISHED} "
         "Wait for the files of that day, or leave `through` out."
     )
 

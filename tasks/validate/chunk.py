@@ -6,6 +6,8 @@ import posixpath
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
+from operator import add
+from typing import Self
 
 import fsspec
 import polars as pl
@@ -24,29 +26,42 @@ _EXAMPLE_LENGTH = 160
 
 
 @dataclass(frozen=True)
-class ChunkReport:
-    """What became of one chunk.
+class Report:
+    """What became of some rows. Reports of chunks that follow are added with ``+``.
 
     Attributes:
-        rows: Rows read.
         counts: Of each rule.
         broken: Rule to the number of rows that broke it first.
         examples: Rule to the first of these rows, for people.
         accepted: Parts of table `events`.
         quarantined: Parts of table `quarantine`.
+        rows: Rows read.
         first_day: Of the rows accepted; None without any.
     """
 
-    rows: int
     counts: tuple[RuleCounts, ...]
     broken: Counter[str]
     examples: dict[str, str]
-    accepted: list[Part]
-    quarantined: list[Part]
+    accepted: tuple[Part, ...]
+    quarantined: tuple[Part, ...]
+    rows: int
     first_day: date | None
 
+    def __add__(self, other: Self) -> Self:
+        """Return the report on both sets of rows."""
+        days = [day for day in (self.first_day, other.first_day) if day]
+        return type(self)(
+            counts=tuple(map(add, self.counts, other.counts)),
+            broken=self.broken + other.broken,
+            examples={**other.examples, **self.examples},
+            accepted=self.accepted + other.accepted,
+            quarantined=self.quarantined + other.quarantined,
+            rows=self.rows + other.rows,
+            first_day=min(days, default=None),
+        )
 
-def validate_chunk(uri: str, name: str, tables: str, use_case: UseCaseName, limits: Limits) -> ChunkReport:
+
+def validate_chunk(uri: str, name: str, tables: str, use_case: UseCaseName, limits: Limits) -> Report:
     """Check the staged rows at ``uri``; write those that keep their contract, and those that break it.
 
     Args:
@@ -70,13 +85,13 @@ def validate_chunk(uri: str, name: str, tables: str, use_case: UseCaseName, limi
     accepted = _accepted(rows.filter(good), contract)
     rule = pa.array([name_of(rule) for rule in rules], pa.string()).take(first_broken.filter(bad))
     broken = _broken(rows.filter(bad), rule, contract, limits.through)
-    return ChunkReport(
-        rows=rows.num_rows,
+    return Report(
         counts=checked.counts,
         broken=Counter(broken["rule"].to_pylist()),
         examples=_examples(broken),
-        accepted=Table(tables, contract).write(accepted, name),
-        quarantined=Table(tables, quarantine).write(broken, name),
+        accepted=tuple(Table(tables, contract).write(accepted, name)),
+        quarantined=tuple(Table(tables, quarantine).write(broken, name)),
+        rows=rows.num_rows,
         first_day=pc.min(accepted[contract.partition_by]).as_py() if accepted.num_rows else None,
     )
 

@@ -1,13 +1,35 @@
-"""What the night's counts say: go on, warn, or stop. Plain rules over counts."""
+"""What the night's counts say: go on, warn, or stop."""
 
 from __future__ import annotations
 
+import logging
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 
-from data_contracts.contract import ContractViolationError
+from data_contracts.contract import ContractError, ContractViolationError
+from data_contracts.night import Staged, Window
+from data_contracts.table import Table
+from tasks.validate.config import ValidationConfig
+
+log = logging.getLogger(__name__)
 
 WINDOWS_BEFORE_STOPPING = 7
+DAYS_COMPARED = 28
+
+
+def refuse_lost_rows(checked: int, staged: Staged, *, what: str) -> None:
+    """Stop when rows read are not rows checked and repeats.
+
+    Raises:
+        ContractError: Some were lost, or came twice.
+    """
+    if checked != staged.rows or checked + staged.repeats != staged.rows_read:
+        raise ContractError(
+            f"{what}: {staged.rows_read:,} rows read, {staged.repeats:,} repeats dropped, {staged.rows:,} staged, "
+            f"{checked:,} checked. Nothing was published. Start the night again."
+        )
 
 
 def refuse_over_budget(
@@ -55,3 +77,31 @@ def unusual_volume(rows_a_day: float, before: Sequence[int], *, change: float) -
         f"{rows_a_day:,.0f} rows a day, the median of {len(before)} days before is {usual:,.0f} "
         f"({rows_a_day / usual - 1:+.0%}, usual is within {change:.0%})"
     )
+
+
+def weigh_volume(accepted: int, window: Window, events: Table, config: ValidationConfig) -> None:
+    """Compare a night's rows with the days in the table: warn of what is unusual, or stop.
+
+    Raises:
+        ContractViolationError: It is unusual, the settings say to stop, and there are windows enough to know.
+    """
+    days = (window.last_day - window.first_day).days + 1
+    earliest = window.first_day - timedelta(days=DAYS_COMPARED)
+    before = [rows for day, rows in _rows_by_day(events).items() if earliest <= day < window.first_day]
+    unusual = unusual_volume(accepted / days, before, change=config.volume_change)
+    if not unusual:
+        return
+    if config.stop_on_volume and (events.mark("windows") or 0) >= WINDOWS_BEFORE_STOPPING:
+        raise ContractViolationError(
+            f"{events.contract.name!r} {window}: {unusual}. Nothing was published. "
+            "Look for missing files, or set validation.stop_on_volume to false."
+        )
+    log.warning("%s: %s.", window, unusual)
+
+
+def _rows_by_day(events: Table) -> Counter[date]:
+    rows_by_day: Counter[date] = Counter()
+    for file, rows in events.file_rows().items():
+        folder = file.removeprefix(events.uri).split("/")[1]
+        rows_by_day[date.fromisoformat(folder.removeprefix(f"{events.contract.partition_by}="))] += rows
+    return rows_by_day
