@@ -8,7 +8,6 @@ LOGS := $(NIGHTSHIFT_HOME)/shop/logs
 
 export NIGHTSHIFT_HOME
 export NIGHTSHIFT_SETTINGS := $(SETTINGS)
-export PREFECT_HOME := $(abspath $(NIGHTSHIFT_HOME))/prefect
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false

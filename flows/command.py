@@ -49,10 +49,12 @@ def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
 
     through, settings = read(arguments)
     prefect, mlflow, _ = services.services(settings)
-    api = {PREFECT_API_URL: f"{settings.prefect_url}/api"} if prefect.answers() else {}
+    home = settings.home.resolve() / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
+    api = f"{settings.prefect_url}/api" if prefect.answers() else None
     if settings.tracking_uri is None and mlflow.answers():
         settings = settings.model_copy(update={"tracking_uri": settings.mlflow_url})
     started = datetime.now(UTC)
-    with temporary_settings({PREFECT_HOME: settings.home.resolve() / "prefect", **api}):
+    with temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api}):
         promotion = flow(through=through, settings=settings)
     report.night(promotion, settings, started)

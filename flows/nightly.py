@@ -19,7 +19,7 @@ from tasks.train.task import train
 from tasks.validate.task import validate
 
 
-@flow(name="nightly-retrain", flow_run_name="{settings.name} {through}", result_serializer="json", persist_result=True)
+@flow(name="nightly-retrain", result_serializer="json", persist_result=True)
 def nightly_retrain(through: date | None = None, settings: NightlySettings | None = None) -> Promotion:
     """Take the logs not yet seen, retrain on them, and serve the result if it is better.
 
@@ -44,6 +44,8 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
 
 
 if __name__ == "__main__":
-    from flows.command import main
+    import sys
 
-    main()
+    from flows.command import run
+
+    run(nightly_retrain, sys.argv[1:])

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from tritonclient.utils import InferenceServerException
 
 from data_contracts.bundle import find_version
-from data_contracts.night import Evidence, Promotion
+from data_contracts.night import Evidence, Night, Promotion, Window, Workspace
+from data_contracts.table import Table as DataTable
+from data_contracts.use_cases import contracts
+from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
+from tasks.evaluate.record import SHOWN, recorded_evidence
+from tasks.register.version import NIGHT
 
 if TYPE_CHECKING:
     from flows.settings import NightlySettings
 
-COLUMNS = ("hr@5", "hr@10", "hr@20", "ndcg@10", "mrr", "coverage@10")
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -39,31 +45,56 @@ def night(promotion: Promotion, settings: NightlySettings, started: datetime) ->
         settings: Of the night.
         started: When the flow was started; a version older than that was not made tonight.
     """
-    from mlflow import MlflowClient
-
     workspace = settings.workspace()
-    version = find_version(workspace.tracking_uri, promotion.version.name, promotion.version.version)
+    judged = promotion.version
+    version = find_version(workspace.tracking_uri, judged.name, judged.version)
     if version is None:
-        raise LookupError(f"{promotion.version} is not registered at {workspace.tracking_uri}.")
+        raise LookupError(f"{judged} is not registered at {workspace.tracking_uri}.")
     if datetime.fromtimestamp(version.creation_timestamp / 1000, UTC) < started:
-        line(f"\nNothing new: no log was left to take. What was decided about version {version.version} stands.")
+        line(f"\nNothing new: no log was left to take. What was decided about version {judged.version} stands.")
     verb = "promoted" if promotion.promoted else "not promoted"
-    line(f"\n{promotion.version.name} version {promotion.version.version}: {verb}. {promotion.reason}")
+    line(f"\n{judged.name} version {judged.version}: {verb}. {promotion.reason}")
     line(promotion.served)
-    client = MlflowClient(tracking_uri=workspace.tracking_uri)
-    evidence = Evidence.model_validate(_artifact(client, str(version.run_id), "evidence.json"))
-    _metrics(evidence, _reference(settings, version.tags))
-    line(f"\nMLflow: mlflow ui --backend-store-uri {workspace.tracking_uri} --host 127.0.0.1 --port 5000")
-    line(f"        then http://127.0.0.1:5000, experiment {workspace.name!r}, run {version.run_id}")
+    evidence = recorded_evidence(workspace.tracking_uri, str(version.run_id))
+    if evidence is not None:
+        _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
+    _recommendation(settings, workspace)
+    line(f"\nMLflow   mlflow ui --backend-store-uri {workspace.tracking_uri} --host 127.0.0.1 --port 5000")
+    line(f"         then http://127.0.0.1:5000, experiment {workspace.name!r}, run {version.run_id}")
+
+
+def _reference(file: Path | None, window: Window) -> Mapping[str, float]:
+    """Metrics to print beside the night's own: those of ``window``; none without a file."""
+    found: Mapping[str, Mapping[str, float]] = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    return found.get(window.key, {})
 
 
 def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
     rows = {**evidence.metrics, **({"best reachable": reference} if reference else {})}
     table = Table(title="The held-out window, all items ranked", title_justify="left")
     table.add_column("")
-    for name in COLUMNS:
+    for name in SHOWN:
         table.add_column(name.upper(), justify="right")
     for contestant, metrics in rows.items():
-        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in COLUMNS))
+        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN))
     console.print(table)
     line(", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in evidence.counts.items()))
+
+
+def _recommendation(settings: NightlySettings, workspace: Workspace) -> None:
+    """Ask the served model, as any client does, for a user of the newest window."""
+    user = _somebody(workspace)
+    for over, ask in (("REST", recommend_over_rest), ("gRPC", recommend_over_grpc)):
+        try:
+            answer = ask(settings.serving, workspace.name, user, 5)
+        except (OSError, InferenceServerException) as error:
+            line(f"over {over}: no recommendation: {error}")
+        else:
+            line(
+                f"over {over}: for {user!r}, version {answer.version}, from {answer.source}: {', '.join(answer.item_ids)}"
+            )
+
+
+def _somebody(workspace: Workspace) -> str:
+    histories = contracts(workspace.use_case)["histories"]
+    return str(DataTable(workspace.tables, histories).dataset().head(1, columns=["user_id"])["user_id"][0])

@@ -83,7 +83,8 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worke
         raise ServiceError(
             "\n".join(
                 f"{service.name}: {service.url} is taken by something that does not answer {service.health}. "
-                "End it, or set another port." for service in taken
+                "End it, or set another port."
+                for service in taken
             )
         )
     names = [service.name for service in missing] + (["worker"] if with_worker else [])
@@ -95,7 +96,10 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worke
     with log.open("ab") as output:
         manager = subprocess.Popen(
             [sys.executable, "-m", "honcho", "-d", str(ROOT), "-f", str(ROOT / "Procfile"), "start", *names],
-            env=_environment(settings), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            env=_environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     _remember(folder, manager.pid, names)

@@ -35,9 +35,7 @@ SHOP = Path(__file__).parents[1] / "examples" / "shop.yaml"
 class NightlySettings(BaseSettings):
     """What a night reads, does and allows."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="NIGHTSHIFT_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="NIGHTSHIFT_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     name: str = Field(description="Separates logs from logs: tables, experiment and registered model are called so.")
     use_case: UseCaseName = Field("recommender", description="What is learned.")

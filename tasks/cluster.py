@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field, PositiveInt
+
+if TYPE_CHECKING:
+    from distributed import SpecCluster
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS = 120
 
 
 class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
@@ -21,22 +29,34 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 def dask_cluster(config: ClusterConfig) -> Iterator[str]:
     """Yield the scheduler's address; a cluster opened here is closed here.
 
+    Its workers are programs of their own (``dask spec``), not forks of this one: they would import it once more.
+
     Raises:
         OSError: No scheduler answers at ``config.address``.
+        TimeoutError: The local workers do not start.
     """
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # on import it says every connection
     if config.address is not None:
         with Client(config.address, timeout="10s", set_as_default=False):
             yield config.address
         return
-    with LocalCluster(
-        n_workers=config.workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        memory_limit=config.memory_limit,
-        dashboard_address=f"127.0.0.1:{config.dashboard_port}",
-        silence_logs="ERROR",
-    ) as cluster:
+    with _local_cluster(config) as cluster:
+        cluster.wait_for_workers(config.workers, timeout=START_SECONDS)
         yield cluster.scheduler_address
+
+
+def _local_cluster(config: ClusterConfig) -> SpecCluster:
+    from distributed import Scheduler, SpecCluster
+    from distributed.deploy.subprocess import SubprocessWorker
+
+    scheduler = {"host": LOOPBACK, "dashboard": True, "dashboard_address": f"{LOOPBACK}:{config.dashboard_port}"}
+    worker = {"host": LOOPBACK, "nthreads": 1, "memory_limit": config.memory_limit, "silence_logs": logging.WARNING}
+    return SpecCluster(
+        scheduler={"cls": Scheduler, "options": scheduler},
+        workers={
+            number: {"cls": SubprocessWorker, "options": {"worker_kwargs": worker}} for number in range(config.workers)
+        },
+        silence_logs=logging.WARNING,
+    )

@@ -56,5 +56,12 @@ def test_sequences_without_times_have_no_nights() -> None:
 def test_help_explains_every_setting() -> None:
     command = [sys.executable, "-m", "flows.nightly", "--help"]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-    for name in ("--settings FILE", "--through", "--source.uri", "--train.replay", "--gate.max_loss", "--cluster.address"):
+    for name in (
+        "--settings FILE",
+        "--through",
+        "--source.uri",
+        "--train.replay",
+        "--gate.max_loss",
+        "--cluster.address",
+    ):
         assert name in answer

@@ -1,0 +1,23 @@
+"""The schedule's way: `make up`, `prefect deployment run`, the served model, `make down`."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+
+from tests.integration.conftest import House
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_deployed_night_runs_to_completed_and_is_served(house: House) -> None:
+    house.shop("--days", "3")
+    up = house.run("flows.services", "up")
+    assert up.count(" answers") == 3, up
+    api = {"PREFECT_API_URL": f"{house.environment['NIGHTSHIFT_PREFECT_URL']}/api"}
+    client = House(house.home, {**house.environment, **api})
+    watched = client.run("prefect", "deployment", "run", "nightly-retrain/nightly", "--watch", seconds=500)
+    assert "finished successfully" in watched, (watched, (house.home / "prefect-mlflow-server-worker.log").read_text())
+    house.run("flows.services", "down")
+    left = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in left if command and str(house.home) in " ".join(command)]

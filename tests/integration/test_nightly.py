@@ -1,0 +1,92 @@
+"""Two nights on a small made-up shop, from the command line, as a newcomer runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from data_contracts.night import Night
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
+from tests.integration.conftest import House
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+PLAIN = """
+import sys, mlflow, pandas
+mlflow.set_tracking_uri(sys.argv[1])
+frame = pandas.DataFrame({"history": [["no such item"]], "k": [3]})
+print(mlflow.pyfunc.load_model("models:/shop@champion").predict(frame).to_json(orient="records"))
+"""
+
+
+def versions(house: House) -> dict[str, int | None]:
+    """Version of every table."""
+    workspace = house.settings().workspace()
+    found = {name: Table(workspace.tables, contract) for name, contract in contracts("recommender").items()}
+    return {name: table.version() for name, table in found.items()}
+
+
+def champion(house: House) -> str:
+    """Number of the version that has the alias."""
+    client = MlflowClient(tracking_uri=house.settings().workspace().tracking_uri)
+    return str(client.get_model_version_by_alias("shop", "champion").version)
+
+
+def test_two_nights_are_promoted_and_served_and_a_third_time_changes_nothing(house: House) -> None:
+    house.shop("--days", "3")
+    house.run("flows.services", "serve")
+    first = house.run("flows.nightly")
+    assert "shop version 1: promoted" in first, first
+    assert all(
+        word in first for word in ("candidate", "popularity", "markov", "best reachable", "over REST", "over gRPC")
+    )
+
+    house.shop("--day", "4")
+    second = house.run("flows.nightly")
+    assert "shop version 2:" in second, second
+    assert "champion" in second
+
+    before = versions(house)
+    again = house.run("flows.nightly")
+    assert "Nothing new" in again, again
+    assert versions(house) == before
+
+
+def test_a_version_says_what_it_was_made_of_and_why_it_was_promoted(house: House) -> None:
+    client = MlflowClient(tracking_uri=house.settings().workspace().tracking_uri)
+    version = client.get_model_version("shop", "2")
+    night = Night.model_validate_json(version.tags["nightshift.night"])
+    assert night.windows[-1] == night.window.key == "2026-01-04"
+    assert version.tags["nightshift.trained_through"] == "2026-01-03"
+    assert version.tags["nightshift.reason"]
+    run = client.get_run(str(version.run_id))
+    assert run.info.status == "FINISHED"
+    assert run.inputs.dataset_inputs, "the data's version is an input of the run"
+    assert len(client.get_metric_history(run.info.run_id, "validation_ndcg")) >= 1
+
+
+def test_the_champion_answers_in_a_plain_python_process(house: House, tmp_path: Path) -> None:
+    uri = house.settings().workspace().tracking_uri
+    command = [sys.executable, "-c", PLAIN, uri]
+    environment = {key: value for key, value in house.environment.items() if not key.startswith("NIGHTSHIFT_")}
+    answer = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200, check=True
+    )
+    row = json.loads(answer.stdout.splitlines()[-1])[0]
+    assert len(row["item_id"]) == 3
+    assert "popular" in row["source"]
+
+
+def test_a_night_of_broken_rows_stops_and_publishes_nothing(house: House) -> None:
+    before, serving = versions(house), champion(house)
+    (house.home / "logs" / "2026-01-05.jsonl").write_text(
+        '{"user_id": null, "item_id": "a", "timestamp": "soon"}\n' * 50
+    )
+    printed = house.run("flows.nightly", "--through", "2026-01-05", code=1)
+    assert "Nothing was published" in printed, printed
+    assert (versions(house), champion(house)) == (before, serving)
