@@ -60,7 +60,8 @@ class Sequences:
         if config.target_events:
             kinds = pa.array(config.target_events, pa.string())
             learned[is_target] = pc.is_in(pc.list_flatten(examples["target_event"]), kinds).to_numpy()
-        kept = item_counts[item] >= config.min_item_count
+        count = np.append(item_counts, 0)[np.minimum(item, len(item_counts))]  # 0 for items that it may not know
+        kept = count >= config.min_item_count
         offset = _starts(np.bincount(row[kept], minlength=len(length)))
         item, learned, row = item[kept], learned[kept], row[kept]
         if config.exclude_seen:
