@@ -6,8 +6,9 @@ where it lies, on a worker, and the counts are added up: exactly what one run ov
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -192,6 +193,11 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _shown(value: Any) -> Any:  # noqa: ANN401
+    """Return a value that is safe inside a page: the library writes what it is given, and raw logs hold anything."""
+    return html.escape(value) if isinstance(value, str) else value
+
+
 def page(title: str, rules: Sequence[Expectation], counts: Sequence[RuleCounts]) -> str:
     """Render the Data Docs page, HTML, of rules and their counts over a whole table.
 
@@ -208,7 +214,7 @@ def page(title: str, rules: Sequence[Expectation], counts: Sequence[RuleCounts])
         ExpectationValidationResult(
             success=count.success,
             expectation_config=rule.configuration,
-            result=count.result(),
+            result=replace(count, examples=tuple(_shown(value) for value in count.examples)).result(),
             exception_info={"raised_exception": False, "exception_traceback": None, "exception_message": None},
         )
         for rule, count in zip(rules, counts, strict=True)
