@@ -1,0 +1,86 @@
+"""Made-up events, as frames and as a published table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from data_contracts.night import Validated, Window, Workspace
+from data_contracts.recommender.events import EVENTS
+from data_contracts.recommender.histories import HISTORIES
+from data_contracts.table import Table
+from tasks.preprocess.recommender.items import in_byte_order, number_items
+from tasks.preprocess.recommender.spread import bucket_of
+
+FIRST_DAY = date(2026, 1, 1)
+NO_ITEMS = pl.DataFrame(schema={"item_id": pl.String, "item_index": pl.Int32})
+
+
+class Event(NamedTuple):
+    """One event, ordered as a user's events are, but for its user."""
+
+    second: int
+    item_id: str
+    event: str
+    user_id: str
+
+
+def frame(events: Iterable[Event]) -> pl.DataFrame:
+    """What the cutter gets."""
+    rows = pl.DataFrame(
+        list(events), schema=dict.fromkeys(Event._fields, pl.String) | {"second": pl.Int64}, orient="row"
+    )
+    start = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
+    timestamp = (pl.lit(start) + pl.duration(seconds="second")).cast(pl.Datetime("us", "UTC"))
+    return rows.select("user_id", "item_id", "event", timestamp=timestamp, bucket=bucket_of("user_id"))
+
+
+def number(events: pl.DataFrame, items: pl.DataFrame = NO_ITEMS, window: str = "1") -> pl.DataFrame:
+    """Number the items of one more window."""
+    new = number_items(events.select("item_id", window=pl.lit(window)).unique(), items)
+    return in_byte_order(pl.concat([items.select("item_id", "item_index"), new.drop("first_window")]))
+
+
+def no_histories() -> pl.DataFrame:
+    """Table `histories` before the first night."""
+    return pl.DataFrame(HISTORIES.schema.empty_table())
+
+
+def workspace(folder: Path) -> Workspace:
+    """A workspace of its own."""
+    return Workspace(
+        name="shop", use_case="recommender", home=str(folder), tracking_uri=f"sqlite:///{folder}/mlflow.db"
+    )
+
+
+def shop(days: Sequence[int], per_day: int = 300, seed: int = 0) -> pl.DataFrame:
+    """Events of some days, counted from `FIRST_DAY`: each day is always the same, and brings new users and items."""
+    return pl.concat([frame([]), *(_day(day, per_day, np.random.default_rng((seed, day))) for day in days)])
+
+
+def _day(day: int, events: int, rng: np.random.Generator) -> pl.DataFrame:
+    return frame(
+        Event(86_400 * day + 600 * int(at), f"item-{item}", kind, f"user-{user}")
+        for at, item, kind, user in zip(
+            rng.integers(0, 144, events),
+            rng.integers(0, 30 + 3 * day, events),
+            rng.choice(["view", "buy"], events),
+            rng.integers(0, 40 + day, events),
+            strict=True,
+        )
+    )
+
+
+def publish(home: Workspace, events: pl.DataFrame, days: Sequence[int]) -> Validated:
+    """Commit ``events`` to table `events`, as validate does, with the window of ``days``."""
+    table = Table(home.tables, EVENTS)
+    rows = events.drop("bucket").with_columns(value=pl.lit(None, pl.Float32), day=pl.col("timestamp").dt.date())
+    window = Window(first_day=FIRST_DAY + timedelta(days[0]), last_day=FIRST_DAY + timedelta(days[-1]))
+    parts = table.write(rows.to_arrow(), f"night-{days[-1]}")
+    version = table.commit(parts, [f"file:{days[-1]}"], marks={"window": window.last_day.toordinal()})
+    return Validated(events=version, accepted=events.height, window=window)

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+import pytest
+
+from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
+from data_contracts.table import Table
+from tasks.preprocess.errors import NoNewEventsError, OtherFeaturesError, OutOfOrderError, TooFewTargetsError
+from tasks.preprocess.recommender.config import FeatureConfig
+from tasks.preprocess.recommender.night import build_night
+from tasks.preprocess.recommender.tables import Tables
+from tests.tasks.preprocess.recommender.logs import FIRST_DAY, Event, frame, publish, shop, workspace
+
+COMMITS = ("items", "item_counts", "examples", "histories")
+FEATURES = FeatureConfig(max_length=8)
+HELD_OUT = HeldOut(min_targets=100, min_users=10)
+
+
+class TwoNights(NamedTuple):
+    """Two nights that nothing disturbed: what was validated, and their records."""
+
+    home: Workspace
+    validated: list[Validated]
+    nights: list[Night]
+
+
+def build(
+    home: Workspace,
+    validated: Validated,
+    cluster: str,
+    *,
+    held_out: HeldOut = HELD_OUT,
+    features: FeatureConfig = FEATURES,
+    protocol: Protocol = "nightly",
+) -> Night:
+    return build_night(home, validated, held_out, features, protocol, cluster)
+
+
+def late(day: int) -> pl.DataFrame:
+    return shop([day], per_day=20, seed=1)
+
+
+def rows(home: Workspace, night: Night) -> dict[str, pl.DataFrame]:
+    """Rows of every table, in one order however many files hold them."""
+    tables = Tables(home.tables)
+    order = {
+        "items": ["item_index"],
+        "item_counts": ["window", "item_index"],
+        "examples": ["window", "bucket", "user_id", "target_timestamp"],
+        "histories": ["window", "bucket", "user_id"],
+    }
+    return {
+        name: pl.DataFrame(getattr(tables, name).read(night.tables[name])).sort(keys, maintain_order=True)
+        for name, keys in order.items()
+    }
+
+
+def undo(home: Workspace, table: str) -> None:
+    """Take the newest commit back, as if the process had been killed before it; its files stay, unseen."""
+    log = Path(home.tables, table, "_delta_log")
+    max(log.glob("*.json")).unlink()
+    if not any(log.glob("*.json")):
+        shutil.rmtree(log)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: str) -> TwoNights:
+    """Two nights: the past and its held-out end; then one more day, with late events."""
+    home = workspace(tmp_path_factory.mktemp("undisturbed"))
+    validated = [publish(home, shop(range(4)), range(4))]
+    nights = [build(home, validated[0], cluster)]
+    validated.append(publish(home, pl.concat([shop([4]), late(3)]), [4]))
+    nights.append(build(home, validated[1], cluster))
+    return TwoNights(home, validated, nights)
+
+
+def copy(home: Workspace, folder: Path) -> Workspace:
+    shutil.copytree(home.home, folder / "copy")
+    return workspace(folder / "copy")
+
+
+def test_a_first_night_makes_a_past_and_a_window_that_judges(
+    undisturbed: TwoNights,
+) -> None:
+    home, _, (night, _) = undisturbed
+    last_day = FIRST_DAY + timedelta(3)
+    assert night == Night(
+        window=Window(first_day=last_day, last_day=last_day),
+        windows=("2026-01-03", "2026-01-04"),
+        tables=dict.fromkeys(("events", *COMMITS), 0),
+    )
+    tables = rows(home, night)
+    firsts = shop(range(4))["user_id"].n_unique()
+    assert tables["examples"]["target"].list.len().sum() == 4 * 300 - firsts
+    assert tables["item_counts"]["count"].sum() == 4 * 300
+    assert tables["histories"].unique("user_id", keep="last", maintain_order=True)["event_count"].sum() == 4 * 300
+    assert set(tables["items"]["item_id"]) == set(shop(range(4))["item_id"])
+    assert not Path(home.staging).exists() or not list(Path(home.staging).iterdir())
+
+
+def test_a_second_night_adds_its_window_and_moves_nothing(
+    undisturbed: TwoNights,
+) -> None:
+    home, _, (first, second) = undisturbed
+    assert second.windows == (*first.windows, "2026-01-05")
+    assert second.window == Window(first_day=FIRST_DAY + timedelta(4), last_day=FIRST_DAY + timedelta(4))
+    before, after = rows(home, first), rows(home, second)
+    assert after["items"].head(before["items"].height).equals(before["items"])
+    for table in ("item_counts", "examples", "histories"):
+        assert after[table].filter(pl.col("window") < "2026-01-05").equals(before[table])
+    events = pl.concat([shop(range(5)), late(3)])
+    newest = after["histories"].unique("user_id", keep="last", maintain_order=True)
+    counted = events.group_by("user_id").len().sort("user_id")
+    assert newest.sort("user_id")["event_count"].to_list() == counted["len"].to_list()
+    of_night = after["item_counts"].filter(pl.col("window") == "2026-01-05")
+    assert of_night["count"].sum() == 320
+
+
+def test_a_night_run_twice_commits_nothing_and_returns_the_same_record(undisturbed: TwoNights, cluster: str) -> None:
+    home, validated, nights = undisturbed
+    files = sorted(Path(home.tables).rglob("*"))
+    assert build(home, validated[1], cluster, held_out=HeldOut(min_targets=1, min_users=1)) == nights[1]
+    assert sorted(Path(home.tables).rglob("*")) == files
+
+
+@pytest.mark.parametrize("killed_before", COMMITS[1:])
+def test_a_night_killed_between_two_commits_is_finished_by_a_rerun(
+    undisturbed: TwoNights, cluster: str, tmp_path: Path, killed_before: str
+) -> None:
+    home, validated, nights = undisturbed
+    broken = copy(home, tmp_path)
+    for table in COMMITS[COMMITS.index(killed_before) :]:
+        undo(broken, table)
+    assert build(broken, validated[1], cluster) == nights[1]
+    for table, wanted in rows(home, nights[1]).items():
+        assert rows(broken, nights[1])[table].equals(wanted), table
+
+
+def test_a_night_that_was_broken_off_is_finished_before_the_next_one(
+    undisturbed: TwoNights, cluster: str, tmp_path: Path
+) -> None:
+    """The first night is killed after its first commit, and the second starts: all is as if nothing had happened."""
+    home, validated, nights = undisturbed
+    broken = copy(home, tmp_path)
+    for table in COMMITS:
+        undo(broken, table)
+    for table in COMMITS[1:]:
+        undo(broken, table)
+    other_end = HeldOut(min_targets=400, min_users=10)
+    assert build(broken, validated[1], cluster, held_out=other_end) == nights[1]
+    for table, wanted in rows(home, nights[1]).items():
+        assert rows(broken, nights[1])[table].equals(wanted), table
+
+
+def test_a_missed_night_is_caught_up_in_one_window(undisturbed: TwoNights, cluster: str, tmp_path: Path) -> None:
+    later = copy(undisturbed[0], tmp_path)
+    publish(later, shop([5]), [5])
+    night = build(later, publish(later, shop([6]), [6]), cluster)
+    assert night.window == Window(first_day=FIRST_DAY + timedelta(5), last_day=FIRST_DAY + timedelta(6))
+    assert night.windows[-2:] == ("2026-01-05", "2026-01-07")
+    counts = rows(later, night)["item_counts"].filter(pl.col("window") == "2026-01-07")
+    assert counts["count"].sum() == 600
+
+
+def test_leave_one_out_takes_empty_tables_only(tmp_path: Path, cluster: str) -> None:
+    home = workspace(tmp_path)
+    validated = publish(home, shop(range(4)), range(4))
+    night = build(home, validated, cluster, protocol="leave_one_out")
+    assert night.windows == ("loo-1-train", "loo-2-validation", "loo-3-test")
+    assert (night.protocol, night.window) == ("leave_one_out", validated.window)
+    examples = rows(home, night)["examples"]
+    users = shop(range(4)).group_by("user_id").len()
+    for window, least in (("loo-3-test", 2), ("loo-2-validation", 3)):
+        targets = examples.filter(pl.col("window") == window)["target"].list.len()
+        assert targets.to_list() == [1] * users.filter(pl.col("len") >= least).height
+    assert build(home, validated, cluster, protocol="leave_one_out") == night
+    with pytest.raises(OtherFeaturesError, match="protocol 'nightly' was asked for"):
+        build(home, validated, cluster)
+    with pytest.raises(OtherFeaturesError, match="takes empty tables only"):
+        build(home, publish(home, shop([4]), [4]), cluster, protocol="leave_one_out")
+
+
+def test_what_would_mix_two_ways_of_making_the_tables_is_refused(undisturbed: TwoNights, cluster: str) -> None:
+    home, validated, _ = undisturbed
+    with pytest.raises(OtherFeaturesError, match=r"(?s)max_length: the tables have 8, .* say 9.*max_seen: .* 2,000"):
+        build(home, validated[1], cluster, features=FeatureConfig(max_length=9, max_seen=7))
+    with pytest.raises(OutOfOrderError, match="version 0 was asked for, but the tables have version 1"):
+        build(home, validated[0], cluster)
+    with pytest.raises(OtherFeaturesError, match="takes empty tables only"):
+        build(home, validated[1], cluster, protocol="leave_one_out")
+
+
+def test_a_first_night_on_movielens_holds_out_its_end(real_data: Path, tmp_path: Path, cluster: str) -> None:
+    home = workspace(tmp_path)
+    logs = pl.read_csv(real_data / "ml-100k.inter", separator="\t", infer_schema=False)
+    day_one = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC).timestamp()
+    events = frame(
+        Event(int(float(second) - day_one), item, "rating", user) for user, item, _, second in logs.iter_rows()
+    )
+    days = [
+        (day - FIRST_DAY).days for day in (events["timestamp"].dt.date().min(), events["timestamp"].dt.date().max())
+    ]
+    night = build(home, publish(home, events, days), cluster, held_out=HeldOut())
+    tables = rows(home, night)
+    assert (tables["items"].height, tables["item_counts"]["count"].sum()) == (1_682, 100_000)
+    targets = tables["examples"].group_by("window").agg(pl.col("target").list.len().sum(), pl.n_unique("user_id"))
+    past, held_out = targets.sort("window").iter_rows()
+    assert past[1] + held_out[1] == 100_000 - 943
+    assert (held_out[1] >= 1_000, held_out[2] >= 100) == (True, True)
+
+
+def test_logs_too_small_for_a_first_night_publish_nothing(tmp_path: Path, cluster: str) -> None:
+    home = workspace(tmp_path)
+    validated = publish(home, shop(range(2), per_day=5), range(2))
+    with pytest.raises(TooFewTargetsError, match=r"held_out.min_targets and held_out.min_users"):
+        build(home, validated, cluster)
+    assert [path.name for path in Path(home.tables).iterdir()] == ["events"]
+
+
+def test_events_that_bring_no_new_rows_are_refused(undisturbed: TwoNights, cluster: str, tmp_path: Path) -> None:
+    empty = copy(undisturbed[0], tmp_path)
+    validated = publish(empty, shop([]), [9])
+    with pytest.raises(NoNewEventsError, match="version 2 holds no rows that version 1 has not"):
+        build(empty, validated, cluster)
+
+
+def test_events_that_were_rewritten_are_refused(undisturbed: TwoNights, cluster: str, tmp_path: Path) -> None:
+    from deltalake import DeltaTable
+
+    compacted = copy(undisturbed[0], tmp_path)
+    table = Table(compacted.tables, Tables(compacted.tables).events.contract)
+    DeltaTable(table.uri).optimize.compact()
+    validated = publish(compacted, shop([5]), [5])
+    with pytest.raises(OutOfOrderError, match="files of version 1 were rewritten before version 3"):
+        build(compacted, validated, cluster)

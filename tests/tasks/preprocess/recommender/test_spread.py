@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from distributed import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_contracts.recommender.histories import BUCKETS
+from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, bucket_of, group_files, spread_by_user
+from tests.tasks.preprocess.recommender.logs import shop
+
+
+@pytest.mark.parametrize("ranges", [1, 3, 700])
+def test_every_row_is_found_again_in_the_range_of_its_user(tmp_path: Path, cluster: str, ranges: int) -> None:
+    events = [shop([day], per_day=60) for day in range(3)]
+    files = {}
+    for day, rows in enumerate(events):
+        file = str(tmp_path / f"{day}.parquet")
+        rows.drop("bucket").write_parquet(file)
+        files[file] = rows.height
+    staging = tmp_path / "staging"
+    with (
+        Client(cluster, set_as_default=False) as client,
+        spread_by_user(client, files, str(staging), ranges) as spread,
+    ):
+        found = [spread.read(number).collect() for number in range(ranges)]
+    for number, rows in enumerate(found):
+        low, high = spread.buckets(number)
+        assert rows.filter(~pl.col("bucket").is_between(low, high - 1)).is_empty()
+    columns = ["user_id", "item_id", "event", "timestamp", "bucket"]
+    assert sorted(pl.concat(found).select(columns).iter_rows()) == sorted(pl.concat(events).select(columns).iter_rows())
+    assert spread.rows == 180
+    assert not staging.exists()
+
+
+@given(st.integers(1, BUCKETS))
+def test_ranges_hold_every_bucket_once(ranges: int) -> None:
+    spread = Spread("", ranges, 0)
+    bounds = [spread.buckets(number) for number in range(ranges)]
+    assert [bucket for low, high in bounds for bucket in range(low, high)] == list(range(BUCKETS))
+    assert all(bucket * ranges // BUCKETS == number for number, bound in enumerate(bounds) for bucket in range(*bound))
+
+
+def test_files_are_grouped_alike_however_they_are_listed() -> None:
+    files = {
+        f"{name}.parquet": rows * ROWS_PER_TASK // 10 for name, rows in zip("abcde", (4, 6, 1, 25, 2), strict=True)
+    }
+    groups = [["a.parquet", "b.parquet"], ["c.parquet"], ["d.parquet"], ["e.parquet"]]
+    assert group_files(files) == group_files(dict(reversed(files.items()))) == groups
+
+
+def test_a_users_bucket_stays_for_ever() -> None:
+    """The numbers are written into tables: another hash would lose every history."""
+    users = pl.DataFrame({"user_id": ["user-1", "user-2", "é", ""]})
+    assert users.select(bucket_of("user_id")).to_series().to_list() == [1000, 489, 888, 409]
