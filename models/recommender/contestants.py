@@ -97,8 +97,8 @@ def learned(name: str, folder: Path, popularity: Popularity, servable: Flags, ma
         _check(weights, items=len(servable) - 1, max_length=max_length)
     except (BundleError, WeightsError, SafetensorError, OSError, ValueError) as error:
         raise ContestantError(
-            f"{name!r} cannot rank, so nobody was judged: {error}\nIts weights are in {folder}. Publish it again, or "
-            f"take the alias {name!r} off that version."
+            f"{name!r} cannot rank, so nobody was judged: {error}\nIts weights are in {folder}. A champion that "
+            "cannot be fetched whole any more loses its place when its alias is taken off in MLflow."
         ) from error
     return Learned(weights.network, popularity, servable)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor
 
 from data_contracts.job import EvaluateJob, EvaluateResult
 from data_contracts.recommender.items import ITEMS
@@ -17,7 +16,7 @@ from models.recommender.baselines import Markov, popularity, transitions
 from models.recommender.config import RecommenderConfig
 from models.recommender.contestants import Contestant, Counted, learned
 from models.recommender.counts import item_counts
-from models.recommender.metrics import LIST_LENGTH, Flags, Floats, Numbers, coverage, head_items, rank_metrics
+from models.recommender.metrics import LIST_LENGTH, Flags, Floats, Numbers, coverage, head_items, rank_metrics, ranks
 from models.recommender.targets import Batch, JudgedWindow
 
 SCORES_AT_ONCE = 2**24
@@ -33,11 +32,10 @@ def evaluate(job: EvaluateJob) -> EvaluateResult:
     """Rank every servable item for every target of ``job.window``, by every contestant and by two baselines.
 
     Returns:
-        By contestant, ``popularity`` and ``markov``: what `metrics.rank_metrics` says of all targets, of
-        ``new_users`` and of ``tail_items`` (nothing where there are none), and ``coverage@10``. Counts:
-        ``users``, ``new_users`` and ``targets`` judged; ``repeats_dropped``; ``window_users`` and
-        ``window_targets``, before anything was dropped; ``servable_items``; ``unknown_targets.<contestant>``, each a
-        miss because that contestant may not recommend it.
+        Metrics by contestant, ``popularity`` and ``markov``: `metrics.rank_metrics` of all targets, of ``new_users``
+        and of ``tail_items``, and ``coverage@10``; nothing where no target was left to judge. Counts: ``users``,
+        ``new_users``, ``targets`` judged; ``repeats_dropped``; ``window_users``, ``window_targets`` before anything
+        was dropped; ``servable_items``; ``unknown_targets.<contestant>``, misses, because it may not recommend them.
 
     Raises:
         ContestantError: A contestant cannot rank the items of these tables.
@@ -51,21 +49,21 @@ def evaluate(job: EvaluateJob) -> EvaluateResult:
     servable[0] = False
     standings = {name: Standing(contestant) for name, contestant in _contestants(job, config, counts, servable).items()}
     window = JudgedWindow(job, config)
-    judged: list[pl.DataFrame] = []
+    judged = [pl.DataFrame(schema={"user": pl.UInt32, "item": pl.Int32, "is_new": pl.Boolean})]
     for batch in window.batches(min(TARGETS_AT_ONCE, SCORES_AT_ONCE // (items + 1) + 1)):
         for standing in standings.values():
             standing.add(batch)
         judged.append(batch.targets.select("user", "item", "is_new"))
-    metrics: dict[str, dict[str, float]] = {name: {} for name in standings}
-    unknown: dict[str, int] = {}
-    if judged:
-        targets = pl.concat(judged)
-        item = targets["item"].to_numpy()
-        slices = {"new_users": targets["is_new"].to_numpy(), "tail_items": ~head_items(counts)[item]}
-        for name, standing in standings.items():
-            metrics[name] = standing.metrics(targets["user"].to_numpy().astype(np.int64), slices, servable)
-            unknown[f"unknown_targets.{name}"] = int((~standing.contestant.knows[item]).sum())
-    return EvaluateResult(metrics=metrics, counts={**window.counts, "servable_items": int(servable.sum()), **unknown})
+    targets = pl.concat(judged)
+    item = targets["item"].to_numpy()
+    slices = {"new_users": targets["is_new"].to_numpy(), "tail_items": ~head_items(counts)[item]}
+    unknown = {
+        f"unknown_targets.{name}": int((~standing.contestant.knows[item]).sum()) for name, standing in standings.items()
+    }
+    return EvaluateResult(
+        metrics={name: standing.metrics(targets["user"], slices, servable) for name, standing in standings.items()},
+        counts={**window.counts, "servable_items": int(servable.sum()), **unknown},
+    )
 
 
 class Standing:
@@ -85,27 +83,19 @@ class Standing:
         scores_TN.masked_fill_(~self._knows, -torch.inf)
         scores_TN[batch.hidden["target"].to_torch().long(), batch.hidden["item"].to_torch().long()] = -torch.inf
         item_T = batch.targets["item"].to_torch().long()
-        rank_T = ranks(scores_TN, item_T).masked_fill_(diverged_T, torch.nan)
+        rank_T = torch.from_numpy(ranks(scores_TN.numpy(), item_T.numpy())).masked_fill_(diverged_T, torch.nan)
         self._ranks.append(rank_T.masked_fill_(~self._knows[item_T], torch.inf).numpy())
         best = scores_TN.topk(min(LIST_LENGTH, scores_TN.shape[1]))
         self._recommended[best.indices[best.values.isfinite()]] = True
 
-    def metrics(self, user: Numbers, slices: dict[str, Flags], servable: Flags) -> dict[str, float]:
+    def metrics(self, user: pl.Series, slices: dict[str, Flags], servable: Flags) -> dict[str, float]:
         """Average over everything added; ``user`` and ``slices`` are in the order in which it was."""
+        if not len(user):
+            return {}
         share = coverage(self._recommended.numpy(), servable)
-        return rank_metrics(np.concatenate(self._ranks), user, slices) | {f"coverage@{LIST_LENGTH}": share}
-
-
-def ranks(scores_TN: Tensor, item_T: Tensor) -> Tensor:
-    """Return float64 (T,): how many items score better than the target, plus half of the others that score the same.
-
-    Args:
-        scores_TN: One score an item, -inf for what must not be recommended.
-        item_T: The targets, int64.
-    """
-    own_T1 = scores_TN.gather(1, item_T[:, None])
-    better_T, others_T = (scores_TN > own_T1).sum(dim=1), (scores_TN == own_T1).sum(dim=1) - 1
-    return better_T.double() + others_T.double() / 2
+        return rank_metrics(np.concatenate(self._ranks), user.to_numpy().astype(np.int64), slices) | {
+            f"coverage@{LIST_LENGTH}": share
+        }
 
 
 def _contestants(

@@ -146,8 +146,9 @@ def _first_met(users: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _batches(judged: pl.DataFrame, events: pl.DataFrame, met: pl.DataFrame, targets_at_once: int) -> Iterator[Batch]:
-    chunk = pl.int_range(pl.len()).first().over("example") // targets_at_once
-    for targets in judged.with_columns(chunk=chunk).partition_by("chunk", include_key=False, maintain_order=True):
+    chunk = pl.col("number").first().over("example") // targets_at_once
+    chunked = judged.with_row_index("number").select(judged.columns, chunk=chunk)
+    for targets in chunked.partition_by("chunk", include_key=False, maintain_order=True):
         hidden = (
             targets.with_row_index("target")
             .join(met, on="user", suffix="_met")

@@ -37,4 +37,4 @@ def test_the_table_has_a_row_a_contestant_and_says_what_was_judged() -> None:
 def test_the_picture_has_a_bar_for_each_contestant_and_metric() -> None:
     (axes,) = draw(EVIDENCE).axes
     assert len(axes.patches) == 4
-    assert [text.get_text() for text in axes.texts] == ["0.123", "0.057", "0.020", "nan"]
+    assert [text.get_text() for text in axes.texts] == ["0.123", "0.057", "0.020", ""], "no number, no label"
