@@ -59,10 +59,9 @@ def download_bundle(tracking_uri: str, name: str, version: str, into: Path) -> P
     found = find_version(tracking_uri, name, version)
     if found is None:
         raise LookupError(f"registered model {name!r} has no version or alias {version!r} at {tracking_uri}.")
-    model_id = str(found.source).removeprefix("models:/")
-    model = mlflow.MlflowClient(tracking_uri=tracking_uri).get_logged_model(model_id)
+    location = mlflow.MlflowClient(tracking_uri=tracking_uri).get_model_version_download_uri(name, str(found.version))
     into.mkdir(parents=True, exist_ok=True)
     folder = mlflow.artifacts.download_artifacts(
-        artifact_uri=f"{model.artifact_location}/artifacts/{BUNDLE}", dst_path=str(into), tracking_uri=tracking_uri
+        artifact_uri=f"{location}/artifacts/{BUNDLE}", dst_path=str(into), tracking_uri=tracking_uri
     )
     return Path(folder)

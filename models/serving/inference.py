@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from kserve import InferRequest, InferResponse, ModelRepository
-from kserve.errors import InvalidInput, ModelNotReady
+from kserve.errors import InferenceError, InvalidInput, ModelNotReady
 from kserve.model import InferenceModel, InferenceVerb
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
@@ -133,7 +133,7 @@ class ServingDataPlane(DataPlane):  # type: ignore[misc]
         """
         try:
             decoded: tuple[InferRequest, dict[str, Any]] = super().decode(body, headers, protocol_version, model_name)
-        except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, struct.error, InferenceError) as error:
             raise InvalidInput(f"the body cannot be decoded: {type(error).__name__}: {error}") from error
         return decoded
 

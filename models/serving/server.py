@@ -1,95 +1,16 @@
-"""The model server: ``python -m models.serving.server``; REST and gRPC around KServe's data plane, in one process."""
+"""The model server: ``python -m models.serving.server``; REST and gRPC around KServe's data plane, in one process.
+
+What is heavy is imported once the command line is understood and the port is free.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import logging
-import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-
-import torch
-import uvicorn
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
-
-from models.serving.grpc import grpc_server
-from models.serving.inference import ServedModel, ServingDataPlane
-from models.serving.operations import in_background
-from models.serving.rest import rest_app
-from models.serving.versions import MlflowRegistry, Versions
-
-logger = logging.getLogger(__name__)
-
-STOP_SECONDS = 3
-"""How long requests under way may take to end once the server is told to."""
-
-
-class RestServer(uvicorn.Server):
-    """uvicorn without signal handlers of its own: one signal ends REST and gRPC together."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `serve`."""
-        yield
-
-    def stop(self) -> None:
-        """End, letting requests under way finish."""
-        self.should_exit = True
-
-
-async def serve(options: argparse.Namespace) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Raises:
-        OSError: A port is taken.
-    """
-    torch.set_num_threads(options.threads)
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(value=False)  # type: ignore[no-untyped-call]
-    versions = Versions(MlflowRegistry(options.tracking_uri, options.name))
-    threads = ThreadPoolExecutor(options.workers, thread_name_prefix="predict")
-    dataplane = ServingDataPlane(ServedModel(versions, threads, max_batch=options.max_batch))
-    app = rest_app(dataplane, max_bytes=options.max_bytes)
-    rest = RestServer(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS)
-    )
-    with _bind(options.host, options.rest_port) as rest_socket:
-        rpc, rpc_port = grpc_server(
-            dataplane, address=f"{options.host}:{options.grpc_port}", max_bytes=options.max_bytes
-        )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, rest.stop)
-        await rpc.start()
-        rest_port = rest_socket.getsockname()[1]
-        logger.info(
-            "%s: REST on http://%s:%d gRPC on %s:%d", options.name, options.host, rest_port, options.host, rpc_port
-        )
-        in_background(versions.serve_champion).add_done_callback(_say)
-        await rest.serve(sockets=[rest_socket])
-        await rpc.stop(STOP_SECONDS)
-    logger.info("%s: ended", options.name)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    # asyncio turns Nagle's delay off (40 ms a request) only on sockets that say they are TCP
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise OSError(f"{host}:{port} cannot be bound: {error.strerror}") from error
-    return bound
-
-
-def _say(champion: Future[None]) -> None:
-    error = champion.exception()
-    if error is not None:
-        logger.error("nothing is served: %s", error)
+from collections.abc import Sequence
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,12 +32,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    # asyncio turns Nagle's delay off (40 ms a request) only on sockets that say they are TCP
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        raise OSError(f"{host}:{port} cannot be bound: {error.strerror}") from error
+    return listening
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve as the command line says."""
+    """Serve as the command line says, until SIGTERM or SIGINT."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        asyncio.run(serve(options))
+        with _listen(options.host, options.rest_port) as rest_socket:
+            from models.serving.process import serve
+
+            asyncio.run(serve(options, rest_socket))
     except OSError as error:
         sys.exit(f"the model server cannot start: {error}. End what listens there, or choose another port.")
 

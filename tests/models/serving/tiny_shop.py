@@ -9,10 +9,12 @@ import pyarrow as pa
 import torch
 from mlflow import MlflowClient
 
+from data_contracts.bundle import BUNDLE
 from data_contracts.job import Config, PublishJob, TablesAt
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Table
+from models.publish import publish
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import Weights, new_network, save
 
@@ -95,3 +97,29 @@ def new_run(folder: Path) -> tuple[str, str]:
     artifacts = (folder / "artifacts").as_uri()
     experiment_id = experiment.experiment_id if experiment else client.create_experiment("shop", artifacts)
     return tracking_uri, str(client.create_run(experiment_id).info.run_id)
+
+
+def register(folder: Path, *, seed: int, name: str = "shop") -> str:
+    """Publish and register one more model; return its version. Another seed gives other weights."""
+    tracking_uri, run_id = new_run(folder)
+    published = publish(publish_job(folder, tracking_uri=tracking_uri, run_id=run_id, seed=seed))
+    client = MlflowClient(tracking_uri=tracking_uri)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    return str(client.create_model_version(name, published.model_uri, run_id=run_id).version)
+
+
+def register_two(folder: Path, *, name: str = "shop") -> str:
+    """Register versions 1 and 2, make version 1 champion, and return MLflow's URI."""
+    champion = register(folder, seed=0, name=name)
+    register(folder, seed=1, name=name)
+    tracking_uri = f"sqlite:///{folder}/mlflow.db"
+    MlflowClient(tracking_uri=tracking_uri).set_registered_model_alias(name, "champion", champion)
+    return tracking_uri
+
+
+def damage(tracking_uri: str, name: str, version: str) -> None:
+    """Cut a byte off the weights that MLflow keeps of a version."""
+    location = MlflowClient(tracking_uri=tracking_uri).get_model_version_download_uri(name, version)
+    weights = Path(location.removeprefix("file://")) / "artifacts" / BUNDLE / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])

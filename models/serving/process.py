@@ -1,0 +1,77 @@
+"""What runs in the server's process: REST, gRPC, the threads that compute, and one signal that ends them all."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import torch
+import uvicorn
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+
+from models.serving.grpc import grpc_server
+from models.serving.inference import ServedModel, ServingDataPlane
+from models.serving.operations import in_background
+from models.serving.rest import rest_app
+from models.serving.versions import MlflowRegistry, Versions
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 3
+"""How long requests under way may take to end once the server is told to."""
+
+
+class RestServer(uvicorn.Server):
+    """uvicorn without signal handlers of its own: one signal ends REST and gRPC together."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `serve`."""
+        yield
+
+    def stop(self) -> None:
+        """End, letting requests under way finish."""
+        self.should_exit = True
+
+
+async def serve(options: argparse.Namespace, rest_socket: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        options: Of `models.serving.server`.
+        rest_socket: Listens for REST.
+
+    Raises:
+        OSError: gRPC's port is taken.
+    """
+    torch.set_num_threads(options.threads)
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(value=False)  # type: ignore[no-untyped-call]
+    versions = Versions(MlflowRegistry(options.tracking_uri, options.name))
+    threads = ThreadPoolExecutor(options.workers, thread_name_prefix="predict")
+    dataplane = ServingDataPlane(ServedModel(versions, threads, max_batch=options.max_batch))
+    app = rest_app(dataplane, max_bytes=options.max_bytes)
+    rest = RestServer(
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS)
+    )
+    rpc, rpc_port = grpc_server(dataplane, address=f"{options.host}:{options.grpc_port}", max_bytes=options.max_bytes)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, rest.stop)
+    await rpc.start()
+    addresses = (options.host, rest_socket.getsockname()[1], options.host, rpc_port)
+    logger.info("%s: REST on http://%s:%d gRPC on %s:%d", options.name, *addresses)
+    in_background(versions.serve_champion).add_done_callback(_say)
+    await rest.serve(sockets=[rest_socket])
+    await rpc.stop(STOP_SECONDS)
+    logger.info("%s: ended", options.name)
+
+
+def _say(champion: Future[None]) -> None:
+    error = champion.exception()
+    if error is not None:
+        logger.error("nothing is served: %s", error)

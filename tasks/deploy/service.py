@@ -1,0 +1,81 @@
+"""Put a promoted version in service: staged and checked first, then the alias moves, then the server switches."""
+
+from __future__ import annotations
+
+from mlflow import MlflowClient
+
+from data_contracts.bundle import find_version
+from data_contracts.night import Promotion, Workspace
+from tasks.deploy.config import ServingConfig
+from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
+from tasks.promote.record import CHAMPION, PROMOTED, REASON
+
+DEPLOYED = "nightshift.deployed"
+"""Tag of a version that became champion. It happens once: whoever moves the alias back later is not overruled."""
+
+
+def put_in_service(workspace: Workspace, promotion: Promotion, serving: ServingConfig) -> Promotion:
+    """Serve a promoted version, or say what is served instead.
+
+    Without a server the alias moves alone: a server loads the champion when it starts. A version that the server
+    cannot stage stays what it is, and the one served stays in service.
+
+    Returns:
+        The promotion, with ``served``; not promoted any more, and the reason why, if the version cannot be staged.
+
+    Raises:
+        LookupError: There is no such version.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    name, version = promotion.version.name, promotion.version.version
+    server = ModelServer(name, serving)
+    found = find_version(workspace.tracking_uri, name, version)
+    if found is None:
+        raise LookupError(f"{name!r} has no version {version!r} at {workspace.tracking_uri}.")
+    if not promotion.promoted or DEPLOYED in found.tags:
+        return promotion.model_copy(update={"served": _served(server)})
+    client = MlflowClient(tracking_uri=workspace.tracking_uri)
+    try:
+        server.stage(version)
+        present = True
+    except ServerAbsentError:
+        present = False
+    except ServerRefusedError as error:
+        return _not_staged(client, promotion, str(error), server)
+    client.set_registered_model_alias(name, CHAMPION, version)
+    served = _switched(server, version) if present else _served(server)
+    client.set_model_version_tag(name, version, DEPLOYED, "true")
+    return promotion.model_copy(update={"served": served})
+
+
+def _not_staged(client: MlflowClient, promotion: Promotion, why: str, server: ModelServer) -> Promotion:
+    """Record that the gate let a version through that cannot be served."""
+    name, version = promotion.version.name, promotion.version.version
+    reason = f"{promotion.reason} But it cannot be served: {why}"
+    client.set_model_version_tag(name, version, REASON, reason)
+    client.set_model_version_tag(name, version, PROMOTED, "false")
+    return promotion.model_copy(update={"promoted": False, "reason": reason, "served": _served(server)})
+
+
+def _switched(server: ModelServer, version: str) -> str:
+    try:
+        server.switch(version)
+    except (ServerAbsentError, ServerRefusedError) as error:
+        return f"Version {version} is champion, but the server did not switch: {error}. Restart it, or switch it."
+    return _served(server)
+
+
+def _served(server: ModelServer) -> str:
+    """Say in a sentence what is in service."""
+    try:
+        state = server.state()
+    except ServerAbsentError as error:
+        return f"Nothing is served: {error}. A server that starts loads the champion."
+    except ServerRefusedError as error:
+        return f"What is served is not known: {error}."
+    if state.served is None:
+        return f"The server at {server.config.rest_url} holds no version of {server.name!r} yet."
+    return (
+        f"{server.name} version {state.served.version} is in service: REST {server.config.rest_url}, "
+        f"gRPC {server.config.grpc_url}."
+    )

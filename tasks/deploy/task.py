@@ -1,0 +1,20 @@
+"""Deploy: what was promoted goes into service, or what serves stays."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from data_contracts.night import Promotion, Workspace
+from tasks.deploy.config import ServingConfig
+from tasks.deploy.service import put_in_service
+
+
+@task(
+    name="deploy",
+    task_run_name="deploy-{promotion.version.name}-{promotion.version.version}",
+    retries=2,
+    retry_delay_seconds=[10, 60],
+)
+def deploy(workspace: Workspace, promotion: Promotion, serving: ServingConfig) -> Promotion:
+    """See `put_in_service`. Retried because MLflow's database may be busy; safe, every step says what is to be."""
+    return put_in_service(workspace, promotion, serving)

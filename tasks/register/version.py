@@ -1,0 +1,93 @@
+"""One version for each run: the published model, with what it was trained on and how it was judged beside it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from pydantic import BaseModel
+
+from data_contracts.job import PublishJob, PublishResult, TablesAt
+from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
+from tasks.job import run_job
+
+NIGHT = "nightshift.night"
+TRAINED_THROUGH = "nightshift.trained_through"
+METRICS = "nightshift.metrics"
+GIT_COMMIT = "nightshift.git_commit"
+
+
+def register_once(
+    workspace: Workspace,
+    candidate: Candidate,
+    evidence: Evidence,
+    night: Night,
+    model: BaseModel,
+    features: BaseModel,
+) -> ModelVersion:
+    """Publish the candidate's bundle as the run's LoggedModel, and register it; a run that has a version keeps it.
+
+    Args:
+        workspace: Its name is the registered model's.
+        candidate: What `train` made.
+        evidence: What `evaluate` said of it.
+        night: Tables that the bundle reads histories from, and windows that the model may know.
+        model: Settings of the use case's model.
+        features: Settings under which the tables were made.
+
+    Raises:
+        JobFailedError: The bundle cannot be made; the message holds the job's last lines.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    mlflow.set_tracking_uri(workspace.tracking_uri)  # MLflow's database store looks a LoggedModel up by this alone
+    client = MlflowClient()
+    name, run_id = workspace.name, candidate.run_id
+    found = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    if found:
+        return ModelVersion(name=name, version=str(min(int(version.version) for version in found)))
+    folder = Path(workspace.runs) / run_id / "publish"
+    job = PublishJob(
+        use_case=workspace.use_case,
+        checkpoint=candidate.checkpoint,
+        tables=TablesAt(folder=workspace.tables, versions=night.tables),
+        known_windows=night.windows[:-1],
+        trained_through=candidate.trained_through,
+        tracking_uri=workspace.tracking_uri,
+        run_id=run_id,
+        config=model.model_dump(mode="json"),
+        features=features.model_dump(mode="json"),
+        work_folder=str(folder),
+    )
+    published = run_job("models.publish", job, folder, PublishResult)
+    _make_registered_model(client, name)
+    tags = {
+        NIGHT: night.model_dump_json(),
+        TRAINED_THROUGH: candidate.trained_through,
+        METRICS: json.dumps(evidence.metrics),
+        **_git_commit(),
+    }
+    version = client.create_model_version(name, published.model_uri, run_id=run_id, tags=tags)
+    return ModelVersion(name=name, version=str(version.version))
+
+
+def _make_registered_model(client: MlflowClient, name: str) -> None:
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _git_commit() -> dict[str, str]:
+    """Return the commit that this code was checked out at, as a tag; nothing where git does not know."""
+    git = shutil.which("git")
+    if git is None:
+        return {}
+    here = Path(__file__).parent
+    asked = subprocess.run([git, "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    return {GIT_COMMIT: asked.stdout.strip()} if asked.returncode == 0 else {}

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from kserve import InferInput
+from kserve.errors import InvalidInput
+
+from data_contracts.recommender.requests import ANSWERS, REQUESTS
+from models.serving.tensors import metadata, to_outputs, to_rows
+
+
+def rows(*inputs: InferInput) -> list[dict[str, Any]]:
+    table: list[dict[str, Any]] = to_rows(inputs, REQUESTS.schema, max_batch=4).to_pylist()
+    return table
+
+
+def text(name: str, shape: list[int], *values: object) -> InferInput:
+    return InferInput(name, shape, "BYTES", data=list(values))
+
+
+def number(*values: object, datatype: str = "INT32") -> InferInput:
+    return InferInput("k", [len(values)], datatype, data=list(values))
+
+
+@pytest.mark.parametrize("datatype", ["INT32", "INT64"])
+def test_users_become_rows_and_one_k_counts_for_all(datatype: str) -> None:
+    assert rows(text("user_id", [2], "ada", b"bob"), number(3, datatype=datatype)) == [
+        {"user_id": "ada", "history": None, "k": 3},
+        {"user_id": "bob", "history": None, "k": 3},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("history", "wanted"),
+    [
+        pytest.param(text("history", [2], "a", "b"), [["a", "b"]], id="one request"),
+        pytest.param(text("history", [0]), [[]], id="one request, empty"),
+        pytest.param(text("history", [2, 2], "a", "b", "c", ""), [["a", "b"], ["c"]], id="two, padded"),
+        pytest.param(text("history", [2, 0]), [[], []], id="two, both empty"),
+        pytest.param(text("history", [2, 1], ["a"], ["b"]), [["a"], ["b"]], id="two, nested JSON"),
+    ],
+)
+def test_histories_become_lists_without_their_padding(history: InferInput, wanted: list[list[str]]) -> None:
+    assert [row["history"] for row in rows(history)] == wanted
+
+
+def test_bytes_on_the_wire_are_read_as_numbers_and_text() -> None:
+    user, k = text("user_id", [1]), number(0, datatype="INT64")
+    user.set_data_from_numpy(np.array(["Zoë"], dtype=object))
+    k.set_data_from_numpy(np.array([7], dtype=np.int64))
+    assert rows(user, k) == [{"user_id": "Zoë", "history": None, "k": 7}]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        pytest.param([], "0 requests in one call, wanted 1 to 4", id="nothing"),
+        pytest.param([text("user_id", [5], *"abcde")], "5 requests in one call", id="too many"),
+        pytest.param([text("user", [1], "a")], "input 'user': unknown, wanted some of user_id, history, k", id="name"),
+        pytest.param([number(1), number(1)], "input 'k': given twice", id="twice"),
+        pytest.param([number(1.5)], "input 'k': 1.5 in its data, wanted INT32", id="a fraction"),
+        pytest.param([number(2**40, datatype="INT64")], "input 'k': a number beyond 32 bits", id="too large"),
+        pytest.param([number(2**40)], "input 'k': its data does not make a tensor", id="larger than its type"),
+        pytest.param([number(1.0, datatype="FP32")], "input 'k': datatype FP32, wanted INT32", id="datatype"),
+        pytest.param([text("user_id", [3], "a")], "input 'user_id': its data does not make a tensor", id="length"),
+        pytest.param([text("user_id", [1, 1], "a")], "input 'user_id': shape [1, 1], wanted [n]", id="shape"),
+        pytest.param([text("history", [1, 1, 1], "a")], "shape [1, 1, 1], wanted [m] or [n, m]", id="deep"),
+        pytest.param([text("user_id", [1], 5)], "input 'user_id': 5 in its data, wanted BYTES", id="a number"),
+        pytest.param([text("user_id", [1], b"\xff")], "is not UTF-8", id="no text"),
+        pytest.param(
+            [text("user_id", [3], *"abc"), number(1, 2)], "input 'k': 2 rows, wanted 3 as in the longest", id="rows"
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_tensor_is_said(inputs: list[InferInput], reason: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        rows(*inputs)
+    assert reason in str(error.value)
+
+
+def test_torn_bytes_are_the_callers_mistake() -> None:
+    torn = text("user_id", [1])
+    torn.set_data_from_numpy(np.array(["ada"], dtype=object))
+    torn._raw_data = torn._raw_data[:-1]
+    with pytest.raises(InvalidInput, match="its data does not make a tensor"):
+        rows(torn)
+
+
+def test_every_problem_is_said_at_once() -> None:
+    with pytest.raises(InvalidInput, match=r"'user': unknown.*; input 'k': 1.5 in"):
+        rows(text("user", [1], "a"), number(1.5))
+
+
+def test_answers_become_tensors_padded_to_the_longest() -> None:
+    answers = pa.Table.from_pylist(
+        [
+            {"item_id": ["a", "b"], "score": [2.0, 1.0], "source": "history"},
+            {"item_id": ["c"], "score": [-3.0], "source": "popular: unknown user"},
+        ],
+        schema=ANSWERS.schema,
+    )
+    item_id, score, source = to_outputs(answers)
+    assert item_id.as_numpy().tolist() == [["a", "b"], ["c", ""]]
+    assert score.as_numpy().tolist() == [[2.0, 1.0], [-3.0, 0.0]]
+    assert source.as_numpy().tolist() == ["history", "popular: unknown user"]
+    assert [output.datatype for output in (item_id, score, source)] == ["BYTES", "FP32", "BYTES"]
+
+
+def test_an_answer_without_items_is_an_empty_tensor() -> None:
+    answers = pa.Table.from_pylist([{"item_id": [], "score": [], "source": "history"}], schema=ANSWERS.schema)
+    assert [output.shape for output in to_outputs(answers)] == [[1, 0], [1, 0], [1]]
+
+
+def test_tensors_are_described_as_the_protocol_does() -> None:
+    assert metadata(REQUESTS.schema) == [
+        {"name": "user_id", "datatype": "BYTES", "shape": [-1]},
+        {"name": "history", "datatype": "BYTES", "shape": [-1, -1]},
+        {"name": "k", "datatype": "INT32", "shape": [-1]},
+    ]

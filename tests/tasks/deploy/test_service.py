@@ -1,0 +1,148 @@
+"""Deploying to a real server, to none, and to one that refuses."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from mlflow import MlflowClient
+
+from data_contracts.bundle import find_version
+from data_contracts.night import ModelVersion, Promotion, Workspace
+from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
+from tasks.deploy.config import ServingConfig
+from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
+from tasks.deploy.service import put_in_service
+from tests.models.serving.running import running_server
+from tests.models.serving.tiny_shop import damage, item, register, register_two
+
+Shop = tuple[str, Path]
+
+
+def workspace(shop: Shop, name: str) -> Workspace:
+    return Workspace(name=name, use_case="recommender", home=str(shop[1]), tracking_uri=shop[0])
+
+
+def promotion(name: str, version: str, *, promoted: bool = True) -> Promotion:
+    return Promotion(version=ModelVersion(name=name, version=version), promoted=promoted, reason="Because.")
+
+
+def champion(shop: Shop, name: str) -> str | None:
+    found = find_version(shop[0], name, "champion")
+    return None if found is None else str(found.version)
+
+
+@pytest.fixture
+def nobody() -> ServingConfig:
+    """Addresses where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return ServingConfig(rest_url=f"http://127.0.0.1:{port}", grpc_url=f"127.0.0.1:{port}")
+
+
+def test_versions_go_in_and_out_of_service_on_a_real_server(shop: Shop, tmp_path: Path) -> None:
+    """One server for the whole story: first, second, damaged third, and a champion moved back by hand."""
+    register_two(shop[1], name="story")
+    house = workspace(shop, "story")
+    with running_server(shop[0], tmp_path, name="story") as server:
+        serving = ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url)
+        server.wait_until_ready()
+
+        kept = put_in_service(house, promotion("story", "2", promoted=False), serving)
+        assert (kept.promoted, champion(shop, "story")) == (False, "1")
+        assert kept.served.startswith(f"story version 1 is in service: REST {server.rest_url}")
+
+        for _ in range(2):
+            served = put_in_service(house, promotion("story", "2"), serving)
+            assert served.served.startswith("story version 2 is in service")
+            assert (served.promoted, champion(shop, "story")) == (True, "2")
+        by_rest = recommend_over_rest(serving, "story", "ada", 3)
+        assert by_rest == recommend_over_grpc(serving, "story", "ada", 3)
+        assert (by_rest.version, by_rest.source, len(by_rest.scores)) == ("2", "history", 3)
+        assert recommend_over_rest(serving, "story", "nobody", 1).item_ids == (item(1),)
+
+        third = register(shop[1], seed=2, name="story")
+        damage(shop[0], "story", third)
+        refused = put_in_service(house, promotion("story", third), serving)
+        assert (refused.promoted, champion(shop, "story")) == (False, "2")
+        assert "Because. But it cannot be served: " in refused.reason
+        assert "DamagedBundleError" in refused.reason
+        assert refused.served.startswith("story version 2 is in service")
+        tags = find_version(shop[0], "story", third).tags  # type: ignore[union-attr]
+        assert (tags["nightshift.promoted"], tags["nightshift.reason"]) == ("false", refused.reason)
+
+        MlflowClient(tracking_uri=shop[0]).set_registered_model_alias("story", "champion", "1")
+        put_in_service(house, promotion("story", "2"), serving)
+        assert champion(shop, "story") == "1"
+
+        with pytest.raises(ServerRefusedError, match="version 77 is not in memory"):
+            ModelServer("story", serving).switch("77")
+        with pytest.raises(ServerAbsentError, match="serves no model 'other'"):
+            ModelServer("other", serving).state()
+
+
+def test_without_a_server_the_alias_moves_and_the_record_says_so(shop: Shop, nobody: ServingConfig) -> None:
+    register(shop[1], seed=0, name="lonely")
+    served = put_in_service(workspace(shop, "lonely"), promotion("lonely", "1"), nobody)
+    assert (served.promoted, champion(shop, "lonely")) == (True, "1")
+    assert f"Nothing is served: no model server answers at {nobody.rest_url}" in served.served
+
+
+def test_what_was_not_promoted_moves_nothing(shop: Shop, nobody: ServingConfig) -> None:
+    kept = put_in_service(workspace(shop, "shop"), promotion("shop", "2", promoted=False), nobody)
+    assert (kept.promoted, champion(shop, "shop")) == (False, "1")
+    assert kept.served.startswith("Nothing is served")
+
+
+def test_a_version_that_is_not_registered_is_refused(shop: Shop, nobody: ServingConfig) -> None:
+    with pytest.raises(LookupError, match="'shop' has no version '99'"):
+        put_in_service(workspace(shop, "shop"), promotion("shop", "99"), nobody)
+
+
+class _Stranger(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def stranger() -> Iterator[ServingConfig]:
+    """A server that is none of ours."""
+    server = HTTPServer(("127.0.0.1", 0), _Stranger)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield ServingConfig(rest_url=f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_stranger_on_the_port_puts_nothing_in_service(shop: Shop, stranger: ServingConfig) -> None:
+    register(shop[1], seed=0, name="strange")
+    refused = put_in_service(workspace(shop, "strange"), promotion("strange", "1"), stranger)
+    assert (refused.promoted, champion(shop, "strange")) == (False, None)
+    assert "is no model server of ours: it answers 'hello'" in refused.reason
+    assert refused.served.startswith("What is served is not known")
+
+
+def test_a_server_that_stays_silent_is_not_waited_for(shop: Shop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = ServingConfig(rest_url=f"http://127.0.0.1:{silent.getsockname()[1]}", answer_seconds=0.2)
+        with pytest.raises(ServerRefusedError, match="broke off: ReadTimeout"):
+            ModelServer("shop", config).state()
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "http://127.0.0.1", "http://127.0.0.1:8080/"])
+def test_an_address_of_another_shape_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="rest_url"):
+        ServingConfig(rest_url=url)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from data_contracts.bundle import download_bundle
+from data_contracts.night import Candidate, Evidence, Night, Window, Workspace
+from models.recommender.config import RecommenderConfig
+from models.serving.bundle import read_record, verify
+from tasks.job import JobFailedError
+from tasks.preprocess.recommender.config import FeatureConfig
+from tasks.register.version import register_once
+from tests.models.serving.tiny_shop import WINDOWS, new_run, write_tables, write_weights
+
+METRICS = {"candidate": {"ndcg@10": 0.2}, "popularity": {"ndcg@10": 0.1}}
+
+
+House = tuple[Workspace, Candidate, Night]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A night that was trained and judged."""
+    home = tmp_path_factory.mktemp("home")
+    tracking_uri, run_id = new_run(home)
+    workspace = Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=tracking_uri)
+    tables = write_tables(Path(workspace.tables))
+    write_weights(home / "weights")
+    candidate = Candidate(run_id=run_id, checkpoint=str(home / "weights"), trained_through=WINDOWS[0])
+    window = Window(first_day=date(2026, 1, 7), last_day=date(2026, 1, 7))
+    return workspace, candidate, Night(window=window, windows=WINDOWS, tables=tables.versions)
+
+
+def test_a_run_becomes_one_version_with_its_evidence_beside_it(house: House, tmp_path: Path) -> None:
+    workspace, candidate, night = house
+    evidence = Evidence(run_id=candidate.run_id, metrics=METRICS, counts={"users": 3})
+    versions = [
+        register_once(workspace, candidate, evidence, night, RecommenderConfig(), FeatureConfig()) for _ in range(2)
+    ]
+    assert versions[0] == versions[1]
+    client = MlflowClient(tracking_uri=workspace.tracking_uri)
+    (found,) = client.search_model_versions("name = 'shop'")
+    assert (found.run_id, str(found.version)) == (candidate.run_id, versions[0].version)
+    assert Night.model_validate_json(found.tags["nightshift.night"]) == night
+    assert found.tags["nightshift.trained_through"] == WINDOWS[0]
+    assert json.loads(found.tags["nightshift.metrics"]) == METRICS
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    assert found.tags.get("nightshift.git_commit", "") == head.stdout.strip()
+    bundle = download_bundle(workspace.tracking_uri, "shop", versions[0].version, tmp_path)
+    verify(bundle)
+    record = read_record(bundle)
+    assert (record.tables.folder, record.tables.versions) == (workspace.tables, night.tables)
+
+
+def test_a_candidate_without_weights_is_refused_with_the_jobs_last_words(house: House, tmp_path: Path) -> None:
+    workspace, candidate, night = house
+    _, run_id = new_run(Path(workspace.home))
+    lost = candidate.model_copy(update={"run_id": run_id, "checkpoint": str(tmp_path / "lost")})
+    evidence = Evidence(run_id=run_id, metrics=METRICS, counts={})
+    with pytest.raises(JobFailedError, match=r"lost/model.safetensors"):
+        register_once(workspace, lost, evidence, night, RecommenderConfig(), FeatureConfig())
+    client = MlflowClient(tracking_uri=workspace.tracking_uri)
+    assert not client.search_model_versions(f"run_id = '{run_id}'")
