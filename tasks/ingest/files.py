@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 
 import fsspec
@@ -67,8 +67,8 @@ def _reading(file: SourceFile, source: SourceConfig) -> Iterator[None]:
         yield
     except WrongColumnError as error:
         raise WrongColumnError(f"{file.name}: {error}") from error
-    except (OSError, pa.ArrowInvalid, UnreadableFileError) as error:
-        kind = UndecodableError if "UTF8" in str(error) else UnreadableFileError
+    except (OSError, pa.ArrowInvalid, pl.exceptions.PolarsError, UnreadableFileError) as error:
+        kind = UndecodableError if "utf8" in str(error).lower() else UnreadableFileError
         raise kind(f"{file.name} ({file.size:,} bytes) as {source.format}: {error}") from error
 
 
@@ -101,12 +101,12 @@ def _needed(name: str, schema: pa.Schema, source: SourceConfig) -> bool:
 def _write(file: SourceFile, path: str, typed: Iterator[pl.DataFrame]) -> StagedFile:
     days: Counter[date | None] = Counter()
     writer: pq.ParquetWriter | None = None
-    with fsspec.open(path, "wb", auto_mkdir=True) as raw:
+    with ExitStack() as stack:
+        raw = stack.enter_context(fsspec.open(path, "wb", auto_mkdir=True))
         for block in typed:
             days.update(dict(block["day"].value_counts().iter_rows()))
             table = block.sort(SORTED_BY, maintain_order=True).to_arrow(compat_level=pl.CompatLevel.oldest())
-            writer = writer or pq.ParquetWriter(raw, table.schema, compression="zstd")
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(raw, table.schema, compression="zstd"))
             writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
-        if writer is not None:
-            writer.close()
     return StagedFile(source=file, path=path, days=days)

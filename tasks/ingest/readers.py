@@ -165,7 +165,7 @@ def _from_sequences(block: pl.DataFrame) -> pl.DataFrame:
     return (
         block.with_columns(user_id=words.list.first(), item_id=words.list.slice(1))
         .with_columns(timestamp=pl.int_ranges(0, pl.col("item_id").list.len()))
-        .explode("item_id", "timestamp")
+        .explode("item_id", "timestamp", empty_as_null=True)
         .with_columns(timestamp=pl.lit(SEQUENCE_START) + pl.duration(microseconds="timestamp"))
     )
 

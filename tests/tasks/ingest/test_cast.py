@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from data_contracts.recommender.events import EVENTS
+from data_contracts.staging import incoming
+from tasks.ingest.cast import cast
+from tasks.ingest.config import SourceConfig, TimeUnit
+from tasks.ingest.errors import WrongColumnError
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def _cast(columns: dict[str, Any], *, source: SourceConfig | None = None) -> pl.DataFrame:
+    raw = pl.DataFrame(columns).with_row_index("source_row")
+    raw = raw.with_columns(line=pl.lit(None, pl.String), problem=pl.lit(None, pl.String))
+    return cast(raw, schema=incoming(EVENTS), names={name: name for name in columns}, source=source or SourceConfig())
+
+
+@pytest.mark.parametrize(
+    ("unit", "given", "wanted"),
+    [
+        pytest.param("s", "1795348800", NOON, id="seconds"),
+        pytest.param("s", 1795348800, NOON, id="seconds as a number"),
+        pytest.param("s", 1795348800.0, NOON, id="seconds as a fraction"),
+        pytest.param("s", " 1795348800.25 ", NOON.replace(microsecond=250_000), id="fractions of seconds"),
+        pytest.param("s", "1.7953488e9", NOON, id="with an exponent"),
+        pytest.param("ms", "1795348800001", NOON.replace(microsecond=1_000), id="milliseconds"),
+        pytest.param("us", "1795348800000001", NOON.replace(microsecond=1), id="microseconds"),
+        pytest.param("ns", "1795348800000001999", NOON.replace(microsecond=1), id="nanoseconds"),
+        pytest.param("iso", "2026-11-22T12:00:00Z", NOON, id="ISO"),
+        pytest.param("iso", "2026-11-22 12:00", NOON, id="ISO without seconds or zone"),
+        pytest.param("iso", "2026-11-22T14:00:00.000001+02:00", NOON.replace(microsecond=1), id="ISO with a zone"),
+        pytest.param("iso", "2026-11-22", NOON.replace(hour=0), id="a day"),
+        pytest.param("iso", date(2026, 11, 22), NOON.replace(hour=0), id="Parquet's own day"),
+        pytest.param("iso", datetime(2026, 11, 22, 12), NOON, id="Parquet's own time without zone"),  # noqa: DTZ001
+        pytest.param("iso", NOON, NOON, id="Parquet's own time"),
+    ],
+)
+def test_a_time_is_read_to_the_microsecond(unit: TimeUnit, given: object, wanted: datetime) -> None:
+    row = _cast({"timestamp": [given]}, source=SourceConfig(time_unit=unit)).row(0, named=True)
+    assert row["timestamp"] == wanted
+    assert row["problem"] is None
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "iso"])
+@pytest.mark.parametrize(
+    "given", ["soon", "22/11/2026", "2026-13-01", "nan", "inf", "1e300", "99999999999999999999999"]
+)
+def test_a_time_that_cannot_be_read_is_kept_as_it_came(unit: TimeUnit, given: str) -> None:
+    row = _cast({"user_id": ["a"], "timestamp": [given]}, source=SourceConfig(time_unit=unit)).row(0, named=True)
+    assert row["timestamp"] is None
+    assert row["problem"] == "timestamp unparseable"
+    assert row["original"] == f'{{"user_id":"a","timestamp":"{given}"}}'
+
+
+def test_what_is_missing_is_no_problem_of_reading() -> None:
+    rows = _cast({"user_id": ["", None], "timestamp": ["", " "], "value": [None, ""]})
+    assert rows["problem"].null_count() == rows["user_id"].null_count() == rows["timestamp"].null_count() == 2
+
+
+def test_the_first_problem_of_a_row_is_named_and_good_rows_carry_no_copy() -> None:
+    rows = _cast({"timestamp": ["soon", "2026-11-22"], "value": ["many", "1e3"]}).sort("source_row")
+    assert rows["problem"].to_list() == ["timestamp unparseable", None]
+    assert rows["original"].is_null().to_list() == [False, True]
+    assert rows["value"].to_list() == [None, 1000.0]
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        pytest.param(SourceConfig(), ["view", "buy"], id="default where nothing is said"),
+        pytest.param(SourceConfig(columns={"event": "event"}), [None, "buy"], id="a column that was named takes none"),
+    ],
+)
+def test_a_default_stands_in_for_what_the_source_does_not_say(source: SourceConfig, wanted: list[str | None]) -> None:
+    assert _cast({"event": ["", "buy"]}, source=source)["event"].to_list() == wanted
+
+
+def test_numbers_and_bytes_become_ids() -> None:
+    assert _cast({"user_id": [12], "item_id": [b"ok"]}).row(0)[:2] == ("12", "ok")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        pytest.param({"timestamp": [1]}, "column 'timestamp' is Int64: set source.time_unit", id="a number is not ISO"),
+        pytest.param({"user_id": [["a"]]}, "column 'user_id' is List", id="a list is no id"),
+    ],
+)
+def test_a_column_that_can_never_be_read_is_refused(columns: dict[str, Any], message: str) -> None:
+    with pytest.raises(WrongColumnError, match=message):
+        _cast(columns)

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts.recommender.events import EVENTS
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import IngestError, UndecodableError, UnreadableFileError, WrongColumnError
+from tasks.ingest.files import StagedFile, stage_file
+from tasks.ingest.sources import list_files
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+HEAD = "user_id,item_id,timestamp,value\n"
+LINES = [f"u{n % 7},i{n % 11},2026-11-{20 + n % 3}T00:00:00Z,1.5\n" for n in range(60)]
+
+
+def _stage(folder: Path, name: str, content: bytes | str, **settings: Any) -> tuple[StagedFile, list[dict[str, Any]]]:
+    file = folder / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    (source,) = list_files(str(file))
+    staged = stage_file(source, str(folder / "staged.parquet"), SourceConfig(uri=str(file), **settings), EVENTS)
+    rows = pq.read_table(folder / "staged.parquet")
+    return staged, sorted(rows.to_pylist(), key=lambda row: (row["source_row"], row["timestamp"] or _NEVER))
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        pytest.param("log.csv", bytes, id="plain"),
+        pytest.param("log.csv.gz", gzip.compress, id="gzip"),
+        pytest.param("log.csv.bz2", bz2.compress, id="bzip2"),
+        pytest.param("log.csv.zst", lambda raw: pa.compress(raw, "zstd", asbytes=True), id="zstd"),
+    ],
+)
+def test_a_file_is_read_whatever_it_is_packed_in(tmp_path: Path, name: str, pack: Any) -> None:
+    staged, rows = _stage(tmp_path, name, pack((HEAD + "".join(LINES)).encode()))
+    assert staged.rows == 60
+    assert staged.days == {date(2026, 11, 20 + n): 20 for n in range(3)}
+    assert [row["source_row"] for row in rows] == list(range(60))
+    assert {"user_id": "u1", "item_id": "i1", "event": "view", "value": 1.5}.items() <= rows[1].items()
+
+
+def test_rows_that_do_not_split_are_kept_with_their_place(tmp_path: Path) -> None:
+    _, rows = _stage(tmp_path, "log.csv", HEAD + "a,1,2026-11-20\n" + LINES[0] + "b,2,2026-11-20,1,extra\n" + LINES[1])
+    assert [row["problem"] for row in rows] == ["wrong number of columns", None, "wrong number of columns", None]
+    assert json.loads(rows[2]["original"]) == {"line": "b,2,2026-11-20,1,extra"}
+
+
+def test_fields_in_quotes_hold_separators_and_line_breaks(tmp_path: Path) -> None:
+    _, rows = _stage(tmp_path, "log.csv", HEAD + '"a,\nb",1,2026-11-20,\n' + LINES[1])
+    assert [row["user_id"] for row in rows] == ["a,\nb", "u1"]
+
+
+def test_quotes_may_be_ordinary_characters(tmp_path: Path) -> None:
+    _, rows = _stage(
+        tmp_path, "log.tsv", 'user_id\titem_id\ttimestamp\n"a\tb"\t2026-11-20\n', separator="\t", quoted=False
+    )
+    assert (rows[0]["user_id"], rows[0]["item_id"]) == ('"a', 'b"')
+
+
+def test_extra_columns_are_ignored_and_names_are_mapped(tmp_path: Path) -> None:
+    text = "line;who;what;when\nx;a;1;1795348800\n"
+    columns = {"user_id": "who", "item_id": "what", "timestamp": "when"}
+    _, rows = _stage(tmp_path, "log.csv", text, separator=";", columns=columns, time_unit="s")
+    assert (rows[0]["user_id"], rows[0]["item_id"], rows[0]["value"]) == ("a", "1", None)
+    assert rows[0]["timestamp"] == datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def test_json_lines_give_fields_paths_and_the_lines_that_are_no_json(tmp_path: Path) -> None:
+    lines = [
+        {"user": {"id": 7}, "item.id": "i1", "ts": 1795348800, "stars": 4.5, "text": 'a,b\n"c"'},
+        {"user": {"id": 8}, "item.id": None, "ts": "soon", "stars": "many"},
+    ]
+    text = "\n".join([*map(json.dumps, lines), '{"user": {', "", json.dumps(lines[0])])
+    columns = {"user_id": "$.user.id", "item_id": "item.id", "timestamp": "ts", "value": "stars"}
+    _, rows = _stage(tmp_path, "log.jsonl", text, format="jsonl", columns=columns, time_unit="s")
+    assert [row["user_id"] for row in rows] == ["7", "8", None, "7"]
+    assert [row["value"] for row in rows] == [4.5, None, None, 4.5]
+    assert [row["problem"] for row in rows] == [None, "timestamp unparseable", "not JSON", None]
+    assert json.loads(rows[1]["original"]) == lines[1]
+    assert json.loads(rows[2]["original"]) == {"line": '{"user": {'}
+
+
+def test_parquet_keeps_its_own_types(tmp_path: Path) -> None:
+    moment = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    table = pa.table(
+        {"user_id": [1, 2], "item_id": pa.array(["a", "b"]).dictionary_encode(), "timestamp": [moment, None]}
+    )
+    pq.write_table(table, tmp_path / "source.parquet")
+    staged, rows = _stage(tmp_path, "log.parquet", (tmp_path / "source.parquet").read_bytes(), format="parquet")
+    assert [(row["user_id"], row["item_id"], row["timestamp"]) for row in rows] == [
+        ("1", "a", moment),
+        ("2", "b", None),
+    ]
+    assert staged.days == {date(2026, 11, 22): 1, None: 1}
+
+
+def test_sequences_give_an_order_and_no_times(tmp_path: Path) -> None:
+    _, rows = _stage(tmp_path, "log.txt", "1 10 11 10\n2  5 \n3\n", format="sequences")
+    assert [(row["user_id"], row["item_id"]) for row in rows] == [
+        ("1", "10"),
+        ("1", "11"),
+        ("1", "10"),
+        ("2", "5"),
+        ("3", None),
+    ]
+    times = [row["timestamp"] for row in rows[:3]]
+    assert times == sorted(set(times))
+
+
+def _parquet(path: Path) -> bytes:
+    pq.write_table(
+        pa.table({"user_id": ["a"] * 9999, "item_id": ["b"] * 9999, "timestamp": ["2026-11-20"] * 9999}), path
+    )
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "settings", "kind", "message"),
+    [
+        pytest.param(
+            "log.csv",
+            HEAD.replace("user_id", "uid").replace("timestamp", "t") + LINES[0],
+            {},
+            WrongColumnError,
+            r"log.csv: user_id is read from column 'user_id', which is not there; timestamp is .*the file has \['item_id', 't'",
+            id="two columns that are not there",
+        ),
+        pytest.param(
+            "log.csv",
+            HEAD + LINES[0],
+            {"columns": {"usr": "user_id"}},
+            WrongColumnError,
+            r"'usr' is no column of the contract, which has \['user_id'",
+            id="no column of ours",
+        ),
+        pytest.param(
+            "log.jsonl",
+            '{"uid": 1, "item_id": 2, "timestamp": "2026-11-20"}\n',
+            {"format": "jsonl"},
+            WrongColumnError,
+            r"log.jsonl: user_id is read from 'user_id', and nothing is there in any row, e.g. \{\"uid\"",
+            id="no such field",
+        ),
+        pytest.param(
+            "log.csv.gz",
+            gzip.compress((HEAD + "".join(LINES * 99)).encode())[:-99],
+            {},
+            UnreadableFileError,
+            "log.csv.gz .* as csv: Truncated",
+            id="truncated gzip",
+        ),
+        pytest.param("log.csv.gz", HEAD + LINES[0], {}, UnreadableFileError, "incorrect header", id="no gzip at all"),
+        pytest.param("log.csv", b"", {}, UnreadableFileError, r"log.csv \(0 bytes\)", id="empty"),
+        pytest.param(
+            "log.csv", HEAD.encode() + b"\xff\xfe,i,2026-11-20,1\n", {}, UndecodableError, "UTF8", id="no UTF-8"
+        ),
+        pytest.param(
+            "log.jsonl", b'{"user_id": "\xff"}\n', {"format": "jsonl"}, UndecodableError, "UTF8", id="JSON, no UTF-8"
+        ),
+        pytest.param(
+            "log.csv",
+            HEAD + '"a,1\n' + "".join(LINES * 20),
+            {},
+            UnreadableFileError,
+            "row 0 opens a quote and does not close it .*source.quoted",
+            id="a quote left open",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_taken_says_what_is_wrong_with_it(
+    tmp_path: Path, name: str, content: bytes | str, settings: dict[str, Any], kind: type[IngestError], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        _stage(tmp_path, name, content, **settings)
+
+
+@pytest.mark.parametrize("cut", [slice(0, 300), slice(300, None)])
+def test_a_truncated_parquet_file_is_named(tmp_path: Path, cut: slice) -> None:
+    with pytest.raises(UnreadableFileError, match="log.parquet"):
+        _stage(tmp_path, "log.parquet", _parquet(tmp_path / "whole.parquet")[cut], format="parquet")
+
+
+def test_bytes_of_parquet_that_are_no_text_are_named(tmp_path: Path) -> None:
+    table = pa.table({"user_id": [b"\xff"], "item_id": ["b"], "timestamp": ["2026-11-20"]})
+    pq.write_table(table, tmp_path / "source.parquet")
+    with pytest.raises(UndecodableError, match=r"log.parquet.*utf8"):
+        _stage(tmp_path, "log.parquet", (tmp_path / "source.parquet").read_bytes(), format="parquet")
+
+
+def test_rows_of_a_big_file_are_numbered_across_blocks(tmp_path: Path) -> None:
+    lines = [HEAD] + [("a,1\n" if n % 50_000 == 7 else f"u{n},{'x' * 60},2026-11-20,1\n") for n in range(300_000)]
+    staged, rows = _stage(tmp_path, "log.csv", "".join(lines))
+    assert staged.rows == 300_000
+    assert all(row["source_row"] == n for n, row in enumerate(rows))
+    assert [row["source_row"] for row in rows if row["problem"]] == [n for n in range(300_000) if n % 50_000 == 7]
+    assert all(row["user_id"] == f"u{n}" for n, row in enumerate(rows) if not row["problem"])
