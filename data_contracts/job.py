@@ -45,7 +45,7 @@ class FitJob(Value):
     known_windows: tuple[str, ...] = Field(description="Windows whose items and counts the model may know.")
     validation: Validation
     warm_start: str | None = Field(
-        None, description="Folder of the weights to start from; rows are added for new items."
+        None, description="Bundle to start from, verified first; rows are added for new items."
     )
     parallelism: ParallelismConfig = ParallelismConfig()
     config: Config = Field(description="`model` settings, checked by their owner, models/<use case>/config.py.")

@@ -21,6 +21,7 @@ from models.distributed.ddp import Ddp
 from models.fit_config import FitConfig
 from models.job import main
 from models.progress import Progress
+from models.serving.bundle import verify
 from models.use_case import use_case
 
 CHECKPOINT = "checkpoint"
@@ -39,6 +40,7 @@ def fit(job: FitJob) -> FitResult | None:
         What came out, from rank 0; None from every other.
 
     Raises:
+        DamagedBundleError: The weights to start from are not as they were shipped.
         DivergedError: The loss is no longer a number.
         ValueError: There is nothing to train on, or a setting is wrong.
     """
@@ -46,6 +48,8 @@ def fit(job: FitJob) -> FitResult | None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     folder = Path(job.run_folder)
     parts = use_case(job.use_case)
+    if job.warm_start is not None:
+        verify(Path(job.warm_start))
     module = parts.module(job)
     progress = Progress()
     best = _checkpoint(folder / TRAINING, BEST, monitor=parts.monitor)

@@ -15,7 +15,7 @@ class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
     width: PositiveInt = Field(64, description="D: numbers that describe an item, and a state.")
     blocks: PositiveInt = Field(2, description="Transformer blocks, one after another.")
     heads: PositiveInt = Field(2, description="Attention heads in each block; they share the width.")
-    dropout: float = Field(0.2, ge=0, lt=1, description="Share of numbers dropped while training.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Share of numbers dropped while training.")
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:
@@ -42,7 +42,7 @@ class AdamWConfig(BaseModel, frozen=True, extra="forbid"):
     """AdamW for every weight."""
 
     kind: Literal["adamw"] = "adamw"
-    learning_rate: PositiveFloat = Field(1e-3, description="After warm-up.")
+    learning_rate: PositiveFloat = Field(2e-3, description="After warm-up.")
     weight_decay: NonNegativeFloat = Field(0.01, description="Decoupled from the gradient.")
 
 
@@ -50,7 +50,7 @@ class RowwiseAdagradConfig(BaseModel, frozen=True, extra="forbid"):
     """Row-wise Adagrad for the rows of the item embedding, one number of state a row; AdamW for the rest."""
 
     kind: Literal["rowwise_adagrad"] = "rowwise_adagrad"
-    learning_rate: PositiveFloat = Field(1e-3, description="Of AdamW, after warm-up.")
+    learning_rate: PositiveFloat = Field(2e-3, description="Of AdamW, after warm-up.")
     weight_decay: NonNegativeFloat = Field(0.01, description="Of AdamW, decoupled from the gradient.")
     row_learning_rate: PositiveFloat = Field(0.05, description="Of the embedding's rows, after warm-up.")
 

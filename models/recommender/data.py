@@ -146,7 +146,8 @@ def draw(dataset: ds.Dataset, windows: tuple[str, ...], rows: int, *, seed: int)
         Rows of a few row groups, chosen at random, in random order.
     """
     random = np.random.default_rng(seed)
-    fragments = sorted(dataset.get_fragments(pc.field("window").isin(windows)), key=lambda fragment: fragment.path)
+    chosen = pc.field("window").isin(pa.array(windows, pa.string()))
+    fragments = sorted(dataset.get_fragments(chosen), key=lambda fragment: fragment.path)
     groups = [group for fragment in fragments for group in fragment.split_by_row_group()]
     read = [dataset.schema.empty_table().select(COLUMNS)]
     for index in random.permutation(len(groups)):

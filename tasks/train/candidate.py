@@ -1,0 +1,98 @@
+"""Train the night's candidate, once: a training that is done already is only read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, JsonValue
+
+from data_contracts.bundle import download_bundle, find_version
+from data_contracts.job import FitJob, TablesAt, commit, read
+from data_contracts.night import Candidate, Night, Workspace
+from tasks.train.config import TrainConfig
+from tasks.train.gang import fit_on_cluster
+from tasks.train.plan import Champion, plan_training
+from tasks.train.run import find_or_make_run, working_on
+
+CANDIDATE = "candidate.json"
+TRAINED_THROUGH = "nightshift.trained_through"
+
+
+def train_candidate(
+    workspace: Workspace,
+    night: Night,
+    config: TrainConfig,
+    model: BaseModel,
+    features: BaseModel,
+    cluster: str,
+    on_line: Callable[[str], None],
+) -> Candidate:
+    """Decide where tonight's training starts and on what, train on the cluster, and keep the MLflow run.
+
+    Args:
+        workspace: Where tables, runs and MLflow are.
+        night: What it trains on; its newest window is left for judging.
+        config: From where, on what, in how many processes.
+        model: Settings of the use case's model.
+        features: Settings under which the tables were made.
+        cluster: Dask scheduler's address.
+        on_line: Is told what happens, and every line that the training writes.
+
+    Raises:
+        ValueError: The night holds too few windows, or a setting is wrong.
+        JobFailedError: The training failed; the run says so too. Starting again goes on from its last whole epoch.
+    """
+    train_settings: dict[str, JsonValue] = config.model_dump(mode="json")
+    model_settings: dict[str, JsonValue] = model.model_dump(mode="json")
+    feature_settings: dict[str, JsonValue] = features.model_dump(mode="json")
+    settings: dict[str, JsonValue] = {"train": train_settings, "model": model_settings, "features": feature_settings}
+    run_id = find_or_make_run(workspace, night, settings)
+    folder = Path(workspace.runs) / run_id
+    if (folder / CANDIDATE).exists():
+        on_line(f"run {run_id} has trained on this night already, nothing to do")
+        return read(folder / CANDIDATE, Candidate)
+    champion, bundle = _champion(workspace, folder / "champion")
+    plan = plan_training(night, champion, _shape(model_settings, feature_settings), warm_start=config.warm_start)
+    on_line(f"run {run_id}: {plan.reason}; windows {', '.join(plan.windows)}")
+    job = FitJob(
+        use_case=workspace.use_case,
+        run_folder=str(folder / "fit"),
+        tables=TablesAt(folder=workspace.tables, versions=night.tables),
+        windows=plan.windows,
+        replayed=plan.replayed,
+        replay=config.replay if plan.replayed else 0.0,
+        known_windows=plan.known,
+        validation=plan.validation,
+        warm_start=str(bundle) if plan.warm else None,
+        parallelism=config.parallelism,
+        config=model_settings,
+        features=feature_settings,
+        tracking_uri=workspace.tracking_uri,
+        run_id=run_id,
+    )
+    trained_through = plan.windows[-1]
+    with working_on(workspace, run_id, {"nightshift.start": plan.reason, TRAINED_THROUGH: trained_through}):
+        result = fit_on_cluster(cluster, job, on_line)
+    candidate = Candidate(run_id=run_id, checkpoint=result.checkpoint, trained_through=trained_through)
+    commit(candidate, folder / CANDIDATE)
+    return candidate
+
+
+def _shape(model: dict[str, JsonValue], features: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    return {"network": model["network"], "features": features}
+
+
+def _champion(workspace: Workspace, folder: Path) -> tuple[Champion | None, Path]:
+    """Fetch what the version in service is, and its bundle into ``folder``."""
+    found = find_version(workspace.tracking_uri, workspace.name, "champion")
+    if found is None:
+        return None, folder
+    shutil.rmtree(folder, ignore_errors=True)
+    version = str(found.version)
+    bundle = download_bundle(workspace.tracking_uri, workspace.name, version, folder)
+    record = json.loads((bundle / "model.json").read_text(encoding="utf-8"))
+    shape = _shape(record["config"], record["features"])
+    return Champion(version=version, trained_through=found.tags[TRAINED_THROUGH], shape=shape), bundle
