@@ -8,12 +8,8 @@ LOGS := $(NIGHTSHIFT_HOME)/shop/logs
 
 export NIGHTSHIFT_HOME
 export NIGHTSHIFT_SETTINGS := $(SETTINGS)
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DO_NOT_TRACK := 1
-export PREFECT_SERVER_ANALYTICS_ENABLED := false
-export MLFLOW_DISABLE_TELEMETRY := true
-export MLFLOW_ALLOW_PICKLE_DESERIALIZATION := false
-export GX_ANALYTICS_ENABLED := false
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 INSTALLED := .venv/.installed
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;

@@ -56,5 +56,9 @@ def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
         settings = settings.model_copy(update={"tracking_uri": settings.mlflow_url})
     started = datetime.now(UTC)
     with temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api}):
-        promotion = flow(through=through, settings=settings)
-    report.night(promotion, settings, started)
+        state = flow(through=through, settings=settings, return_state=True)
+        outcome = state.result(raise_on_failure=False)
+    if isinstance(outcome, BaseException):
+        report.failure(outcome)
+        sys.exit(1)
+    report.night(outcome, settings, started)

@@ -37,6 +37,11 @@ def services(found: Mapping[str, tuple[str, bool]]) -> None:
         line(f"{name:<10} {url:<28} {'answers' if answers else 'does not answer'}")
 
 
+def failure(error: BaseException) -> None:
+    """Print why a night ended early."""
+    line(f"\nThe night failed. {type(error).__name__}: {error}")
+
+
 def night(promotion: Promotion, settings: NightlySettings, started: datetime) -> None:
     """Print what a night decided, on what evidence, where to look, and one real recommendation.
 

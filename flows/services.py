@@ -1,6 +1,6 @@
 """The servers of one machine, under one process manager: ``make up``, ``make down``, ``make status``, ``make serve``.
 
-A server that answers already is left as it is; so the model server that ``make nightly`` started stays under ``make up``.
+A server that answers already is left as it is; so the one that ``make nightly`` started stays under ``make up``.
 """
 
 from __future__ import annotations

@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import flows  # noqa: F401  what every process says, and to whom
+
 ROOT = Path(__file__).parents[1]
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    "GX_ANALYTICS_ENABLED": "false",
-}
-os.environ.update(QUIET)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
