@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_settings import CliApp, CliSettingsSource
@@ -56,7 +56,7 @@ def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
         settings = settings.model_copy(update={"tracking_uri": settings.mlflow_url})
     started = datetime.now(UTC)
     with temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api}):
-        state = flow(through=through, settings=settings, return_state=True)
+        state: Any = flow(through=through, settings=settings, return_state=True)
         outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, BaseException):
         report.failure(outcome)

@@ -95,9 +95,8 @@ def _recommendation(settings: NightlySettings, workspace: Workspace) -> None:
         except (OSError, InferenceServerException) as error:
             line(f"over {over}: no recommendation: {error}")
         else:
-            line(
-                f"over {over}: for {user!r}, version {answer.version}, from {answer.source}: {', '.join(answer.item_ids)}"
-            )
+            best = ", ".join(answer.item_ids)
+            line(f"over {over}: to {user!r}, by version {answer.version}, from {answer.source}: {best}")
 
 
 def _somebody(workspace: Workspace) -> str:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -16,10 +15,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NIGHTSHIFT_SETTINGS", "NIGHTSHIFT_HOME", "NIGHTSHIFT_NAME"):
         monkeypatch.delenv(name, raising=False)
-    yield
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.stem)
@@ -37,7 +35,7 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monke
 
 
 def test_a_settings_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="missing.yaml"):
+    with pytest.raises(SystemExit, match=r"missing\.yaml"):
         read(["--settings", str(tmp_path / "missing.yaml")])
 
 
