@@ -77,25 +77,37 @@ def _typed(
 ) -> Iterator[pl.DataFrame]:
     schema = incoming(contract)
     given: Counter[str] = Counter()
-    example = ""
+    example: str = ""
     with _reading(file, source):
         for raw in blocks(file.uri, source, names):
             if raw.is_empty():
                 continue
-            given.update({name: raw.height - raw[name].null_count() for name in names})
-            example = example or str(raw["line"][0] or "")[:_EXAMPLE_LENGTH]
+            readable = raw.filter(pl.col("problem").is_null())
+            given.update({name: readable.height - readable[name].null_count() for name in names})
+            example = example or str(readable["line"].first() or "")
             yield cast(raw, schema=schema, names=names, source=source).with_columns(
                 pl.lit(file.uri).alias("source_file"),
                 (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
                 pl.col(contract.time_column).dt.date().alias("day"),
             )
-        if empty := [name for name, count in given.items() if not count and _needed(name, schema, source)]:
-            columns = ", ".join(f"{name} is read from {names[name]!r}" for name in empty)
-            raise WrongColumnError(f"{columns}, and nothing is there in any row{example and f', e.g. {example}'}")
+        if source.format == "jsonl" and example:
+            _refuse_empty_columns(given, example, names, schema, source)
 
 
-def _needed(name: str, schema: pa.Schema, source: SourceConfig) -> bool:
-    return name in source.columns or not (schema.field(name).nullable or name in source.defaults)
+def _refuse_empty_columns(
+    given: Mapping[str, int], example: str, names: Mapping[str, str], schema: pa.Schema, source: SourceConfig
+) -> None:
+    """Without a head that names its columns, a file has those that something is in."""
+    empty = [
+        f"{name} is read from {names[name]!r}"
+        for name, count in given.items()
+        if not count and (name in source.columns or not (schema.field(name).nullable or name in source.defaults))
+    ]
+    if empty:
+        raise WrongColumnError(
+            f"{', '.join(empty)}, and nothing is there in any row, e.g. {example[:_EXAMPLE_LENGTH]}. "
+            "Set source.columns."
+        )
 
 
 def _write(file: SourceFile, path: str, typed: Iterator[pl.DataFrame]) -> StagedFile:

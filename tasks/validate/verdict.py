@@ -57,7 +57,7 @@ def refuse_over_budget(
     ]
     rules = "1 rule" if len(lines) == 1 else f"{len(lines)} rules"
     share = seen / rows if rows else 0
-    head = f"{what}: {rules} broken in {rows:,} rows (budget {budget:.1%}, seen {share:.1%})."
+    head = f"{what}: {rules} broken in {rows:,} rows (budget {100 * budget:.1f} %, seen {100 * share:.1f} %)."
     step = "Fix the source." if seen == rows else "Fix the source, or raise validation.max_quarantined."
     raise ContractViolationError("\n".join([head, *lines, f"Nothing was published. Every rule: {page}. {step}"]))
 
@@ -75,7 +75,7 @@ def unusual_volume(rows_a_day: float, before: Sequence[int], *, change: float) -
         return ""
     return (
         f"{rows_a_day:,.0f} rows a day, the median of {len(before)} days before is {usual:,.0f} "
-        f"({rows_a_day / usual - 1:+.0%}, usual is within {change:.0%})"
+        f"({100 * (rows_a_day / usual - 1):+.0f} %, usual is within {100 * change:.0f} %)"
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import reduce
+from itertools import pairwise
 from operator import add
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +48,11 @@ def _one_run(rows: pa.Table) -> dict[str, dict[str, Any]]:
     asset = context.data_sources.add_pandas("all").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": rows.to_pandas()})
     answer = batch.validate(ExpectationSuite(name="all", expectations=list(RULES)), result_format="SUMMARY")
-    return {
-        result.expectation_config.meta["rule"]: {"success": result.success, **result.result}
-        for result in answer.results
-    }
+    results: dict[str, dict[str, Any]] = {}
+    for result in answer.results:
+        assert result.expectation_config is not None
+        results[result.expectation_config.meta["rule"]] = {"success": result.success, **result.result}
+    return results
 
 
 ROWS = st.lists(
@@ -68,7 +70,7 @@ def test_chunks_added_up_say_what_one_run_over_all_rows_says(
     cuts = data.draw(st.lists(st.integers(1, len(rows)), max_size=2))
     bounds = sorted({0, len(rows), *cuts})
     table = _table(rows)
-    chunks = [check(table.slice(a, b - a), RULES) for a, b in zip(bounds, bounds[1:], strict=False)]
+    chunks = [check(table.slice(a, b - a), RULES) for a, b in pairwise(bounds)]
     merged = [reduce(add, counts) for counts in zip(*(chunk.counts for chunk in chunks), strict=True)]
     wanted = _one_run(table)
     for counts in merged:

@@ -37,7 +37,7 @@ def _cast(columns: dict[str, Any], *, source: SourceConfig | None = None) -> pl.
         pytest.param("iso", "2026-11-22T14:00:00.000001+02:00", NOON.replace(microsecond=1), id="ISO with a zone"),
         pytest.param("iso", "2026-11-22", NOON.replace(hour=0), id="a day"),
         pytest.param("iso", date(2026, 11, 22), NOON.replace(hour=0), id="Parquet's own day"),
-        pytest.param("iso", datetime(2026, 11, 22, 12), NOON, id="Parquet's own time without zone"),  # noqa: DTZ001
+        pytest.param("iso", datetime(2026, 11, 22, 12), NOON, id="Parquet's own time without zone"),
         pytest.param("iso", NOON, NOON, id="Parquet's own time"),
     ],
 )

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.ingest.days import Days
 from tasks.ingest.repeats import Slice, plan
 
 FIRST = date(2026, 1, 1)
@@ -25,7 +26,7 @@ def test_every_row_is_in_exactly_one_slice(days: dict[date | None, int], row_has
 
 
 def test_whole_days_share_a_slice_while_they_fit_and_a_big_day_is_cut() -> None:
-    days = {FIRST + timedelta(days=n): count for n, count in enumerate([4, 5, 2, 25, 1])}
+    days: Days = {FIRST + timedelta(days=n): count for n, count in enumerate([4, 5, 2, 25, 1])}
     slices = plan(days, rows_per_chunk=10)
     spans = [part.days and tuple((day - FIRST).days for day in part.days) for part in slices]
     assert spans == [(0, 1), (2, 2), (3, 3), (3, 3), (3, 3), (4, 4)]

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts.night import Staged, Workspace
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import (
+    EmptyDayError,
+    IngestError,
+    NoCompleteDayError,
+    NoFilesError,
+    UnreadableFileError,
+    WrongColumnError,
+)
+from tasks.ingest.stage import stage_night
+
+DAY = date(2026, 11, 20)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(name="shop", use_case="recommender", home=str(tmp_path / "home"), tracking_uri="sqlite://")
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    return folder
+
+
+def _lines(day: date, count: int = 20, *, first: int = 0) -> list[str]:
+    return [f"u{n % 5},i{n},{day}T0{n % 10}:00:00Z" for n in range(first, first + count)]
+
+
+def _write(path: Path, lines: Sequence[str], *, head: str = "user_id,item_id,timestamp") -> None:
+    path.write_text("\n".join([head, *lines]) + "\n")
+
+
+def _stage(workspace: Workspace, logs: Path, cluster: str, through: date | None = None) -> Staged:
+    return stage_night(workspace, SourceConfig(uri=str(logs)), through, cluster)
+
+
+def _consume(workspace: Workspace, staged: Staged, *names: str) -> None:
+    """What `validate` remembers of a night, without its rows."""
+    for name in names:
+        table = Table(workspace.tables, contracts(workspace.use_case)[name])
+        table.commit([], staged.consumed, marks={"window": staged.through.toordinal()})
+
+
+def _staging(workspace: Workspace) -> list[Path]:
+    return [path for path in Path(workspace.staging).rglob("*") if path.is_file()]
+
+
+def test_exact_repeats_are_dropped_once_over_all_files_and_the_first_is_kept(
+    workspace: Workspace, logs: Path, cluster: str
+) -> None:
+    _write(logs / "a.csv", _lines(DAY) + _lines(DAY, 3))
+    _write(logs / "b.csv", [*_lines(DAY, 2), *_lines(DAY, 4, first=100), "u0,i0,soon", "u0,i0,soon"])
+    staged = _stage(workspace, logs, cluster)
+    rows = pq.read_table(staged.uri).to_pylist()
+    assert (staged.rows_read, staged.repeats, staged.rows) == (31, 6, 25)
+    assert staged.through == DAY
+    first = [(row["source_file"], row["source_row"]) for row in rows if row["item_id"] == "i1"]
+    assert first == [((logs / "a.csv").as_uri(), 1)]
+    assert sum(row["problem"] == "timestamp unparseable" for row in rows) == 1
+    assert {path.name for path in _staging(workspace)} == {"part-00000.parquet", "part-00001.parquet"}
+
+
+def test_only_files_not_consumed_are_taken_and_a_file_that_arrives_later_is_new(
+    workspace: Workspace, logs: Path, cluster: str
+) -> None:
+    _write(logs / "a.csv", _lines(DAY))
+    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
+    assert _stage(workspace, logs, cluster) == Staged(uri="", through=DAY)
+    _write(logs / "b.csv", _lines(DAY + timedelta(days=1)))
+    staged = _stage(workspace, logs, cluster)
+    assert staged.files == ((logs / "b.csv").as_uri(),)
+    assert staged.through == DAY + timedelta(days=1)
+
+
+def test_a_file_whose_median_event_is_after_the_night_is_left_for_a_later_one(
+    workspace: Workspace, logs: Path, cluster: str
+) -> None:
+    next_day = DAY + timedelta(days=1)
+    _write(logs / "a.csv", _lines(DAY) + _lines(next_day, 3))
+    _write(logs / "b.csv", _lines(DAY, 3, first=50) + _lines(next_day))
+    staged = _stage(workspace, logs, cluster, DAY)
+    assert staged.files == ((logs / "a.csv").as_uri(),)
+    assert staged.rows == 23, "rows after the night are kept: they break a rule, and validate says so"
+    _consume(workspace, staged, "quarantine", "events")
+    assert _stage(workspace, logs, cluster, DAY).uri == "", "the same night again"
+    assert _stage(workspace, logs, cluster, next_day).files == ((logs / "b.csv").as_uri(),)
+
+
+def test_late_files_alone_close_no_window_and_wait(workspace: Workspace, logs: Path, cluster: str) -> None:
+    _write(logs / "a.csv", _lines(DAY))
+    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
+    _write(logs / "late.csv", _lines(DAY - timedelta(days=1)))
+    today = datetime.now(UTC).date()
+    _write(logs / "today.csv", _lines(today))
+    assert _stage(workspace, logs, cluster) == Staged(uri="", through=DAY)
+
+
+def test_a_night_that_died_between_its_commits_is_finished_first(
+    workspace: Workspace, logs: Path, cluster: str
+) -> None:
+    _write(logs / "a.csv", _lines(DAY))
+    first = _stage(workspace, logs, cluster)
+    _consume(workspace, first, "quarantine")
+    _write(logs / "b.csv", _lines(DAY + timedelta(days=1)))
+    again = _stage(workspace, logs, cluster, DAY + timedelta(days=1))
+    assert (again.files, again.through, again.rows) == (first.files, DAY, first.rows)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "sub/*.csv", "*.none", ""])
+def test_no_files_are_an_error(workspace: Workspace, logs: Path, cluster: str, name: str) -> None:
+    uri = str(logs / name) if name else ""
+    with pytest.raises(NoFilesError, match="source.uri is empty" if not name else "no file at"):
+        stage_night(workspace, SourceConfig(uri=uri), None, cluster)
+
+
+def test_hidden_files_are_no_logs(workspace: Workspace, logs: Path, cluster: str) -> None:
+    for name in (".a.csv.swp", "_SUCCESS"):
+        (logs / name).touch()
+    with pytest.raises(NoFilesError):
+        _stage(workspace, logs, cluster)
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "message"),
+    [
+        pytest.param({"a.csv": ["x"]}, WrongColumnError, "1 of the source files", id="one kind keeps its name"),
+        pytest.param(
+            {"a.csv": ["x"], "b.csv.gz": None, "c.csv": None},
+            IngestError,
+            r"(?s)2 of .*a.csv: .*b.csv.gz .*Nothing was published",
+            id="all at once",
+        ),
+        pytest.param({"b.csv.gz": None}, UnreadableFileError, "b.csv.gz", id="no gzip"),
+    ],
+)
+def test_all_files_that_cannot_be_taken_are_named_and_nothing_is_left(
+    workspace: Workspace,
+    logs: Path,
+    cluster: str,
+    files: dict[str, list[str] | None],
+    kind: type[IngestError],
+    message: str,
+) -> None:
+    for name, lines in files.items():
+        _write(logs / name, lines or _lines(DAY), head="uid" if lines else "user_id,item_id,timestamp")
+    with pytest.raises(kind, match=message) as error:
+        _stage(workspace, logs, cluster)
+    assert error.type is kind
+    assert _staging(workspace) == []
+
+
+def test_a_day_without_events_is_an_error(workspace: Workspace, logs: Path, cluster: str) -> None:
+    _write(logs / "a.csv", _lines(DAY))
+    wanted = DAY + timedelta(days=1)
+    with pytest.raises(EmptyDayError, match=f"no event on {wanted} .* their events are of {DAY} to {DAY}"):
+        _stage(workspace, logs, cluster, wanted)
+    assert _staging(workspace) == []
+
+
+@pytest.mark.parametrize("line", [f"u,i,{datetime.now(UTC).date()}", "u,i,soon"])
+def test_without_a_complete_day_there_is_no_night(workspace: Workspace, logs: Path, cluster: str, line: str) -> None:
+    _write(logs / "a.csv", [line])
+    with pytest.raises(NoCompleteDayError, match="no complete day before today"):
+        _stage(workspace, logs, cluster)
+    assert _staging(workspace) == []
+
+
+def test_a_file_written_again_is_another_file(workspace: Workspace, logs: Path, cluster: str) -> None:
+    _write(logs / "a.csv", _lines(DAY))
+    first = _stage(workspace, logs, cluster)
+    os.utime(logs / "a.csv", (1, 1))
+    assert _stage(workspace, logs, cluster).consumed != first.consumed
+
+
+def test_real_ratings_are_taken_whole(workspace: Workspace, real_data: Path, cluster: str) -> None:
+    columns = {
+        "user_id": "user_id:token",
+        "item_id": "item_id:token",
+        "timestamp": "timestamp:float",
+        "value": "rating:float",
+    }
+    source = SourceConfig(uri=str(real_data / "ml-100k.inter"), separator="\t", columns=columns, time_unit="s")
+    staged = stage_night(workspace, source, None, cluster)
+    assert (staged.rows_read, staged.repeats, staged.through) == (100_000, 0, date(1998, 4, 22))
+    assert pq.read_table(staged.uri)["problem"].null_count == 100_000
+
+
+def test_real_reviews_are_taken_whole(workspace: Workspace, real_data: Path, cluster: str) -> None:
+    columns = {"user_id": "reviewerID", "item_id": "asin", "timestamp": "unixReviewTime", "value": "overall"}
+    file = real_data / "musical_instruments_5core.jsonl"
+    staged = stage_night(
+        workspace, SourceConfig(uri=str(file), format="jsonl", columns=columns, time_unit="s"), None, cluster
+    )
+    assert (staged.rows, staged.through) == (10_261, date(2014, 7, 22))
+    seen = pq.read_table(staged.uri).sort_by("source_row").slice(0, 1).to_pylist()[0]
+    wanted = json.loads(file.read_text().split("\n", 1)[0])
+    assert (seen["user_id"], seen["item_id"], seen["value"]) == (
+        wanted["reviewerID"],
+        wanted["asin"],
+        wanted["overall"],
+    )
