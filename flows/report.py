@@ -71,7 +71,7 @@ def night(promotion: Promotion, settings: NightlySettings, started: datetime) ->
 def _reference(file: Path | None, window: Window) -> Mapping[str, float]:
     """Metrics to print beside the night's own: those of ``window``; none without a file."""
     found: Mapping[str, Mapping[str, float]] = json.loads(file.read_text(encoding="utf-8")) if file else {}
-    return found.get(window.key, {})
+    return found.get(str(window), {})
 
 
 def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
