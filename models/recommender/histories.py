@@ -1,8 +1,8 @@
 """Every user's newest history, in memory, for answering.
 
 One Arrow table sorted by user and searched by bisection: nothing changes once it is made, so any number of threads may
-ask at once, and a look-up reads no file (about 30 µs among a million users). It costs the user's id and
-4 bytes for each of L + seen items: about 0.4 GB for a million users with L = 50 and 50 items seen.
+ask at once, and a look-up reads no file. It costs the user's id and 4 bytes for each of L + seen items: a million users
+with 50 and 50 take 0.44 GB, 8 s and a peak of 2.4 GB to load on two cores, and less than 0.1 ms a look-up.
 """
 
 from __future__ import annotations

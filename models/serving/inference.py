@@ -14,13 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
-from kserve import InferRequest, InferResponse, ModelRepository
+from kserve import InferOutput, InferRequest, InferResponse, ModelRepository
 from kserve.errors import InferenceError, InvalidInput, ModelNotReady
 from kserve.model import InferenceModel, InferenceVerb
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
-from models.serving.tensors import metadata, to_outputs, to_rows
+from models.serving.tensors import Output, metadata, to_outputs, to_rows
 from models.serving.versions import Versions
 
 
@@ -64,22 +64,18 @@ class ServedModel(InferenceModel):  # type: ignore[misc]
             raise ModelNotReady(self.name, "No version is in service yet.")
         if body.model_version not in {None, "", served.version}:
             raise InvalidInput(f"version {body.model_version!r} was asked for, version {served.version!r} is served.")
-        requests = to_rows(body.inputs, served.predictor.request_schema, max_batch=self._max_batch)
         try:
+            requests = to_rows(body.inputs, served.predictor.request_schema, max_batch=self._max_batch)
             answers = await asyncio.get_running_loop().run_in_executor(
                 self._threads, served.predictor.predict, requests
             )
         except ValueError as error:
             raise InvalidInput(str(error)) from error
-        outputs = to_outputs(answers)
-        if body.from_grpc:  # the SDK trips over arrays there
-            for output in outputs:
-                output.set_data_from_numpy(output.data, binary_data=True)
         response = InferResponse(
             response_id=body.id or uuid4().hex,
             model_name=self.name,
             model_version=served.version,
-            infer_outputs=outputs,
+            infer_outputs=[_encoded(output, binary=body.from_grpc) for output in to_outputs(answers)],
             requested_outputs=body.request_outputs,
             use_binary_outputs=body.use_binary_outputs,
         )
@@ -94,6 +90,14 @@ class ServedModel(InferenceModel):  # type: ignore[misc]
         """Describe an answer's tensors; nothing while no version is served."""
         served = self.versions.held.served
         return [] if served is None else metadata(served.predictor.answer_schema)
+
+
+def _encoded(output: Output, *, binary: bool) -> InferOutput:
+    """Hand a tensor to the SDK, which encodes arrays for REST itself, and trips over them for gRPC."""
+    encoded = InferOutput(output.name, list(output.values.shape), output.datatype, data=output.values)
+    if binary:
+        encoded.set_data_from_numpy(output.values, binary_data=True)
+    return encoded
 
 
 class ServingDataPlane(DataPlane):  # type: ignore[misc]

@@ -16,18 +16,47 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from kserve import InferInput, InferOutput
-from kserve.errors import InvalidInput
 
-Tensor = npt.NDArray[Any]
+Values = npt.NDArray[Any]
 
 _PLAIN: dict[str, type | tuple[type, ...]] = {"BYTES": (str, bytes), "INT32": int, "INT64": int}
 """Datatype to what its elements are in JSON."""
+
+
+class TensorError(ValueError):
+    """A request's tensors are not what the schema wants; the caller's mistake."""
+
+
+class Input(Protocol):
+    """A tensor as it came, not decoded yet; KServe's `InferInput` is one."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def datatype(self) -> str: ...  # noqa: D102
+    @property
+    def shape(self) -> list[int]: ...  # noqa: D102
+    @property
+    def data(self) -> object:
+        """Values as JSON had them; what came as bytes is in `as_numpy` alone."""
+        ...
+
+    def as_numpy(self) -> Values:
+        """Decode it."""
+        ...
+
+
+class Output(NamedTuple):
+    """A tensor to send."""
+
+    name: str
+    datatype: str
+    values: Values
 
 
 def metadata(schema: pa.Schema) -> list[dict[str, Any]]:
@@ -42,11 +71,11 @@ def metadata(schema: pa.Schema) -> list[dict[str, Any]]:
     ]
 
 
-def to_rows(inputs: Sequence[InferInput], schema: pa.Schema, *, max_batch: int) -> pa.Table:
+def to_rows(inputs: Sequence[Input], schema: pa.Schema, *, max_batch: int) -> pa.Table:
     """Turn a request's tensors into rows of ``schema``.
 
     Raises:
-        InvalidInput: Inputs are unknown, given twice, of another type or length, or too many; all problems at once.
+        TensorError: Inputs are unknown, given twice, of another type or length, or too many; all problems at once.
     """
     problems: list[str] = []
     columns: dict[str, list[Any]] = {}
@@ -58,7 +87,7 @@ def to_rows(inputs: Sequence[InferInput], schema: pa.Schema, *, max_batch: int) 
         else:
             try:
                 columns[tensor.name] = _rows(tensor, schema.field(tensor.name))
-            except InvalidInput as error:
+            except TensorError as error:
                 problems.append(f"input {tensor.name!r}: {error}")
     count = max(map(len, columns.values()), default=0)
     problems += [
@@ -69,12 +98,12 @@ def to_rows(inputs: Sequence[InferInput], schema: pa.Schema, *, max_batch: int) 
     if not problems and not 1 <= count <= max_batch:
         problems.append(f"{count:,} requests in one call, wanted 1 to {max_batch:,}")
     if problems:
-        raise InvalidInput("; ".join(problems) + ".")
+        raise TensorError("; ".join(problems) + ".")
     rows = {name: values * count if len(values) == 1 else values for name, values in columns.items()}
     return pa.table([pa.array(rows.get(field.name, [None] * count), field.type) for field in schema], schema=schema)
 
 
-def to_outputs(answers: pa.Table) -> list[InferOutput]:
+def to_outputs(answers: pa.Table) -> list[Output]:
     """Turn answers into tensors, lists padded to the longest of the batch."""
     return [_output(name, answers[name].combine_chunks()) for name in answers.column_names]
 
@@ -87,46 +116,46 @@ def _datatype(kind: pa.DataType) -> str:
     return {pa.string(): "BYTES", pa.int32(): "INT32", pa.float32(): "FP32"}[kind]
 
 
-def _rows(tensor: InferInput, field: pa.Field) -> list[Any]:
+def _rows(tensor: Input, field: pa.Field) -> list[Any]:
     """Return one value a request: a number, a text, or a list of texts without its padding."""
     wanted = _datatype(_element(field.type))
     if tensor.datatype != wanted and not (wanted == "INT32" and tensor.datatype == "INT64"):
-        raise InvalidInput(f"datatype {tensor.datatype}, wanted {wanted}")
+        raise TensorError(f"datatype {tensor.datatype}, wanted {wanted}")
     values = _values(tensor)
     if pa.types.is_list(field.type):
         if values.ndim not in {1, 2}:
-            raise InvalidInput(f"shape {list(values.shape)}, wanted [m] or [n, m]")
+            raise TensorError(f"shape {list(values.shape)}, wanted [m] or [n, m]")
         return [[text for text in map(_text, row) if text] for row in np.atleast_2d(values)]
     if values.ndim != 1:
-        raise InvalidInput(f"shape {list(values.shape)}, wanted [n]")
+        raise TensorError(f"shape {list(values.shape)}, wanted [n]")
     if wanted == "BYTES":
         return list(map(_text, values))
     limits = np.iinfo(np.int32)
     if values.size and not limits.min <= values.min() <= values.max() <= limits.max:
-        raise InvalidInput("a number beyond 32 bits")
+        raise TensorError("a number beyond 32 bits")
     return [int(value) for value in values]
 
 
-def _values(tensor: InferInput) -> Tensor:
+def _values(tensor: Input) -> Values:
     """Decode the tensor; whatever is wrong with its bytes is the caller's mistake."""
     if isinstance(tensor.data, list):
         for value in np.array(tensor.data, dtype=object).ravel():
             if not isinstance(value, _PLAIN[tensor.datatype]):
-                raise InvalidInput(f"{value!r:.40} in its data, wanted {tensor.datatype}")
+                raise TensorError(f"{value!r:.40} in its data, wanted {tensor.datatype}")
     try:
         return np.asarray(tensor.as_numpy())
     except (ValueError, TypeError, OverflowError, struct.error) as error:
-        raise InvalidInput(f"its data does not make a tensor of shape {tensor.shape}: {error}") from error
+        raise TensorError(f"its data does not make a tensor of shape {tensor.shape}: {error}") from error
 
 
 def _text(value: str | bytes) -> str:
     try:
         return value.decode("utf-8") if isinstance(value, bytes) else value
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{value!r:.40} is not UTF-8: {error.reason}") from error
+        raise TensorError(f"{value!r:.40} is not UTF-8: {error.reason}") from error
 
 
-def _output(name: str, column: pa.Array) -> InferOutput:
+def _output(name: str, column: pa.Array) -> Output:
     if pa.types.is_list(column.type):
         lengths = column.value_lengths().to_numpy(zero_copy_only=False)
         width = int(lengths.max(initial=0))
@@ -137,4 +166,4 @@ def _output(name: str, column: pa.Array) -> InferOutput:
     text = pa.types.is_string(flat.type)
     values = np.full(filled.shape, "" if text else 0, dtype=object if text else np.float32)
     values[filled] = flat.to_numpy(zero_copy_only=False)
-    return InferOutput(name, list(values.shape), _datatype(flat.type), data=values)
+    return Output(name, _datatype(flat.type), values)

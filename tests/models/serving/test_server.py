@@ -26,6 +26,11 @@ from tests.models.serving.tiny_shop import damage, item, register_two
 
 INFER = "/v2/models/shop/infer"
 
+USER = {"name": "user_id", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": 6}}
+HEAD = json.dumps({"inputs": [USER]}).encode()
+TORN = (HEAD + b"\x03\0\0\0ad", {"inference-header-content-length": str(len(HEAD))})
+"""A user's id of three bytes, of which two came."""
+
 
 @pytest.fixture(scope="module")
 def server(shop: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
@@ -131,6 +136,7 @@ def test_a_bad_request_is_refused_with_its_reason(
             b'{"inputs": [{}]}', {"content-type": "application/json"}, 400, "shape: Field required", id="JSON"
         ),
         pytest.param(b"abc", {}, 400, "", id="bytes"),
+        pytest.param(*TORN, 400, "cannot be decoded", id="torn bytes"),
         pytest.param(b"{}", {"inference-header-content-length": "2"}, 400, "cannot be decoded", id="no inputs"),
         pytest.param(b"{}", {"inference-header-content-length": "x"}, 400, "cannot be decoded", id="no length"),
         pytest.param(
