@@ -36,11 +36,20 @@ class Input(Protocol):
     """A tensor as it came, not decoded yet; KServe's `InferInput` is one."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """Of the column."""
+        ...
+
     @property
-    def datatype(self) -> str: ...  # noqa: D102
+    def datatype(self) -> str:
+        """By the protocol's name."""
+        ...
+
     @property
-    def shape(self) -> list[int]: ...  # noqa: D102
+    def shape(self) -> list[int]:
+        """As the client says."""
+        ...
+
     @property
     def data(self) -> object:
         """Values as JSON had them; what came as bytes is in `as_numpy` alone."""
@@ -86,7 +95,7 @@ def to_rows(inputs: Sequence[Input], schema: pa.Schema, *, max_batch: int) -> pa
             problems.append(f"input {tensor.name!r}: given twice")
         else:
             try:
-                columns[tensor.name] = _rows(tensor, schema.field(tensor.name))
+                columns[tensor.name] = _rows(tensor, schema.field(tensor.name), max_batch=max_batch)
             except TensorError as error:
                 problems.append(f"input {tensor.name!r}: {error}")
     count = max(map(len, columns.values()), default=0)
@@ -116,7 +125,7 @@ def _datatype(kind: pa.DataType) -> str:
     return {pa.string(): "BYTES", pa.int32(): "INT32", pa.float32(): "FP32"}[kind]
 
 
-def _rows(tensor: Input, field: pa.Field) -> list[Any]:
+def _rows(tensor: Input, field: pa.Field, *, max_batch: int) -> list[Any]:
     """Return one value a request: a number, a text, or a list of texts without its padding."""
     wanted = _datatype(_element(field.type))
     if tensor.datatype != wanted and not (wanted == "INT32" and tensor.datatype == "INT64"):
@@ -125,6 +134,8 @@ def _rows(tensor: Input, field: pa.Field) -> list[Any]:
     if pa.types.is_list(field.type):
         if values.ndim not in {1, 2}:
             raise TensorError(f"shape {list(values.shape)}, wanted [m] or [n, m]")
+        if values.ndim > 1 and len(values) > max_batch:  # said before n lists are made: n may be any number if m is 0
+            raise TensorError(f"{len(values):,} requests in one call, wanted 1 to {max_batch:,}")
         return [[text for text in map(_text, row) if text] for row in np.atleast_2d(values)]
     if values.ndim != 1:
         raise TensorError(f"shape {list(values.shape)}, wanted [n]")

@@ -67,6 +67,7 @@ def test_histories_become_lists_without_their_padding(history: Sent, wanted: lis
     [
         pytest.param([], "0 requests in one call, wanted 1 to 4", id="nothing"),
         pytest.param([text("user_id", [5], *"abcde")], "5 requests in one call", id="too many"),
+        pytest.param([text("history", [10**15, 0])], "1,000,000,000,000,000 requests in one call", id="a bomb"),
         pytest.param([text("user", [1], "a")], "input 'user': unknown, wanted some of user_id, history, k", id="name"),
         pytest.param([number(1), number(1)], "input 'k': given twice", id="twice"),
         pytest.param([number(1.5)], "input 'k': 1.5 in its data, wanted INT32", id="a fraction"),
