@@ -49,8 +49,8 @@ class NightlySettings(BaseSettings):
     mlflow_url: str = Field("http://127.0.0.1:5000", description="Where `make up` puts MLflow's server.")
     reference: Path | None = Field(
         None,
-        description="JSON file, window (`2026-01-07 to 2026-01-07`) to metrics, printed beside the night's own: what is "
-        "best reachable, say.",
+        description="JSON file, window (`2026-01-07 to 2026-01-07`) to metrics, printed beside the night's own: what "
+        "is best reachable, say.",
     )
     source: SourceConfig = Field(description="Where the raw logs lie, and how to read them.")
     validation: ValidationConfig = Field(ValidationConfig(), description="What an event must be.")
