@@ -51,6 +51,8 @@ def fit(job: FitJob) -> FitResult | None:
     if job.warm_start is not None:
         verify(Path(job.warm_start))
     module = parts.module(job)
+    if FitConfig.model_validate(job.config.get("fit", {})).precision == "64-true":
+        module.double()  # before Lightning would: it restores a checkpoint first, and would round it
     progress = Progress()
     best = _checkpoint(folder / TRAINING, BEST, monitor=parts.monitor)
     last = _checkpoint(folder / TRAINING, LAST, monitor=None)

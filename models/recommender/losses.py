@@ -38,8 +38,7 @@ class NegativeSampler:
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Return items int64 (K,), repeats possible, and the log of how often each is expected, float32 (K,)."""
-        generator = torch.Generator().manual_seed((self.seed << 32) + step)
-        chance_K = torch.rand(self.negatives, generator=generator, dtype=torch.float64)
+        chance_K = torch.from_numpy(np.random.default_rng([self.seed, step]).random(self.negatives))
         item_K = torch.searchsorted(self.probability.cumsum(0), chance_K, right=True).clamp(
             max=len(self.probability) - 1
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
 
 from data_contracts.job import Config, FitJob
 from models.recommender.config import RecommenderConfig, SampledSoftmax
@@ -69,6 +70,9 @@ class RecommenderModule(pl.LightningModule):
         self.network = weights.network.train()
         self.config: RecommenderConfig = weights.config
         self.features: Config = weights.features
+        # Metrics of their own: `log` of plain numbers rounds the sum of batch sizes over processes to whole numbers.
+        self.train_loss = MeanMetric()
+        self.validation_ndcg = MeanMetric()
         self.negatives = (
             NegativeSampler(item_counts, self.config.loss, self.config.fit.seed)
             if isinstance(self.config.loss, SampledSoftmax)
@@ -109,8 +113,8 @@ class RecommenderModule(pl.LightningModule):
         """Return this process's part of the loss."""
         loss = self.loss(self.network(batch.item_BL), batch.targets)
         own = int(batch.targets.item_BL.count_nonzero())
-        mean = loss.detach() * (batch.targets.total / max(own, 1))
-        self.log("train/loss", mean, on_step=False, on_epoch=True, batch_size=own, sync_dist=True)
+        self.train_loss.update(loss.detach() * (batch.targets.total / max(own, 1)), weight=own)
+        self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
@@ -122,16 +126,27 @@ class RecommenderModule(pl.LightningModule):
         pieces = [slice(start, start + size) for start in range(0, max(len(row_M), 1), size)]
         gain_M = torch.cat(
             [
-                self._gains(state_MD[piece], target_M[piece], batch.item_BL[row_M[piece]], position_M[piece])
+                self.gains(state_MD[piece], target_M[piece], batch.item_BL[row_M[piece]], position_M[piece])
                 for piece in pieces
             ]
         )
         targets_B = row_M.bincount(minlength=len(batch.item_BL)).clamp(min=1)
         gain_B = gain_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, gain_M) / targets_B
-        mean = gain_B.sum() / max(len(gain_B), 1)
-        self.log("validation/ndcg_at_10", mean, on_epoch=True, batch_size=len(gain_B), sync_dist=True)
+        self.validation_ndcg.update(gain_B)
+        self.log("validation/ndcg_at_10", self.validation_ndcg)
 
-    def _gains(self, state_MD: Tensor, target_M: Tensor, item_ML: Tensor, position_M: Tensor) -> Tensor:
+    def gains(self, state_MD: Tensor, target_M: Tensor, item_ML: Tensor, position_M: Tensor) -> Tensor:
+        """Score every target by its rank among all items but those seen, ties at half rank.
+
+        Args:
+            state_MD: What the network knew when each target came.
+            target_M: int64.
+            item_ML: The inputs of each target's row, int64, 0 = padding.
+            position_M: The last input before the target; what comes later was not seen yet.
+
+        Returns:
+            NDCG@10 of each target, float (M,); NaN where the network gave no number.
+        """
         logit_MN = self.network.head.logits(state_MD)
         target_logit_M1 = logit_MN.gather(1, target_M[:, None])
         if self.config.exclude_seen:
@@ -140,7 +155,7 @@ class RecommenderModule(pl.LightningModule):
         logit_MN.scatter_(1, target_M[:, None], float("-inf"))
         rank_M = (logit_MN > target_logit_M1).sum(dim=1) + 0.5 * (logit_MN == target_logit_M1).sum(dim=1)
         gain_M: Tensor = (rank_M < LIST_LENGTH) / torch.log2(rank_M + 2)
-        return gain_M
+        return gain_M.masked_fill(target_logit_M1[:, 0].isnan(), float("nan"))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser, and the learning rate's rise over the first steps."""

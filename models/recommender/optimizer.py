@@ -56,6 +56,7 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
     def _step_rows(self, table: Parameter, gradient: Tensor, learning_rate: float) -> None:
         state = self.state[table]
         if not state:
+            state["step"] = torch.zeros(())  # every state of AdamW has one
             state["sum_of_squares"] = torch.zeros_like(table[:, :1])
         sums: Tensor = state["sum_of_squares"]
         sums += gradient.square().mean(dim=1, keepdim=True)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import polars_hash as plh
+import pyarrow.compute as pc
+import pytest
+import torch
+
+from data_contracts.job import FitJob, TablesAt, Validation
+from data_contracts.recommender.examples import EXAMPLES
+from data_contracts.table import Table
+from models.recommender.data import Batches, RecommenderData, draw
+from models.recommender.module import Batch
+from models.recommender.sequences import Sequences
+from tests.models.recommender.tables import Events, write_tables
+
+USERS = [f"user-{number}" for number in range(200)]
+VALIDATING = pl.DataFrame({"u": USERS}).filter(plh.col("u").nchash.xxhash64() % 20 == 0)["u"].to_list()
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> TablesAt:
+    """Two windows of 200 users; in the second, everybody buys item 9, new to all, and views 6 again."""
+    first: dict[str, Events] = {user: [1 + number % 4, 5, 6, 7 + number % 2] for number, user in enumerate(USERS)}
+    second: dict[str, Events] = {user: [(9, "buy"), (6, "view")] for user in USERS}
+    return write_tables(tmp_path_factory.mktemp("tables"), {"a": first, "b": second, "c": {"user-0": [2]}})
+
+
+def fit_job(
+    tables: TablesAt, *, config: dict[str, object] | None = None, replay: float = 0, every_user: bool = False
+) -> FitJob:
+    values = {
+        "use_case": "recommender",
+        "run_folder": "",
+        "tables": tables,
+        "windows": ("b",),
+        "replayed": ("a",) if replay else (),
+        "replay": replay,
+        "known_windows": ("a", "b"),
+        "validation": Validation(window="b", every_user=every_user),
+        "config": config or {},
+        "features": {"max_length": 4},
+        "tracking_uri": "",
+        "run_id": "",
+    }
+    return FitJob.model_validate(values)
+
+
+def read(job: FitJob) -> RecommenderData:
+    data = RecommenderData(job)
+    data.setup("fit")
+    return data
+
+
+def test_validating_users_are_not_learned_from(tables: TablesAt) -> None:
+    data = read(fit_job(tables))
+    assert VALIDATING
+    assert len(data.validation) == len(VALIDATING)
+    assert len(data.training) == len(USERS) - len(VALIDATING)
+
+
+def test_when_every_user_validates_there_is_nothing_left_to_learn_and_that_is_said(tables: TablesAt) -> None:
+    with pytest.raises(ValueError, match=r"no example to learn from in windows b .*Check model\.target_events"):
+        read(fit_job(tables, every_user=True))
+
+
+def test_replay_adds_as_many_examples_of_older_windows(tables: TablesAt) -> None:
+    new = len(USERS) - len(VALIDATING)
+    assert len(read(fit_job(tables, replay=0.5)).training) == new + round(0.5 * new)
+    assert len(read(fit_job(tables, replay=50)).training) == new + len(USERS)
+
+
+def test_only_targets_of_the_events_asked_for_count(tables: TablesAt) -> None:
+    data = read(fit_job(tables, config={"target_events": ["buy"]}))
+    assert set(data.training.item[data.training.learned]) == {9}
+
+
+def test_a_repeat_is_learned_only_where_seen_items_may_be_recommended(tables: TablesAt) -> None:
+    assert set(read(fit_job(tables)).training.targets()) == {1}
+    assert set(read(fit_job(tables, config={"exclude_seen": False})).training.targets()) == {2}
+
+
+def test_rare_items_and_users_are_left_out(tables: TablesAt) -> None:
+    data = read(fit_job(tables, config={"min_item_count": 101}))
+    assert set(data.training.item) == {5, 6, 9}
+    with pytest.raises(ValueError, match="0 examples"):
+        read(fit_job(tables, config={"min_user_count": 7}))
+
+
+def test_a_draw_is_seeded_has_no_example_twice_and_stays_in_its_windows(tables: TablesAt) -> None:
+    dataset = Table(tables.folder, EXAMPLES).dataset(tables.versions["examples"])
+    first, again, other = (draw(dataset, ("a",), 50, seed=seed) for seed in (0, 0, 1))
+    assert first.equals(again)
+    assert not first.equals(other)
+    assert pc.count_distinct(first["user_id"]).as_py() == 50
+    assert set(first["window"].to_pylist()) == {"a"}
+    assert draw(dataset, (), 50, seed=0).num_rows == 0
+
+
+def shares(rows: int, batch_size: int, world_size: int) -> list[list[Batch]]:
+    """Batches of each rank; row r holds the items 1 and r + 2."""
+    item = np.stack([np.ones(rows, np.int64), np.arange(rows) + 2], axis=1).ravel()
+    sequences = Sequences(item, np.tile([False, True], rows), np.arange(rows + 1) * 2)
+    order = np.random.default_rng(0).permutation(rows)
+    return [list(Batches(sequences, order, batch_size, rank, world_size, first_step=5)) for rank in range(world_size)]
+
+
+@pytest.mark.parametrize(("rows", "world_size"), [(10, 2), (9, 4), (1, 2)])
+def test_global_batches_do_not_depend_on_how_many_share_them(rows: int, world_size: int) -> None:
+    alone = shares(rows, 4, 1)[0]
+    shared = list(zip(*shares(rows, 4, world_size), strict=True))
+    assert len(shared) == len(alone) == -(-rows // 4)
+    for step, (whole, parts) in enumerate(zip(alone, shared, strict=True)):
+        together = torch.cat([part.targets.item_BL for part in parts])
+        assert sorted(together.ravel().tolist()) == sorted(whole.targets.item_BL.ravel().tolist())
+        for part in parts:
+            assert part.targets.total == whole.targets.total == int(whole.targets.item_BL.count_nonzero())
+            assert part.targets.step == 5 + step
+            assert part.examples == whole.examples
+
+
+def test_every_example_comes_once_in_an_epoch() -> None:
+    targets = torch.cat([batch.targets.item_BL for batch in shares(10, 4, 1)[0]])
+    assert sorted(targets.ravel().tolist()) == list(range(2, 12))

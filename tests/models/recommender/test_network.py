@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from models.recommender.config import NetworkConfig, RecommenderConfig
+from models.recommender.network import SasRec
+
+
+@pytest.fixture
+def network() -> SasRec:
+    torch.manual_seed(0)
+    return SasRec(9, 6, NetworkConfig(width=8, heads=2)).eval()
+
+
+def test_a_state_depends_on_nothing_that_comes_later(network: SasRec) -> None:
+    before, after = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[1, 2, 9, 8]])
+    torch.testing.assert_close(network(before)[:, :2], network(after)[:, :2])
+    assert not torch.allclose(network(before)[:, 2], network(after)[:, 2])
+
+
+def test_scores_do_not_depend_on_padding(network: SasRec) -> None:
+    padded = torch.tensor([[1, 2, 3, 0, 0], [5, 6, 7, 8, 9]])
+    torch.testing.assert_close(network.scores(padded)[:1], network.scores(torch.tensor([[1, 2, 3]])))
+
+
+def test_the_order_of_items_matters(network: SasRec) -> None:
+    assert not torch.allclose(network.scores(torch.tensor([[1, 2, 3]])), network.scores(torch.tensor([[2, 1, 3]])))
+
+
+def test_every_item_has_a_score_and_padding_has_none(network: SasRec) -> None:
+    scores = network.scores(torch.tensor([[1, 2]]))
+    assert scores.shape == (1, 10)
+    assert scores[0, 0] == float("-inf")
+    assert scores[0, 1:].isfinite().all()
+
+
+def test_no_rows_are_no_scores(network: SasRec) -> None:
+    assert network.scores(torch.zeros(0, 3, dtype=torch.int64)).shape == (0, 10)
+
+
+def test_the_layers_one_after_another_are_the_network(network: SasRec) -> None:
+    item_BL = torch.tensor([[1, 2, 3]])
+    first, rest = network.layers()[0], torch.nn.Sequential(*network.layers()[1:])
+    torch.testing.assert_close(rest(first(item_BL)), network(item_BL))
+
+
+def test_some_scores_are_those_of_all(network: SasRec) -> None:
+    state_MD = network(torch.tensor([[1, 2, 3]]))[0]
+    chosen = torch.tensor([4, 7])
+    torch.testing.assert_close(network.head.logits(state_MD, chosen), network.head.logits(state_MD)[:, chosen])
+
+
+def test_heads_must_share_the_width() -> None:
+    with pytest.raises(ValidationError, match=r"heads \(3\) must divide width \(8\)"):
+        NetworkConfig(width=8, heads=3)
+
+
+def test_a_setting_of_another_choice_is_refused() -> None:
+    with pytest.raises(ValidationError, match="negatives"):
+        RecommenderConfig.model_validate({"loss": {"kind": "full_softmax", "negatives": 5}})

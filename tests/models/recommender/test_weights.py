@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.recommender.config import NetworkConfig, RecommenderConfig
+from models.recommender.weights import Weights, WeightsError, copy_into, load, new_network, save
+
+CONFIG = RecommenderConfig(network=NetworkConfig(width=8))
+FEATURES = {"max_length": 4}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Weights:
+    torch.manual_seed(0)
+    weights = Weights(new_network(5, CONFIG, dict(FEATURES)).eval(), CONFIG, dict(FEATURES))
+    save(weights, tmp_path / "weights")
+    return weights
+
+
+def test_weights_come_back_as_they_were(saved: Weights, tmp_path: Path) -> None:
+    loaded = load(tmp_path / "weights")
+    histories = torch.tensor([[1, 2, 3], [5, 4, 0]])
+    assert torch.equal(loaded.network.scores(histories), saved.network.scores(histories))
+    assert (loaded.config, loaded.features, loaded.network.items) == (CONFIG, FEATURES, 5)
+    assert not loaded.network.training
+
+
+def test_new_items_get_rows_and_known_ones_keep_theirs(saved: Weights, tmp_path: Path) -> None:
+    grown = new_network(8, CONFIG, dict(FEATURES)).eval()
+    fresh = grown.embedding.item.weight.detach().clone()
+    copy_into(grown, tmp_path / "weights")
+    histories = torch.tensor([[1, 2, 3]])
+    torch.testing.assert_close(grown.scores(histories)[:, :6], saved.network.scores(histories))
+    assert torch.equal(grown.embedding.item.weight[6:], fresh[6:])
+
+
+def test_weights_of_another_shape_are_refused_with_every_difference(saved: Weights, tmp_path: Path) -> None:
+    other = RecommenderConfig(network=NetworkConfig(width=4, blocks=1))
+    with pytest.raises(
+        WeightsError, match=r"(?s)blocks\.1\.\S+: \(\d.*wanted none.*head\.norm\.bias: \(8,\), wanted \(4,\)"
+    ):
+        copy_into(new_network(5, other, dict(FEATURES)), tmp_path / "weights")
+
+
+def test_a_network_that_knows_fewer_items_is_refused(saved: Weights, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"embedding\.item\.weight: \(6, 8\), wanted \(4, 8\)"):
+        copy_into(new_network(3, CONFIG, dict(FEATURES)), tmp_path / "weights")
+
+
+def test_features_without_a_length_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"features\.max_length is None"):
+        new_network(3, CONFIG, {})
