@@ -32,6 +32,13 @@ class Slice(Value):
     days: tuple[date, date] | None
     hashes: tuple[int, int] = (0, _HASHES)
 
+    def touches(self, days: Days) -> bool:
+        """Whether a file with rows of ``days`` can have rows of this slice."""
+        if self.days is None:
+            return None in days
+        first, last = self.days
+        return any(day is not None and first <= day <= last for day in days)
+
     def rows(self) -> ds.Expression:
         """Return the filter on ``day`` and ``row_hash``."""
         day, row_hash = ds.field("day"), ds.field("row_hash")

@@ -60,13 +60,15 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
             return Staged(uri="", through=window_end)
         _refuse_an_empty_day(taken, staged, through)
         chunks = _drop_repeats(client, taken, folder, contract)
+    rows, repeats = sum(chunk.rows for chunk in chunks), sum(chunk.repeats for chunk in chunks)
+    log.info("%s rows staged up to %s, %s exact repeats dropped.", f"{rows:,}", through, f"{repeats:,}")
     return Staged(
         uri=folder,
         files=tuple(file.source.uri for file in taken),
         consumed=tuple(file.source.transaction for file in taken),
         rows_read=sum(file.rows for file in taken),
-        repeats=sum(chunk.repeats for chunk in chunks),
-        rows=sum(chunk.rows for chunk in chunks),
+        repeats=repeats,
+        rows=rows,
         through=through,
     )
 
@@ -157,11 +159,16 @@ def _refuse_an_empty_day(taken: Sequence[StagedFile], staged: Sequence[StagedFil
 
 
 def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, contract: DataContract) -> list[Chunk]:
-    staged = [file.path for file in taken if file.rows]
-    slices = plan(added(*(file.days for file in taken)))
     futures = [
-        client.submit(drop_repeats, staged, part, _path(folder, f"part-{number:05}"), staging(contract), pure=False)
-        for number, part in enumerate(slices)
+        client.submit(
+            drop_repeats,
+            [file.path for file in taken if part.touches(file.days)],
+            part,
+            _path(folder, f"part-{number:05}"),
+            staging(contract),
+            pure=False,
+        )
+        for number, part in enumerate(plan(added(*(file.days for file in taken))))
     ]
     chunks: list[Chunk] = client.gather(futures)
     _remove(posixpath.join(folder, "files"))

@@ -25,6 +25,13 @@ def test_every_row_is_in_exactly_one_slice(days: dict[date | None, int], row_has
     assert all(sum(_holds(part, day, row_hash) for part in slices) == 1 for day in days)
 
 
+@given(days=DAYS)
+def test_a_slice_touches_the_files_whose_days_it_holds(days: dict[date | None, int]) -> None:
+    for part in plan(days, rows_per_chunk=20):
+        assert all(part.touches({day: 1}) == _holds(part, day, part.hashes[0]) for day in days)
+        assert not part.touches({})
+
+
 def test_whole_days_share_a_slice_while_they_fit_and_a_big_day_is_cut() -> None:
     days: Days = {FIRST + timedelta(days=n): count for n, count in enumerate([4, 5, 2, 25, 1])}
     slices = plan(days, rows_per_chunk=10)
