@@ -69,11 +69,11 @@ def _fit(job: FitJob, command: tuple[str, ...], topic: str) -> FitResult:
         launcher=command,
         environment={"OMP_NUM_THREADS": str(job.parallelism.threads_per_process)},
         on_line=lambda line: worker.log_event(topic, line),
-        wanted=lambda: _is_wanted(worker, topic),
+        wanted=lambda: is_wanted(worker, topic),
     )
 
 
-def _is_wanted(worker: Worker, key: str) -> bool:
+def is_wanted(worker: Worker, key: str) -> bool:
     """Whether the scheduler still wants the task: a thread is not stopped by a cancellation, it has to ask."""
     task = worker.state.tasks.get(key)
     return task is not None and task.state == "executing"

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from distributed import Client, get_worker
+
+from data_contracts.parallelism import ParallelismConfig
+from tasks.job import JobFailedError, run_job
+from tasks.train.gang import is_wanted, launcher
+from tests.tasks.sample_job import SampleJob, SampleResult
+
+
+def test_more_than_one_host_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"num_nodes is 2: a training runs on one host"):
+        launcher(ParallelismConfig(num_nodes=2))
+
+
+def test_ranks_are_started_by_an_agent_that_dies_with_its_starter() -> None:
+    command = launcher(ParallelismConfig(processes_per_node=3))
+    assert command[:3] == ("-m", "models.job", "torch.distributed.run")
+    assert "--nproc-per-node=3" in command
+
+
+def sleep_as_a_job(folder: str, key: str) -> str:
+    worker = get_worker()
+    try:
+        run_job(
+            "tests.tasks.sample_job",
+            SampleJob(folder=folder, seconds=60),
+            Path(folder) / "job",
+            SampleResult,
+            wanted=lambda: is_wanted(worker, key),
+        )
+    except JobFailedError:
+        (Path(folder) / "ended").touch()
+        raise
+    return "slept"
+
+
+def test_a_job_ends_when_its_task_is_cancelled(cluster: str, tmp_path: Path) -> None:
+    with Client(cluster, set_as_default=False) as client:
+        future = client.submit(sleep_as_a_job, str(tmp_path), "sleeper", key="sleeper", pure=False)
+        until((tmp_path / "runs").exists)
+        future.cancel()
+        until((tmp_path / "ended").exists)
+    assert not psutil.pid_exists(int((tmp_path / "runs").read_text()))
+
+
+def until(condition: object, seconds: float = 30) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
