@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 NIGHTSHIFT_HOME ?= var
 SETTINGS ?= examples/shop.yaml
-LOGS := $(NIGHTSHIFT_HOME)/shop/logs
+LOGS := var/shop/logs
 
 export NIGHTSHIFT_HOME
 export NIGHTSHIFT_SETTINGS := $(SETTINGS)

@@ -130,9 +130,9 @@ class RecommenderModule(pl.LightningModule):
                 for piece in pieces
             ]
         )
-        targets_B = row_M.bincount(minlength=len(batch.item_BL)).clamp(min=1)
+        targets_B = row_M.bincount(minlength=len(batch.item_BL))
         gain_B = gain_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, gain_M) / targets_B
-        self.validation_ndcg.update(gain_B)
+        self.validation_ndcg.update(gain_B[targets_B > 0])
         self.log("validation/ndcg_at_10", self.validation_ndcg)
 
     def gains(self, state_MD: Tensor, target_M: Tensor, item_ML: Tensor, position_M: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class Sequences:
 
         Args:
             examples: ``context``, ``target`` (list<int32>) and ``target_event`` (list<string>).
-            item_counts: Events of each item in the windows that the model may know, (N + 1,).
+            item_counts: Events of each item in the windows that the model may know, (N + 1,); others are left out.
             config: Which targets count, and which items are too rare.
 
         Returns:
@@ -86,14 +86,17 @@ class Sequences:
         """Pad rows on the right to the longest of them.
 
         Returns:
-            Inputs and, one step ahead of them, targets, both int64 (B, L); 0 where there is none.
+            Inputs and, one step ahead of them, targets, both int64 (B, L); 0 where there is none. One row of padding
+            when there are no rows: a process without a share must still meet the others after its backward pass.
         """
+        if not len(rows):
+            return torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, 1, dtype=torch.int64)
         length = np.diff(self.offset)[rows]
-        position = np.arange(max(length.max(initial=0), 2))
+        position = np.arange(max(length.max(), 2))
         where = self.offset[:-1][rows, None] + position
         where[position >= length[:, None]] = 0
-        item = np.where(position < length[:, None], self.item[where], 0) if len(rows) else where
-        target = item[:, 1:] * self.learned[where[:, 1:]] if len(rows) else item[:, 1:]
+        item = np.where(position < length[:, None], self.item[where], 0)
+        target = item[:, 1:] * self.learned[where[:, 1:]]
         inputs = np.where(position[:-1] < length[:, None] - 1, item[:, :-1], 0)
         return torch.from_numpy(inputs), torch.from_numpy(target)
 

@@ -134,3 +134,4 @@ def test_the_next_night_goes_on_from_the_champion_with_some_of_the_past(house: H
     assert job["replay"] == 1.0
     assert read_record(Path(job["warm_start"])).known_items == 40
     assert any("from version 1, trained through 2026-11-02" in line for line in house.lines)
+    assert any("epoch 0: " in line for line in house.lines)
