@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from data_contracts.bundle import find_version
 from flows import report
 from flows.settings import NightlySettings
 
@@ -92,6 +93,7 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worke
         return
     folder = settings.home.resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    find_version(settings.workspace().tracking_uri, settings.name, "champion")  # makes a new database, once
     log = folder / f"{'-'.join(names)}.log"
     with log.open("ab") as output:
         manager = subprocess.Popen(

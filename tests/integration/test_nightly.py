@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -64,10 +65,11 @@ def test_a_version_says_what_it_was_made_of_and_why_it_was_promoted(house: House
     assert night.windows[-1] == night.window.key == "2026-01-04"
     assert version.tags["nightshift.trained_through"] == "2026-01-03"
     assert version.tags["nightshift.reason"]
+    assert version.tags["nightshift.git_commit"]
     run = client.get_run(str(version.run_id))
     assert run.info.status == "FINISHED"
     assert run.inputs.dataset_inputs, "the data's version is an input of the run"
-    assert len(client.get_metric_history(run.info.run_id, "validation_ndcg")) >= 1
+    assert len(client.get_metric_history(run.info.run_id, "validation/ndcg_at_10")) >= 1
 
 
 def test_the_champion_answers_in_a_plain_python_process(house: House, tmp_path: Path) -> None:
@@ -84,9 +86,8 @@ def test_the_champion_answers_in_a_plain_python_process(house: House, tmp_path: 
 
 def test_a_night_of_broken_rows_stops_and_publishes_nothing(house: House) -> None:
     before, serving = versions(house), champion(house)
-    (house.home / "logs" / "2026-01-05.jsonl").write_text(
-        '{"user_id": null, "item_id": "a", "timestamp": "soon"}\n' * 50
-    )
+    with gzip.open(house.home / "logs" / "2026-01-05.csv.gz", "wt") as file:
+        file.write("user_id,item_id,event,timestamp,value\n" + ",i00001,view,2026-01-05T10:00:00Z,1.0\n" * 50)
     printed = house.run("flows.nightly", "--through", "2026-01-05", code=1)
     assert "Nothing was published" in printed, printed
     assert (versions(house), champion(house)) == (before, serving)
