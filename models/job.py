@@ -5,8 +5,8 @@ A job ends its module with::
     if __name__ == "__main__":
         main(FitJob, fit)
 
-``python -m models.job MODULE ...`` runs a module that is not ours (torchelastic's agent) so that it dies with its
-starter too.
+``python -m models.job MODULE ...`` runs a module that dies with its starter from the first moment: a job takes seconds
+to import torch before it gets to `main`, and torchelastic's agent, which is not ours, never does.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def run_job(
     """Run ``python -m module job.json`` to its end, unless its result is there already.
 
     Args:
-        module: Ends with ``models.job.main``.
+        module: Ends with ``models.job.main``; started by ``models.job``, so that it dies with us also while it imports.
         job: What it is told.
         folder: Its own; made when absent, locked while it runs. Holds job.json, log.txt and result.json.
         answer: Kind of value that result.json holds.
@@ -85,7 +85,7 @@ def run_job(
             return read(result, answer)
         result.unlink(missing_ok=True)
         commit(job, folder / JOB)
-        command = [sys.executable, *launcher, "-m", module, str(folder / JOB)]
+        command = [sys.executable, *launcher, "-m", "models.job", module, str(folder / JOB)]
         code = _follow(command, folder / LOG, {**os.environ, **(environment or {})}, on_line, wanted)
         if not result.exists():
             raise JobFailedError(_failure(module, code, folder / LOG))

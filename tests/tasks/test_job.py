@@ -86,6 +86,19 @@ def test_a_job_dies_with_its_parent(owner: subprocess.Popen[bytes], tmp_path: Pa
     assert run_job(MODULE, SampleJob(folder=str(tmp_path)), tmp_path / "job", SampleResult).runs == 2
 
 
+def test_a_job_dies_with_its_parent_also_while_it_imports(tmp_path: Path) -> None:
+    command = (
+        "import sys, pathlib; from tasks.job import run_job; from tests.tasks.sample_job import *; "
+        "run_job('tests.tasks.slow_job', SampleJob(folder=sys.argv[1]), pathlib.Path(sys.argv[1]), SampleResult)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", command, str(tmp_path)])
+    _until((tmp_path / "importing").exists)
+    job = int((tmp_path / "importing").read_text())
+    parent.kill()
+    parent.wait()
+    _until(lambda: not psutil.pid_exists(job) or psutil.Process(job).status() == psutil.STATUS_ZOMBIE)
+
+
 def test_a_folder_at_work_is_refused(owner: subprocess.Popen[bytes], tmp_path: Path) -> None:
     try:
         with pytest.raises(JobRunningError, match="its lock was not free"):
