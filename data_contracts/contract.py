@@ -74,7 +74,6 @@ class DataContract:
         checked: Turns a table into the view that the rules look at; for values that a rule cannot see as they
             are (lists, NaN beside null). Row numbers stay the same.
         row_rules: Great Expectations rules; a row that breaks one goes to quarantine.
-        table_rules: Rules over the whole table; a table that breaks one stops the night.
     """
 
     name: str
@@ -86,7 +85,6 @@ class DataContract:
     time_column: str = ""
     checked: Callable[[pa.Table], pa.Table] = field(default=lambda table: table)
     row_rules: Rules = no_rules
-    table_rules: Rules = no_rules
 
     def conform(self, table: pa.Table) -> pa.Table:
         """Return ``table`` with the contract's columns, order and exact types.
@@ -103,7 +101,7 @@ class DataContract:
             column = table[wanted.name]
             try:
                 columns.append(column.cast(wanted.type))
-            except pa.ArrowInvalid as error:
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 problems.append(f"column {wanted.name!r}: {column.type} is no {wanted.type}: {error}")
             if not wanted.nullable and column.null_count:
                 problems.append(f"column {wanted.name!r}: {column.null_count:,} nulls, wanted none")
