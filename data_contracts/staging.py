@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import fsspec
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
@@ -54,3 +55,10 @@ def staging(contract: DataContract) -> DataContract:
         checked=checked,
         row_rules=row_rules,
     )
+
+
+def clear(folder: str) -> None:
+    """Remove a folder of staging, by URI, if it is there."""
+    system, path = fsspec.url_to_fs(folder)
+    if system.exists(path):
+        system.rm(path, recursive=True)

@@ -26,7 +26,8 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
 
     Returns:
         The columns of ``schema``, ``source_row``, ``problem`` and ``original``. Where a value was given and cannot be
-        read it is null, ``problem`` names the first such column and ``original`` holds the row as it came, as JSON.
+        read (a time also outside the years 1 to 9999) it is null, ``problem`` names the first such column and
+        ``original`` holds the row as it came, as JSON.
 
     Raises:
         WrongColumnError: A column's type can never become the one wanted.
@@ -72,17 +73,18 @@ def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, time_unit: TimeUnit
         raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
     if isinstance(wanted, pl.Datetime):
-        return _time(name, raw, time_unit).cast(wanted)
+        moment = _time(name, raw, time_unit).cast(wanted)
+        return pl.when(moment.to_physical().is_between(_YEAR_1, _YEAR_10000, closed="left")).then(moment)
     if wanted == pl.String:
         text = column.cast(pl.String, strict=False)
-        return pl.when(text != "").then(text)
+        return pl.when(text.str.strip_chars() != "").then(text)
     if raw == pl.String:
         column = column.str.strip_chars()
     return column.cast(wanted, strict=False)
 
 
 def _time(name: str, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
-    """Return the column as us since 1970, UTC, null where it cannot be read or lies outside the years 1 to 9999."""
+    """Return the column as us since 1970, UTC, null where it cannot be read."""
     column = pl.col(name)
     if isinstance(raw, pl.Datetime):
         moment = column.cast(pl.Datetime("us", raw.time_zone))
@@ -121,6 +123,7 @@ def _iso(column: pl.Expr) -> pl.Expr:
         .str.replace(" ", "T", literal=True)
         .str.replace(r"(T\d{2}:\d{2})($|Z|[+-])", "${1}:00${2}")
         .str.replace(r"Z$", "+0000")
+        .str.replace(r"(T[\d:.]+[+-]\d{2})$", "${1}00")
         .str.replace(r"([+-]\d{2}):(\d{2})$", "${1}${2}")
         .str.replace(r"(T[\d:.]+)$", "${1}+0000")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from tasks.ingest.errors import WrongColumnError
 
 
 def mapping(schema: pa.Schema, source: SourceConfig, available: Collection[str] | None) -> dict[str, str]:
-    """Return contract column to source column, for those that the source has.
+    """Return contract column to source column, for those that the source has; each is read once.
 
     Args:
         schema: The columns wanted.
@@ -19,20 +20,25 @@ def mapping(schema: pa.Schema, source: SourceConfig, available: Collection[str] 
         available: Columns of the file; None when a file does not name them at its head (JSON Lines).
 
     Raises:
-        WrongColumnError: A column is needed and not there, or is no column of the contract; all of them are listed.
+        WrongColumnError: A column is needed and not there, is no column of the contract, or is to become two of its
+            columns; all of them are listed.
     """
     problems = [
         f"{name!r} is no column of the contract, which has {schema.names}"
         for name in sorted({*source.columns, *(source.defaults if "defaults" in source.model_fields_set else ())})
         if name not in schema.names
     ]
+    named = Counter(name for column, name in source.columns.items() if column in schema.names)
+    problems += [f"column {name!r} is to become {count} columns" for name, count in named.items() if count > 1]
     found: dict[str, str] = {}
     for field in schema:
         name = source.columns.get(field.name, field.name)
-        if available is None or name in available:
+        is_taken = field.name not in source.columns and name in named
+        if (available is None or name in available) and not is_taken:
             found[field.name] = name
         elif field.name in source.columns or not (field.nullable or field.name in source.defaults):
-            problems.append(f"{field.name} is read from column {name!r}, which is not there")
+            why = "is another column by source.columns" if is_taken else "is not there"
+            problems.append(f"{field.name} is read from column {name!r}, which {why}")
     if problems:
         seen = "" if available is None else f"; the file has {sorted(available)}"
         raise WrongColumnError("; ".join(problems) + seen + ". Set source.columns.")

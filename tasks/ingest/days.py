@@ -24,6 +24,8 @@ def newest_complete_day(days: Days, *, today: date) -> date | None:
 def span(days: Days) -> str:
     """Say from when to when the rows are."""
     known = [day for day in days if day is not None]
+    if not days:
+        return "there are no rows in them"
     return f"their events are of {min(known)} to {max(known)}" if known else "no time in them can be read"
 
 

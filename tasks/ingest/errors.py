@@ -2,7 +2,7 @@
 
 Errors of this room::
 
-    IngestError                 several kinds at once
+    IngestError                 several kinds at once, or a URI that nothing opens
     ├── NoFilesError            nothing lies where the source says
     ├── WrongColumnError        a column is not there, or is no column of the contract
     ├── UnreadableFileError     truncated, damaged, or not of the format

@@ -67,8 +67,9 @@ def _reading(file: SourceFile, source: SourceConfig) -> Iterator[None]:
         yield
     except WrongColumnError as error:
         raise WrongColumnError(f"{file.name}: {error}") from error
-    except (OSError, pa.ArrowInvalid, pl.exceptions.PolarsError, UnreadableFileError) as error:
-        kind = UndecodableError if "utf8" in str(error).lower() else UnreadableFileError
+    except (OSError, UnicodeDecodeError, pa.ArrowInvalid, pl.exceptions.PolarsError, UnreadableFileError) as error:
+        undecodable = isinstance(error, UnicodeDecodeError) or "utf8" in str(error).lower()
+        kind = UndecodableError if undecodable else UnreadableFileError
         raise kind(f"{file.name} ({file.size:,} bytes) as {source.format}: {error}") from error
 
 

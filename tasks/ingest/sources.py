@@ -9,7 +9,7 @@ from typing import Any
 import fsspec
 
 from data_contracts.night import Value
-from tasks.ingest.errors import NOTHING_PUBLISHED, NoFilesError
+from tasks.ingest.errors import NOTHING_PUBLISHED, IngestError, NoFilesError
 
 _CHANGE_KEYS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
 
@@ -32,14 +32,15 @@ def list_files(uri: str) -> list[SourceFile]:
 
     Raises:
         NoFilesError: ``uri`` is empty, or there is nothing.
+        IngestError: Nothing installed opens such a ``uri``.
     """
     if not uri:
         raise NoFilesError("source.uri is empty. Say where the logs lie: --source.uri FILE, FOLDER or GLOB.")
-    system, path = fsspec.url_to_fs(uri)
-    if any(mark in path for mark in "*?["):
-        found = system.glob(path, detail=True)
-    else:
-        found = system.find(path, detail=True) if system.exists(path) else {}
+    try:
+        system, path = fsspec.url_to_fs(uri)
+    except (ImportError, ValueError) as error:
+        raise IngestError(f"{uri!r} cannot be opened: {error}. {NOTHING_PUBLISHED}") from error
+    found = system.find(path, detail=True) if system.exists(path) else system.glob(path, detail=True)
     files = [
         _source_file(system.unstrip_protocol(name), info)
         for name, info in sorted(found.items())

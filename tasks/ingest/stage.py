@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
-import fsspec
 from distributed import Client, as_completed
 
 from data_contracts.contract import DataContract
 from data_contracts.night import Staged, Workspace
-from data_contracts.staging import staging
+from data_contracts.staging import clear, staging
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.ingest.config import SourceConfig
@@ -50,13 +49,13 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
     if not new and window_end is not None:
         return Staged(uri="", through=window_end)
     folder = _folder(workspace, new)
-    with Client(cluster, set_as_default=False) as client, _removed_on_error(folder):
+    with Client(cluster, set_as_default=False) as client, _own(folder):
         staged = _stage_files(client, new, folder, source, contract)
-        through = through or _last_day(staged, window_end)
+        asked, through = through, through or _last_day(staged, window_end)
         taken = _due(staged, through)
-        if window_end is not None and (not taken or through <= window_end):
+        if window_end is not None and (through <= window_end or not (taken or asked)):
             log.info("No day after %s, on which the tables end, can be closed yet. The new files wait.", window_end)
-            _remove(folder)
+            clear(folder)
             return Staged(uri="", through=window_end)
         _refuse_an_empty_day(taken, staged, through)
         chunks = _drop_repeats(client, taken, folder, contract)
@@ -100,7 +99,9 @@ def _window_end(workspace: Workspace) -> date | None:
 
 def _last_day(staged: Sequence[StagedFile], window_end: date | None) -> date:
     days, today = added(*(file.days for file in staged)), datetime.now(UTC).date()
-    last_day = newest_complete_day(days, today=today) or window_end
+    last_day = newest_complete_day(days, today=today)
+    if last_day is None and any(days):
+        last_day = window_end
     if last_day is None:
         raise NoCompleteDayError(
             f"no complete day before today, {today} UTC, in {len(staged):,} new files; {span(days)}. "
@@ -171,12 +172,12 @@ def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, cont
         for number, part in enumerate(plan(added(*(file.days for file in taken))))
     ]
     chunks: list[Chunk] = client.gather(futures)
-    _remove(posixpath.join(folder, "files"))
+    clear(posixpath.join(folder, "files"))
     return chunks
 
 
 def _folder(workspace: Workspace, files: Sequence[SourceFile]) -> str:
-    """Name the folder after what it takes: a night that runs again writes over what it left."""
+    """Name the folder after what it takes: a night that runs again finds what it left."""
     names = "\n".join(file.transaction for file in files)
     return posixpath.join(workspace.staging, hashlib.sha256(names.encode()).hexdigest()[:16])
 
@@ -186,15 +187,11 @@ def _path(folder: str, name: str) -> str:
 
 
 @contextmanager
-def _removed_on_error(folder: str) -> Iterator[None]:
+def _own(folder: str) -> Iterator[None]:
+    """Remove what a crash left in ``folder``, and what an error leaves."""
+    clear(folder)
     try:
         yield
     except BaseException:
-        _remove(folder)
+        clear(folder)
         raise
-
-
-def _remove(folder: str) -> None:
-    system, path = fsspec.url_to_fs(folder)
-    if system.exists(path):
-        system.rm(path, recursive=True)

@@ -13,6 +13,7 @@ from distributed import Client
 
 from data_contracts.contract import ContractError, Limits
 from data_contracts.night import Staged, Validated, Window, Workspace
+from data_contracts.staging import clear
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.validate.chunk import Report, validate_chunk
@@ -52,10 +53,10 @@ def validate_night(workspace: Workspace, staged: Staged, config: ValidationConfi
         except ContractError:
             quarantine.discard(report.quarantined)
             events.discard(report.accepted)
-            _remove(staged.uri)
+            clear(staged.uri)
             raise
         _commit(report, window, staged, events, quarantine)
-    _remove(staged.uri)
+    clear(staged.uri)
     return _published(events, page=page)
 
 
@@ -139,9 +140,3 @@ def _commit(report: Report, window: Window, staged: Staged, events: Table, quara
         "quarantined": broken,
     }
     events.commit(report.accepted, staged.consumed, marks=marks)
-
-
-def _remove(folder: str) -> None:
-    system, path = fsspec.url_to_fs(folder)
-    if system.exists(path):
-        system.rm(path, recursive=True)

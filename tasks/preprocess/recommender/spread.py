@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import fsspec
 import polars as pl
 import polars_hash as plh
 from distributed import Client
 
 from data_contracts.recommender.histories import BUCKETS
+from data_contracts.staging import clear
 
 ROWS_PER_TASK = 1_000_000
 """Events, new and remembered, that one Dask task holds in memory."""
@@ -56,7 +56,7 @@ def spread_by_user(client: Client, files: Mapping[str, int], folder: str, ranges
         folder: URI of a folder that is this night's own; what a crash left there is removed first.
         ranges: Number of ranges.
     """
-    _remove(folder)
+    clear(folder)
     try:
         groups = group_files(files)
         targets = [posixpath.join(folder, "events", f"group-{number:05}") for number in range(len(groups))]
@@ -65,7 +65,7 @@ def spread_by_user(client: Client, files: Mapping[str, int], folder: str, ranges
         logger.info("%s events from %s files are spread over %s ranges of users", f"{rows:,}", len(files), ranges)
         yield Spread(folder, ranges, rows)
     finally:
-        _remove(folder)
+        clear(folder)
 
 
 def group_files(files: Mapping[str, int]) -> list[list[str]]:
@@ -85,12 +85,6 @@ def bucket_of(column: str) -> pl.Expr:
     """Return the bucket of the user in ``column``: xxhash64 of the UTF-8 bytes, modulo `BUCKETS`, int32."""
     bucket: pl.Expr = (plh.col(column).nchash.xxhash64() % BUCKETS).cast(pl.Int32)
     return bucket
-
-
-def _remove(folder: str) -> None:
-    filesystem, path = fsspec.url_to_fs(folder)
-    if filesystem.exists(path):
-        filesystem.rm(path, recursive=True)
 
 
 def _spread_group(files: list[str], folder: str, ranges: int) -> None:

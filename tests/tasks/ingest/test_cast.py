@@ -35,6 +35,7 @@ def _cast(columns: dict[str, Any], *, source: SourceConfig | None = None) -> pl.
         pytest.param("iso", "2026-11-22T12:00:00Z", NOON, id="ISO"),
         pytest.param("iso", "2026-11-22 12:00", NOON, id="ISO without seconds or zone"),
         pytest.param("iso", "2026-11-22T14:00:00.000001+02:00", NOON.replace(microsecond=1), id="ISO with a zone"),
+        pytest.param("iso", "2026-11-22 12:00:00.5+00", NOON.replace(microsecond=500_000), id="a zone of hours"),
         pytest.param("iso", "2026-11-22", NOON.replace(hour=0), id="a day"),
         pytest.param("iso", date(2026, 11, 22), NOON.replace(hour=0), id="Parquet's own day"),
         pytest.param("iso", datetime(2026, 11, 22, 12), NOON, id="Parquet's own time without zone"),
@@ -58,8 +59,22 @@ def test_a_time_that_cannot_be_read_is_kept_as_it_came(unit: TimeUnit, given: st
     assert row["original"] == f'{{"user_id":"a","timestamp":"{given}"}}'
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("0000-01-01T00:00:00Z", id="year 0"),
+        pytest.param("0001-01-01T00:00:00+14:00", id="year 0 in UTC"),
+        pytest.param(pl.Series([2**59]).cast(pl.Datetime("us")), id="Parquet's own time"),
+        pytest.param(pl.Series([3_000_000]).cast(pl.Date), id="Parquet's own day"),
+    ],
+)
+def test_a_time_that_no_calendar_has_breaks_its_row_alone(given: str | pl.Series) -> None:
+    row = _cast({"timestamp": [given] if isinstance(given, str) else given}).row(0, named=True)
+    assert (row["timestamp"], row["problem"]) == (None, "timestamp unparseable")
+
+
 def test_what_is_missing_is_no_problem_of_reading() -> None:
-    rows = _cast({"user_id": ["", None], "timestamp": ["", " "], "value": [None, ""]})
+    rows = _cast({"user_id": [" ", None], "timestamp": ["", " "], "value": [None, ""]})
     assert rows["problem"].null_count() == rows["user_id"].null_count() == rows["timestamp"].null_count() == 2
 
 

@@ -37,6 +37,7 @@ def _stage(folder: Path, name: str, content: bytes | str, **settings: Any) -> tu
     ("name", "pack"),
     [
         pytest.param("log.csv", bytes, id="plain"),
+        pytest.param("log[1].csv", bytes, id="a name like a glob"),
         pytest.param("log.csv.gz", gzip.compress, id="gzip"),
         pytest.param("log.csv.bz2", bz2.compress, id="bzip2"),
         pytest.param("log.csv.zst", lambda raw: pa.compress(raw, "zstd", asbytes=True), id="zstd"),
@@ -145,6 +146,22 @@ def _parquet(path: Path) -> bytes:
             id="no column of ours",
         ),
         pytest.param(
+            "log.csv",
+            HEAD + LINES[0],
+            {"columns": {"user_id": "item_id"}},
+            WrongColumnError,
+            "item_id is read from column 'item_id', which is another column by source.columns",
+            id="a column that is another",
+        ),
+        pytest.param(
+            "log.csv",
+            HEAD + LINES[0],
+            {"columns": {"user_id": "value", "item_id": "value"}},
+            WrongColumnError,
+            "column 'value' is to become 2 columns",
+            id="one column twice",
+        ),
+        pytest.param(
             "log.jsonl",
             '{"uid": 1, "item_id": 2, "timestamp": "2026-11-20"}\n',
             {"format": "jsonl"},
@@ -165,6 +182,7 @@ def _parquet(path: Path) -> bytes:
         pytest.param(
             "log.csv", HEAD.encode() + b"\xff\xfe,i,2026-11-20,1\n", {}, UndecodableError, "UTF8", id="no UTF-8"
         ),
+        pytest.param("log.csv", (HEAD + LINES[0]).encode("utf-16"), {}, UndecodableError, "utf-8", id="UTF-16"),
         pytest.param(
             "log.jsonl", b'{"user_id": "\xff"}\n', {"format": "jsonl"}, UndecodableError, "UTF8", id="JSON, no UTF-8"
         ),

@@ -122,6 +122,40 @@ def test_a_night_that_died_between_its_commits_is_finished_first(
     assert (again.files, again.through, again.rows) == (first.files, DAY, first.rows)
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        pytest.param(["u,i,soon"], "no time in them can be read", id="unreadable times"),
+        pytest.param([], "there are no rows in them", id="no rows"),
+    ],
+)
+def test_new_files_that_no_later_night_could_take_do_not_wait(
+    workspace: Workspace, logs: Path, cluster: str, lines: list[str], message: str
+) -> None:
+    _write(logs / "a.csv", _lines(DAY))
+    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
+    _write(logs / "b.csv", lines)
+    with pytest.raises(NoCompleteDayError, match=message):
+        _stage(workspace, logs, cluster)
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [pytest.param("nowhere://logs", "nowhere", id="protocol"), pytest.param("dropbox://logs", "dropbox", id="package")],
+)
+def test_what_nothing_opens_is_an_error(workspace: Workspace, cluster: str, uri: str, message: str) -> None:
+    with pytest.raises(IngestError, match=f"cannot be opened: .*{message}"):
+        stage_night(workspace, SourceConfig(uri=uri), None, cluster)
+
+
+def test_what_a_crash_left_in_staging_is_no_part_of_the_night(workspace: Workspace, logs: Path, cluster: str) -> None:
+    _write(logs / "a.csv", _lines(DAY))
+    staged = _stage(workspace, logs, cluster)
+    (Path(staged.uri) / "part-00009.parquet").touch()
+    assert _stage(workspace, logs, cluster) == staged
+    assert [path.name for path in _staging(workspace)] == ["part-00000.parquet"]
+
+
 @pytest.mark.parametrize("name", ["a.csv", "sub/*.csv", "*.none", ""])
 def test_no_files_are_an_error(workspace: Workspace, logs: Path, cluster: str, name: str) -> None:
     uri = str(logs / name) if name else ""
@@ -171,6 +205,14 @@ def test_a_day_without_events_is_an_error(workspace: Workspace, logs: Path, clus
     with pytest.raises(EmptyDayError, match=f"no event on {wanted} .* their events are of {DAY} to {DAY}"):
         _stage(workspace, logs, cluster, wanted)
     assert _staging(workspace) == []
+
+
+def test_a_later_day_without_events_is_an_error_too(workspace: Workspace, logs: Path, cluster: str) -> None:
+    _write(logs / "a.csv", _lines(DAY - timedelta(days=2)))
+    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
+    _write(logs / "b.csv", _lines(DAY))
+    with pytest.raises(EmptyDayError, match="in the 0 files due, of 1 new ones"):
+        _stage(workspace, logs, cluster, DAY - timedelta(days=1))
 
 
 @pytest.mark.parametrize("line", [f"u,i,{datetime.now(UTC).date()}", "u,i,soon"])
