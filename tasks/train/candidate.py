@@ -57,9 +57,10 @@ def train_candidate(
     champion, bundle = _champion(workspace, folder / "champion")
     plan = plan_training(night, champion, _shape(model_settings, feature_settings), warm_start=config.warm_start)
     on_line(f"run {run_id}: {plan.reason}; windows {', '.join(plan.windows)}")
+    start = f"version-{champion.version}" if champion is not None and plan.warm else "nothing"
     job = FitJob(
         use_case=workspace.use_case,
-        run_folder=str(folder / "fit"),
+        run_folder=str(folder / f"fit-from-{start}"),  # what was begun from another champion is not gone on with
         tables=TablesAt(folder=workspace.tables, versions=night.tables),
         windows=plan.windows,
         replayed=plan.replayed,

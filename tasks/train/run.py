@@ -28,7 +28,9 @@ def key_of(name: str, night: Night, settings: Settings) -> str:
 
 
 def find_or_make_run(workspace: Workspace, night: Night, settings: Settings) -> str:
-    """Return the id of the run with this training's key; a new one carries its settings and tables.
+    """Return the id of the run with this training's key, made when there is none; it carries its settings and tables.
+
+    They are logged again into a run that is there: whoever made it may have died before. Twice is the same as once.
 
     Args:
         workspace: Its name is the experiment's.
@@ -39,10 +41,9 @@ def find_or_make_run(workspace: Workspace, night: Night, settings: Settings) -> 
     experiment = _experiment(client, workspace)
     key = key_of(workspace.name, night, settings)
     found = client.search_runs([experiment], filter_string=f"tags.`{KEY}` = '{key}'", max_results=1)
-    if found:
-        return str(found[0].info.run_id)
     tags = {KEY: key, NIGHT: night.model_dump_json()}
-    run_id = str(client.create_run(experiment, tags=tags, run_name=f"night {night.windows[-1]}").info.run_id)
+    run = found[0] if found else client.create_run(experiment, tags=tags, run_name=f"night {night.windows[-1]}")
+    run_id = str(run.info.run_id)
     client.log_batch(run_id, params=[Param(name, value) for name, value in flat(settings).items()])
     client.log_inputs(run_id, [_dataset(workspace, table, version) for table, version in night.tables.items()])
     return run_id

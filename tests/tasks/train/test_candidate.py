@@ -10,7 +10,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from data_contracts.bundle import BUNDLE
 from data_contracts.night import Candidate, Night, Window, Workspace
@@ -21,6 +21,7 @@ from models.serving.bundle import seal
 from tasks.job import JobFailedError
 from tasks.train.candidate import train_candidate
 from tasks.train.config import TrainConfig
+from tasks.train.run import find_or_make_run, key_of
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
 
@@ -96,6 +97,7 @@ def test_the_first_candidate_starts_from_nothing_on_all_but_the_judging_window(h
     assert load(Path(first.checkpoint)).network.items == 40
     job = json.loads((Path(first.checkpoint).parent / "job.json").read_text())
     assert (job["windows"], job["replayed"], job["warm_start"]) == (["2026-11-01", "2026-11-02"], [], None)
+    assert Path(job["run_folder"]).name == "fit-from-nothing"
 
 
 def test_its_run_says_what_went_in_and_what_came_out(house: House, first: Candidate) -> None:
@@ -110,6 +112,19 @@ def test_its_run_says_what_went_in_and_what_came_out(house: House, first: Candid
         (name, "version-0") for name in house.tables.versions
     }
     assert len(house.client.get_metric_history(first.run_id, "validation/ndcg_at_10")) == 2
+
+
+def test_a_run_whose_maker_died_gets_its_settings_and_tables(house: House) -> None:
+    night = house.night(windows=3)
+    settings: dict[str, JsonValue] = {"model": {"width": 1}}
+    key = key_of("shop", night, settings)
+    made = house.client.create_run("1", tags={"nightshift.key": key}).info.run_id
+    for _ in range(2):
+        assert find_or_make_run(house.workspace, night, settings) == made
+    run = house.client.get_run(made)
+    assert run.data.params == {"model.width": "1"}
+    assert run.inputs is not None
+    assert len(run.inputs.dataset_inputs) == len(house.tables.versions)
 
 
 def test_a_night_trained_already_is_only_read(house: House, first: Candidate) -> None:
@@ -132,6 +147,7 @@ def test_the_next_night_goes_on_from_the_champion_with_some_of_the_past(house: H
     job = json.loads((Path(second.checkpoint).parent / "job.json").read_text())
     assert (job["windows"], job["replayed"]) == (["2026-11-03"], ["2026-11-01", "2026-11-02"])
     assert job["replay"] == 1.0
+    assert Path(job["run_folder"]).name == "fit-from-version-1"
     assert read_record(Path(job["warm_start"])).known_items == 40
     assert any("from version 1, trained through 2026-11-02" in line for line in house.lines)
     assert any("epoch 0: " in line for line in house.lines)
