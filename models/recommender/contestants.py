@@ -21,7 +21,7 @@ from models.recommender.baselines import Markov, Popularity
 from models.recommender.network import SasRec
 from models.recommender.targets import Batch
 from models.recommender.weights import Weights, WeightsError, load
-from models.serving.bundle import MANIFEST, BundleError, verify
+from models.serving.bundle import MANIFEST, RECORD, BundleError, verify
 
 Flags = NDArray[np.bool_]
 
@@ -85,13 +85,13 @@ class Learned:
 
 
 def learned(name: str, folder: Path, popularity: Popularity, servable: Flags, max_length: int) -> Learned:
-    """Load a contestant's weights; a folder with a manifest is a bundle, verified first.
+    """Load a contestant's weights; a folder with a manifest or a record is a bundle, verified first.
 
     Raises:
         ContestantError: It cannot rank the items of these tables; the message says what to do.
     """
     try:
-        if (folder / MANIFEST).exists():
+        if (folder / MANIFEST).exists() or (folder / RECORD).exists():
             verify(folder)
         weights = load(folder)
         _check(weights, items=len(servable) - 1, max_length=max_length)

@@ -48,7 +48,6 @@ class Histories:
     def __init__(self, tables: TablesAt) -> None:
         newest = _newest(Table(tables.folder, HISTORIES), tables.versions[HISTORIES.name]).rechunk().to_arrow()
         self._users, self._items, self._seen = (newest[name].combine_chunks() for name in newest.column_names)
-        self.nbytes: int = newest.nbytes
 
     def __len__(self) -> int:
         """Count the users."""
@@ -64,9 +63,8 @@ class Histories:
 
 def _newest(table: Table, version: int) -> pl.DataFrame:
     """Read the newest row of each user, window by window from the newest: never more in memory than one window."""
-    windows = sorted(table.read(version, columns=["window"])["window"].unique().to_pylist(), reverse=True)
     newest = pl.DataFrame(table.contract.schema.empty_table()).select("user_id", "items", "seen")
-    for window in windows:
+    for window in reversed(table.partitions(version)):
         rows = table.read(version, columns=newest.columns, where=ds.field("window") == window)
         newest.vstack(pl.DataFrame(rows).join(newest.select("user_id"), on="user_id", how="anti"), in_place=True)
     return newest.sort("user_id")

@@ -137,6 +137,9 @@ class ServingDataPlane(DataPlane):  # type: ignore[misc]
         """
         try:
             decoded: tuple[InferRequest, dict[str, Any]] = super().decode(body, headers, protocol_version, model_name)
+            for name, value, kind in (("id", decoded[0].id, str), ("parameters", decoded[0].parameters, dict)):
+                if value is not None and not isinstance(value, kind):
+                    raise TypeError(f"{name} is {value!r:.40}")
         except (KeyError, TypeError, ValueError, AttributeError, struct.error, InferenceError) as error:
             raise InvalidInput(f"the body cannot be decoded: {type(error).__name__}: {error}") from error
         return decoded

@@ -149,7 +149,9 @@ def _rows(tensor: Input, field: pa.Field, *, max_batch: int) -> list[Any]:
 
 def _values(tensor: Input) -> Values:
     """Decode the tensor; whatever is wrong with its bytes is the caller's mistake."""
-    if isinstance(tensor.data, list):
+    if tensor.data is not None:
+        if not isinstance(tensor.data, list):
+            raise TensorError(f"its data is {tensor.data!r:.40}, wanted a list")
         for value in np.array(tensor.data, dtype=object).ravel():
             if not isinstance(value, _PLAIN[tensor.datatype]):
                 raise TensorError(f"{value!r:.40} in its data, wanted {tensor.datatype}")

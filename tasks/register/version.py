@@ -71,7 +71,9 @@ def register_once(
         METRICS: json.dumps(evidence.metrics),
         **_git_commit(),
     }
-    version = client.create_model_version(name, published.model_uri, run_id=run_id, tags=tags)
+    version = client.create_model_version(
+        name, published.model_uri, run_id=run_id, tags=tags, model_id=published.model_id
+    )
     return ModelVersion(name=name, version=str(version.version))
 
 

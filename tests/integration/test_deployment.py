@@ -18,6 +18,8 @@ def test_a_deployed_night_runs_to_completed_and_is_served(house: House) -> None:
     client = House(house.home, {**house.environment, **api})
     watched = client.run("prefect", "deployment", "run", "nightly-retrain/nightly", "--watch", seconds=500)
     assert "finished successfully" in watched, (watched, (house.home / "prefect-mlflow-server-worker.log").read_text())
+    planned = client.run("prefect", "flow-run", "ls", "--state", "Scheduled", "--flow-name", "nightly-retrain")
+    assert "nightly-retrain" in planned, f"the schedule plans no run:\n{planned}"
     house.run("flows.services", "down")
     left = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
     assert not [command for command in left if command and str(house.home) in " ".join(command)]
