@@ -28,7 +28,7 @@ class SourceFile(Value):
 
 
 def list_files(uri: str) -> list[SourceFile]:
-    """List the files that ``uri`` (a file, a folder or a glob) names, by path; hidden files and empty names left out.
+    """List the files that ``uri`` (a file, a folder or a glob) names, by path; what is hidden is left out.
 
     Raises:
         NoFilesError: ``uri`` is empty, or there is nothing.
@@ -44,11 +44,16 @@ def list_files(uri: str) -> list[SourceFile]:
     files = [
         _source_file(system.unstrip_protocol(name), info)
         for name, info in sorted(found.items())
-        if info["type"] == "file" and not posixpath.basename(name).startswith((".", "_"))
+        if info["type"] == "file" and not _is_hidden(name, path)
     ]
     if not files:
         raise NoFilesError(f"no file at {uri!r}; wanted a file, a folder or a glob. {NOTHING_PUBLISHED}")
     return files
+
+
+def _is_hidden(name: str, asked: str) -> bool:
+    """Whether the file, or a folder on the way to it, begins with a dot or an underscore, and nobody asked for that."""
+    return any(part.startswith((".", "_")) and part not in asked.split("/") for part in name.split("/"))
 
 
 def _source_file(uri: str, info: dict[str, Any]) -> SourceFile:

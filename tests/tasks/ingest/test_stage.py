@@ -21,6 +21,7 @@ from tasks.ingest.errors import (
     UnreadableFileError,
     WrongColumnError,
 )
+from tasks.ingest.sources import list_files
 from tasks.ingest.stage import stage_night
 
 DAY = date(2026, 11, 20)
@@ -164,10 +165,12 @@ def test_no_files_are_an_error(workspace: Workspace, logs: Path, cluster: str, n
 
 
 def test_hidden_files_are_no_logs(workspace: Workspace, logs: Path, cluster: str) -> None:
-    for name in (".a.csv.swp", "_SUCCESS"):
+    for name in (".a.csv.swp", "_SUCCESS", "_temporary/part.csv"):
+        (logs / name).parent.mkdir(exist_ok=True)
         (logs / name).touch()
     with pytest.raises(NoFilesError):
         _stage(workspace, logs, cluster)
+    assert len(list_files(str(logs / "_temporary"))) == 1, "asked for by its name"
 
 
 @pytest.mark.parametrize(
