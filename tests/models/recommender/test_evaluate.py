@@ -16,7 +16,7 @@ from models.recommender.evaluate import evaluate
 from models.recommender.network import SasRec
 from models.recommender.targets import JudgedWindow
 from models.recommender.weights import TENSORS, Weights, new_network, save
-from models.serving.bundle import seal
+from models.serving.bundle import RECORD, seal
 from tests.models.recommender.tables import Events, write_tables
 
 LENGTH = 4
@@ -201,6 +201,13 @@ def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
     seal(folder)
     (folder / TENSORS).write_bytes(b"0" * 100)
     with pytest.raises(ContestantError, match=r"(?s)'champion' cannot rank.*sha256"):
+        evaluate(job(tables_with(tmp_path, {"ann": [4]}), {"champion": folder}))
+
+
+def test_a_bundle_without_its_manifest_is_refused(tmp_path: Path) -> None:
+    folder = _folder_of(tmp_path, items=5)
+    (folder / RECORD).write_text("{}")
+    with pytest.raises(ContestantError, match=r"(?s)'champion' cannot rank.*no readable manifest"):
         evaluate(job(tables_with(tmp_path, {"ann": [4]}), {"champion": folder}))
 
 
