@@ -137,11 +137,11 @@ class ServingDataPlane(DataPlane):  # type: ignore[misc]
         """
         try:
             decoded: tuple[InferRequest, dict[str, Any]] = super().decode(body, headers, protocol_version, model_name)
-            for name, value, kind in (("id", decoded[0].id, str), ("parameters", decoded[0].parameters, dict)):
-                if value is not None and not isinstance(value, kind):
-                    raise TypeError(f"{name} is {value!r:.40}")
         except (KeyError, TypeError, ValueError, AttributeError, struct.error, InferenceError) as error:
             raise InvalidInput(f"the body cannot be decoded: {type(error).__name__}: {error}") from error
+        for name, value, kind in (("id", decoded[0].id, str), ("parameters", decoded[0].parameters, dict)):
+            if value is not None and not isinstance(value, kind):
+                raise InvalidInput(f"{name} is {value!r:.40}, which the protocol does not allow.")
         return decoded
 
 

@@ -32,6 +32,12 @@ TORN = (HEAD + b"\x03\0\0\0ad", {"inference-header-content-length": str(len(HEAD
 """A user's id of three bytes, of which two came."""
 
 
+def with_head(**changed: object) -> tuple[bytes, dict[str, str]]:
+    """A body that says how long its JSON is, so that only the data plane looks at it."""
+    body = json.dumps({"inputs": [{**USER, "data": ["ada"], "parameters": None}], **changed}).encode()
+    return body, {"inference-header-content-length": str(len(body))}
+
+
 @pytest.fixture(scope="module")
 def server(shop: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running_server(shop[0], tmp_path_factory.mktemp("server"), "--max-bytes", "65536") as running:
@@ -139,6 +145,9 @@ def test_a_bad_request_is_refused_with_its_reason(
         pytest.param(*TORN, 400, "cannot be decoded", id="torn bytes"),
         pytest.param(b"{}", {"inference-header-content-length": "2"}, 400, "cannot be decoded", id="no inputs"),
         pytest.param(b"{}", {"inference-header-content-length": "x"}, 400, "cannot be decoded", id="no length"),
+        pytest.param(*with_head(id={}), 400, "id is {}", id="an id that is no text"),
+        pytest.param(*with_head(parameters=["a"]), 400, "parameters is ['a']", id="parameters that are a list"),
+        pytest.param(*with_head(inputs=[{**USER, "data": {}}]), 400, "its data is {}, wanted a list", id="no list"),
         pytest.param(
             b"0" * 70_000, {"content-type": "application/json"}, 413, "larger than 65,536 bytes", id="too large"
         ),
