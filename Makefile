@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 
-.PHONY: help install nightly shop shop-day serve test drill check up down status clean
+.PHONY: help install nightly shop-day up down status test drill check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,8 @@ nightly: $(INSTALLED) ## The whole line on a made-up shop, two nights; or on SET
 	python -m flows.services serve; \
 	if [ -n "$(EVENTS)" ]; then \
 	    python -m flows.nightly --settings $(SETTINGS) --source.uri "$(EVENTS)"; \
+	elif [ "$(SETTINGS)" != examples/shop.yaml ]; then \
+	    python -m flows.nightly --settings $(SETTINGS); \
 	else \
 	    python -m examples.shop --folder $(LOGS) --days 7; \
 	    python -m flows.nightly --settings $(SETTINGS); \

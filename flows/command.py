@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
 from pydantic_settings import CliApp, CliSettingsSource
 
-from flows.settings import SHOP, NightlySettings
+from flows.settings import SHOP, NightlySettings, explained
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -31,14 +32,19 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
     settings = NightlySettings.from_file(chosen) if chosen else NightlySettings
     parser = argparse.ArgumentParser(prog="python -m flows.nightly", description="Run one night now.", parents=[file])
     parser.add_argument("--through", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day to take, UTC")
-    source: CliSettingsSource[NightlySettings] = CliSettingsSource(settings, root_parser=parser)
+    with explained():
+        source: CliSettingsSource[NightlySettings] = CliSettingsSource(settings, root_parser=parser)
     options = vars(parser.parse_args(arguments))
     through = options.pop("through")
     del options["settings"]
-    try:
+    read_from = Path(chosen or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP))
+    if options.get("source.uri") and not options.get("name") and read_from.resolve() == SHOP:
+        sys.exit(
+            "settings: own logs need settings of their own (--settings FILE), or at least a --name: they would mix "
+            "with the made-up shop's."
+        )
+    with explained():
         return through, CliApp.run(settings, cli_args=options, cli_settings_source=source)
-    except (ValidationError, FileNotFoundError) as error:
-        sys.exit(f"settings: {error}")
 
 
 def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:

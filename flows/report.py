@@ -56,7 +56,7 @@ def night(promotion: Promotion, settings: NightlySettings, started: datetime) ->
     if version is None:
         raise LookupError(f"{judged} is not registered at {workspace.tracking_uri}.")
     if datetime.fromtimestamp(version.creation_timestamp / 1000, UTC) < started:
-        line(f"\nNothing new: no log was left to take. What was decided about version {judged.version} stands.")
+        line(f"\nNothing new to take (the log says why). What was decided about version {judged.version} stands.")
     verb = "promoted" if promotion.promoted else "not promoted"
     line(f"\n{judged.name} version {judged.version}: {verb}. {promotion.reason}")
     line(promotion.served)
@@ -70,7 +70,9 @@ def night(promotion: Promotion, settings: NightlySettings, started: datetime) ->
 
 def _reference(file: Path | None, window: Window) -> Mapping[str, float]:
     """Metrics to print beside the night's own: those of ``window``; none without a file."""
-    found: Mapping[str, Mapping[str, float]] = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    found: Mapping[str, Mapping[str, float]] = (
+        json.loads(file.read_text(encoding="utf-8")) if file and file.is_file() else {}
+    )
     return found.get(str(window), {})
 
 

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -21,7 +21,8 @@ from urllib.request import urlopen
 
 from data_contracts.bundle import find_version
 from flows import report
-from flows.settings import NightlySettings
+from flows.settings import NightlySettings, explained
+from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180.0
@@ -73,8 +74,20 @@ def up(settings: NightlySettings) -> None:
 
 
 def serve(settings: NightlySettings) -> None:
-    """Start the model server alone, if none answers."""
+    """Start the model server alone, if none answers; one left there by a night on other logs makes room."""
+    alone = {pid: names for pid, names in _managers(settings).items() if names == ["server"]}
+    if alone and not _serves(settings):
+        _end(alone)
+        report.line(f"the model server that other logs had is ended; one for {settings.name!r} takes its place")
     _start(settings, services(settings)[-1:], with_worker=False)
+
+
+def _serves(settings: NightlySettings) -> bool:
+    """Whether a server answers, and for these logs' model."""
+    try:
+        return ModelServer(settings.name, settings.serving).state().name == settings.name
+    except (ServerAbsentError, ServerRefusedError):
+        return False
 
 
 def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worker: bool) -> None:
@@ -88,8 +101,10 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worke
                 for service in taken
             )
         )
-    names = [service.name for service in missing] + (["worker"] if with_worker else [])
-    if not missing:
+    names = [service.name for service in missing]
+    if with_worker and not any("worker" in running for running in _managers(settings).values()):
+        names.append("worker")
+    if not names:
         return
     folder = settings.home.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,27 +119,31 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worke
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _remember(folder, manager.pid, names)
+    _state(settings).write_text(json.dumps({**_managers(settings), manager.pid: names}))
     deadline = time.monotonic() + START_SECONDS
     _wait(lambda: manager.poll() is not None or all(service.answers() for service in missing), deadline)
-    silent = [service.name for service in missing if not service.answers()]
+    silent = ", ".join(service.name for service in missing if not service.answers())
+    if manager.poll() is not None:
+        raise ServiceError(f"{', '.join(names)}: ended with code {manager.returncode} before answering. Its log: {log}")
     if silent:
-        raise ServiceError(f"{', '.join(silent)}: no answer after {START_SECONDS:.0f} s. Its log: {log}")
+        raise ServiceError(f"{silent}: no answer after {START_SECONDS:.0f} s. Its log: {log}")
 
 
 def down(settings: NightlySettings) -> None:
     """End what was started here, and nothing else."""
-    state = settings.home.resolve() / "services.json"
-    managers = json.loads(state.read_text()) if state.is_file() else {}
-    running = {int(pid): names for pid, names in managers.items() if _is_manager(int(pid))}
-    for pid in running:
+    managers = _managers(settings)
+    _end(managers)
+    _state(settings).unlink(missing_ok=True)
+    report.line(f"ended: {', '.join(name for names in managers.values() for name in names) or 'nothing was running'}")
+
+
+def _end(managers: Mapping[int, list[str]]) -> None:
+    for pid in managers:
         os.kill(pid, signal.SIGTERM)
-    _wait(lambda: not any(_is_manager(pid) for pid in running), time.monotonic() + STOP_SECONDS)
-    left = [pid for pid in running if _is_manager(pid)]
+    _wait(lambda: not any(_is_manager(pid) for pid in managers), time.monotonic() + STOP_SECONDS)
+    left = [pid for pid in managers if _is_manager(pid)]
     if left:
         raise ServiceError(f"processes {left} did not end within {STOP_SECONDS:.0f} s after SIGTERM.")
-    state.unlink(missing_ok=True)
-    report.line(f"ended: {', '.join(name for names in running.values() for name in names) or 'nothing was running'}")
 
 
 def status(settings: NightlySettings) -> None:
@@ -136,6 +155,8 @@ def worker(settings: NightlySettings) -> None:
     """Become the Prefect worker, once the server answers and the deployment is registered."""
     prefect = services(settings)[0]
     _wait(prefect.answers, time.monotonic() + START_SECONDS)
+    if not prefect.answers():
+        raise ServiceError(f"worker: Prefect's server at {prefect.url} did not answer within {START_SECONDS:.0f} s.")
     command = [sys.executable, "-m", "prefect"]
     pool = ["--type", "process", "nightshift"]
     subprocess.run([*command, "work-pool", "create", "--overwrite", *pool], check=True, cwd=ROOT)
@@ -163,10 +184,16 @@ def _environment(settings: NightlySettings) -> dict[str, str]:
     }
 
 
-def _remember(folder: Path, pid: int, names: list[str]) -> None:
-    state = folder / "services.json"
-    managers = json.loads(state.read_text()) if state.is_file() else {}
-    state.write_text(json.dumps({**managers, str(pid): names}))
+def _state(settings: NightlySettings) -> Path:
+    """Return the file that remembers the process managers started here, and what each of them runs."""
+    return settings.home.resolve() / "services.json"
+
+
+def _managers(settings: NightlySettings) -> dict[int, list[str]]:
+    """Return the process managers that still run."""
+    state = _state(settings)
+    remembered = json.loads(state.read_text()) if state.is_file() else {}
+    return {int(pid): names for pid, names in remembered.items() if _is_manager(int(pid))}
 
 
 def _is_manager(pid: int) -> bool:
@@ -189,8 +216,11 @@ def main() -> None:
     """Run one command."""
     parser = argparse.ArgumentParser(prog="python -m flows.services", description=__doc__)
     parser.add_argument("command", choices=COMMANDS, help="what to do")
+    command = COMMANDS[parser.parse_args().command]
+    with explained():
+        settings = NightlySettings()
     try:
-        COMMANDS[parser.parse_args().command](NightlySettings())
+        command(settings)
     except ServiceError as error:
         sys.exit(f"{error}")
 

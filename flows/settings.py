@@ -6,11 +6,21 @@ Precedence: arguments, then ``NIGHTSHIFT_*`` (``NIGHTSHIFT_TRAIN__REPLAY=0.5``),
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
+from yaml import YAMLError
 
 from data_contracts.night import HeldOut, Protocol, UseCaseName, Workspace
 from models.recommender.config import RecommenderConfig
@@ -23,6 +33,15 @@ from tasks.train.config import TrainConfig
 from tasks.validate.config import ValidationConfig
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """End the program with what is wrong with its settings, should anything be."""
+    try:
+        yield
+    except (ValidationError, SettingsError, FileNotFoundError, YAMLError) as error:
+        sys.exit(f"settings: {error}")
+
+
 def _existing(file: str) -> Path:
     if not Path(file).is_file():
         raise FileNotFoundError(f"no settings file {file!r}. Give one by --settings or NIGHTSHIFT_SETTINGS.")
@@ -30,6 +49,7 @@ def _existing(file: str) -> Path:
 
 
 SHOP = Path(__file__).parents[1] / "examples" / "shop.yaml"
+ADDRESS = r"^http://[^/:]+:\d+$"
 
 
 class NightlySettings(BaseSettings):
@@ -45,8 +65,12 @@ class NightlySettings(BaseSettings):
     )
     home: Path = Field(Path("var"), description="The one folder that holds everything that is not code.")
     tracking_uri: str | None = Field(None, description="MLflow's server or database; <home>/mlflow.db when omitted.")
-    prefect_url: str = Field("http://127.0.0.1:4200", description="Where `make up` puts Prefect's server.")
-    mlflow_url: str = Field("http://127.0.0.1:5000", description="Where `make up` puts MLflow's server.")
+    prefect_url: str = Field(
+        "http://127.0.0.1:4200", pattern=ADDRESS, description="Where `make up` puts Prefect's server."
+    )
+    mlflow_url: str = Field(
+        "http://127.0.0.1:5000", pattern=ADDRESS, description="Where `make up` puts MLflow's server."
+    )
     reference: Path | None = Field(
         None,
         description="JSON file, window (`2026-01-07 to 2026-01-07`) to metrics, printed beside the night's own: what "
@@ -86,11 +110,23 @@ class NightlySettings(BaseSettings):
 
     @model_validator(mode="after")
     def _no_setting_contradicts_another(self) -> Self:
+        problems: list[str] = []
         if not self.source.has_times and self.protocol == "nightly":
-            raise ValueError(
-                f"source.format {self.source.format!r} has no times, so there are no nights in it. "
-                "Set protocol: leave_one_out, or read logs with times."
+            problems.append(
+                f"source.format {self.source.format!r} has no times, so there are no nights in it: "
+                "set protocol: leave_one_out, or read logs with times"
             )
+        unknown = set(self.model.target_events) - set(self.validation.kinds)
+        if self.validation.kinds and unknown:
+            problems.append(
+                f"model.target_events {sorted(unknown)} can never come: validation.kinds knows {self.validation.kinds}"
+            )
+        if "://" in str(self.home) or ":/" in str(self.home):
+            problems.append(
+                f"home {str(self.home)!r} is no folder of this machine; only source.uri may lie elsewhere yet"
+            )
+        if problems:
+            raise ValueError("; ".join(problems) + ".")
         return self
 
     def workspace(self) -> Workspace:

@@ -63,3 +63,30 @@ def test_help_explains_every_setting() -> None:
         "--cluster.address",
     ):
         assert name in answer
+
+
+def test_own_logs_do_not_mix_with_the_shops() -> None:
+    with pytest.raises(SystemExit, match="own logs need settings of their own"):
+        read(["--source.uri", "logs/*"])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("name: [", "while parsing", id="no YAML"),
+        pytest.param("name: own\nsource: {uri: x, tyop: 1}", "tyop", id="an unknown setting"),
+        pytest.param(
+            "name: own\nsource: {uri: x}\nvalidation: {kinds: [view]}\nmodel: {target_events: [buy]}",
+            r"target_events \['buy'\] can never come",
+            id="targets that are refused",
+        ),
+        pytest.param(
+            "name: own\nsource: {uri: x}\nhome: s3://bucket/home", "no folder of this machine", id="home elsewhere"
+        ),
+    ],
+)
+def test_what_is_wrong_with_settings_is_said_in_one_message(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(text)
+    with pytest.raises(SystemExit, match=problem):
+        read(["--settings", str(file)])
