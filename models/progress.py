@@ -56,8 +56,9 @@ class Progress(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Say what was measured."""
+        metrics = trainer.callback_metrics  # asked by every process: what is not computed yet is added over all of them
         if trainer.is_global_zero:
-            seen = ", ".join(f"{name} {float(value):.4f}" for name, value in sorted(trainer.callback_metrics.items()))
+            seen = ", ".join(f"{name} {float(value):.4f}" for name, value in sorted(metrics.items()))
             logger.info("epoch %s: %s, %.0f s", trainer.current_epoch, seen, time.monotonic() - self.started)
 
     def state_dict(self) -> dict[str, int]:
