@@ -22,7 +22,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_settings_file_that_ships_is_accepted(file: Path) -> None:
-    _, settings = read(["--settings", str(file), "--source.uri", "logs/*"])
+    _, settings = read(["--settings", str(file), "--source.uri", "logs/*", "--name", file.stem])
     assert settings.source.uri == "logs/*"
 
 
