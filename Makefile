@@ -23,7 +23,7 @@ install: $(INSTALLED) ## Make .venv and install everything at the exact versions
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	.venv/bin/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 nightly: $(INSTALLED) ## The whole line on a made-up shop, two nights; or on SETTINGS=file EVENTS=path
