@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field, NonNegativeFloat
+from typing import Self
+
+from pydantic import BaseModel, Field, NonNegativeFloat, model_validator
 
 from data_contracts.parallelism import ParallelismConfig
 
@@ -15,3 +17,13 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid"):
     replay: NonNegativeFloat = Field(
         1.0, description="Examples drawn from older windows in a warm start, as a multiple of the new ones."
     )
+
+    @model_validator(mode="after")
+    def _replay_is_of_a_warm_start(self) -> Self:
+        # The default is no choice: whoever writes every setting out, as Prefect's form does, writes it too.
+        if not self.warm_start and self.replay != type(self).model_fields["replay"].default:
+            raise ValueError(
+                f"replay ({self.replay:g}) is of a warm start, and warm_start is false: everything is trained on in "
+                "full then. Leave replay out, or set warm_start: true."
+            )
+        return self

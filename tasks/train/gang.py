@@ -24,7 +24,6 @@ def fit_on_cluster(cluster: str, job: FitJob, on_line: Callable[[str], None]) ->
         on_line: Is told every line that the processes write.
 
     Raises:
-        ValueError: The job asks for more than one host.
         JobFailedError: The training failed.
         JobRunningError: Somebody else trains in the run's folder.
     """
@@ -42,16 +41,7 @@ def fit_on_cluster(cluster: str, job: FitJob, on_line: Callable[[str], None]) ->
 
 
 def launcher(parallelism: ParallelismConfig) -> tuple[str, ...]:
-    """Return Python's arguments that start torchelastic's agent, so that it dies with its starter.
-
-    Raises:
-        ValueError: More than one host is asked for.
-    """
-    if parallelism.num_nodes > 1:
-        raise ValueError(
-            f"parallelism.num_nodes is {parallelism.num_nodes}: a training runs on one host. "
-            "Set num_nodes: 1 and raise processes_per_node instead."
-        )
+    """Return Python's arguments that start torchelastic's agent, so that it dies with its starter."""
     return (
         *("-m", "models.job", "torch.distributed.run"),
         f"--nproc-per-node={parallelism.processes_per_node}",

@@ -4,18 +4,12 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 from distributed import Client, get_worker
 
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError, run_job
 from tasks.train.gang import is_wanted, launcher
 from tests.tasks.sample_job import SampleJob, SampleResult
-
-
-def test_more_than_one_host_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"num_nodes is 2: a training runs on one host"):
-        launcher(ParallelismConfig(num_nodes=2))
 
 
 def test_ranks_are_started_by_an_agent_that_dies_with_its_starter() -> None:
