@@ -15,6 +15,9 @@ from pydantic import Field, JsonValue
 from data_contracts.night import UseCaseName, Value
 from data_contracts.parallelism import ParallelismConfig
 
+JOB, RESULT = "job.json", "result.json"
+"""Files of a job's folder."""
+
 Config = dict[str, JsonValue]
 AnyValue = TypeVar("AnyValue", bound=Value)
 

@@ -16,9 +16,9 @@ from data_contracts.bundle import find_version
 from data_contracts.night import Evidence, Night, Promotion, Window, Workspace
 from data_contracts.table import Table as DataTable
 from data_contracts.use_cases import contracts
+from data_contracts.version import NIGHT
 from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
 from tasks.evaluate.record import SHOWN, recorded_evidence
-from tasks.register.version import NIGHT
 
 if TYPE_CHECKING:
     from flows.settings import NightlySettings

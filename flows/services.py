@@ -20,6 +20,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from data_contracts.bundle import find_version
+from data_contracts.version import CHAMPION
 from flows import report
 from flows.settings import NightlySettings, explained
 from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
@@ -108,7 +109,7 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worke
         return
     folder = settings.home.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    find_version(settings.workspace().tracking_uri, settings.name, "champion")  # makes a new database, once
+    find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)  # makes a new database, once
     log = folder / f"{'-'.join(names)}.log"
     with log.open("ab") as output:
         manager = subprocess.Popen(

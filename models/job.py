@@ -21,10 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from data_contracts.job import commit, read
+from data_contracts.job import RESULT, commit, read
 from data_contracts.night import Value
-
-RESULT = "result.json"
 
 _PR_SET_PDEATHSIG = 1
 

@@ -21,10 +21,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from data_contracts.job import commit, read
+from pydantic import ValidationError
+
+from data_contracts.job import JOB, RESULT, commit, read
 from data_contracts.night import Value
 
-JOB, RESULT, LOG, LOCK = "job.json", "result.json", "log.txt", ".lock"
+LOG, LOCK = "log.txt", ".lock"
 POLL_SECONDS = 0.1
 END_SECONDS = 10.0
 """How long a process has to end by itself before it is killed."""
@@ -80,9 +82,10 @@ def run_job(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder, lock_seconds):
+        answered = _answered(job, folder, answer)
+        if answered is not None:
+            return answered
         result = folder / RESULT
-        if result.exists() and (folder / JOB).exists() and read(folder / JOB, type(job)) == job:
-            return read(result, answer)
         result.unlink(missing_ok=True)
         commit(job, folder / JOB)
         command = [sys.executable, *launcher, "-m", "models.job", module, str(folder / JOB)]
@@ -90,6 +93,14 @@ def run_job(
         if not result.exists():
             raise JobFailedError(_failure(module, code, folder / LOG))
         return read(result, answer)
+
+
+def _answered(job: Value, folder: Path, answer: type[Answer]) -> Answer | None:
+    """Return the result that answers an equal job; None without one, or when it is of older code and cannot be read."""
+    try:
+        return read(folder / RESULT, answer) if read(folder / JOB, type(job)) == job else None
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 @contextmanager

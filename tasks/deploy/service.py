@@ -6,12 +6,9 @@ from mlflow import MlflowClient
 
 from data_contracts.bundle import find_version
 from data_contracts.night import Promotion, Workspace
+from data_contracts.version import CHAMPION, DEPLOYED, PROMOTED, REASON
 from tasks.deploy.config import ServingConfig
 from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
-from tasks.promote.record import CHAMPION, PROMOTED, REASON
-
-DEPLOYED = "nightshift.deployed"
-"""Tag of a version that became champion. It happens once: whoever moves the alias back later is not overruled."""
 
 
 def put_in_service(workspace: Workspace, promotion: Promotion, serving: ServingConfig) -> Promotion:

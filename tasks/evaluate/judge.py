@@ -9,10 +9,9 @@ from pydantic import BaseModel
 from data_contracts.bundle import download_bundle, find_version
 from data_contracts.job import EvaluateJob, EvaluateResult, TablesAt, Validation
 from data_contracts.night import Candidate, Evidence, Night, Workspace
+from data_contracts.version import CHAMPION
 from tasks.evaluate.record import record_evidence, recorded_evidence
 from tasks.job import run_job
-
-CHAMPION = "champion"
 
 
 def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel) -> Evidence:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from data_contracts.bundle import find_version
 from data_contracts.night import Evidence, HeldOut, ModelVersion, Night, Promotion, Workspace
+from data_contracts.version import CHALLENGER, CHAMPION, PREVIOUS, PROMOTED, REASON
 from tasks.promote.config import GateConfig
 from tasks.promote.gate import decide
-
-CHAMPION, CHALLENGER = "champion", "challenger"
-PROMOTED, REASON, PREVIOUS = "nightshift.promoted", "nightshift.reason", "nightshift.previous"
 
 
 def decide_once(

@@ -14,12 +14,8 @@ from pydantic import BaseModel
 
 from data_contracts.job import PublishJob, PublishResult, TablesAt
 from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
+from data_contracts.version import GIT_COMMIT, METRICS, NIGHT, TRAINED_THROUGH
 from tasks.job import run_job
-
-NIGHT = "nightshift.night"
-TRAINED_THROUGH = "nightshift.trained_through"
-METRICS = "nightshift.metrics"
-GIT_COMMIT = "nightshift.git_commit"
 
 
 def register_once(

@@ -12,13 +12,13 @@ from pydantic import BaseModel, JsonValue
 from data_contracts.bundle import download_bundle, find_version
 from data_contracts.job import FitJob, TablesAt, commit, read
 from data_contracts.night import Candidate, Night, Workspace
+from data_contracts.version import CHAMPION, TRAINED_THROUGH
 from tasks.train.config import TrainConfig
 from tasks.train.gang import fit_on_cluster
 from tasks.train.plan import Champion, plan_training
-from tasks.train.run import find_or_make_run, working_on
+from tasks.train.run import START, find_or_make_run, working_on
 
 CANDIDATE = "candidate.json"
-TRAINED_THROUGH = "nightshift.trained_through"
 
 
 def train_candidate(
@@ -75,7 +75,7 @@ def train_candidate(
         run_id=run_id,
     )
     trained_through = plan.windows[-1]
-    with working_on(workspace, run_id, {"nightshift.start": plan.reason, TRAINED_THROUGH: trained_through}):
+    with working_on(workspace, run_id, {START: plan.reason, TRAINED_THROUGH: trained_through}):
         result = fit_on_cluster(cluster, job, on_line)
     candidate = Candidate(run_id=run_id, checkpoint=result.checkpoint, trained_through=trained_through)
     commit(candidate, folder / CANDIDATE)
@@ -88,7 +88,7 @@ def _shape(model: dict[str, JsonValue], features: dict[str, JsonValue]) -> dict[
 
 def _champion(workspace: Workspace, folder: Path) -> tuple[Champion | None, Path]:
     """Fetch what the version in service is, and its bundle into ``folder``."""
-    found = find_version(workspace.tracking_uri, workspace.name, "champion")
+    found = find_version(workspace.tracking_uri, workspace.name, CHAMPION)
     if found is None:
         return None, folder
     shutil.rmtree(folder, ignore_errors=True)

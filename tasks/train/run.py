@@ -14,9 +14,10 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 from pydantic import JsonValue
 
 from data_contracts.night import Night, Workspace
+from data_contracts.version import NIGHT
 
 KEY = "nightshift.key"
-NIGHT = "nightshift.night"
+START = "nightshift.start"
 
 Settings = dict[str, JsonValue]
 

@@ -33,6 +33,14 @@ def test_an_equal_job_is_answered_without_running_again_and_another_one_runs(tmp
     assert run_job(MODULE, other, tmp_path / "job", SampleResult).runs == 2
 
 
+@pytest.mark.parametrize("file", ["job.json", "result.json"])
+def test_what_older_code_left_is_no_answer(tmp_path: Path, file: str) -> None:
+    job = SampleJob(folder=str(tmp_path))
+    run_job(MODULE, job, tmp_path / "job", SampleResult)
+    (tmp_path / "job" / file).write_text('{"of": "older code"}')
+    assert run_job(MODULE, job, tmp_path / "job", SampleResult).runs == 2
+
+
 def test_a_failed_job_names_itself_its_code_and_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(JobFailedError, match=r"(?s)'tests.tasks.sample_job'.*exit code 1.*log.txt.*the sample broke"):
         run_job(MODULE, SampleJob(folder=str(tmp_path), fails=True), tmp_path / "job", SampleResult)

@@ -1,0 +1,33 @@
+"""What a registered version carries in MLflow, and the names it goes by.
+
+Tags are written once: by `register` when it makes the version, by `promote` when it decides about it, and by `deploy`
+when it puts it in service. Aliases move: `promote` moves `CHALLENGER`, `deploy` moves `CHAMPION`.
+"""
+
+from __future__ import annotations
+
+CHAMPION = "champion"
+"""Alias of the version in service, which a server that starts loads."""
+CHALLENGER = "challenger"
+"""Alias of the version decided about last."""
+
+NIGHT = "nightshift.night"
+"""Tag of `register`, and of the run: the `Night` it was trained and judged in, JSON."""
+TRAINED_THROUGH = "nightshift.trained_through"
+"""Tag of `register`, and of the run: key of the newest window it was trained on."""
+TABLE_IDS = "nightshift.table_ids"
+"""Tag of `register`: name of each of the night's tables to its id, JSON. A table made anew has another id."""
+METRICS = "nightshift.metrics"
+"""Tag of `register`: contestant to metric to value, JSON."""
+GIT_COMMIT = "nightshift.git_commit"
+"""Tag of `register`: where this code was checked out."""
+
+PREVIOUS = "nightshift.previous"
+"""Tag of `promote`: the champion before; empty when there was none."""
+REASON = "nightshift.reason"
+"""Tag of `promote`, for people; `deploy` adds why a version cannot be served."""
+PROMOTED = "nightshift.promoted"
+"""Tag of `promote`, its last: ``true`` or ``false``; `deploy` takes it back from a version that cannot be served."""
+
+DEPLOYED = "nightshift.deployed"
+"""Tag of a version that became champion. It happens once: whoever moves the alias back later is not overruled."""
