@@ -7,6 +7,7 @@ where it lies, on a worker, and the counts are added up: exactly what one run ov
 from __future__ import annotations
 
 import html
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -154,10 +155,11 @@ def _suite(rules: Sequence[Expectation]) -> ExpectationSuite:
 
 def _run(frame: pd.DataFrame, rules: Sequence[Expectation]) -> ExpectationSuiteValidationResult:
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types import base
 
+    base.logger.setLevel(logging.WARNING)  # of its own accord it reports a temporary folder for every chunk
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    context.variables.progress_bars = base.ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("chunk").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     return batch.validate(

@@ -64,12 +64,13 @@ class Table:
             return [self._write_file(rows, f"{name}.parquet", {})] if rows.num_rows else []
         rows = rows.sort_by([(column, "ascending")]) if not _is_constant(rows[column]) else rows
         parts: list[Part] = []
+        start = 0
         for run in pc.value_counts(rows[column]):
             value, count = run["values"].as_py(), run["counts"].as_py()
-            start = sum(part.rows for part in parts)
             piece = rows.slice(start, count).drop_columns([column])
             text = str(value)
             parts.append(self._write_file(piece, f"{column}={quote(text)}/{name}.parquet", {column: text}))
+            start += count
         return parts
 
     def _write_file(self, rows: pa.Table, path: str, partition: dict[str, str | None]) -> Part:

@@ -84,6 +84,11 @@ def test_each_row_is_marked_with_the_first_rule_that_it_breaks() -> None:
     assert [counts.unexpected for counts in checked.counts] == [1, 1, 3]
 
 
+def test_chunks_are_checked_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    check(_table([("a", 1)]), RULES)
+    assert not caplog.messages
+
+
 def test_only_the_first_examples_are_kept() -> None:
     checked = check(_table([("a", 100 + n) for n in range(50)]), RULES)
     assert checked.counts[2].examples == tuple(range(100, 100 + EXAMPLES))
