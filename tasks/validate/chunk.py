@@ -87,7 +87,7 @@ def validate_chunk(uri: str, name: str, tables: str, use_case: UseCaseName, limi
     broken = _broken(rows.filter(bad), rule, contract, limits.through)
     return Report(
         counts=checked.counts,
-        broken=Counter(broken["rule"].to_pylist()),
+        broken=_counted(broken["rule"]),
         examples=_examples(broken),
         accepted=tuple(Table(tables, contract).write(accepted, name)),
         quarantined=tuple(Table(tables, quarantine).write(broken, name)),
@@ -114,6 +114,10 @@ def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, night: date)
         pl.lit(night).alias("day_ingested"),
     )
     return kept.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _counted(rules: pa.ChunkedArray) -> Counter[str]:
+    return Counter({run["values"].as_py(): run["counts"].as_py() for run in pc.value_counts(rules)})
 
 
 def _examples(broken: pa.Table) -> dict[str, str]:
