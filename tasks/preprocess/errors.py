@@ -1,4 +1,6 @@
-"""What can go wrong when events become features. Nothing is published by a night that raises one of these.
+"""What can go wrong when events become features. No features are published by a night that raises one of these.
+
+Its events, and what they quarantined, are in their tables already: a night that runs again goes on from there.
 
 Errors of this room::
 

@@ -16,7 +16,8 @@ class WindowCounts:
         events: Events handed over.
         users: Users among them.
         targets: Targets in the examples.
-        firsts: Events without a predecessor, which are nobody's target.
+        firsts: Events without a predecessor, which are nobody's target: a user's very first, and late ones that lie
+            before the last L that are remembered of the user.
     """
 
     events: int = 0

@@ -20,7 +20,7 @@ class Cut(NamedTuple):
     Attributes:
         examples: Rows of table `examples`, by bucket, user and time.
         histories: Rows of table `histories`, one for each user active in the window.
-        firsts: Events without a predecessor: in a context at most, nobody's target.
+        firsts: Events without a predecessor among those remembered: in a context at most, nobody's target.
     """
 
     examples: pl.DataFrame
@@ -35,7 +35,8 @@ def cut_window(
 
     Every event with a predecessor is a target exactly once. A late event may lie between events of the history;
     so targets are the maximal runs of new events in the merged order. A context holds what came before its targets,
-    never more than L + 1 events together with them.
+    never more than L + 1 events together with them. Of a user's past the last L events are known: a late event before
+    all of these has no predecessor here, even where it is not the user's very first.
 
     Args:
         events: The window's, in any order: ``user_id``, ``bucket`` (int32), ``item_id``, ``event``, ``timestamp``
@@ -46,7 +47,7 @@ def cut_window(
         features: ``max_length`` is L.
 
     Returns:
-        Examples, histories and the number of events that have no predecessor.
+        Examples, histories and the number of events without a predecessor.
     """
     users = events.select("user_id", "bucket").unique().sort("bucket", "user_id").with_row_index("user")
     known = histories.join(users.select("user_id", "user"), on="user_id")

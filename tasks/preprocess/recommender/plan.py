@@ -106,6 +106,6 @@ def hold_out_end(days: pl.DataFrame, through: date, held_out: HeldOut) -> Window
     raise TooFewTargetsError(
         f"The first night cuts its logs into a past and an end that judges; these are too small for that. Seen {seen}. "
         f"Wanted at the end whole days with {held_out.min_targets:,} targets of {held_out.min_users:,} users, and at "
-        "least one target in the days before. Nothing was published. Bring more days of logs, or lower "
+        "least one target in the days before. No features were published. Bring more days of logs, or lower "
         "held_out.min_targets and held_out.min_users."
     )

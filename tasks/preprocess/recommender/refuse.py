@@ -7,7 +7,7 @@ from tasks.preprocess.errors import OtherFeaturesError, OutOfOrderError
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.tables import Tables
 
-OWN_TABLES = "Nothing was published. Give these logs a name (and so tables) of their own, or set it back."
+OWN_TABLES = "No features were published. Give these logs a name (and so tables) of their own, or set it back."
 
 
 def refuse_older_events(tables: Tables, events: int) -> None:
@@ -19,7 +19,7 @@ def refuse_older_events(tables: Tables, events: int) -> None:
     if tables.begun is not None and events < tables.begun:
         raise OutOfOrderError(
             f"{tables.events.uri}: version {events} was asked for, but the tables have version {tables.begun} already. "
-            "Nothing was published. Start the night again: it takes the newest version."
+            "No features were published. Start the night again: it takes the newest version."
         )
 
 

@@ -63,14 +63,14 @@ class Tables:
         if gone := old.keys() - files.keys():
             raise OutOfOrderError(
                 f"{self.events.uri}: {len(gone):,} of the {len(old):,} files of version {self.done} were rewritten "
-                f"before version {events}, e.g. {min(gone)}. Nothing was published. Restore the table to version "
+                f"before version {events}, e.g. {min(gone)}. No features were published. Restore the table to version "
                 f"{self.done}, and never compact it between validate and preprocess."
             )
         new = {file: rows for file, rows in files.items() if file not in old}
         if not sum(new.values()):
             raise NoNewEventsError(
-                f"{self.events.uri}: version {events} holds no rows that version {self.done} has not. Nothing was "
-                "published. Take more days."
+                f"{self.events.uri}: version {events} holds no rows that version {self.done} has not. No features "
+                "were published. Take more days."
             )
         return new
 
