@@ -5,20 +5,28 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 
 Days = Mapping[date | None, int]
 """Rows by day, UTC; None for rows without a time."""
 
 ENOUGH = 0.1
 """Share of the median day's rows that a day must hold to close a window: a few wrong clocks must not."""
+QUIET = 0.01
+"""Share that a quiet day must hold to be taken as well, when it follows directly."""
 
 
 def newest_complete_day(days: Days, *, today: date) -> date | None:
-    """Return the newest day before ``today`` with at least `ENOUGH` of the median day's rows; None without any."""
-    counts = {day: count for day, count in days.items() if day is not None}
-    enough = ENOUGH * statistics.median(counts.values()) if counts else 0
-    return max((day for day, count in counts.items() if day < today and count >= enough), default=None)
+    """Return the newest day before ``today`` that is full enough, or quiet and directly after such days.
+
+    Full enough is at least `ENOUGH` of the median day's rows, quiet at least `QUIET` of them. None without any.
+    """
+    counts = {day: count for day, count in days.items() if day is not None and day < today}
+    usual = statistics.median(count for day, count in days.items() if day is not None) if counts else 0
+    newest = max((day for day, count in counts.items() if count >= ENOUGH * usual), default=None)
+    while newest is not None and counts.get(newest + timedelta(days=1), 0) >= QUIET * usual:
+        newest += timedelta(days=1)
+    return newest
 
 
 def span(days: Days) -> str:

@@ -20,7 +20,9 @@ def _days(**counts: int) -> Days:
     ("days", "ago"),
     [
         pytest.param(_days(d0=100, d1=100, d2=100), 1, id="yesterday, not today"),
-        pytest.param(_days(d1=1, d2=100, d3=100), 2, id="a few early clocks do not close a day"),
+        pytest.param(_days(d1=1, d2=200, d3=200), 2, id="a few early clocks do not close a day"),
+        pytest.param(_days(d1=2, d2=9, d3=100, d4=100, d5=100), 1, id="quiet days that follow are taken as well"),
+        pytest.param(_days(d1=9, d3=100, d4=100, d5=100), 3, id="but not after a day without any rows"),
         pytest.param(_days(d1=10, d2=100, d3=100), 1, id="a tenth of the median day does"),
         pytest.param(_days(d0=100), None, id="only today"),
         pytest.param(_days(none=5), None, id="no times at all"),
