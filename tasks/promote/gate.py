@@ -45,14 +45,14 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
 
 
 def _compare(values: Mapping[str, float], max_loss: float, seen: str) -> Decision:
-    candidate, popularity, champion = values["candidate"], values["popularity"], values.get("champion", math.nan)
+    candidate, popularity, champion = values["candidate"], values["popularity"], values.get("champion")
     if not math.isfinite(candidate):
         return Decision(promoted=False, reason=f"{seen}: the candidate diverged.")
     if candidate <= popularity:
         return Decision(promoted=False, reason=f"{seen} does not beat popularity, {popularity:.4f}.")
-    if not math.isfinite(champion):
-        reason = f"{seen} beats popularity, {popularity:.4f}, and there is no champion to compare with."
-        return Decision(promoted=True, reason=reason)
+    if champion is None or not math.isfinite(champion):
+        why = "there is no champion to compare with" if champion is None else f"the champion ranks no more: {champion}"
+        return Decision(promoted=True, reason=f"{seen} beats popularity, {popularity:.4f}, and {why}.")
     least = champion * (1 - max_loss)
     verdict = "is enough" if candidate >= least else "is too little"
     reason = f"{seen} {verdict}: the champion has {champion:.4f}, less {max_loss:.1%} is {least:.4f}."

@@ -90,6 +90,8 @@ def test_leave_one_out_moves_no_alias_and_says_so() -> None:
         pytest.param(NAN, 0.20, "NDCG@10 nan on 1,500 targets: the candidate diverged.", id="diverged"),
         pytest.param(0.06, None, "NDCG@10 0.0600 on 1,500 targets beats popularity, 0.0500, and there is no champion "
                      "to compare with.", id="alone"),
+        pytest.param(0.06, NAN, "NDCG@10 0.0600 on 1,500 targets beats popularity, 0.0500, and the champion ranks no "
+                     "more: nan.", id="a champion that cannot rank"),
     ],
 )  # fmt: skip
 def test_reasons_are_sentences_with_numbers(candidate: float, champion: float | None, reason: str) -> None:
