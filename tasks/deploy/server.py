@@ -4,7 +4,8 @@ Errors of this module::
 
     ServerError
     ├── ServerAbsentError    nobody listens, or it serves no model of this name
-    └── ServerRefusedError   it answers, but not with what was asked; the message is its reason
+    ├── ServerRefusedError   it will not do it (409): a verdict on what was asked; the message is its reason
+    └── ServerFailedError    it breaks, stays silent or is not ours; says nothing about what was asked
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ class ServerAbsentError(ServerError):
 
 
 class ServerRefusedError(ServerError):
-    """It answers, but refuses, breaks or stays silent."""
+    """It will not do it, and says why."""
+
+
+class ServerFailedError(ServerError):
+    """It breaks, stays silent or is none of ours; asked again, it may well do it."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,7 @@ class ModelServer:
         """Ask what it holds.
 
         Raises:
-            ServerAbsentError: See the module.
-            ServerRefusedError: See the module.
+            ServerError: See the module.
         """
         return self._ask("GET", "", None, self.config.answer_seconds)
 
@@ -68,12 +72,14 @@ class ModelServer:
         except httpx.ConnectError as error:
             raise ServerAbsentError(f"no model server answers at {self.config.rest_url}") from error
         except httpx.HTTPError as error:
-            raise ServerRefusedError(f"the model server at {url} broke off: {error!r}") from error
+            raise ServerFailedError(f"the model server at {url} broke off: {error!r}") from error
         if answer.status_code == HTTPStatus.NOT_FOUND:
             raise ServerAbsentError(f"the server at {self.config.rest_url} serves no model {self.name!r}")
-        if answer.status_code != HTTPStatus.OK:
+        if answer.status_code == HTTPStatus.CONFLICT:
             raise ServerRefusedError(f"the model server at {self.config.rest_url} refused: {answer.text}")
+        if answer.status_code != HTTPStatus.OK:
+            raise ServerFailedError(f"{url} answers with status {answer.status_code}: {answer.text!r:.200}")
         try:
             return ServerState.model_validate_json(answer.content)
         except ValidationError as error:
-            raise ServerRefusedError(f"{url} is no model server of ours: it answers {answer.text!r:.200}") from error
+            raise ServerFailedError(f"{url} is no model server of ours: it answers {answer.text!r:.200}") from error

@@ -8,20 +8,25 @@ from data_contracts.bundle import find_version
 from data_contracts.night import Promotion, Workspace
 from data_contracts.version import CHAMPION, DEPLOYED, PROMOTED, REASON
 from tasks.deploy.config import ServingConfig
-from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
+from tasks.deploy.server import ModelServer, ServerAbsentError, ServerFailedError, ServerRefusedError
+
+UNSERVABLE = " But it cannot be served: "
+"""Between the gate's reason and the server's."""
 
 
 def put_in_service(workspace: Workspace, promotion: Promotion, serving: ServingConfig) -> Promotion:
     """Serve a promoted version, or say what is served instead.
 
     Without a server the alias moves alone: a server loads the champion when it starts. A version that the server
-    cannot stage stays what it is, and the one served stays in service.
+    refuses to stage stays what it is, and the one served stays in service. A server that fails has refused nothing:
+    the version stays promoted, and is put in service when this is done again.
 
     Returns:
         The promotion, with ``served``; not promoted any more, and the reason why, if the version cannot be staged.
 
     Raises:
         LookupError: There is no such version.
+        ServerFailedError: The server breaks or stays silent while it stages or switches.
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
     name, version = promotion.version.name, promotion.version.version
@@ -46,9 +51,9 @@ def put_in_service(workspace: Workspace, promotion: Promotion, serving: ServingC
 
 
 def _not_staged(client: MlflowClient, promotion: Promotion, why: str, server: ModelServer) -> Promotion:
-    """Record that the gate let a version through that cannot be served."""
+    """Record that the gate let a version through that cannot be served; twice is the same as once."""
     name, version = promotion.version.name, promotion.version.version
-    reason = f"{promotion.reason} But it cannot be served: {why}"
+    reason = promotion.reason.partition(UNSERVABLE)[0] + UNSERVABLE + why
     client.set_model_version_tag(name, version, REASON, reason)
     client.set_model_version_tag(name, version, PROMOTED, "false")
     return promotion.model_copy(update={"promoted": False, "reason": reason, "served": _served(server)})
@@ -68,7 +73,7 @@ def _served(server: ModelServer) -> str:
         state = server.state()
     except ServerAbsentError as error:
         return f"Nothing is served: {error}. A server that starts loads the champion."
-    except ServerRefusedError as error:
+    except (ServerRefusedError, ServerFailedError) as error:
         return f"What is served is not known: {error}."
     if state.served is None:
         return f"The server at {server.config.rest_url} holds no version of {server.name!r} yet."

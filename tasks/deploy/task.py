@@ -16,5 +16,5 @@ from tasks.deploy.service import put_in_service
     retry_delay_seconds=[10, 60],
 )
 def deploy(workspace: Workspace, promotion: Promotion, serving: ServingConfig) -> Promotion:
-    """See `put_in_service`. Retried because MLflow's database may be busy; safe, every step says what is to be."""
+    """See `put_in_service`. Retried because MLflow or the model server may be busy; safe, a step says what is to be."""
     return put_in_service(workspace, promotion, serving)

@@ -15,7 +15,7 @@ from data_contracts.bundle import find_version
 from data_contracts.night import ModelVersion, Promotion, Workspace
 from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
 from tasks.deploy.config import ServingConfig
-from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
+from tasks.deploy.server import ModelServer, ServerAbsentError, ServerFailedError, ServerRefusedError
 from tasks.deploy.service import put_in_service
 from tests.models.serving.running import running_server
 from tests.models.serving.tiny_shop import damage, item, register, register_two
@@ -74,6 +74,8 @@ def test_versions_go_in_and_out_of_service_on_a_real_server(shop: Shop, tmp_path
         assert refused.served.startswith("story version 2 is in service")
         tags = find_version(shop[0], "story", third).tags  # type: ignore[union-attr]
         assert (tags["nightshift.promoted"], tags["nightshift.reason"]) == ("false", refused.reason)
+        again = put_in_service(house, refused.model_copy(update={"promoted": True}), serving)
+        assert (again.promoted, again.reason.count("But it cannot be served")) == (False, 1)
 
         MlflowClient(tracking_uri=shop[0]).set_registered_model_alias("story", "champion", "1")
         put_in_service(house, promotion("story", "2"), serving)
@@ -129,17 +131,23 @@ def stranger() -> Iterator[ServingConfig]:
 
 def test_a_stranger_on_the_port_puts_nothing_in_service(shop: Shop, stranger: ServingConfig) -> None:
     register(shop[1], seed=0, name="strange")
-    refused = put_in_service(workspace(shop, "strange"), promotion("strange", "1"), stranger)
-    assert (refused.promoted, champion(shop, "strange")) == (False, None)
-    assert "is no model server of ours: it answers 'hello'" in refused.reason
-    assert refused.served.startswith("What is served is not known")
+    with pytest.raises(ServerFailedError, match="is no model server of ours: it answers 'hello'"):
+        put_in_service(workspace(shop, "strange"), promotion("strange", "1"), stranger)
+    assert champion(shop, "strange") is None
+    assert "nightshift.promoted" not in find_version(shop[0], "strange", "1").tags  # type: ignore[union-attr]
+    kept = put_in_service(workspace(shop, "strange"), promotion("strange", "1", promoted=False), stranger)
+    assert kept.served.startswith("What is served is not known")
 
 
-def test_a_server_that_stays_silent_is_not_waited_for(shop: Shop) -> None:
+def test_a_server_that_stays_silent_is_not_waited_for_and_has_refused_nothing(shop: Shop) -> None:
+    register(shop[1], seed=0, name="silent")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        config = ServingConfig(rest_url=f"http://127.0.0.1:{silent.getsockname()[1]}", answer_seconds=0.2)
-        with pytest.raises(ServerRefusedError, match="broke off: ReadTimeout"):
-            ModelServer("shop", config).state()
+        config = ServingConfig(rest_url=f"http://127.0.0.1:{silent.getsockname()[1]}", stage_seconds=0.2)
+        with pytest.raises(ServerFailedError, match="broke off: ReadTimeout"):
+            put_in_service(workspace(shop, "silent"), promotion("silent", "1"), config)
+    found = find_version(shop[0], "silent", "1")
+    assert found is not None
+    assert not found.tags.keys() & {"nightshift.promoted", "nightshift.reason", "nightshift.deployed"}
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "http://127.0.0.1", "http://127.0.0.1:8080/"])
