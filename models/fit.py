@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
@@ -51,12 +52,13 @@ def fit(job: FitJob) -> FitResult | None:
     if job.warm_start is not None:
         verify(Path(job.warm_start))
     module = parts.module(job)
-    if FitConfig.model_validate(job.config.get("fit", {})).precision == "64-true":
+    config = FitConfig.model_validate(job.config.get("fit", {}))
+    if config.precision == "64-true":
         module.double()  # before Lightning would: it restores a checkpoint first, and would round it
     progress = Progress()
     best = _checkpoint(folder / TRAINING, BEST, monitor=parts.monitor)
     last = _checkpoint(folder / TRAINING, LAST, monitor=None)
-    trainer = _trainer(job, [progress, best, last], parts.monitor)
+    trainer = _trainer(job, config, [SeedOfEpoch(config.seed), progress, best, last], parts.monitor)
     resumed = folder / TRAINING / f"{LAST}.ckpt"
     trainer.fit(module, datamodule=parts.data(job), ckpt_path=resumed if resumed.exists() else None, weights_only=True)
     if not trainer.is_global_zero:
@@ -72,8 +74,23 @@ def fit(job: FitJob) -> FitResult | None:
     )
 
 
-def _trainer(job: FitJob, callbacks: list[pl.Callback], monitor: str) -> pl.Trainer:
-    config = FitConfig.model_validate(job.config.get("fit", {}))
+class SeedOfEpoch(pl.Callback):
+    """Makes what an epoch draws at random its own and each process's: a resumed training draws it again.
+
+    Args:
+        seed: Of the training.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Seed torch on every device."""
+        place = np.random.SeedSequence([self.seed, trainer.current_epoch, trainer.global_rank])
+        torch.manual_seed(int(place.generate_state(1, np.uint64)[0]))
+
+
+def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monitor: str) -> pl.Trainer:
     patience = EarlyStopping(monitor, mode="max", patience=config.patience, check_on_train_epoch_end=False)
     return pl.Trainer(
         accelerator=_accelerator(job.parallelism),

@@ -16,4 +16,6 @@ class FitConfig(BaseModel, frozen=True, extra="forbid"):
     warm_up_steps: NonNegativeInt = Field(100, description="Steps in which the learning rate rises to its value.")
     clip_norm: PositiveFloat = Field(1.0, description="Longest gradient; a longer one is scaled down to it.")
     precision: Literal["32-true", "bf16-mixed", "64-true"] = Field("32-true", description="Of weights and sums.")
-    seed: NonNegativeInt = Field(0, description="Of the first weights, the order of examples, negatives and replay.")
+    seed: NonNegativeInt = Field(
+        0, description="Of the first weights, the order of examples, negatives, dropout and replay."
+    )
