@@ -54,7 +54,7 @@ def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
     from flows import report, services
 
     through, settings = read(arguments)
-    prefect, mlflow, _ = services.services(settings)
+    prefect, mlflow, *_ = services.services(settings)
     home = settings.home.resolve() / "prefect"
     home.mkdir(parents=True, exist_ok=True)
     api = f"{settings.prefect_url}/api" if prefect.answers() else None

@@ -28,6 +28,8 @@ from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedErr
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
+POOL = "nightshift"
+"""Prefect's work pool, as prefect.yaml names it."""
 
 
 class ServiceError(Exception):
@@ -36,17 +38,27 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """One server: its name in the Procfile, where people open it, and the address that says it is well."""
+    """One process of the Procfile, where people open it, and how it is known to be well.
+
+    Attributes:
+        name: In the Procfile.
+        url: Where people open it.
+        health: Address that answers when it is well.
+        says: What the answer must contain.
+        listens: Whether it has a port of its own.
+    """
 
     name: str
     url: str
     health: str
+    says: bytes = b""
+    listens: bool = True
 
     def answers(self) -> bool:
         """Whether it says that it is well, within two seconds."""
         try:
             with urlopen(self.health, timeout=2) as response:
-                return bool(response.status == 200)  # noqa: PLR2004
+                return self.says in response.read()
         except (URLError, OSError):
             return False
 
@@ -59,18 +71,19 @@ class Service:
 
 
 def services(settings: NightlySettings) -> tuple[Service, ...]:
-    """Return every server with an address of its own, in the order they start."""
+    """Return every service; the worker's word is its work pool's at Prefect's server."""
     prefect, mlflow, rest = settings.prefect_url, settings.mlflow_url, settings.serving.rest_url
     return (
         Service("prefect", prefect, f"{prefect}/api/health"),
         Service("mlflow", mlflow, f"{mlflow}/health"),
+        Service("worker", prefect, f"{prefect}/api/work_pools/{POOL}", says=b'"status":"READY"', listens=False),
         Service("server", rest, f"{rest}/v2/health/live"),
     )
 
 
 def up(settings: NightlySettings) -> None:
     """Start what does not answer yet, and wait until all of it does."""
-    _start(settings, services(settings), with_worker=True)
+    _start(settings, services(settings))
     report.services({service.name: (service.url, service.answers()) for service in services(settings)})
 
 
@@ -80,7 +93,7 @@ def serve(settings: NightlySettings) -> None:
     if alone and not _serves(settings):
         _end(alone)
         report.line(f"the model server that other logs had is ended; one for {settings.name!r} takes its place")
-    _start(settings, services(settings)[-1:], with_worker=False)
+    _start(settings, services(settings)[-1:])
 
 
 def _serves(settings: NightlySettings) -> bool:
@@ -91,9 +104,9 @@ def _serves(settings: NightlySettings) -> bool:
         return False
 
 
-def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worker: bool) -> None:
+def _start(settings: NightlySettings, wanted: tuple[Service, ...]) -> None:
     missing = [service for service in wanted if not service.answers()]
-    taken = [service for service in missing if service.port_taken()]
+    taken = [service for service in missing if service.listens and service.port_taken()]
     if taken:
         raise ServiceError(
             "\n".join(
@@ -102,11 +115,9 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...], *, with_worke
                 for service in taken
             )
         )
-    names = [service.name for service in missing]
-    if with_worker and not any("worker" in running for running in _managers(settings).values()):
-        names.append("worker")
-    if not names:
+    if not missing:
         return
+    names = [service.name for service in missing]
     folder = settings.home.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)  # makes a new database, once
@@ -159,10 +170,10 @@ def worker(settings: NightlySettings) -> None:
     if not prefect.answers():
         raise ServiceError(f"worker: Prefect's server at {prefect.url} did not answer within {START_SECONDS:.0f} s.")
     command = [sys.executable, "-m", "prefect"]
-    pool = ["--type", "process", "nightshift"]
+    pool = ["--type", "process", POOL]
     subprocess.run([*command, "work-pool", "create", "--overwrite", *pool], check=True, cwd=ROOT)
     subprocess.run([*command, "--no-prompt", "deploy", "--all"], check=True, cwd=ROOT)
-    os.execv(sys.executable, [*command, "worker", "start", "--pool", "nightshift", "--type", "process"])
+    os.execv(sys.executable, [*command, "worker", "start", "--pool", POOL, "--type", "process"])
 
 
 def _environment(settings: NightlySettings) -> dict[str, str]:
