@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import mlflow
 import pandas as pd
@@ -29,6 +29,18 @@ REQUIREMENTS = ("deltalake", "fsspec", "mlflow", "pandas", "polars", "pyarrow", 
 """Libraries that answering needs; pinned to those that made the golden answers."""
 
 
+class Written(NamedTuple):
+    """A bundle just written.
+
+    Attributes:
+        folder: Where it is.
+        predictor: What answered its golden requests.
+    """
+
+    folder: Path
+    predictor: Predictor
+
+
 def publish(job: PublishJob) -> PublishResult:
     """Log the run's model; a run that has one already keeps it.
 
@@ -37,7 +49,7 @@ def publish(job: PublishJob) -> PublishResult:
         mlflow.exceptions.MlflowException: MLflow does not answer, or does not know the run.
     """
     mlflow.set_tracking_uri(job.tracking_uri)
-    model_id = find_logged_model(job.tracking_uri, job.run_id) or _log(job, write_bundle(job))
+    model_id = find_logged_model(job.tracking_uri, job.run_id) or _log(job, *write_bundle(job))
     return PublishResult(model_id=model_id, model_uri=f"models:/{model_id}")
 
 
@@ -49,10 +61,10 @@ def find_logged_model(tracking_uri: str, run_id: str) -> str | None:
     return next((model.model_id for model in logged if model.status == LoggedModelStatus.READY), None)
 
 
-def write_bundle(job: PublishJob) -> Path:
+def write_bundle(job: PublishJob) -> Written:
     """Write the bundle into the job's folder: staged, sealed, then renamed; one that is there is replaced."""
     folder = Path(job.work_folder) / BUNDLE
-    staged = folder.with_name(f".{BUNDLE}.{os.getpid()}")
+    staged = folder.with_name(f".{BUNDLE}")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     parts = use_case(job.use_case)
@@ -61,15 +73,15 @@ def write_bundle(job: PublishJob) -> Path:
     )
     commit(record, staged / RECORD)
     parts.write_bundle(job, staged)
-    write_golden(staged, parts.predictor(staged), parts.golden_requests(staged))
+    predictor = parts.predictor(staged)
+    write_golden(staged, predictor, parts.golden_requests(staged))
     seal(staged)
     shutil.rmtree(folder, ignore_errors=True)
-    return staged.rename(folder)
+    return Written(staged.rename(folder), predictor)
 
 
-def _log(job: PublishJob, folder: Path) -> str:
+def _log(job: PublishJob, folder: Path, predictor: Predictor) -> str:
     """Log the bundle with everything that a plain Python process needs, and return the model's id."""
-    predictor = use_case(job.use_case).predictor(folder)
     with mlflow.start_run(run_id=job.run_id):
         info = mlflow.pyfunc.log_model(
             name=job.use_case,

@@ -14,14 +14,14 @@ from tests.models.serving.tiny_shop import KNOWN, item, publish_job, write_weigh
 
 
 def test_the_catalogue_holds_the_items_that_the_weights_know_with_their_counts(tmp_path: Path) -> None:
-    catalogue = pl.read_parquet(write_bundle(publish_job(tmp_path)) / CATALOGUE)
+    catalogue = pl.read_parquet(write_bundle(publish_job(tmp_path)).folder / CATALOGUE)
     assert catalogue["item_id"].to_list() == [item(number) for number in range(1, KNOWN + 1)]
     assert catalogue["count"].to_list() == [*range(19, 10, -1), 1]
     assert catalogue["servable"].to_list() == [True] * 9 + [False]
 
 
 def test_golden_histories_are_made_up_of_servable_items_and_always_the_same(tmp_path: Path) -> None:
-    folder = write_bundle(publish_job(tmp_path))
+    folder = write_bundle(publish_job(tmp_path)).folder
     requests = golden_requests(folder)
     assert requests == golden_requests(folder)
     assert [len(request["history"]) for request in requests] == list(range(9))  # type: ignore[arg-type]
@@ -30,8 +30,9 @@ def test_golden_histories_are_made_up_of_servable_items_and_always_the_same(tmp_
 
 def test_a_bundle_made_twice_is_whole_and_leaves_nothing_half_done(tmp_path: Path) -> None:
     job = publish_job(tmp_path)
-    write_bundle(job)
-    folder = write_bundle(job)
+    made_before = write_bundle(job).folder
+    made_before.rename(made_before.with_name(".bundle"))  # as a kill leaves it
+    folder = write_bundle(job).folder
     verify(folder)
     assert [path.name for path in Path(job.work_folder).iterdir()] == ["bundle"]
 

@@ -21,7 +21,7 @@ Ask = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_bundle(publish_job(tmp_path_factory.mktemp("shop")))
+    return write_bundle(publish_job(tmp_path_factory.mktemp("shop"))).folder
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_everything_the_user_ever_saw_is_left_out_and_new_items_are_skipped(ask:
 def test_a_repeat_customer_gets_seen_items_again_when_they_are_not_excluded(tmp_path: Path) -> None:
     job = publish_job(tmp_path)
     write_weights(Path(job.checkpoint), exclude_seen=False)
-    predictor = RecommenderPredictor(write_bundle(job))
+    predictor = RecommenderPredictor(write_bundle(job).folder)
     answers = predictor.predict(pa.Table.from_pylist([{"user_id": "ada", "k": 10}], schema=REQUESTS.schema))
     assert {item(1), item(2), item(3)} <= set(answers["item_id"][0].as_py())
 

@@ -25,7 +25,7 @@ from tests.models.serving.tiny_shop import publish_job
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_bundle(publish_job(tmp_path_factory.mktemp("shop")))
+    return write_bundle(publish_job(tmp_path_factory.mktemp("shop"))).folder
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_golden_requests_are_answered_as_when_the_bundle_was_made(bundle: Path) 
 
 
 def test_other_weights_are_noticed_by_their_answers(bundle: Path, tmp_path: Path) -> None:
-    other = write_bundle(publish_job(tmp_path / "other", seed=1))
+    other = write_bundle(publish_job(tmp_path / "other", seed=1)).folder
     with pytest.raises(GoldenAnswersError, match="8 of 9 golden requests are answered otherwise"):
         replay_golden(bundle, RecommenderPredictor(other))
 
