@@ -133,14 +133,16 @@ class Versions:
             self.switch(version)
 
     def stage(self, version: str) -> None:
-        """Load a version beside the one served, unless it is in memory already.
+        """Load a version beside the one served, unless it is in memory already; another one staged makes room first.
 
         Raises:
-            StagingFailedError: It cannot be loaded, or answers wrongly; nothing changed.
+            StagingFailedError: It cannot be loaded, or answers wrongly; those served and previous stay.
         """
         with self._staging:
             if self.held.find(version) is not None:
                 return
+            with self._changing:
+                self.held = replace(self.held, staged=None)
             try:
                 predictor = self.registry.load(version)
             except Exception as error:  # the boundary of a model swap: whatever breaks, the one served stays

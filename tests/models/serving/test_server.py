@@ -14,11 +14,14 @@ from threading import Event
 from types import ModuleType
 from typing import Any
 
+import grpc
 import httpx
 import numpy as np
 import pytest
 import tritonclient.grpc
 import tritonclient.http
+from tritonclient.grpc.service_pb2 import ModelInferRequest
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from tritonclient.utils import InferenceServerException
 
 from tests.models.serving.running import ROOT, Running, command_line, running_server
@@ -26,7 +29,8 @@ from tests.models.serving.tiny_shop import damage, item, register_two
 
 INFER = "/v2/models/shop/infer"
 
-USER = {"name": "user_id", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": 6}}
+USER_ID = {"name": "user_id", "shape": [1], "datatype": "BYTES"}
+USER = {**USER_ID, "parameters": {"binary_data_size": 6}}
 HEAD = json.dumps({"inputs": [USER]}).encode()
 TORN = (HEAD + b"\x03\0\0\0ad", {"inference-header-content-length": str(len(HEAD))})
 """A user's id of three bytes, of which two came."""
@@ -158,6 +162,31 @@ def test_a_body_that_is_no_request_is_refused(
 ) -> None:
     answer = httpx.post(server.rest_url + INFER, content=body, headers=headers)
     assert (answer.status_code, reason in answer.json()["error"]) == (status, True), answer.text
+
+
+ADA = b"\x03\0\0\0ada"
+"""A user's id, as bytes of a tensor."""
+
+
+@pytest.mark.parametrize(
+    ("inputs", "raw", "reason"),
+    [
+        pytest.param([USER_ID], [ADA, ADA], "inputs (1) does not match", id="more bytes than inputs"),
+        pytest.param([], [ADA], "inputs (0) does not match", id="bytes without an input"),
+        pytest.param([USER_ID, {**USER_ID, "name": "k"}], [ADA], "inputs (2) does not match", id="less bytes"),
+        pytest.param([USER_ID], [ADA[:5]], "input 'user_id': its data does not make a tensor", id="torn bytes"),
+        pytest.param([{**USER_ID, "datatype": "TEXT"}], [], "invalid content type", id="no datatype"),
+        pytest.param([USER_ID], [], "input 'user_id': its data does not make a tensor", id="no data"),
+    ],
+)
+def test_a_message_whose_tensors_cannot_be_decoded_is_refused(
+    server: Running, inputs: list[dict[str, Any]], raw: list[bytes], reason: str
+) -> None:
+    message = ModelInferRequest(model_name="shop", inputs=inputs, raw_input_contents=raw)
+    with grpc.insecure_channel(server.grpc_url) as channel, pytest.raises(grpc.RpcError) as error:
+        GRPCInferenceServiceStub(channel).ModelInfer(message, timeout=60)
+    assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert reason in error.value.details()
 
 
 def test_it_answers_curl_in_json(server: Running) -> None:

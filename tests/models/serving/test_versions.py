@@ -43,6 +43,16 @@ def test_staging_and_switching_again_change_nothing(versions: Versions) -> None:
     assert versions.held is before
 
 
+def test_a_version_staged_makes_room_before_another_is_loaded(shop: tuple[str, Path]) -> None:
+    registry = MlflowRegistry(register_two(shop[1], name="crowd"), "crowd")
+    versions = Versions(registry)
+    versions.serve_champion()
+    versions.stage("2")
+    with pytest.raises(StagingFailedError, match="version 7 cannot be staged"):
+        versions.stage("7")
+    assert held(versions) == ("1", None, None)
+
+
 def test_a_version_that_is_not_in_memory_is_not_switched_to(versions: Versions) -> None:
     versions.serve_champion()
     with pytest.raises(NotStagedError, match="shop version 2 is not in memory; served: 1, staged: none"):
