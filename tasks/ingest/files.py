@@ -54,6 +54,7 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
         WrongColumnError: A column is not there, or holds nothing at all, or can never be of the type wanted.
         UnreadableFileError: The file is truncated, damaged or not of the format.
         UndecodableError: It holds bytes that are not UTF-8.
+        OSError: Remote storage does not answer, or sends less than it should; that may pass.
     """
     with _reading(file, source):
         names = mapping(incoming(contract), source, column_names(file.uri, source))
@@ -62,12 +63,14 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
 
 @contextmanager
 def _reading(file: SourceFile, source: SourceConfig) -> Iterator[None]:
-    """Name the file in whatever is wrong with it."""
+    """Name the file in whatever is wrong with it. Elsewhere than on this machine an `OSError` may be the network's."""
     try:
         yield
     except WrongColumnError as error:
         raise WrongColumnError(f"{file.name}: {error}") from error
     except (OSError, UnicodeDecodeError, pa.ArrowInvalid, pl.exceptions.PolarsError, UnreadableFileError) as error:
+        if isinstance(error, OSError) and not file.is_local:
+            raise
         undecodable = isinstance(error, UnicodeDecodeError) or "utf8" in str(error).lower()
         kind = UndecodableError if undecodable else UnreadableFileError
         raise kind(f"{file.name} ({file.size:,} bytes) as {source.format}: {error}") from error

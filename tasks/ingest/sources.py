@@ -26,6 +26,11 @@ class SourceFile(Value):
         """What people call it."""
         return posixpath.basename(self.uri)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies on this machine, or on a file system mounted there."""
+        return self.uri.startswith("file:")
+
 
 def list_files(uri: str) -> list[SourceFile]:
     """List the files that ``uri`` (a file, a folder or a glob) names, by path; what is hidden is left out.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import socket
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError, UndecodableError, UnreadableFileError, WrongColumnError
 from tasks.ingest.files import StagedFile, stage_file
 from tasks.ingest.readers import BLOCK_BYTES
-from tasks.ingest.sources import list_files
+from tasks.ingest.sources import SourceFile, list_files
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 HEAD = "user_id,item_id,timestamp,value\n"
@@ -207,6 +208,14 @@ def test_a_file_that_cannot_be_taken_says_what_is_wrong_with_it(
 def test_a_truncated_parquet_file_is_named(tmp_path: Path, cut: slice) -> None:
     with pytest.raises(UnreadableFileError, match="log"):
         _stage(tmp_path, "log.parquet", _parquet(tmp_path / "whole.parquet")[cut], format="parquet")
+
+
+def test_a_lost_connection_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    remote = SourceFile(uri=f"http://127.0.0.1:{port}/log.csv", size=1, transaction="file:1")
+    with pytest.raises(OSError, match=r"log\.csv"):
+        stage_file(remote, str(tmp_path / "staged.parquet"), SourceConfig(), EVENTS)
 
 
 def test_bytes_of_parquet_that_are_no_text_are_named(tmp_path: Path) -> None:
