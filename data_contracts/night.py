@@ -92,13 +92,11 @@ class Staged(Value):
 
     Attributes:
         uri: Folder of the staged Parquet; empty when nothing was new.
-        files: Source files taken, as ``uri``.
         rows: Rows staged.
         through: Last day to take, UTC.
     """
 
     uri: str
-    files: tuple[str, ...] = ()
     consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
     rows_read: int = 0
     repeats: int = Field(0, description="Exact repeats dropped.")
@@ -152,11 +150,13 @@ class Evidence(Value):
         run_id: Of the MLflow run that carries it.
         metrics: Contestant (`candidate`, `champion`, `popularity`, ...) to metric name to value.
         counts: What was judged: `users`, `targets`, `repeats_dropped`, ...
+        left_out: Contestant that was not judged to the reason.
     """
 
     run_id: str
     metrics: dict[str, dict[str, float]]
     counts: dict[str, int]
+    left_out: dict[str, str] = {}
 
 
 class ModelVersion(Value):

@@ -63,7 +63,6 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
     log.info("%s rows staged up to %s, %s exact repeats dropped.", f"{rows:,}", through, f"{repeats:,}")
     return Staged(
         uri=folder,
-        files=tuple(file.source.uri for file in taken),
         consumed=tuple(file.source.transaction for file in taken),
         rows_read=sum(file.rows for file in taken),
         repeats=repeats,
