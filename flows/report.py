@@ -64,8 +64,9 @@ def night(promotion: Promotion, settings: NightlySettings, started: datetime) ->
     if evidence is not None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     _recommendation(settings, workspace)
-    line(f"\nMLflow   mlflow ui --backend-store-uri {workspace.tracking_uri} --host 127.0.0.1 --port 5000")
-    line(f"         then http://127.0.0.1:5000, experiment {workspace.name!r}, run {version.run_id}")
+    line(f"\nMLflow: {settings.mlflow_url}, experiment {workspace.name!r}, run {version.run_id}")
+    if not workspace.tracking_uri.startswith("http"):
+        line(f"        after `make up`, or: mlflow ui --backend-store-uri {workspace.tracking_uri} --host 127.0.0.1")
 
 
 def _reference(file: Path | None, window: Window) -> Mapping[str, float]:

@@ -6,34 +6,24 @@ A server that answers already is left as it is; so the one that ``make nightly``
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from data_contracts.bundle import find_version
 from data_contracts.version import CHAMPION
-from flows import report
+from flows import manager, report
+from flows.manager import ROOT, ServiceError
 from flows.settings import NightlySettings, explained
 from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
 
-ROOT = Path(__file__).parents[1]
 START_SECONDS = 180.0
-STOP_SECONDS = 20.0
 POOL = "nightshift"
 """Prefect's work pool, as prefect.yaml names it."""
-
-
-class ServiceError(Exception):
-    """A server cannot be started or does not answer."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +79,9 @@ def up(settings: NightlySettings) -> None:
 
 def serve(settings: NightlySettings) -> None:
     """Start the model server alone, if none answers; one left there by a night on other logs makes room."""
-    alone = {pid: names for pid, names in _managers(settings).items() if names == ["server"]}
+    alone = {pid: names for pid, names in manager.running(settings).items() if names == ["server"]}
     if alone and not _serves(settings):
-        _end(alone)
+        manager.end(alone)
         report.line(f"the model server that other logs had is ended; one for {settings.name!r} takes its place")
     _start(settings, services(settings)[-1:])
 
@@ -118,44 +108,21 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...]) -> None:
     if not missing:
         return
     names = [service.name for service in missing]
-    folder = settings.home.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)  # makes a new database, once
-    log = folder / f"{'-'.join(names)}.log"
-    with log.open("ab") as output:
-        manager = subprocess.Popen(
-            [sys.executable, "-m", "honcho", "-d", str(ROOT), "-f", str(ROOT / "Procfile"), "start", *names],
-            env=_environment(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _state(settings).write_text(json.dumps({**_managers(settings), manager.pid: names}))
-    deadline = time.monotonic() + START_SECONDS
-    _wait(lambda: manager.poll() is not None or all(service.answers() for service in missing), deadline)
+    process, log = manager.start(settings, names)
+    manager.wait(lambda: process.poll() is not None or all(service.answers() for service in missing), START_SECONDS)
     silent = ", ".join(service.name for service in missing if not service.answers())
-    if manager.poll() is not None:
-        raise ServiceError(f"{', '.join(names)}: ended with code {manager.returncode} before answering. Its log: {log}")
+    if process.poll() is not None:
+        raise ServiceError(f"{', '.join(names)}: ended with code {process.returncode} before answering. Its log: {log}")
     if silent:
         raise ServiceError(f"{silent}: no answer after {START_SECONDS:.0f} s. Its log: {log}")
 
 
 def down(settings: NightlySettings) -> None:
     """End what was started here, and nothing else."""
-    managers = _managers(settings)
-    _end(managers)
-    _state(settings).unlink(missing_ok=True)
+    managers = manager.running(settings)
+    manager.end(managers)
     report.line(f"ended: {', '.join(name for names in managers.values() for name in names) or 'nothing was running'}")
-
-
-def _end(managers: Mapping[int, list[str]]) -> None:
-    for pid in managers:
-        os.kill(pid, signal.SIGTERM)
-    _wait(lambda: not any(_is_manager(pid) for pid in managers), time.monotonic() + STOP_SECONDS)
-    left = [pid for pid in managers if _is_manager(pid)]
-    if left:
-        raise ServiceError(f"processes {left} did not end within {STOP_SECONDS:.0f} s after SIGTERM.")
 
 
 def status(settings: NightlySettings) -> None:
@@ -166,7 +133,7 @@ def status(settings: NightlySettings) -> None:
 def worker(settings: NightlySettings) -> None:
     """Become the Prefect worker, once the server answers and the deployment is registered."""
     prefect = services(settings)[0]
-    _wait(prefect.answers, time.monotonic() + START_SECONDS)
+    manager.wait(prefect.answers, START_SECONDS)
     if not prefect.answers():
         raise ServiceError(f"worker: Prefect's server at {prefect.url} did not answer within {START_SECONDS:.0f} s.")
     command = [sys.executable, "-m", "prefect"]
@@ -174,51 +141,6 @@ def worker(settings: NightlySettings) -> None:
     subprocess.run([*command, "work-pool", "create", "--overwrite", *pool], check=True, cwd=ROOT)
     subprocess.run([*command, "--no-prompt", "deploy", "--all"], check=True, cwd=ROOT)
     os.execv(sys.executable, [*command, "worker", "start", "--pool", POOL, "--type", "process"])
-
-
-def _environment(settings: NightlySettings) -> dict[str, str]:
-    home = settings.home.resolve()
-    ports = {"PREFECT_PORT": settings.prefect_url, "MLFLOW_PORT": settings.mlflow_url}
-    ports |= {"REST_PORT": settings.serving.rest_url, "GRPC_PORT": settings.serving.grpc_url}
-    return {
-        **os.environ,
-        **{name: url.rpartition(":")[2] for name, url in ports.items()},
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "NAME": settings.name,
-        "NIGHTSHIFT_CODE": str(ROOT),
-        "NIGHTSHIFT_HOME": str(home),
-        "PREFECT_HOME": str(home / "prefect"),
-        "PREFECT_API_URL": f"{settings.prefect_url}/api",
-        "MLFLOW_STORE": f"sqlite:///{home}/mlflow.db",
-        "MLFLOW_ARTIFACTS": str(home / "artifacts"),
-        "NIGHTSHIFT_TRACKING_URI": settings.mlflow_url,
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def _state(settings: NightlySettings) -> Path:
-    """Return the file that remembers the process managers started here, and what each of them runs."""
-    return settings.home.resolve() / "services.json"
-
-
-def _managers(settings: NightlySettings) -> dict[int, list[str]]:
-    """Return the process managers that still run."""
-    state = _state(settings)
-    remembered = json.loads(state.read_text()) if state.is_file() else {}
-    return {int(pid): names for pid, names in remembered.items() if _is_manager(int(pid))}
-
-
-def _is_manager(pid: int) -> bool:
-    """Whether ``pid`` still is a process manager of ours: numbers are used again after a restart."""
-    try:
-        return b"honcho" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def _wait(condition: Callable[[], bool], deadline: float) -> None:
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.5)
 
 
 COMMANDS = {"up": up, "down": down, "status": status, "serve": serve, "worker": worker}
