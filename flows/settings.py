@@ -38,7 +38,10 @@ def explained() -> Iterator[None]:
     """End the program with what is wrong with its settings, should anything be."""
     try:
         yield
-    except (ValidationError, SettingsError, FileNotFoundError, YAMLError) as error:
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}".strip(": ") for each in error.errors())
+        sys.exit("settings:\n  - " + "\n  - ".join(problems))
+    except (SettingsError, FileNotFoundError, YAMLError) as error:
         sys.exit(f"settings: {error}")
 
 
