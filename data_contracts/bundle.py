@@ -6,6 +6,7 @@ It lies among the artifacts of the version's LoggedModel, so whoever knows the v
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,3 +66,20 @@ def download_bundle(tracking_uri: str, name: str, version: str, into: Path) -> P
         artifact_uri=f"{location}/artifacts/{BUNDLE}", dst_path=str(into), tracking_uri=tracking_uri
     )
     return Path(folder)
+
+
+def fetch_bundle(tracking_uri: str, name: str, version: str, folder: Path) -> Path:
+    """Fetch a version's bundle as ``folder``, which is whole whenever it is there; one that is there is kept.
+
+    Safe beside others who fetch the same, or read it already. Raises as `download_bundle` does.
+    """
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staged:
+            bundle = download_bundle(tracking_uri, name, version, Path(staged))
+            try:
+                bundle.rename(folder)
+            except OSError:
+                if not folder.exists():  # otherwise somebody else was first
+                    raise
+    return folder

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from data_contracts.bundle import download_bundle, find_version
 from data_contracts.job import EvaluateJob, EvaluateResult, TablesAt, Validation
 from data_contracts.night import Candidate, Evidence, Night, Workspace
 from data_contracts.version import CHAMPION
+from tasks.champion import fetch_champion, find_champion
 from tasks.evaluate.record import record_evidence, recorded_evidence
 from tasks.job import run_job
+
+logger = logging.getLogger(__name__)
 
 
 def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel) -> Evidence:
     """Judge the candidate, the champion if there is one, and the baselines on the night's last window, once.
+
+    A champion of other tables, or one that learned from that window, is left out, and the evidence says so.
 
     Args:
         workspace: Says where tables, runs and MLflow are.
@@ -36,27 +41,24 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         return recorded
     folder = Path(workspace.runs) / candidate.run_id / "evaluate"
     *known_windows, window = night.windows
+    champion = find_champion(workspace, night)
+    contestants, left_out = {"candidate": candidate.checkpoint}, {}
+    if champion is not None and champion.stranger:
+        left_out[CHAMPION] = champion.stranger
+        logger.warning("The champion is not judged: %s.", champion.stranger)
+    elif champion is not None:
+        contestants[CHAMPION] = str(fetch_champion(workspace, champion, candidate.run_id))
     job = EvaluateJob(
         use_case=workspace.use_case,
         tables=TablesAt(folder=workspace.tables, versions=night.tables),
         window=window,
         known_windows=tuple(known_windows),
         validation=Validation(window=known_windows[-1], every_user=night.protocol == "leave_one_out"),
-        contestants={"candidate": candidate.checkpoint} | _champion(workspace, folder),
+        contestants=contestants,
         config=model.model_dump(mode="json"),
         features=features.model_dump(mode="json"),
     )
     result = run_job("models.evaluate", job, folder, EvaluateResult)
-    evidence = Evidence(run_id=candidate.run_id, metrics=result.metrics, counts=result.counts)
+    evidence = Evidence(run_id=candidate.run_id, metrics=result.metrics, counts=result.counts, left_out=left_out)
     record_evidence(workspace.tracking_uri, evidence)
     return evidence
-
-
-def _champion(workspace: Workspace, folder: Path) -> dict[str, str]:
-    """Fetch the champion's bundle into a folder of its version, and return it as a contestant; none without one."""
-    version = find_version(workspace.tracking_uri, workspace.name, CHAMPION)
-    if version is None:
-        return {}
-    number = str(version.version)
-    bundle = download_bundle(workspace.tracking_uri, workspace.name, number, folder / f"{CHAMPION}-{number}")
-    return {CHAMPION: str(bundle)}

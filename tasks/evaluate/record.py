@@ -64,7 +64,8 @@ def as_markdown(evidence: Evidence) -> str:
         for contestant, metrics in evidence.metrics.items()
     ]
     counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in evidence.counts.items())
-    return "\n".join([*map(_row, rows), "", counts])
+    left_out = [f"Not judged, {contestant}: {reason}." for contestant, reason in evidence.left_out.items()]
+    return "\n".join([*map(_row, rows), "", counts, *left_out])
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from data_contracts.night import Evidence, HeldOut, Protocol
+from data_contracts.version import CHAMPION
 from tasks.promote.config import GateConfig
 
 
@@ -21,7 +22,7 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
     """Promote a candidate that beats popularity and loses at most ``gate.max_loss`` of the champion's metric.
 
     Args:
-        evidence: Metrics of ``candidate``, ``popularity`` and, if there is one, ``champion``; the counts
+        evidence: Metrics of ``candidate``, ``popularity`` and, if one was judged, ``champion``; the counts
             ``window_targets`` and ``window_users`` (all there were) and ``targets`` (those judged).
         gate: The metric that decides, and the loss allowed.
         held_out: Smallest window that may decide.
@@ -41,17 +42,19 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
     if counts["window_targets"] < held_out.min_targets or counts["window_users"] < held_out.min_users:
         wanted = f"{held_out.min_targets:,} targets of {held_out.min_users:,} users"
         return Decision(promoted=False, reason=f"The window holds {window}, too few to decide: it takes {wanted}.")
-    return _compare(values, gate.max_loss, seen)
+    return _compare(values, gate.max_loss, seen, evidence.left_out.get(CHAMPION))
 
 
-def _compare(values: Mapping[str, float], max_loss: float, seen: str) -> Decision:
-    candidate, popularity, champion = values["candidate"], values["popularity"], values.get("champion")
+def _compare(values: Mapping[str, float], max_loss: float, seen: str, left_out: str | None) -> Decision:
+    candidate, popularity, champion = values["candidate"], values["popularity"], values.get(CHAMPION)
     if not math.isfinite(candidate):
         return Decision(promoted=False, reason=f"{seen}: the candidate diverged.")
     if candidate <= popularity:
         return Decision(promoted=False, reason=f"{seen} does not beat popularity, {popularity:.4f}.")
     if champion is None or not math.isfinite(champion):
-        why = "there is no champion to compare with" if champion is None else f"the champion ranks no more: {champion}"
+        why = f"the champion ranks no more: {champion}"
+        if champion is None:
+            why = f"the champion was not judged: {left_out}" if left_out else "there is no champion to compare with"
         return Decision(promoted=True, reason=f"{seen} beats popularity, {popularity:.4f}, and {why}.")
     least = champion * (1 - max_loss)
     verdict = "is enough" if candidate >= least else "is too little"

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from data_contracts.job import PublishJob, PublishResult, TablesAt
 from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
-from data_contracts.version import GIT_COMMIT, METRICS, NIGHT, TRAINED_THROUGH
+from data_contracts.version import GIT_COMMIT, METRICS, NIGHT, TABLE_IDS, TRAINED_THROUGH
+from tasks.champion import table_ids
 from tasks.job import run_job
 
 
@@ -64,6 +65,7 @@ def register_once(
     tags = {
         NIGHT: night.model_dump_json(),
         TRAINED_THROUGH: candidate.trained_through,
+        TABLE_IDS: json.dumps(table_ids(workspace.tables, night.tables)),
         METRICS: json.dumps(evidence.metrics),
         **_git_commit(),
     }

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 
-from data_contracts.bundle import download_bundle, find_version
 from data_contracts.job import FitJob, TablesAt, commit, read
 from data_contracts.night import Candidate, Night, Workspace
-from data_contracts.version import CHAMPION, TRAINED_THROUGH
+from data_contracts.version import TRAINED_THROUGH
+from tasks.champion import fetch_champion, find_champion
 from tasks.train.config import TrainConfig
 from tasks.train.gang import fit_on_cluster
-from tasks.train.plan import Champion, plan_training
+from tasks.train.plan import Shape, plan_training
 from tasks.train.run import START, find_or_make_run, working_on
 
 CANDIDATE = "candidate.json"
@@ -54,8 +53,11 @@ def train_candidate(
     if (folder / CANDIDATE).exists():
         on_line(f"run {run_id} has trained on this night already, nothing to do")
         return read(folder / CANDIDATE, Candidate)
-    champion, bundle = _champion(workspace, folder / "champion")
-    plan = plan_training(night, champion, _shape(model_settings, feature_settings), warm_start=config.warm_start)
+    champion = find_champion(workspace, night)
+    bundle = None if champion is None or champion.stranger else fetch_champion(workspace, champion, run_id)
+    champion_shape = {} if bundle is None else _shape_of(bundle)
+    shape = _shape(model_settings, feature_settings)
+    plan = plan_training(night, champion, shape, champion_shape, warm_start=config.warm_start)
     on_line(f"run {run_id}: {plan.reason}; windows {', '.join(plan.windows)}")
     start = f"version-{champion.version}" if champion is not None and plan.warm else "nothing"
     job = FitJob(
@@ -82,18 +84,10 @@ def train_candidate(
     return candidate
 
 
-def _shape(model: dict[str, JsonValue], features: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _shape(model: dict[str, JsonValue], features: dict[str, JsonValue]) -> Shape:
     return {"network": model["network"], "features": features}
 
 
-def _champion(workspace: Workspace, folder: Path) -> tuple[Champion | None, Path]:
-    """Fetch what the version in service is, and its bundle into ``folder``."""
-    found = find_version(workspace.tracking_uri, workspace.name, CHAMPION)
-    if found is None:
-        return None, folder
-    shutil.rmtree(folder, ignore_errors=True)
-    version = str(found.version)
-    bundle = download_bundle(workspace.tracking_uri, workspace.name, version, folder)
+def _shape_of(bundle: Path) -> Shape:
     record = json.loads((bundle / "model.json").read_text(encoding="utf-8"))
-    shape = _shape(record["config"], record["features"])
-    return Champion(version=version, trained_through=found.tags[TRAINED_THROUGH], shape=shape), bundle
+    return _shape(record["config"], record["features"])

@@ -6,20 +6,9 @@ from pydantic import JsonValue
 
 from data_contracts.job import Validation
 from data_contracts.night import Night, Value
+from tasks.champion import Champion
 
-
-class Champion(Value):
-    """What a decision needs to know about the model in service.
-
-    Attributes:
-        version: Of the registered model.
-        trained_through: Key of the newest window it was trained on.
-        shape: What must be equal for its weights to fit: its network's settings and its examples' length.
-    """
-
-    version: str
-    trained_through: str
-    shape: dict[str, JsonValue]
+Shape = dict[str, JsonValue]
 
 
 class Plan(Value):
@@ -42,13 +31,16 @@ class Plan(Value):
     reason: str
 
 
-def plan_training(night: Night, champion: Champion | None, shape: dict[str, JsonValue], *, warm_start: bool) -> Plan:
+def plan_training(
+    night: Night, champion: Champion | None, shape: Shape, champion_shape: Shape, *, warm_start: bool
+) -> Plan:
     """Decide what the candidate starts from and is trained on. The newest window judges: nobody trains on it.
 
     Args:
         night: Its windows, oldest first.
         champion: In service now, if any.
-        shape: Of the network to train.
+        shape: Of the network to train: its settings and its examples' length. The champion's must be equal.
+        champion_shape: Of the champion's network; empty without a champion that belongs here.
         warm_start: Whether to start from the champion if possible.
 
     Raises:
@@ -65,7 +57,7 @@ def plan_training(night: Night, champion: Champion | None, shape: dict[str, Json
         return _cold(night.windows[:-2], validation, "leave_one_out starts from nothing")
     known = night.windows[:-1]
     validation = Validation(window=known[-1])
-    obstacle = _obstacle(champion, known, shape, warm_start=warm_start)
+    obstacle = _obstacle(champion, known[-1], shape, champion_shape, warm_start=warm_start)
     if champion is None or obstacle:
         return _cold(known, validation, obstacle)
     first_new = known.index(champion.trained_through) + 1
@@ -83,19 +75,17 @@ def _cold(windows: tuple[str, ...], validation: Validation, why: str) -> Plan:
     return Plan(windows=windows, known=windows, validation=validation, warm=False, reason=f"from nothing: {why}")
 
 
-def _obstacle(
-    champion: Champion | None, known: tuple[str, ...], shape: dict[str, JsonValue], *, warm_start: bool
-) -> str:
+def _obstacle(champion: Champion | None, newest: str, shape: Shape, champion_shape: Shape, *, warm_start: bool) -> str:
     """Say why the candidate cannot start from the champion; nothing when it can."""
     if champion is None:
         return "there is no champion"
     name = f"version {champion.version}"
     if not warm_start:
         return "train.warm_start is false"
-    if champion.shape != shape:
-        return f"{name} has another network: {champion.shape}, wanted {shape}"
-    if champion.trained_through not in known:
-        return f"{name} was trained through {champion.trained_through}, which is no window of these tables"
-    if champion.trained_through == known[-1]:
+    if champion.stranger:
+        return champion.stranger
+    if champion_shape != shape:
+        return f"{name} has another network: {champion_shape}, wanted {shape}"
+    if champion.trained_through == newest:
         return f"{name} was trained through {champion.trained_through} already, nothing is new to it"
     return ""

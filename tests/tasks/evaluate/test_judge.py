@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -15,7 +17,9 @@ from data_contracts.night import Candidate, Evidence, Night, Window, Workspace
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import TENSORS, Weights, new_network, save
 from models.serving.bundle import seal
+from tasks.champion import table_ids
 from tasks.evaluate.judge import judge
+from tasks.evaluate.record import as_markdown
 from tasks.job import JobFailedError
 from tests.models.recommender.tables import Events, write_tables
 
@@ -68,15 +72,20 @@ def write_weights(folder: Path) -> None:
     save(Weights(new_network(5, MODEL, features), MODEL, features), folder)
 
 
-def publish_champion(client: MlflowClient, folder: Path) -> None:
+def publish_champion(client: MlflowClient, folder: Path, tags: dict[str, str]) -> None:
     """Register what is in ``folder`` as a LoggedModel, and make it champion."""
     experiment = client.get_experiment_by_name("shop")
     assert experiment is not None
     model = client.create_logged_model(experiment.experiment_id, name="model")
     client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, "READY")
-    version = client.create_model_version("shop", f"models:/{model.model_id}", model_id=model.model_id)
+    version = client.create_model_version("shop", f"models:/{model.model_id}", model_id=model.model_id, tags=tags)
     client.set_registered_model_alias("shop", "champion", version.version)
+
+
+def tags_of(workspace: Workspace, night: Night, trained_through: str) -> dict[str, str]:
+    ids = json.dumps(table_ids(workspace.tables, night.tables))
+    return {"nightshift.trained_through": trained_through, "nightshift.table_ids": ids}
 
 
 def judged(workspace: Workspace, candidate: Candidate, night: Night) -> Evidence:
@@ -104,11 +113,26 @@ def test_the_champion_is_fetched_and_judged_on_the_same_targets_unless_it_is_dam
     bundle = tmp_path / "artifacts" / BUNDLE
     write_weights(bundle)
     seal(bundle)
-    publish_champion(client, tmp_path)
+    tags = tags_of(workspace, night, trained_through="2026-11-01")
+    publish_champion(client, tmp_path, tags)
     evidence = judged(workspace, new_candidate(client, workspace), night)
     assert evidence.metrics["champion"] == evidence.metrics["candidate"]
+    assert evidence.left_out == {}
 
     (bundle / TENSORS).write_bytes(b"broken")
-    publish_champion(client, tmp_path)
+    publish_champion(client, tmp_path, tags)
     with pytest.raises(JobFailedError, match=r"(?s)'champion' cannot rank.*sha256"):
         judged(workspace, new_candidate(client, workspace), night)
+
+
+def test_a_champion_that_learned_from_the_judging_window_is_left_out(
+    workspace: Workspace, night: Night, client: MlflowClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_weights(tmp_path / "artifacts" / BUNDLE)
+    publish_champion(client, tmp_path, tags_of(workspace, night, trained_through="2026-11-03"))
+    with caplog.at_level(logging.WARNING):
+        evidence = judged(workspace, new_candidate(client, workspace), night)
+    assert list(evidence.metrics) == ["candidate", "popularity", "markov"]
+    assert "was trained through 2026-11-03, which is no window before" in evidence.left_out["champion"]
+    assert "The champion is not judged: version " in caplog.text
+    assert "Not judged, champion: version " in as_markdown(evidence)

@@ -20,11 +20,12 @@ def decision(
     judged: int = 1_500,
     users: int = 300,
     protocol: Protocol = "nightly",
+    left_out: dict[str, str] | None = None,
 ) -> Decision:
     values = {"candidate": candidate, "popularity": popularity} | ({} if champion is None else {"champion": champion})
     metrics = {name: {"ndcg@10": value} if judged else {} for name, value in values.items()}
     counts = {"window_targets": targets, "window_users": users, "targets": judged, "users": users}
-    evidence = Evidence(run_id="run", metrics=metrics, counts=counts)
+    evidence = Evidence(run_id="run", metrics=metrics, counts=counts, left_out=left_out or {})
     return decide(evidence, GateConfig(), HeldOut(), protocol)
 
 
@@ -96,3 +97,9 @@ def test_leave_one_out_moves_no_alias_and_says_so() -> None:
 )  # fmt: skip
 def test_reasons_are_sentences_with_numbers(candidate: float, champion: float | None, reason: str) -> None:
     assert decision(candidate, champion).reason == reason
+
+
+def test_a_champion_that_was_not_judged_is_named_with_the_reason() -> None:
+    decided = decision(0.06, None, left_out={"champion": "version 3 was trained on tables made before these"})
+    assert decided.promoted
+    assert decided.reason.endswith("the champion was not judged: version 3 was trained on tables made before these.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from data_contracts.bundle import download_bundle
+from data_contracts.bundle import download_bundle, fetch_bundle
 from data_contracts.night import Candidate, Evidence, Night, Window, Workspace
 from models.recommender.config import RecommenderConfig
 from models.serving.bundle import read_record, verify
@@ -49,6 +49,7 @@ def test_a_run_becomes_one_version_with_its_evidence_beside_it(house: House, tmp
     assert Night.model_validate_json(found.tags["nightshift.night"]) == night
     assert found.tags["nightshift.trained_through"] == WINDOWS[0]
     assert json.loads(found.tags["nightshift.metrics"]) == METRICS
+    assert json.loads(found.tags["nightshift.table_ids"]).keys() == night.tables.keys()
     head = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
     )
@@ -57,6 +58,13 @@ def test_a_run_becomes_one_version_with_its_evidence_beside_it(house: House, tmp
     verify(bundle)
     record = read_record(bundle)
     assert (record.tables.folder, record.tables.versions) == (workspace.tables, night.tables)
+
+    folder = tmp_path / "kept" / "champion-1"
+    for _ in range(2):
+        assert fetch_bundle(workspace.tracking_uri, "shop", versions[0].version, folder) == folder
+        (folder / "in use").touch()
+    assert (folder / "in use").exists()
+    assert [path.name for path in folder.parent.iterdir()] == ["champion-1"]
 
 
 def test_a_candidate_without_weights_is_refused_with_the_jobs_last_words(house: House, tmp_path: Path) -> None:

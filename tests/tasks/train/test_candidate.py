@@ -18,6 +18,7 @@ from models.fit_config import FitConfig
 from models.recommender.config import AdamWConfig, NetworkConfig, RecommenderConfig
 from models.recommender.weights import load, read_record
 from models.serving.bundle import seal
+from tasks.champion import table_ids
 from tasks.job import JobFailedError
 from tasks.train.candidate import train_candidate
 from tasks.train.config import TrainConfig
@@ -72,7 +73,8 @@ class House:
         self.client.log_model_artifacts(model.model_id, str(folder))
         self.client.finalize_logged_model(model.model_id, "READY")
         self.client.create_registered_model("shop")
-        tags = {"nightshift.trained_through": candidate.trained_through}
+        ids = json.dumps(table_ids(self.workspace.tables, self.tables.versions))
+        tags = {"nightshift.trained_through": candidate.trained_through, "nightshift.table_ids": ids}
         version = self.client.create_model_version(
             "shop", f"models:/{model.model_id}", model_id=model.model_id, tags=tags
         )

@@ -1,0 +1,87 @@
+"""The model in service, as a night meets it: what it was trained on, whether it belongs here, and its bundle."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+from pydantic import Field
+
+from data_contracts.bundle import fetch_bundle, find_version
+from data_contracts.night import Night, Value, Workspace
+from data_contracts.version import CHAMPION, TABLE_IDS, TRAINED_THROUGH
+
+
+class Champion(Value):
+    """The version in service, and what a night may do with it."""
+
+    version: str = Field(description="Of the registered model.")
+    trained_through: str = Field("", description="Key of the newest window it was trained on; empty if it is not told.")
+    stranger: str = Field("", description="Why it may not be judged or trained further tonight; empty when it may.")
+
+
+def find_champion(workspace: Workspace, night: Night) -> Champion | None:
+    """Return the version in service, if any, seen from a night.
+
+    Raises:
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    found = find_version(workspace.tracking_uri, workspace.name, CHAMPION)
+    if found is None:
+        return None
+    version = str(found.version)
+    return Champion(
+        version=version,
+        trained_through=found.tags.get(TRAINED_THROUGH, ""),
+        stranger=stranger(version, found.tags, night, table_ids(workspace.tables, night.tables)),
+    )
+
+
+def fetch_champion(workspace: Workspace, champion: Champion, run_id: str) -> Path:
+    """Return the champion's bundle, unverified, in a folder of the run named by its version; fetched once."""
+    folder = Path(workspace.runs) / run_id / f"{CHAMPION}-{champion.version}"
+    return fetch_bundle(workspace.tracking_uri, workspace.name, champion.version, folder)
+
+
+def stranger(version: str, tags: Mapping[str, str], night: Night, tables: Mapping[str, str]) -> str:
+    """Say why a version may be neither judged nor trained further in a night; nothing when it may.
+
+    Items are numbered by their tables: weights of other tables mean other items. And what was trained on the newest
+    window, or on days of it, must not be judged there.
+
+    Args:
+        version: Named in the reason.
+        tags: Of the version.
+        night: Its newest window judges.
+        tables: Name of each of the night's tables to its id.
+    """
+    trained_through, ids = tags.get(TRAINED_THROUGH), tags.get(TABLE_IDS)
+    if trained_through is None:
+        return f"version {version} does not say what it was trained through"
+    if ids is None:
+        return f"version {version} does not say which tables it was trained on"
+    if json.loads(ids) != tables:
+        return f"version {version} was trained on tables made before these"
+    if trained_through not in night.windows[:-1]:
+        return f"version {version} was trained through {trained_through}, which is no window before the judging one"
+    return ""
+
+
+def table_ids(folder: str, tables: Iterable[str]) -> dict[str, str]:
+    """Return each table's id, which it keeps for life; one made anew has another. None of a table never written.
+
+    Args:
+        folder: URI under which every table has a folder of its own.
+        tables: Their names.
+    """
+    ids: dict[str, str] = {}
+    for name in sorted(tables):
+        try:
+            ids[name] = str(DeltaTable(posixpath.join(folder, name)).metadata().id)
+        except TableNotFoundError:
+            continue
+    return ids
