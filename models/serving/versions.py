@@ -21,6 +21,7 @@ from typing import Protocol
 
 from data_contracts.bundle import download_bundle, find_version
 from data_contracts.serving import ServerState, VersionHeld
+from data_contracts.version import CHAMPION
 from models.serving.bundle import open_bundle, replay_golden
 from models.use_case import Predictor
 
@@ -70,7 +71,7 @@ class MlflowRegistry:
 
     def champion(self) -> str | None:
         """See `Registry`."""
-        found = find_version(self.tracking_uri, self.name, "champion")
+        found = find_version(self.tracking_uri, self.name, CHAMPION)
         return None if found is None else str(found.version)
 
     def load(self, version: str) -> Predictor:
