@@ -1,7 +1,7 @@
 # Nightshift's commands. `make` alone explains them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
+PYTHON ?= $(or $(shell command -v python3.11),python3)
 NIGHTSHIFT_HOME ?= var
 SETTINGS ?= examples/shop.yaml
 LOGS := var/shop/logs
@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 
-.PHONY: help install nightly shop-day up down status test drill check
+.PHONY: help install nightly shop-day up down status test check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,10 +53,7 @@ status: $(INSTALLED) ## Say which servers answer
 	@python -m flows.services status
 
 test: $(INSTALLED) ## Run every test
-	@$(TIMED) python -m pytest -m "not drill"
-
-drill: $(INSTALLED) ## Run the long tests
-	@$(TIMED) python -m pytest -m drill
+	@$(TIMED) python -m pytest
 
 check: $(INSTALLED) ## Lint, types, and the walls between the rooms
 	ruff check .

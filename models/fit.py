@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def fit(job: FitJob) -> FitResult | None:
     """
     torch.set_num_threads(job.parallelism.threads_per_process)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # Lightning, of torch's new names
     folder = Path(job.run_folder)
     parts = use_case(job.use_case)
     if job.warm_start is not None:
