@@ -22,7 +22,7 @@ class Workspace(Value):
     Attributes:
         name: Separates logs from logs.
         use_case: What is learned from them.
-        home: URI of the folder that holds everything that is not code.
+        home: The local folder that holds everything that is not code.
         tracking_uri: Of MLflow: a database or a server.
     """
 
