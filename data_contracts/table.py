@@ -20,6 +20,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
+from data_contracts.commit_point import commit_point
 from data_contracts.contract import DataContract
 from data_contracts.night import Value
 
@@ -110,24 +111,25 @@ class Table:
             for part in parts
         ]
         partition_by = [self.contract.partition_by] if self.contract.partition_by else []
-        if table is None:
-            create_table_with_add_actions(
-                self.uri,
-                _delta(self.contract.schema),
-                added,
-                mode="error",
+        with commit_point(self.contract.name):
+            if table is None:
+                create_table_with_add_actions(
+                    self.uri,
+                    _delta(self.contract.schema),
+                    added,
+                    mode="error",
+                    partition_by=partition_by,
+                    name=self.contract.name,
+                    commit_properties=properties,
+                )
+                return 0
+            table.create_write_transaction(
+                list[AddAction | RemoveAction](added),
+                mode="append",
+                schema=_delta(self.contract.schema),
                 partition_by=partition_by,
-                name=self.contract.name,
                 commit_properties=properties,
             )
-            return 0
-        table.create_write_transaction(
-            list[AddAction | RemoveAction](added),
-            mode="append",
-            schema=_delta(self.contract.schema),
-            partition_by=partition_by,
-            commit_properties=properties,
-        )
         table.update_incremental()
         return table.version()
 

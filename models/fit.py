@@ -16,6 +16,7 @@ from pytorch_lightning.loggers import MLFlowLogger
 from pytorch_lightning.strategies import Strategy
 from torch.distributed.elastic.multiprocessing.errors import record
 
+from data_contracts.commit_point import commit_point
 from data_contracts.job import FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
@@ -137,7 +138,8 @@ def _publish(folder: Path, write: Callable[[Path], None]) -> None:
     shutil.rmtree(staged, ignore_errors=True)
     write(staged)
     shutil.rmtree(folder, ignore_errors=True)
-    staged.rename(folder)
+    with commit_point("weights"):
+        staged.rename(folder)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from data_contracts.commit_point import commit_point
 from data_contracts.job import RESULT, commit, read
 from data_contracts.night import Value
 
@@ -41,7 +42,8 @@ def main(kind: type[Job], work: Callable[[Job], Value | None]) -> None:
     path = Path(sys.argv[1])
     result = work(read(path, kind))
     if result is not None:
-        commit(result, path.with_name(RESULT))
+        with commit_point(f"{work.__name__} result"):
+            commit(result, path.with_name(RESULT))
 
 
 def die_with_parent() -> None:

@@ -11,6 +11,8 @@ from typing import Protocol
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
+from data_contracts.commit_point import commit_point
+
 logger = logging.getLogger(__name__)
 
 
@@ -45,7 +47,8 @@ class Progress(pl.Callback):
         Raises:
             DivergedError: It is not finite.
         """
-        self.samples += batch.examples
+        with commit_point("step"):
+            self.samples += batch.examples
         assert isinstance(outputs, Mapping)
         loss = float(outputs["loss"])
         if not math.isfinite(loss):

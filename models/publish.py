@@ -17,6 +17,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
 from data_contracts.bundle import BUNDLE
+from data_contracts.commit_point import commit_point
 from data_contracts.job import PublishJob, PublishResult, commit
 from models.job import main
 from models.serving.bundle import RECORD, BundleRecord, read_golden, seal, write_golden
@@ -82,7 +83,7 @@ def write_bundle(job: PublishJob) -> Written:
 
 def _log(job: PublishJob, folder: Path, predictor: Predictor) -> str:
     """Log the bundle with everything that a plain Python process needs, and return the model's id."""
-    with mlflow.start_run(run_id=job.run_id):
+    with mlflow.start_run(run_id=job.run_id), commit_point("logged model"):
         info = mlflow.pyfunc.log_model(
             name=job.use_case,
             python_model=str(ROOT / "models" / "serving" / "answering.py"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlflow import MlflowClient
 
 from data_contracts.bundle import find_version
+from data_contracts.commit_point import commit_point
 from data_contracts.night import Promotion, Workspace
 from data_contracts.version import CHAMPION, DEPLOYED, PROMOTED, REASON
 from tasks.deploy.config import ServingConfig
@@ -38,15 +39,18 @@ def put_in_service(workspace: Workspace, promotion: Promotion, serving: ServingC
         return promotion.model_copy(update={"served": _served(server)})
     client = MlflowClient(tracking_uri=workspace.tracking_uri)
     try:
-        server.stage(version)
+        with commit_point("stage"):
+            server.stage(version)
         present = True
     except ServerAbsentError:
         present = False
     except ServerRefusedError as error:
         return _not_staged(client, promotion, str(error), server)
-    client.set_registered_model_alias(name, CHAMPION, version)
+    with commit_point("champion"):
+        client.set_registered_model_alias(name, CHAMPION, version)
     served = _switched(server, version) if present else _served(server)
-    client.set_model_version_tag(name, version, DEPLOYED, "true")
+    with commit_point("deployed"):
+        client.set_model_version_tag(name, version, DEPLOYED, "true")
     return promotion.model_copy(update={"served": served})
 
 
@@ -61,7 +65,8 @@ def _not_staged(client: MlflowClient, promotion: Promotion, why: str, server: Mo
 
 def _switched(server: ModelServer, version: str) -> str:
     try:
-        server.switch(version)
+        with commit_point("switch"):
+            server.switch(version)
     except (ServerAbsentError, ServerRefusedError) as error:
         return f"Version {version} is champion, but the server did not switch: {error}. Restart it, or switch it."
     return _served(server)

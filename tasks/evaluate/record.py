@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data_contracts.commit_point import commit_point
 from data_contracts.night import Evidence
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def record_evidence(tracking_uri: str, evidence: Evidence) -> None:
     ]
     client.log_batch(evidence.run_id, metrics=metrics)
     client.log_figure(evidence.run_id, draw(evidence), PICTURE)
-    client.log_text(evidence.run_id, evidence.model_dump_json(indent=2), EVIDENCE)
+    with commit_point("evidence"):
+        client.log_text(evidence.run_id, evidence.model_dump_json(indent=2), EVIDENCE)
 
 
 def metric_name(contestant: str, metric: str) -> str:

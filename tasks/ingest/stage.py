@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 
 from distributed import Client, as_completed
 
+from data_contracts.commit_point import commit_point
 from data_contracts.contract import DataContract
 from data_contracts.night import Staged, Workspace
 from data_contracts.staging import clear, staging
@@ -58,7 +59,8 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
             clear(folder)
             return Staged(uri="", through=window_end)
         _refuse_an_empty_day(taken, staged, through)
-        chunks = _drop_repeats(client, taken, folder, contract)
+        with commit_point("staging"):
+            chunks = _drop_repeats(client, taken, folder, contract)
     rows, repeats = sum(chunk.rows for chunk in chunks), sum(chunk.repeats for chunk in chunks)
     log.info("%s rows staged up to %s, %s exact repeats dropped.", f"{rows:,}", through, f"{repeats:,}")
     return Staged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from data_contracts.bundle import find_version
+from data_contracts.commit_point import commit_point
 from data_contracts.night import Evidence, HeldOut, ModelVersion, Night, Promotion, Workspace
 from data_contracts.version import CHALLENGER, CHAMPION, PREVIOUS, PROMOTED, REASON
 from tasks.promote.config import GateConfig
@@ -31,14 +32,16 @@ def decide_once(
     decision = decide(evidence, gate, held_out, night.protocol)
     client = MlflowClient(tracking_uri=workspace.tracking_uri)
     if night.protocol == "nightly":
-        client.set_registered_model_alias(version.name, CHALLENGER, version.version)
+        with commit_point("challenger"):
+            client.set_registered_model_alias(version.name, CHALLENGER, version.version)
     tags = {
         PREVIOUS: str(champion.version) if champion else "",
         REASON: decision.reason,
         PROMOTED: str(decision.promoted).lower(),
     }
-    for name, value in tags.items():
-        client.set_model_version_tag(version.name, version.version, name, value)
+    with commit_point("decision"):
+        for name, value in tags.items():
+            client.set_model_version_tag(version.name, version.version, name, value)
     return _promotion(version, tags)
 
 

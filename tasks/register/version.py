@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
+from data_contracts.commit_point import commit_point
 from data_contracts.job import PublishJob, PublishResult, TablesAt
 from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
 from data_contracts.version import GIT_COMMIT, METRICS, NIGHT, TABLE_IDS, TRAINED_THROUGH
@@ -69,9 +70,10 @@ def register_once(
         METRICS: json.dumps(evidence.metrics),
         **_git_commit(),
     }
-    version = client.create_model_version(
-        name, published.model_uri, run_id=run_id, tags=tags, model_id=published.model_id
-    )
+    with commit_point("version"):
+        version = client.create_model_version(
+            name, published.model_uri, run_id=run_id, tags=tags, model_id=published.model_id
+        )
     return ModelVersion(name=name, version=str(version.version))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 
+from data_contracts.commit_point import commit_point
 from data_contracts.job import FitJob, TablesAt, commit, read
 from data_contracts.night import Candidate, Night, Workspace
 from data_contracts.version import TRAINED_THROUGH
@@ -80,7 +81,8 @@ def train_candidate(
     with working_on(workspace, run_id, {START: plan.reason, TRAINED_THROUGH: trained_through}):
         result = fit_on_cluster(cluster, job, on_line)
     candidate = Candidate(run_id=run_id, checkpoint=result.checkpoint, trained_through=trained_through)
-    commit(candidate, folder / CANDIDATE)
+    with commit_point("candidate"):
+        commit(candidate, folder / CANDIDATE)
     return candidate
 
 

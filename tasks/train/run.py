@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Param, Run
 from pydantic import JsonValue
 
+from data_contracts.commit_point import commit_point
 from data_contracts.night import Night, Workspace
 from data_contracts.version import NIGHT
 
@@ -43,11 +44,15 @@ def find_or_make_run(workspace: Workspace, night: Night, settings: Settings) -> 
     key = key_of(workspace.name, night, settings)
     found = client.search_runs([experiment], filter_string=f"tags.`{KEY}` = '{key}'", max_results=1)
     tags = {KEY: key, NIGHT: night.model_dump_json()}
-    run = found[0] if found else client.create_run(experiment, tags=tags, run_name=f"night {night.windows[-1]}")
-    run_id = str(run.info.run_id)
+    run_id = str((found[0] if found else _make_run(client, experiment, tags, night)).info.run_id)
     client.log_batch(run_id, params=[Param(name, value) for name, value in flat(settings).items()])
     client.log_inputs(run_id, [_dataset(workspace, table, version) for table, version in night.tables.items()])
     return run_id
+
+
+def _make_run(client: MlflowClient, experiment: str, tags: dict[str, str], night: Night) -> Run:
+    with commit_point("run"):
+        return client.create_run(experiment, tags=tags, run_name=f"night {night.windows[-1]}")
 
 
 def _experiment(client: MlflowClient, workspace: Workspace) -> str:

@@ -1,0 +1,50 @@
+"""Commit points: where a night may be killed, before or after, and run again as if nothing had happened.
+
+Each is an audit event (PEP 578), heard by nobody in service. A test's hook hears it in whatever process it happens, and
+kills the night there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+EVENT = "nightshift.commit_point"
+"""Audit event; its arguments are the point's name and ``"before"`` or ``"after"``."""
+
+POINTS = (
+    "staging",
+    "quarantine",
+    "events",
+    "items",
+    "item_counts",
+    "examples",
+    "histories",
+    "run",
+    "step",
+    "checkpoint",
+    "weights",
+    "fit result",
+    "candidate",
+    "evaluate result",
+    "evidence",
+    "logged model",
+    "publish result",
+    "version",
+    "challenger",
+    "decision",
+    "stage",
+    "champion",
+    "switch",
+    "deployed",
+)
+"""Every commit point of a night, in its order; `step` and `checkpoint` come again and again."""
+
+
+@contextmanager
+def commit_point(name: str) -> Iterator[None]:
+    """Name what is committed under it; one of `POINTS`."""
+    sys.audit(EVENT, name, "before")
+    yield
+    sys.audit(EVENT, name, "after")
