@@ -18,13 +18,13 @@ from torch.distributed.elastic.multiprocessing.errors import record
 
 from data_contracts.commit_point import commit_point
 from data_contracts.job import FitJob, FitResult
+from data_contracts.manifest import verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
 from models.distributed.ddp import Ddp
 from models.fit_config import FitConfig
 from models.job import main
 from models.progress import Progress
-from models.serving.bundle import verify
 from models.use_case import use_case
 
 CHECKPOINT = "checkpoint"
@@ -43,7 +43,7 @@ def fit(job: FitJob) -> FitResult | None:
         What came out, from rank 0; None from every other.
 
     Raises:
-        DamagedBundleError: The weights to start from are not as they were shipped.
+        DamagedError: The weights to start from are not as they were shipped.
         DivergedError: The loss is no longer a number.
         ValueError: There is nothing to train on, or a setting is wrong.
     """

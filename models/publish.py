@@ -19,8 +19,9 @@ from mlflow.types.schema import Array
 from data_contracts.bundle import BUNDLE
 from data_contracts.commit_point import commit_point
 from data_contracts.job import PublishJob, PublishResult, commit
+from data_contracts.manifest import seal
 from models.job import main
-from models.serving.bundle import RECORD, BundleRecord, read_golden, seal, write_golden
+from models.serving.bundle import RECORD, BundleRecord, read_golden, write_golden
 from models.use_case import Predictor, use_case
 
 ROOT = Path(__file__).parents[1]

@@ -17,11 +17,12 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn.functional import pad
 
+from data_contracts.manifest import MANIFEST, DamagedError, verify
 from models.recommender.baselines import Markov, Popularity
 from models.recommender.network import SasRec
 from models.recommender.targets import Batch
 from models.recommender.weights import Weights, WeightsError, load
-from models.serving.bundle import MANIFEST, RECORD, BundleError, verify
+from models.serving.bundle import RECORD
 
 Flags = NDArray[np.bool_]
 
@@ -95,7 +96,7 @@ def learned(name: str, folder: Path, popularity: Popularity, servable: Flags, ma
             verify(folder)
         weights = load(folder)
         _check(weights, items=len(servable) - 1, max_length=max_length)
-    except (BundleError, WeightsError, SafetensorError, OSError, ValueError) as error:
+    except (DamagedError, WeightsError, SafetensorError, OSError, ValueError) as error:
         raise ContestantError(
             f"{name!r} cannot rank, so nobody was judged: {error}\nIts weights are in {folder}. A champion that "
             "cannot be fetched whole any more loses its place when its alias is taken off in MLflow."

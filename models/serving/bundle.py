@@ -7,17 +7,10 @@
     ├── bundle.json     where it comes from: `BundleRecord`
     ├── golden.json     made-up requests with the answers they got when the bundle was made
     └── manifest.json   sha256 of every other file
-
-Errors of this module::
-
-    BundleError
-    ├── DamagedBundleError    files differ from the manifest; nothing was loaded
-    └── GoldenAnswersError    it loads, but answers otherwise than when it was made
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,26 +18,18 @@ from typing import Any
 import pyarrow as pa
 
 from data_contracts.job import TablesAt, commit, read
+from data_contracts.manifest import verify
 from data_contracts.night import UseCaseName, Value
 from models.use_case import Predictor, use_case
 
 RECORD = "bundle.json"
 GOLDEN = "golden.json"
-MANIFEST = "manifest.json"
 
 TOLERANCE = 1e-4
 """Largest difference between two numbers of a golden answer, absolute or relative: other machines round otherwise."""
 
 
-class BundleError(Exception):
-    """A bundle is not what it should be."""
-
-
-class DamagedBundleError(BundleError):
-    """Files are missing, changed or extra; the message lists every one."""
-
-
-class GoldenAnswersError(BundleError):
+class GoldenAnswersError(Exception):
     """Golden requests are answered otherwise than when the bundle was made."""
 
 
@@ -57,12 +42,6 @@ class BundleRecord(Value):
     tables: TablesAt
 
 
-class Manifest(Value):
-    """Every file of a bundle but this one: path inside it to sha256, hexadecimal."""
-
-    files: dict[str, str]
-
-
 class Golden(Value):
     """Made-up requests, and the answers they got when the bundle was made; one object a row."""
 
@@ -70,42 +49,11 @@ class Golden(Value):
     answers: tuple[dict[str, Any], ...]
 
 
-def seal(folder: Path) -> None:
-    """Write the manifest of everything in ``folder``. The last thing done to a bundle."""
-    commit(Manifest(files=_digests(folder)), folder / MANIFEST)
-
-
-def verify(folder: Path) -> None:
-    """Check that ``folder`` holds exactly the files of its manifest.
-
-    Raises:
-        DamagedBundleError: A file is missing, changed or extra, or there is no readable manifest.
-    """
-    try:
-        wanted = read(folder / MANIFEST, Manifest).files
-    except (FileNotFoundError, ValueError) as error:
-        raise DamagedBundleError(f"bundle {folder}: no readable {MANIFEST}: {error} Publish the run again.") from error
-    seen = _digests(folder)
-    problems = [f"{name!r}: missing" for name in wanted.keys() - seen.keys()]
-    problems += [f"{name!r}: extra, not in the manifest" for name in seen.keys() - wanted.keys()]
-    problems += [
-        f"{name!r}: sha256 is {seen[name][:12]}…, wanted {wanted[name][:12]}…"
-        for name in wanted.keys() & seen.keys()
-        if seen[name] != wanted[name]
-    ]
-    if problems:
-        listed = "\n  - ".join(sorted(problems))
-        raise DamagedBundleError(
-            f"bundle {folder}: {len(problems)} of {len(wanted)} files are not as published:\n  - {listed}\n"
-            f"Nothing was loaded. Fetch it again, or publish the run again."
-        )
-
-
 def open_bundle(folder: Path) -> Predictor:
     """Verify a bundle, then load it.
 
     Raises:
-        DamagedBundleError: It is not as published.
+        DamagedError: It is not as published.
         FileNotFoundError: A table that it names is not there.
     """
     verify(folder)
@@ -167,13 +115,3 @@ def _alike(seen: object, wanted: object) -> bool:
             return abs(seen - wanted) <= TOLERANCE * max(1.0, abs(wanted))
         case _:
             return bool(seen == wanted)
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

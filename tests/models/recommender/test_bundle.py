@@ -5,11 +5,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from data_contracts.manifest import verify
 from models.publish import write_bundle
 from models.recommender.bundle import CATALOGUE, golden_requests
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import Weights, new_network, save
-from models.serving.bundle import verify
 from tests.models.serving.tiny_shop import KNOWN, item, publish_job, write_weights
 
 

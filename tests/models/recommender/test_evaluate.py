@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from data_contracts.job import Config, EvaluateJob, EvaluateResult, TablesAt, Validation, commit, read
+from data_contracts.manifest import seal
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.contestants import ContestantError
 from models.recommender.evaluate import evaluate
 from models.recommender.network import SasRec
 from models.recommender.targets import JudgedWindow
 from models.recommender.weights import TENSORS, Weights, new_network, save
-from models.serving.bundle import RECORD, seal
+from models.serving.bundle import RECORD
 from tests.models.recommender.tables import Events, write_tables
 
 LENGTH = 4

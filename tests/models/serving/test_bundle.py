@@ -7,19 +7,10 @@ from pathlib import Path
 import pytest
 
 from data_contracts.job import commit
+from data_contracts.manifest import MANIFEST, DamagedError, verify
 from models.publish import write_bundle
 from models.recommender.predictor import RecommenderPredictor
-from models.serving.bundle import (
-    GOLDEN,
-    MANIFEST,
-    DamagedBundleError,
-    Golden,
-    GoldenAnswersError,
-    open_bundle,
-    read_golden,
-    replay_golden,
-    verify,
-)
+from models.serving.bundle import GOLDEN, Golden, GoldenAnswersError, open_bundle, read_golden, replay_golden
 from tests.models.serving.tiny_shop import publish_job
 
 
@@ -56,7 +47,7 @@ def test_a_damaged_bundle_is_named_before_anything_of_it_is_loaded(
 ) -> None:
     verify(bundle)
     damage(bundle)
-    with pytest.raises(DamagedBundleError, match=named):
+    with pytest.raises(DamagedError, match=named):
         open_bundle(bundle)
 
 

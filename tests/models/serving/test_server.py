@@ -271,7 +271,7 @@ def test_a_server_without_a_model_takes_one_later_and_refuses_a_damaged_one(
 
         refused = server.operate("stage", "2", name="unborn")
         assert refused.status_code == 409
-        assert "DamagedBundleError" in refused.json()["error"]
+        assert "DamagedError" in refused.json()["error"]
         assert "'model.safetensors': sha256 is" in refused.json()["error"]
         assert server.operate("switch", "2", name="unborn").status_code == 409
         state = server.get("/nightshift/models/unborn").json()

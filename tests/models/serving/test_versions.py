@@ -78,7 +78,7 @@ def test_what_cannot_be_staged_leaves_the_one_served(shop: tuple[str, Path]) -> 
     versions = Versions(MlflowRegistry(tracking_uri, "torn"))
     versions.serve_champion()
     damage(tracking_uri, "torn", "2")
-    with pytest.raises(StagingFailedError, match="version 2 cannot be staged: DamagedBundleError"):
+    with pytest.raises(StagingFailedError, match="version 2 cannot be staged: DamagedError"):
         versions.stage("2")
     with pytest.raises(StagingFailedError, match="version 7 cannot be staged: LookupError"):
         versions.stage("7")

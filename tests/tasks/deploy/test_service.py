@@ -70,7 +70,7 @@ def test_versions_go_in_and_out_of_service_on_a_real_server(shop: Shop, tmp_path
         refused = put_in_service(house, promotion("story", third), serving)
         assert (refused.promoted, champion(shop, "story")) == (False, "2")
         assert "Because. But it cannot be served: " in refused.reason
-        assert "DamagedBundleError" in refused.reason
+        assert "DamagedError" in refused.reason
         assert refused.served.startswith("story version 2 is in service")
         tags = find_version(shop[0], "story", third).tags  # type: ignore[union-attr]
         assert (tags["nightshift.promoted"], tags["nightshift.reason"]) == ("false", refused.reason)

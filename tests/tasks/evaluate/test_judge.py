@@ -13,10 +13,10 @@ from mlflow import MlflowClient
 from pydantic import BaseModel
 
 from data_contracts.bundle import BUNDLE
+from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Evidence, Night, Window, Workspace
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import TENSORS, Weights, new_network, save
-from models.serving.bundle import seal
 from tasks.champion import table_ids
 from tasks.evaluate.judge import judge
 from tasks.evaluate.record import as_markdown

@@ -13,11 +13,11 @@ from mlflow.entities import Run
 from pydantic import BaseModel, JsonValue
 
 from data_contracts.bundle import BUNDLE
+from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Night, Window, Workspace
 from models.fit_config import FitConfig
 from models.recommender.config import AdamWConfig, NetworkConfig, RecommenderConfig
 from models.recommender.weights import load, read_record
-from models.serving.bundle import seal
 from tasks.champion import table_ids
 from tasks.job import JobFailedError
 from tasks.train.candidate import train_candidate
