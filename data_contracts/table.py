@@ -6,39 +6,29 @@ input is consumed once: that is all it takes to run a night twice and change not
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterable, Sequence
-from urllib.parse import quote
+from urllib.parse import unquote
 
 import fsspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from data_contracts.commit_point import commit_point
 from data_contracts.contract import DataContract
-from data_contracts.night import Value
+from data_contracts.part import Part, write_parts
 
-ROWS_PER_ROW_GROUP = 128 * 1024
+__all__ = ["Part", "Table"]
 
-
-class Part(Value):
-    """One Parquet file of a table, written but not yet visible."""
-
-    path: str
-    size: int
-    rows: int
-    partition: dict[str, str | None]
-    stats: str
+EVERY_VERSION_STAYS = {"delta.enableExpiredLogCleanup": "false"}
+"""Otherwise each hundredth commit removes the log of versions older than 30 days, and nobody can read them any more."""
 
 
 class Table:
-    """One table of a night, in a folder of its own.
+    """One table of a night, in a folder of its own. Rows are added and never changed.
 
     Args:
         folder: URI under which every table has a folder of its own.
@@ -59,26 +49,7 @@ class Table:
         Raises:
             SchemaMismatchError: ``rows`` is not what the contract promises.
         """
-        rows = self.contract.conform(rows)
-        column = self.contract.partition_by
-        if column is None:
-            return [self._write_file(rows, f"{name}.parquet", {})] if rows.num_rows else []
-        rows = rows.sort_by([(column, "ascending")]) if not _is_constant(rows[column]) else rows
-        parts: list[Part] = []
-        start = 0
-        for run in pc.value_counts(rows[column]):
-            value, count = run["values"].as_py(), run["counts"].as_py()
-            piece = rows.slice(start, count).drop_columns([column])
-            text = str(value)
-            parts.append(self._write_file(piece, f"{column}={quote(text)}/{name}.parquet", {column: text}))
-            start += count
-        return parts
-
-    def _write_file(self, rows: pa.Table, path: str, partition: dict[str, str | None]) -> Part:
-        with fsspec.open(posixpath.join(self.uri, path), "wb", auto_mkdir=True) as file:
-            pq.write_table(rows, file, compression="zstd", row_group_size=ROWS_PER_ROW_GROUP)
-            size = file.tell()
-        return Part(path=path, size=size, rows=rows.num_rows, partition=partition, stats=_stats(rows))
+        return write_parts(rows, self.contract, self.uri, name)
 
     def commit(self, parts: Iterable[Part], consumed: Sequence[str], *, marks: dict[str, int] | None = None) -> int:
         """Make ``parts`` visible in one commit that says what it consumed, and return the table's version.
@@ -105,31 +76,26 @@ class Table:
             )
         transactions = [Transaction(name, 0) for name in consumed]
         transactions += [Transaction(f"mark:{name}", number) for name, number in (marks or {}).items()]
-        properties = CommitProperties(app_transactions=transactions)
-        added = [
-            AddAction(part.path, part.size, part.partition, modification_time=0, data_change=True, stats=part.stats)
-            for part in parts
-        ]
-        partition_by = [self.contract.partition_by] if self.contract.partition_by else []
+        added = [part.added() for part in parts]
         with commit_point(self.contract.name):
-            if table is None:
-                create_table_with_add_actions(
-                    self.uri,
-                    _delta(self.contract.schema),
-                    added,
-                    mode="error",
-                    partition_by=partition_by,
-                    name=self.contract.name,
-                    commit_properties=properties,
-                )
-                return 0
-            table.create_write_transaction(
-                list[AddAction | RemoveAction](added),
-                mode="append",
-                schema=_delta(self.contract.schema),
+            return self._append(table, added, CommitProperties(app_transactions=transactions))
+
+    def _append(self, table: DeltaTable | None, added: list[AddAction], properties: CommitProperties) -> int:
+        schema = Schema.from_arrow(self.contract.schema)
+        partition_by = [self.contract.partition_by] if self.contract.partition_by else []
+        if table is None:
+            create_table_with_add_actions(
+                self.uri,
+                schema,
+                added,
                 partition_by=partition_by,
+                name=self.contract.name,
+                configuration=EVERY_VERSION_STAYS,
                 commit_properties=properties,
             )
+            return 0
+        actions = list[AddAction | RemoveAction](added)
+        table.create_write_transaction(actions, "append", schema, partition_by, commit_properties=properties)
         table.update_incremental()
         return table.version()
 
@@ -139,6 +105,11 @@ class Table:
         except TableNotFoundError:
             return None
 
+    def id(self) -> str | None:
+        """Return the table's id, which it keeps for life; one made anew has another. None when never written."""
+        table = self._open()
+        return None if table is None else str(table.metadata().id)
+
     def version(self) -> int | None:
         """Return the newest version, or None when nothing was ever committed."""
         table = self._open()
@@ -146,13 +117,17 @@ class Table:
 
     def consumed(self, name: str) -> bool:
         """Whether a commit said that it consumed ``name``."""
-        table = self._open()
-        return table is not None and table.transaction_version(name) is not None
+        return not self.unseen([name])
 
     def unseen(self, names: Iterable[str]) -> set[str]:
         """Return those of ``names`` that no commit consumed."""
         table = self._open()
         return {name for name in names if table is None or table.transaction_version(name) is None}
+
+    def mark(self, name: str, version: int | None = None) -> int | None:
+        """Return the number last remembered under ``name``, or None."""
+        table = self._open(version)
+        return None if table is None else table.transaction_version(f"mark:{name}")
 
     def discard(self, parts: Iterable[Part]) -> None:
         """Remove those of ``parts`` that no commit made visible."""
@@ -162,10 +137,22 @@ class Table:
             if posixpath.join(self.uri, part.path) not in visible:
                 system.rm(posixpath.join(folder, part.path))
 
-    def mark(self, name: str, version: int | None = None) -> int | None:
-        """Return the number last remembered under ``name``, or None."""
-        table = self._open(version)
-        return None if table is None else table.transaction_version(f"mark:{name}")
+    def remove_orphans(self) -> dict[str, int]:
+        """Remove files that no version refers to: what a killed or refused night left. Nobody may be writing any.
+
+        Returns:
+            Path inside the table's folder of each file removed to its size, bytes.
+        """
+        table = self._open()
+        if table is None:
+            return {}
+        system, folder = fsspec.url_to_fs(self.uri)
+        every_version = list(range(table.version() + 1))
+        orphans = table.vacuum(0, enforce_retention_duration=False, full=True, keep_versions=every_version)
+        removed = {path: int(system.size(posixpath.join(folder, path))) for path in orphans}
+        for path in orphans:
+            system.rm(posixpath.join(folder, path))
+        return removed
 
     def dataset(self, version: int | None = None) -> ds.Dataset:
         """Open the table at ``version`` (the newest when omitted) for reading in pieces.
@@ -191,11 +178,6 @@ class Table:
             return empty.select(columns) if columns else empty
         return self.dataset(version).to_table(columns=columns, filter=where)
 
-    def files(self, version: int | None = None) -> set[str]:
-        """URIs of the files visible at ``version``; none when nothing was ever committed."""
-        table = self._open(version)
-        return set() if table is None else set(table.file_uris())
-
     def file_rows(self, version: int | None = None) -> dict[str, int]:
         """Rows of every file visible at ``version``, by its URI; none when nothing was ever committed."""
         table = self._open(version)
@@ -203,7 +185,7 @@ class Table:
             return {}
         added = pa.table(table.get_add_actions())
         return {
-            posixpath.join(self.uri, path): rows
+            posixpath.join(self.uri, unquote(path)): rows
             for path, rows in zip(added["path"].to_pylist(), added["num_records"].to_pylist(), strict=True)
         }
 
@@ -211,21 +193,3 @@ class Table:
         """Values of the partition column at ``version``, sorted; none when nothing was ever committed."""
         table = self._open(version)
         return [] if table is None else sorted(value for part in table.partitions() for value in part.values())
-
-
-def _is_constant(column: pa.ChunkedArray) -> bool:
-    bounds = pc.min_max(column)
-    return bool(bounds["min"].as_py() == bounds["max"].as_py())
-
-
-def _stats(rows: pa.Table) -> str:
-    """Delta's file statistics, as JSON: the number of rows and no bounds.
-
-    With bounds for some columns only, deltalake 1.6.6 reads those of the others as null, and a filter on such a column
-    finds nothing, silently. Parquet's own bounds serve as well: they leave out row groups when reading by bucket.
-    """
-    return json.dumps({"numRecords": rows.num_rows})
-
-
-def _delta(schema: pa.Schema) -> Schema:
-    return Schema.from_arrow(schema)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import posixpath
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 from pydantic import Field
 
 from data_contracts.bundle import fetch_bundle, find_version
 from data_contracts.night import Night, Value, Workspace
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
 from data_contracts.version import CHAMPION, TABLE_IDS, TRAINED_THROUGH
 
 
@@ -37,7 +36,7 @@ def find_champion(workspace: Workspace, night: Night) -> Champion | None:
     return Champion(
         version=version,
         trained_through=found.tags.get(TRAINED_THROUGH, ""),
-        stranger=stranger(version, found.tags, night, table_ids(workspace.tables, night.tables)),
+        stranger=stranger(version, found.tags, night, table_ids(workspace, night.tables)),
     )
 
 
@@ -71,17 +70,8 @@ def stranger(version: str, tags: Mapping[str, str], night: Night, tables: Mappin
     return ""
 
 
-def table_ids(folder: str, tables: Iterable[str]) -> dict[str, str]:
-    """Return each table's id, which it keeps for life; one made anew has another. None of a table never written.
-
-    Args:
-        folder: URI under which every table has a folder of its own.
-        tables: Their names.
-    """
-    ids: dict[str, str] = {}
-    for name in sorted(tables):
-        try:
-            ids[name] = str(DeltaTable(posixpath.join(folder, name)).metadata().id)
-        except TableNotFoundError:
-            continue
-    return ids
+def table_ids(workspace: Workspace, names: Iterable[str]) -> dict[str, str]:
+    """Return the id of each table of these names; none of a table never written."""
+    of_name = contracts(workspace.use_case)
+    ids = {name: Table(workspace.tables, of_name[name]).id() for name in sorted(names)}
+    return {name: found for name, found in ids.items() if found is not None}

@@ -66,7 +66,7 @@ def register_once(
     tags = {
         NIGHT: night.model_dump_json(),
         TRAINED_THROUGH: candidate.trained_through,
-        TABLE_IDS: json.dumps(table_ids(workspace.tables, night.tables)),
+        TABLE_IDS: json.dumps(table_ids(workspace, night.tables)),
         METRICS: json.dumps(evidence.metrics),
         **_git_commit(),
     }

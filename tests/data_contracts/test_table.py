@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from deltalake import DeltaTable
 
 from data_contracts.contract import DataContract
 from data_contracts.table import Table
@@ -16,6 +20,16 @@ CONTRACT = DataContract(
     written_by="test",
     read_by=("test",),
 )
+BY_NAME = dataclasses.replace(CONTRACT, partition_by="name")
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+
+
+def thing(name: str, number: int = 0) -> pa.Table:
+    return pa.table({"name": [name], "number": [number], "weight": [0.5]})
+
+
+def commit(table: Table, name: str, number: int) -> None:
+    table.commit(table.write(thing(name, number), f"part-{number}"), consumed=[f"input@{number}"])
 
 
 @pytest.mark.parametrize(
@@ -32,3 +46,45 @@ def test_a_filter_finds_its_rows_whatever_the_type_of_the_column(tmp_path: Path,
     table.commit(table.write(rows, "part"), consumed=["test"])
     assert table.read(where=pc.field(column) == value).num_rows == 1
     assert table.read(where=pc.field("weight").is_null()).num_rows == 1
+
+
+@pytest.mark.parametrize("name", ["a", "two words", "50 %", "é/\U0001f4a1"])
+def test_a_file_is_listed_under_the_path_where_it_lies(tmp_path: Path, name: str) -> None:
+    table = Table(str(tmp_path), BY_NAME)
+    commit(table, name, 0)
+    ((file, rows),) = table.file_rows().items()
+    assert (Path(file).is_file(), rows) == (True, 1)
+    assert table.partitions() == [name]
+
+
+def test_what_no_version_refers_to_is_removed_and_every_version_reads_as_before(tmp_path: Path) -> None:
+    table = Table(str(tmp_path), BY_NAME)
+    for number, name in enumerate(("a", "b c", "b c")):
+        commit(table, name, number)
+    DeltaTable(table.uri).optimize.compact()
+    versions = [table.read(version).sort_by("number") for version in range(4)]
+    orphans = table.write(thing("b c"), "killed") + table.write(thing("new"), "killed")
+    half = Path(table.uri, "name=a", "half.parquet")
+    half.write_bytes(b"PAR1")
+    removed = table.remove_orphans()
+    assert removed == {part.path: part.size for part in orphans} | {"name=a/half.parquet": 4}
+    assert not any(Path(table.uri, path).exists() for path in removed)
+    assert table.version() == 3
+    assert [table.read(version).sort_by("number") for version in range(4)] == versions
+    assert table.remove_orphans() == {}
+
+
+def test_nothing_is_removed_where_nothing_was_ever_committed(tmp_path: Path) -> None:
+    assert Table(str(tmp_path), CONTRACT).remove_orphans() == {}
+
+
+def test_an_old_version_is_readable_after_a_hundred_commits(tmp_path: Path) -> None:
+    table = Table(str(tmp_path), CONTRACT)
+    for number in range(3):
+        commit(table, "a", number)
+    for number in range(3, 102):
+        table.commit([], consumed=[f"input@{number}"])
+        for file in Path(table.uri, "_delta_log").iterdir():
+            os.utime(file, (LONG_AGO, LONG_AGO))
+    assert set(table.read(1)["number"].to_pylist()) == {0, 1}
+    assert table.unseen(["input@0", "input@101", "input@102"]) == {"input@102"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.night import Night, Window
+from data_contracts.night import Night, Window, Workspace
 from data_contracts.version import TABLE_IDS, TRAINED_THROUGH
 from tasks.champion import stranger, table_ids
 from tests.models.recommender.tables import write_tables
@@ -41,12 +41,13 @@ def test_who_may_be_judged_and_trained_further(tags: dict[str, str], reason: str
 
 
 def test_tables_made_anew_have_other_ids(tmp_path: Path) -> None:
-    names = [*write_tables(tmp_path, {"a": {"ann": [1, 2]}}).versions, "never-written"]
-    before = table_ids(str(tmp_path), names)
-    assert before == table_ids(str(tmp_path), names)
-    assert "never-written" not in before
+    home = Workspace(name="shop", use_case="recommender", home=str(tmp_path), tracking_uri="sqlite://")
+    names = [*write_tables(Path(home.tables), {"a": {"ann": [1, 2]}}).versions, "quarantine"]
+    before = table_ids(home, names)
+    assert before == table_ids(home, names)
+    assert "quarantine" not in before, "it was never written"
     shutil.rmtree(tmp_path)
-    write_tables(tmp_path, {"a": {"ann": [1, 2]}})
-    after = table_ids(str(tmp_path), names)
+    write_tables(Path(home.tables), {"a": {"ann": [1, 2]}})
+    after = table_ids(home, names)
     assert after.keys() == before.keys()
     assert not set(after.values()) & set(before.values())

@@ -22,7 +22,7 @@ def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buc
     if version is None:
         return none
     low, high = buckets
-    rows = pl.scan_parquet(sorted(table.files(version)), hive_schema={"window": pl.String})
+    rows = pl.scan_parquet(sorted(table.file_rows(version)), hive_schema={"window": pl.String})
     rows = rows.filter(pl.col("bucket").is_between(low, high - 1)).select(none.columns)
     newest = (
         rows.select("user_id", "window")

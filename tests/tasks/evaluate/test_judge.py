@@ -84,7 +84,7 @@ def publish_champion(client: MlflowClient, folder: Path, tags: dict[str, str]) -
 
 
 def tags_of(workspace: Workspace, night: Night, trained_through: str) -> dict[str, str]:
-    ids = json.dumps(table_ids(workspace.tables, night.tables))
+    ids = json.dumps(table_ids(workspace, night.tables))
     return {"nightshift.trained_through": trained_through, "nightshift.table_ids": ids}
 
 

@@ -73,7 +73,7 @@ class House:
         self.client.log_model_artifacts(model.model_id, str(folder))
         self.client.finalize_logged_model(model.model_id, "READY")
         self.client.create_registered_model("shop")
-        ids = json.dumps(table_ids(self.workspace.tables, self.tables.versions))
+        ids = json.dumps(table_ids(self.workspace, self.tables.versions))
         tags = {"nightshift.trained_through": candidate.trained_through, "nightshift.table_ids": ids}
         version = self.client.create_model_version(
             "shop", f"models:/{model.model_id}", model_id=model.model_id, tags=tags

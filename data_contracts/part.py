@@ -1,0 +1,76 @@
+"""Parts of a table: Parquet files that are written by many, and that nobody sees before their table's commit."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from urllib.parse import quote
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
+
+from data_contracts.contract import DataContract
+from data_contracts.night import Value
+
+ROWS_PER_ROW_GROUP = 128 * 1024
+
+
+class Part(Value):
+    """One Parquet file of a table, written but not yet visible."""
+
+    path: str
+    size: int
+    rows: int
+    partition: dict[str, str | None]
+
+    def added(self) -> AddAction:
+        """Return what a commit says to make it visible.
+
+        It tells the number of rows and no bounds. With bounds for some columns only, deltalake 1.6.6 reads those of the
+        others as null, and a filter on such a column finds nothing, silently. Parquet's own bounds serve as well: they
+        leave out row groups when reading by bucket.
+        """
+        stats = json.dumps({"numRecords": self.rows})
+        return AddAction(self.path, self.size, self.partition, modification_time=0, data_change=True, stats=stats)
+
+
+def write_parts(rows: pa.Table, contract: DataContract, folder: str, name: str) -> list[Part]:
+    """Write ``rows`` as one file for each value of the contract's partition column.
+
+    Args:
+        rows: Whatever `DataContract.conform` accepts.
+        contract: Of their table.
+        folder: URI of the table.
+        name: File name without its ending.
+
+    Raises:
+        SchemaMismatchError: ``rows`` is not what the contract promises.
+    """
+    rows = contract.conform(rows)
+    column = contract.partition_by
+    if column is None:
+        return [_write(rows, folder, f"{name}.parquet", {})] if rows.num_rows else []
+    rows = rows.sort_by([(column, "ascending")]) if not _is_constant(rows[column]) else rows
+    parts: list[Part] = []
+    start = 0
+    for run in pc.value_counts(rows[column]):
+        text, count = str(run["values"].as_py()), run["counts"].as_py()
+        piece = rows.slice(start, count).drop_columns([column])
+        parts.append(_write(piece, folder, f"{column}={quote(text)}/{name}.parquet", {column: text}))
+        start += count
+    return parts
+
+
+def _write(rows: pa.Table, folder: str, path: str, partition: dict[str, str | None]) -> Part:
+    with fsspec.open(posixpath.join(folder, path), "wb", auto_mkdir=True) as file:
+        pq.write_table(rows, file, compression="zstd", row_group_size=ROWS_PER_ROW_GROUP)
+        size = file.tell()
+    return Part(path=path, size=size, rows=rows.num_rows, partition=partition)
+
+
+def _is_constant(column: pa.ChunkedArray) -> bool:
+    bounds = pc.min_max(column)
+    return bool(bounds["min"].as_py() == bounds["max"].as_py())
