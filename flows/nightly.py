@@ -15,6 +15,7 @@ from tasks.ingest.task import ingest
 from tasks.preprocess.task import preprocess
 from tasks.promote.task import promote
 from tasks.register.task import register
+from tasks.tidy.task import tidy
 from tasks.train.task import train
 from tasks.validate.task import validate
 
@@ -40,7 +41,9 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     evidence = evaluate(workspace, candidate, night, settings.model, settings.features)
     version = register(workspace, candidate, evidence, night, settings.model, settings.features)
     promotion = promote(workspace, version, evidence, night, settings.gate, settings.held_out)
-    return deploy(workspace, promotion, settings.serving)
+    deployed = deploy(workspace, promotion, settings.serving)
+    tidy(workspace, candidate, settings.keep)
+    return deployed
 
 
 if __name__ == "__main__":

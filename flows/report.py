@@ -19,6 +19,7 @@ from data_contracts.use_cases import contracts
 from data_contracts.version import NIGHT
 from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
 from tasks.evaluate.record import SHOWN, recorded_evidence
+from tasks.tidy.disk import disk_use, in_words
 
 if TYPE_CHECKING:
     from flows.settings import NightlySettings
@@ -64,6 +65,8 @@ def night(promotion: Promotion, settings: NightlySettings, started: datetime) ->
     if evidence is not None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     _recommendation(settings, workspace)
+    _conservation(workspace)
+    line(f"on disk: {in_words(disk_use(workspace))}")
     line(f"\nMLflow: {settings.mlflow_url}, experiment {workspace.name!r}, run {version.run_id}")
     if not workspace.tracking_uri.startswith("http"):
         line(f"        after `make up`, or: mlflow ui --backend-store-uri {workspace.tracking_uri} --host 127.0.0.1")
@@ -87,6 +90,14 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN))
     console.print(table)
     line(", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in evidence.counts.items()))
+
+
+def _conservation(workspace: Workspace) -> None:
+    """Print where the rows of the newest files went: every one of them was accepted, kept aside or a repeat."""
+    events = DataTable(workspace.tables, contracts(workspace.use_case)["events"])
+    marks = {name: events.mark(name) or 0 for name in ("rows_read", "accepted", "quarantined", "repeats")}
+    rows_read, *kinds = (f"{name.replace('_', ' ')} {count:,}" for name, count in marks.items())
+    line(f"{rows_read} = {' + '.join(kinds)}")
 
 
 def _recommendation(settings: NightlySettings, workspace: Workspace) -> None:

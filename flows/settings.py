@@ -29,6 +29,7 @@ from tasks.deploy.config import ServingConfig
 from tasks.ingest.config import SourceConfig
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.promote.config import GateConfig
+from tasks.tidy.config import KeepConfig
 from tasks.train.config import TrainConfig
 from tasks.validate.config import ValidationConfig
 
@@ -87,6 +88,7 @@ class NightlySettings(BaseSettings):
     train: TrainConfig = Field(TrainConfig(), description="From where, on what, in how many processes.")
     gate: GateConfig = Field(GateConfig(), description="When a candidate is promoted.")
     serving: ServingConfig = Field(ServingConfig(), description="The model server.")
+    keep: KeepConfig = Field(KeepConfig(), description="What is kept of nights gone by.")
     cluster: ClusterConfig = Field(ClusterConfig(), description="Where Dask runs.")
 
     @classmethod

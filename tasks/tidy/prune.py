@@ -1,0 +1,40 @@
+"""Remove what only nights gone by needed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from data_contracts.night import Workspace
+from data_contracts.staging import clear
+
+log = logging.getLogger(__name__)
+
+
+def prune(workspace: Workspace, run_id: str, *, runs: int) -> None:
+    """Remove what lies in staging, and all but the last run folders.
+
+    Only between nights: whatever is staged counts as left behind. A run folder moves to staging in one step before it
+    is removed, so one that lies in its place is whole, and what a kill leaves is removed the next time.
+
+    Args:
+        workspace: Whose.
+        run_id: Of the night just done; its folder stays.
+        runs: Run folders kept, that one among them.
+
+    Raises:
+        OSError: Something cannot be removed.
+    """
+    staging = Path(workspace.staging)
+    staging.mkdir(parents=True, exist_ok=True)
+    old = old_runs(Path(workspace.runs), run_id, keep=runs)
+    for folder in old:
+        folder.replace(staging / folder.name)
+    clear(str(staging))
+    log.info("%s old run folders are removed, and staging is empty.", f"{len(old):,}")
+
+
+def old_runs(runs: Path, run_id: str, *, keep: int) -> list[Path]:
+    """Return the run folders to remove: all but ``keep``, that of ``run_id`` and those worked in last."""
+    others = [folder for folder in runs.iterdir() if folder.name != run_id] if runs.exists() else []
+    return sorted(others, key=lambda folder: folder.stat().st_mtime, reverse=True)[keep - 1 :]
