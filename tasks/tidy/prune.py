@@ -7,15 +7,18 @@ from pathlib import Path
 
 from data_contracts.night import Workspace
 from data_contracts.staging import clear
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
 
 log = logging.getLogger(__name__)
 
 
 def prune(workspace: Workspace, run_id: str, *, runs: int) -> None:
-    """Remove what lies in staging, and all but the last run folders.
+    """Remove what lies in staging, all but the last run folders, and table files that no version refers to.
 
-    Only between nights: whatever is staged counts as left behind. A run folder moves to staging in one step before it
-    is removed, so one that lies in its place is whole, and what a kill leaves is removed the next time.
+    Only at the end of a night: whatever is staged, or written and not visible, counts as left behind. A run folder
+    moves to staging in one step before it is removed, so one that lies in its place is whole, and what a kill leaves is
+    removed the next time.
 
     Args:
         workspace: Whose.
@@ -31,7 +34,10 @@ def prune(workspace: Workspace, run_id: str, *, runs: int) -> None:
     for folder in old:
         folder.replace(staging / folder.name)
     clear(str(staging))
-    log.info("%s old run folders are removed, and staging is empty.", f"{len(old):,}")
+    orphans = sum(
+        len(Table(workspace.tables, each).remove_orphans()) for each in contracts(workspace.use_case).values()
+    )
+    log.info("Removed: %s old run folders, %s table files never visible, and all in staging.", len(old), orphans)
 
 
 def old_runs(runs: Path, run_id: str, *, keep: int) -> list[Path]:

@@ -3,9 +3,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from data_contracts.night import Candidate, Workspace
+from data_contracts.recommender.items import ITEMS
+from data_contracts.table import Table
 from tasks.tidy.config import KeepConfig
 from tasks.tidy.disk import disk_use, in_words
 from tasks.tidy.prune import prune
@@ -57,6 +60,16 @@ def test_a_prune_killed_half_way_left_whole_folders_and_is_finished_by_the_next(
     prune(workspace, "newest", runs=3)
     assert kept(workspace) == {"newest", "middle", "oldest"}
     assert not half.exists()
+
+
+def test_what_a_refused_night_wrote_into_a_table_goes(workspace: Workspace) -> None:
+    table = Table(workspace.tables, ITEMS)
+    rows = pa.table({"item_id": ["a"], "item_index": pa.array([1], pa.int32()), "first_window": ["2026-01-01"]})
+    table.commit(table.write(rows, "night-000001"), ["events@1"])
+    (orphan,) = table.write(rows, "night-000002")
+    prune(workspace, "newest", runs=3)
+    assert not (Path(table.uri) / orphan.path).exists()
+    assert table.read().num_rows == 1
 
 
 def test_an_empty_house_is_tidy(tmp_path: Path) -> None:
