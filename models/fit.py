@@ -11,25 +11,24 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor
 from pytorch_lightning.loggers import MLFlowLogger
 from pytorch_lightning.strategies import Strategy
 from torch.distributed.elastic.multiprocessing.errors import record
 
-from data_contracts.commit_point import commit_point
 from data_contracts.job import FitJob, FitResult
-from data_contracts.manifest import verify
+from data_contracts.manifest import publish, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
+from models.checkpoints import Checkpoints
 from models.distributed.ddp import Ddp
 from models.fit_config import FitConfig
 from models.job import main
 from models.progress import Progress
 from models.use_case import use_case
 
-CHECKPOINT = "checkpoint"
-TRAINING, BEST, LAST = "training", "best", "last"
-"""Folder and names of Lightning's own checkpoints, which stay inside training."""
+TRAINING, CHECKPOINT = "training", "checkpoint"
+"""Folders of a run: what a training goes on from, and what it came to."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ _STRATEGIES: dict[StrategyName, Callable[[], Strategy]] = {"ddp": Ddp}
 
 
 def fit(job: FitJob) -> FitResult | None:
-    """Train to the end, going on from the last whole epoch if there is one; best weights go to ``checkpoint``.
+    """Train to the end, going on from the newest whole checkpoint if there is one; best weights go to ``checkpoint``.
 
     Returns:
         What came out, from rank 0; None from every other.
@@ -59,21 +58,22 @@ def fit(job: FitJob) -> FitResult | None:
     if config.precision == "64-true":
         module.double()  # before Lightning would: it restores a checkpoint first, and would round it
     progress = Progress()
-    best = _checkpoint(folder / TRAINING, BEST, monitor=parts.monitor)
-    last = _checkpoint(folder / TRAINING, LAST, monitor=None)
-    trainer = _trainer(job, config, [SeedOfEpoch(config.seed), progress, best, last], parts.monitor)
-    resumed = folder / TRAINING / f"{LAST}.ckpt"
-    trainer.fit(module, datamodule=parts.data(job), ckpt_path=resumed if resumed.exists() else None, weights_only=True)
+    checkpoints = Checkpoints(folder / TRAINING, parts.monitor, progress)
+    trainer = _trainer(job, config, [SeedOfEpoch(config.seed), progress, checkpoints], parts.monitor)
+    reached = checkpoints.reached()
+    if reached is None or not reached.ended:
+        trainer.fit(module, datamodule=parts.data(job), ckpt_path=checkpoints.resumed(), weights_only=True)
     if not trainer.is_global_zero:
         return None
-    chosen = best.best_model_path or last.best_model_path
-    module.load_state_dict(torch.load(chosen, map_location="cpu", weights_only=True)["state_dict"])
-    _publish(folder / CHECKPOINT, lambda staged: parts.save(module, staged))
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    if best.best_model_score is not None:
-        metrics[parts.monitor] = float(best.best_model_score)
+    module.load_state_dict(checkpoints.best_weights())
+    staged = folder / f".{CHECKPOINT}.staged"
+    shutil.rmtree(staged, ignore_errors=True)
+    parts.save(module, staged)
+    publish(staged, folder / CHECKPOINT, "weights")
+    reached = checkpoints.reached()
+    assert reached is not None
     return FitResult(
-        checkpoint=str(folder / CHECKPOINT), epochs=trainer.current_epoch, samples=progress.samples, metrics=metrics
+        checkpoint=str(folder / CHECKPOINT), epochs=reached.epochs, samples=reached.samples, metrics=reached.metrics
     )
 
 
@@ -118,28 +118,6 @@ def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monit
 def _accelerator(parallelism: ParallelismConfig) -> str:
     """Take GPUs when each process can have one, else CPUs."""
     return "gpu" if torch.cuda.device_count() >= parallelism.processes_per_node else "cpu"
-
-
-def _checkpoint(folder: Path, name: str, *, monitor: str | None) -> ModelCheckpoint:
-    """Keep one of Lightning's checkpoints: that of the best ``monitor``, or of the last epoch when there is none."""
-    return ModelCheckpoint(
-        dirpath=folder,
-        filename=name,
-        monitor=monitor,
-        mode="max",
-        save_on_train_epoch_end=monitor is None,
-        enable_version_counter=False,
-    )
-
-
-def _publish(folder: Path, write: Callable[[Path], None]) -> None:
-    """Write a folder so that it is whole whenever it is there."""
-    staged = folder.with_name(f".{folder.name}.staged")
-    shutil.rmtree(staged, ignore_errors=True)
-    write(staged)
-    shutil.rmtree(folder, ignore_errors=True)
-    with commit_point("weights"):
-        staged.rename(folder)
 
 
 if __name__ == "__main__":
