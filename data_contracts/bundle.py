@@ -5,15 +5,21 @@ It lies among the artifacts of the version's LoggedModel, so whoever knows the v
 
 from __future__ import annotations
 
+import logging
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+from data_contracts.manifest import DamagedError, damage
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 BUNDLE = "bundle"
 """Name of a bundle's folder, wherever it lies."""
+
+logger = logging.getLogger(__name__)
 
 
 def find_version(tracking_uri: str, name: str, version: str) -> ModelVersion | None:
@@ -39,8 +45,16 @@ def find_version(tracking_uri: str, name: str, version: str) -> ModelVersion | N
         raise
 
 
+def find_version_of_run(tracking_uri: str, name: str, run_id: str) -> str | None:
+    """Return the registered version that a run became, the first if there are several; None when there is none."""
+    from mlflow import MlflowClient
+
+    found = MlflowClient(tracking_uri=tracking_uri).search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    return min((str(version.version) for version in found), key=int, default=None)
+
+
 def download_bundle(tracking_uri: str, name: str, version: str, into: Path) -> Path:
-    """Fetch the bundle of a registered version, unverified: `models.serving.bundle.verify` comes before any load.
+    """Fetch the bundle of a registered version, and verify it.
 
     Args:
         tracking_uri: Of MLflow.
@@ -53,33 +67,48 @@ def download_bundle(tracking_uri: str, name: str, version: str, into: Path) -> P
 
     Raises:
         LookupError: No such version.
-        mlflow.exceptions.MlflowException: MLflow does not answer, or the artifacts are gone.
+        DamagedError: The bundle is not as it was published, or gone.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+        OSError: The disk is full, say.
     """
     import mlflow
 
     found = find_version(tracking_uri, name, version)
     if found is None:
         raise LookupError(f"registered model {name!r} has no version or alias {version!r} at {tracking_uri}.")
-    location = mlflow.MlflowClient(tracking_uri=tracking_uri).get_model_version_download_uri(name, str(found.version))
+    source = mlflow.MlflowClient(tracking_uri=tracking_uri).get_model_version_download_uri(name, str(found.version))
+    location = f"{source}/artifacts"
+    listed = mlflow.artifacts.list_artifacts(artifact_uri=location, tracking_uri=tracking_uri)
+    if not any(Path(artifact.path).name == BUNDLE for artifact in listed):
+        raise DamagedError(f"version {found.version} has no bundle in MLflow any more: there is none in {location}")
     into.mkdir(parents=True, exist_ok=True)
     folder = mlflow.artifacts.download_artifacts(
-        artifact_uri=f"{location}/artifacts/{BUNDLE}", dst_path=str(into), tracking_uri=tracking_uri
+        artifact_uri=f"{location}/{BUNDLE}", dst_path=str(into), tracking_uri=tracking_uri
     )
+    problems = damage(Path(folder))
+    if problems:
+        where = f"{location}/{BUNDLE}"
+        raise DamagedError(f"version {found.version} is damaged in MLflow, in {where}: {'; '.join(problems)}")
     return Path(folder)
 
 
 def fetch_bundle(tracking_uri: str, name: str, version: str, folder: Path) -> Path:
-    """Fetch a version's bundle as ``folder``, which is whole whenever it is there; one that is there is kept.
+    """Fetch a version's bundle as ``folder``; a whole one that is there is kept, a damaged one fetched again.
 
     Safe beside others who fetch the same, or read it already. Raises as `download_bundle` does.
     """
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staged:
-            bundle = download_bundle(tracking_uri, name, version, Path(staged))
-            try:
-                bundle.rename(folder)
-            except OSError:
-                if not folder.exists():  # otherwise somebody else was first
-                    raise
+    problems = damage(folder) if folder.exists() else ["not there yet"]
+    if not problems:
+        return folder
+    if folder.exists():
+        logger.warning("%s is damaged, and fetched again: %s", folder, "; ".join(problems))
+        shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staged:
+        bundle = download_bundle(tracking_uri, name, version, Path(staged))
+        try:
+            bundle.rename(folder)
+        except OSError:
+            if not folder.exists():  # otherwise somebody else was first
+                raise
     return folder

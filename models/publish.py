@@ -11,7 +11,7 @@ import mlflow
 import pandas as pd
 import pyarrow as pa
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus
+from mlflow.entities import LoggedModel, LoggedModelStatus
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
@@ -19,7 +19,7 @@ from mlflow.types.schema import Array
 from data_contracts.bundle import BUNDLE
 from data_contracts.commit_point import commit_point
 from data_contracts.job import PublishJob, PublishResult, commit
-from data_contracts.manifest import seal
+from data_contracts.manifest import seal, verify
 from models.job import main
 from models.serving.bundle import RECORD, BundleRecord, read_golden, write_golden
 from models.use_case import Predictor, use_case
@@ -47,24 +47,36 @@ def publish(job: PublishJob) -> PublishResult:
     """Log the run's model; a run that has one already keeps it.
 
     Raises:
+        DamagedError: The weights are not as they were trained.
         ValueError: The weights do not fit the tables.
         mlflow.exceptions.MlflowException: MLflow does not answer, or does not know the run.
     """
     mlflow.set_tracking_uri(job.tracking_uri)
-    model_id = find_logged_model(job.tracking_uri, job.run_id) or _log(job, *write_bundle(job))
+    with mlflow.start_run(run_id=job.run_id):  # ends the run in any case: a kill may have left it running
+        model = find_logged_model(job.tracking_uri, job.run_id)
+        if model is None or model.status != LoggedModelStatus.READY:
+            model_id = _log(job, *write_bundle(job), begun=model.model_id if model else None)
+        else:
+            model_id = model.model_id
     return PublishResult(model_id=model_id, model_uri=f"models:/{model_id}")
 
 
-def find_logged_model(tracking_uri: str, run_id: str) -> str | None:
-    """Return the id of the model that the run logged, whole; None when there is none."""
+def find_logged_model(tracking_uri: str, run_id: str) -> LoggedModel | None:
+    """Return the model that the run logged, or one that it began to log and did not end; None when there is none."""
     client = MlflowClient(tracking_uri=tracking_uri)
     experiment_id = client.get_run(run_id).info.experiment_id
     logged = client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
-    return next((model.model_id for model in logged if model.status == LoggedModelStatus.READY), None)
+    return min(logged, key=lambda model: model.status != LoggedModelStatus.READY, default=None)
 
 
 def write_bundle(job: PublishJob) -> Written:
-    """Write the bundle into the job's folder: staged, sealed, then renamed; one that is there is replaced."""
+    """Write the bundle into the job's folder: staged, sealed, then renamed; one that is there is replaced.
+
+    Raises:
+        DamagedError: The weights are not as they were trained.
+        ValueError: The weights do not fit the tables.
+    """
+    verify(Path(job.checkpoint))
     folder = Path(job.work_folder) / BUNDLE
     staged = folder.with_name(f".{BUNDLE}")
     shutil.rmtree(staged, ignore_errors=True)
@@ -82,11 +94,19 @@ def write_bundle(job: PublishJob) -> Written:
     return Written(staged.rename(folder), predictor)
 
 
-def _log(job: PublishJob, folder: Path, predictor: Predictor) -> str:
-    """Log the bundle with everything that a plain Python process needs, and return the model's id."""
-    with mlflow.start_run(run_id=job.run_id), commit_point("logged model"):
+def _log(job: PublishJob, folder: Path, predictor: Predictor, *, begun: str | None) -> str:
+    """Log the bundle with everything that a plain Python process needs, and return the model's id.
+
+    Args:
+        job: What to publish.
+        folder: The bundle.
+        predictor: What answers from it.
+        begun: Id of a model that is there already and was not ended; it is gone on with.
+    """
+    with commit_point("logged model"):
         info = mlflow.pyfunc.log_model(
             name=job.use_case,
+            model_id=begun,
             python_model=str(ROOT / "models" / "serving" / "answering.py"),
             artifacts={BUNDLE: str(folder)},
             code_paths=[str(ROOT / package) for package in CODE],

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from data_contracts.bundle import fetch_bundle, find_version
+from data_contracts.manifest import DamagedError
 from data_contracts.night import Night, Value, Workspace
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
@@ -21,10 +22,18 @@ class Champion(Value):
     version: str = Field(description="Of the registered model.")
     trained_through: str = Field("", description="Key of the newest window it was trained on; empty if it is not told.")
     stranger: str = Field("", description="Why it may not be judged or trained further tonight; empty when it may.")
+    bundle: str = Field("", description="Folder of its bundle, verified; empty for a stranger.")
 
 
-def find_champion(workspace: Workspace, night: Night) -> Champion | None:
-    """Return the version in service, if any, seen from a night.
+def find_champion(workspace: Workspace, night: Night, run_id: str) -> Champion | None:
+    """Return the version in service, if any, seen from a night; its bundle is fetched once, and again when damaged.
+
+    One whose bundle is damaged in MLflow itself is a stranger too: the night does without it, and says so.
+
+    Args:
+        workspace: Says where runs and MLflow are.
+        night: Judges tonight.
+        run_id: In whose folder the bundle lies.
 
     Raises:
         mlflow.exceptions.MlflowException: MLflow does not answer.
@@ -33,17 +42,16 @@ def find_champion(workspace: Workspace, night: Night) -> Champion | None:
     if found is None:
         return None
     version = str(found.version)
-    return Champion(
-        version=version,
-        trained_through=found.tags.get(TRAINED_THROUGH, ""),
-        stranger=stranger(version, found.tags, night, table_ids(workspace, night.tables)),
-    )
-
-
-def fetch_champion(workspace: Workspace, champion: Champion, run_id: str) -> Path:
-    """Return the champion's bundle, unverified, in a folder of the run named by its version; fetched once."""
-    folder = Path(workspace.runs) / run_id / f"{CHAMPION}-{champion.version}"
-    return fetch_bundle(workspace.tracking_uri, workspace.name, champion.version, folder)
+    trained_through = found.tags.get(TRAINED_THROUGH, "")
+    why = stranger(version, found.tags, night, table_ids(workspace, night.tables))
+    if why:
+        return Champion(version=version, trained_through=trained_through, stranger=why)
+    folder = Path(workspace.runs) / run_id / CHAMPION / f"version-{version}"
+    try:
+        fetch_bundle(workspace.tracking_uri, workspace.name, version, folder)
+    except DamagedError as error:
+        return Champion(version=version, trained_through=trained_through, stranger=str(error))
+    return Champion(version=version, trained_through=trained_through, bundle=str(folder))
 
 
 def stranger(version: str, tags: Mapping[str, str], night: Night, tables: Mapping[str, str]) -> str:

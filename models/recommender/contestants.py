@@ -17,12 +17,11 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn.functional import pad
 
-from data_contracts.manifest import MANIFEST, DamagedError, verify
+from data_contracts.manifest import DamagedError, verify
 from models.recommender.baselines import Markov, Popularity
 from models.recommender.network import SasRec
 from models.recommender.targets import Batch
 from models.recommender.weights import Weights, WeightsError, load
-from models.serving.bundle import RECORD
 
 Flags = NDArray[np.bool_]
 
@@ -86,20 +85,20 @@ class Learned:
 
 
 def learned(name: str, folder: Path, popularity: Popularity, servable: Flags, max_length: int) -> Learned:
-    """Load a contestant's weights; a folder with a manifest or a record is a bundle, verified first.
+    """Load a contestant's weights, or bundle, once it is verified.
 
     Raises:
         ContestantError: It cannot rank the items of these tables; the message says what to do.
     """
     try:
-        if (folder / MANIFEST).exists() or (folder / RECORD).exists():
-            verify(folder)
+        verify(folder)
         weights = load(folder)
         _check(weights, items=len(servable) - 1, max_length=max_length)
     except (DamagedError, WeightsError, SafetensorError, OSError, ValueError) as error:
         raise ContestantError(
-            f"{name!r} cannot rank, so nobody was judged: {error}\nIts weights are in {folder}. A champion that "
-            "cannot be fetched whole any more loses its place when its alias is taken off in MLflow."
+            f"{name!r} cannot rank, so nobody was judged: {error}\nIts weights are in {folder}. What is damaged there "
+            "is made or fetched again when the night is started again. A champion of another network loses its place "
+            "when its alias is taken off in MLflow."
         ) from error
     return Learned(weights.network, popularity, servable)
 

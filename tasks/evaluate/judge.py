@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from data_contracts.job import EvaluateJob, EvaluateResult, TablesAt, Validation
 from data_contracts.night import Candidate, Evidence, Night, Workspace
 from data_contracts.version import CHAMPION
-from tasks.champion import fetch_champion, find_champion
+from tasks.champion import find_champion
 from tasks.evaluate.record import record_evidence, recorded_evidence
 from tasks.job import run_job
 
@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel) -> Evidence:
     """Judge the candidate, the champion if there is one, and the baselines on the night's last window, once.
 
-    A champion of other tables, or one that learned from that window, is left out, and the evidence says so.
+    A champion of other tables, one that learned from that window, and one that is damaged in MLflow are left out, and
+    the evidence says so.
 
     Args:
         workspace: Says where tables, runs and MLflow are.
@@ -33,21 +34,22 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         The evidence; that recorded in the candidate's run, if the run was judged before.
 
     Raises:
-        JobFailedError: Somebody cannot rank: the champion's bundle is damaged, say, or of another use case.
-        mlflow.exceptions.MlflowException: MLflow does not answer, or the champion's artifacts are gone.
+        JobFailedError: Somebody cannot rank: the candidate's weights are damaged, say; started again, the night
+            trains them again.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
     """
     recorded = recorded_evidence(workspace.tracking_uri, candidate.run_id)
     if recorded is not None:
         return recorded
     folder = Path(workspace.runs) / candidate.run_id / "evaluate"
     *known_windows, window = night.windows
-    champion = find_champion(workspace, night)
+    champion = find_champion(workspace, night, candidate.run_id)
     contestants, left_out = {"candidate": candidate.checkpoint}, {}
     if champion is not None and champion.stranger:
         left_out[CHAMPION] = champion.stranger
         logger.warning("The champion is not judged: %s.", champion.stranger)
     elif champion is not None:
-        contestants[CHAMPION] = str(fetch_champion(workspace, champion, candidate.run_id))
+        contestants[CHAMPION] = champion.bundle
     job = EvaluateJob(
         use_case=workspace.use_case,
         tables=TablesAt(folder=workspace.tables, versions=night.tables),

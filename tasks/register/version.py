@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
+from data_contracts.bundle import find_version_of_run
 from data_contracts.commit_point import commit_point
 from data_contracts.job import PublishJob, PublishResult, TablesAt
 from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
@@ -30,6 +31,8 @@ def register_once(
 ) -> ModelVersion:
     """Publish the candidate's bundle as the run's LoggedModel, and register it; a run that has a version keeps it.
 
+    Then the run's weights, checkpoints and bundles are removed: the version has what serves, and more is not needed.
+
     Args:
         workspace: Its name is the registered model's.
         candidate: What `train` made.
@@ -45,10 +48,11 @@ def register_once(
     mlflow.set_tracking_uri(workspace.tracking_uri)  # MLflow's database store looks a LoggedModel up by this alone
     client = MlflowClient()
     name, run_id = workspace.name, candidate.run_id
-    found = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
-    if found:
-        return ModelVersion(name=name, version=str(min(int(version.version) for version in found)))
-    folder = Path(workspace.runs) / run_id / "publish"
+    folder = Path(workspace.runs) / run_id
+    found = find_version_of_run(workspace.tracking_uri, name, run_id)
+    if found is not None:
+        _clear(folder)
+        return ModelVersion(name=name, version=found)
     job = PublishJob(
         use_case=workspace.use_case,
         checkpoint=candidate.checkpoint,
@@ -59,9 +63,9 @@ def register_once(
         run_id=run_id,
         config=model.model_dump(mode="json"),
         features=features.model_dump(mode="json"),
-        work_folder=str(folder),
+        work_folder=str(folder / "publish"),
     )
-    published = run_job("models.publish", job, folder, PublishResult)
+    published = run_job("models.publish", job, Path(job.work_folder), PublishResult)
     _make_registered_model(client, name)
     tags = {
         NIGHT: night.model_dump_json(),
@@ -74,7 +78,14 @@ def register_once(
         version = client.create_model_version(
             name, published.model_uri, run_id=run_id, tags=tags, model_id=published.model_id
         )
+    _clear(folder)
     return ModelVersion(name=name, version=str(version.version))
+
+
+def _clear(run: Path) -> None:
+    """Remove what the version has now: weights, checkpoints, bundles. What the run's jobs were told and said stays."""
+    for folder in run.glob("*/*/"):
+        shutil.rmtree(folder)
 
 
 def _make_registered_model(client: MlflowClient, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Train the night's candidate, once: a training that is done already is only read."""
+"""Train the night's candidate, once: a training that is done already is only read, unless its weights are damaged."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel
 
+from data_contracts.bundle import find_version_of_run
 from data_contracts.commit_point import commit_point
-from data_contracts.job import FitJob, TablesAt, commit, read
+from data_contracts.job import RESULT, Config, FitJob, FitResult, TablesAt, commit, read
+from data_contracts.manifest import damage
 from data_contracts.night import Candidate, Night, Workspace
 from data_contracts.version import TRAINED_THROUGH
-from tasks.champion import fetch_champion, find_champion
+from tasks.champion import Champion, find_champion
 from tasks.train.config import TrainConfig
 from tasks.train.gang import fit_on_cluster
-from tasks.train.plan import Shape, plan_training
-from tasks.train.run import START, find_or_make_run, working_on
+from tasks.train.plan import Plan, Shape, plan_training
+from tasks.train.run import START, Settings, find_or_make_run, working_on
 
 CANDIDATE = "candidate.json"
 
@@ -45,40 +47,26 @@ def train_candidate(
         ValueError: The night holds too few windows, or a setting is wrong.
         JobFailedError: The training failed; the run says so too. Starting again goes on from its last whole epoch.
     """
-    train_settings: dict[str, JsonValue] = config.model_dump(mode="json")
-    model_settings: dict[str, JsonValue] = model.model_dump(mode="json")
-    feature_settings: dict[str, JsonValue] = features.model_dump(mode="json")
-    settings: dict[str, JsonValue] = {"train": train_settings, "model": model_settings, "features": feature_settings}
+    settings: Settings = {
+        "train": config.model_dump(mode="json"),
+        "model": model.model_dump(mode="json"),
+        "features": features.model_dump(mode="json"),
+    }
     run_id = find_or_make_run(workspace, night, settings)
     folder = Path(workspace.runs) / run_id
-    if (folder / CANDIDATE).exists():
+    kept = _kept(workspace, folder / CANDIDATE, on_line)
+    if kept is not None:
         on_line(f"run {run_id} has trained on this night already, nothing to do")
-        return read(folder / CANDIDATE, Candidate)
-    champion = find_champion(workspace, night)
-    bundle = None if champion is None or champion.stranger else fetch_champion(workspace, champion, run_id)
-    champion_shape = {} if bundle is None else _shape_of(bundle)
-    shape = _shape(model_settings, feature_settings)
+        return kept
+    champion = find_champion(workspace, night, run_id)
+    champion_shape = _shape_of(Path(champion.bundle)) if champion is not None and champion.bundle else {}
+    shape = _shape(settings["model"], settings["features"])
     plan = plan_training(night, champion, shape, champion_shape, warm_start=config.warm_start)
     on_line(f"run {run_id}: {plan.reason}; windows {', '.join(plan.windows)}")
-    start = f"version-{champion.version}" if champion is not None and plan.warm else "nothing"
-    job = FitJob(
-        use_case=workspace.use_case,
-        run_folder=str(folder / f"fit-from-{start}"),  # what was begun from another champion is not gone on with
-        tables=TablesAt(folder=workspace.tables, versions=night.tables),
-        windows=plan.windows,
-        replayed=plan.replayed,
-        replay=config.replay if plan.replayed else 0.0,
-        known_windows=plan.known,
-        validation=plan.validation,
-        warm_start=str(bundle) if plan.warm else None,
-        parallelism=config.parallelism,
-        config=model_settings,
-        features=feature_settings,
-        tracking_uri=workspace.tracking_uri,
-        run_id=run_id,
-    )
+    job = _fit_job(workspace, night, config, settings, plan, champion if plan.warm else None, run_id)
     trained_through = plan.windows[-1]
     with working_on(workspace, run_id, {START: plan.reason, TRAINED_THROUGH: trained_through}):
+        _forget_damaged(Path(job.run_folder) / RESULT, on_line)
         result = fit_on_cluster(cluster, job, on_line)
     candidate = Candidate(run_id=run_id, checkpoint=result.checkpoint, trained_through=trained_through)
     with commit_point("candidate"):
@@ -86,7 +74,59 @@ def train_candidate(
     return candidate
 
 
-def _shape(model: dict[str, JsonValue], features: dict[str, JsonValue]) -> Shape:
+def _fit_job(
+    workspace: Workspace,
+    night: Night,
+    config: TrainConfig,
+    settings: Settings,
+    plan: Plan,
+    start: Champion | None,
+    run_id: str,
+) -> FitJob:
+    """Say what is trained, in a folder of its own for each start: what was begun from another is not gone on with."""
+    begun_from = f"version-{start.version}" if start else "nothing"
+    return FitJob(
+        use_case=workspace.use_case,
+        run_folder=str(Path(workspace.runs) / run_id / f"fit-from-{begun_from}"),
+        tables=TablesAt(folder=workspace.tables, versions=night.tables),
+        windows=plan.windows,
+        replayed=plan.replayed,
+        replay=config.replay if plan.replayed else 0.0,
+        known_windows=plan.known,
+        validation=plan.validation,
+        warm_start=start.bundle if start else None,
+        parallelism=config.parallelism,
+        config=settings["model"],
+        features=settings["features"],
+        tracking_uri=workspace.tracking_uri,
+        run_id=run_id,
+    )
+
+
+def _kept(workspace: Workspace, file: Path, on_line: Callable[[str], None]) -> Candidate | None:
+    """Return the candidate of a training that is done; None if its weights are damaged, and not in a version yet."""
+    if not file.exists():
+        return None
+    candidate = read(file, Candidate)
+    if find_version_of_run(workspace.tracking_uri, workspace.name, candidate.run_id) is not None:
+        return candidate  # register has removed the weights: the version's bundle has them
+    problems = damage(Path(candidate.checkpoint))
+    if problems:
+        on_line(f"the weights in {candidate.checkpoint} are damaged, and trained again: {'; '.join(problems)}")
+        return None
+    return candidate
+
+
+def _forget_damaged(result: Path, on_line: Callable[[str], None]) -> None:
+    """Remove a training's result whose weights are damaged: the training goes on from its checkpoints."""
+    if result.exists():
+        problems = damage(Path(read(result, FitResult).checkpoint))
+        if problems:
+            on_line(f"{result} is no answer any more, its weights are damaged: {'; '.join(problems)}")
+            result.unlink()
+
+
+def _shape(model: Config, features: Config) -> Shape:
     return {"network": model["network"], "features": features}
 
 

@@ -14,13 +14,15 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Param, Run
 from pydantic import JsonValue
 
 from data_contracts.commit_point import commit_point
+from data_contracts.job import Config
 from data_contracts.night import Night, Workspace
 from data_contracts.version import NIGHT
 
 KEY = "nightshift.key"
 START = "nightshift.start"
 
-Settings = dict[str, JsonValue]
+Settings = dict[str, Config]
+"""Owner (`train`, `model`, `features`) to settings."""
 
 
 def key_of(name: str, night: Night, settings: Settings) -> str:
@@ -37,7 +39,7 @@ def find_or_make_run(workspace: Workspace, night: Night, settings: Settings) -> 
     Args:
         workspace: Its name is the experiment's.
         night: Its tables are the run's dataset inputs.
-        settings: By owner (`train`, `model`, `features`); logged flat.
+        settings: Logged flat.
     """
     client = MlflowClient(tracking_uri=workspace.tracking_uri)
     experiment = _experiment(client, workspace)

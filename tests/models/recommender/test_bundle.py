@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from data_contracts.manifest import verify
+from data_contracts.manifest import seal, verify
 from models.publish import write_bundle
 from models.recommender.bundle import CATALOGUE, golden_requests
 from models.recommender.config import NetworkConfig, RecommenderConfig
@@ -41,6 +41,7 @@ def test_weights_of_other_tables_are_refused(tmp_path: Path) -> None:
     job = publish_job(tmp_path)
     config = RecommenderConfig(network=NetworkConfig(width=8, blocks=1, heads=1))
     save(Weights(new_network(13, config, {"max_length": 5}), config, {"max_length": 5}), Path(job.checkpoint))
+    seal(Path(job.checkpoint))
     with pytest.raises(ValueError, match="know the items 1…13, but table 'items' version 0 holds 12"):
         write_bundle(job)
 

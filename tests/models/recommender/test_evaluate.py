@@ -10,14 +10,13 @@ import pytest
 import torch
 
 from data_contracts.job import Config, EvaluateJob, EvaluateResult, TablesAt, Validation, commit, read
-from data_contracts.manifest import seal
+from data_contracts.manifest import MANIFEST, seal
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.contestants import ContestantError
 from models.recommender.evaluate import evaluate
 from models.recommender.network import SasRec
 from models.recommender.targets import JudgedWindow
 from models.recommender.weights import TENSORS, Weights, new_network, save
-from models.serving.bundle import RECORD
 from tests.models.recommender.tables import Events, write_tables
 
 LENGTH = 4
@@ -54,6 +53,7 @@ def saved_network(folder: Path, items: int, *, seed: int = 0) -> SasRec:
     with torch.no_grad():
         network.embedding.item.weight[1:].normal_()
     save(Weights(network, config, FEATURES), folder)
+    seal(folder)
     return network
 
 
@@ -184,6 +184,7 @@ def test_a_diverged_network_has_no_metrics_and_its_answer_survives_json(tmp_path
     with torch.no_grad():
         network.head.norm.weight.fill_(torch.nan)
     save(Weights(network, RecommenderConfig(network=NETWORK), FEATURES), tmp_path / "candidate")
+    seal(tmp_path / "candidate")
     found = evaluate(job(tables_with(tmp_path, {"ann": [4], "bob": [3]}), {"candidate": tmp_path / "candidate"}))
     commit(found, tmp_path / "result.json")
     again = read(tmp_path / "result.json", EvaluateResult)
@@ -197,17 +198,16 @@ def test_a_contestant_of_other_tables_is_refused(tmp_path: Path) -> None:
         evaluate(job(tables, {"champion": _folder_of(tmp_path, items=9)}))
 
 
-def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     folder = _folder_of(tmp_path, items=5)
-    seal(folder)
     (folder / TENSORS).write_bytes(b"0" * 100)
     with pytest.raises(ContestantError, match=r"(?s)'champion' cannot rank.*sha256"):
         evaluate(job(tables_with(tmp_path, {"ann": [4]}), {"champion": folder}))
 
 
-def test_a_bundle_without_its_manifest_is_refused(tmp_path: Path) -> None:
+def test_weights_without_their_manifest_are_refused(tmp_path: Path) -> None:
     folder = _folder_of(tmp_path, items=5)
-    (folder / RECORD).write_text("{}")
+    (folder / MANIFEST).unlink()
     with pytest.raises(ContestantError, match=r"(?s)'champion' cannot rank.*no readable manifest"):
         evaluate(job(tables_with(tmp_path, {"ann": [4]}), {"champion": folder}))
 

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 
 from data_contracts.bundle import BUNDLE
 from data_contracts.job import Config, PublishJob, TablesAt
+from data_contracts.manifest import seal
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Table
@@ -69,6 +70,7 @@ def write_weights(
     )
     torch.manual_seed(seed)
     save(Weights(new_network(KNOWN, config, FEATURES).eval(), config, FEATURES), folder)
+    seal(folder)
     return config
 
 

@@ -17,7 +17,7 @@ from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Evidence, Night, Window, Workspace
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import TENSORS, Weights, new_network, save
-from tasks.champion import table_ids
+from tasks.champion import find_champion, table_ids
 from tasks.evaluate.judge import judge
 from tasks.evaluate.record import as_markdown
 from tasks.job import JobFailedError
@@ -70,6 +70,7 @@ def write_weights(folder: Path) -> None:
     torch.manual_seed(0)
     features = Features().model_dump()
     save(Weights(new_network(5, MODEL, features), MODEL, features), folder)
+    seal(folder)
 
 
 def publish_champion(client: MlflowClient, folder: Path, tags: dict[str, str]) -> None:
@@ -108,21 +109,45 @@ def test_the_first_candidate_is_judged_against_the_baselines_and_its_evidence_re
 
 
 def test_the_champion_is_fetched_and_judged_on_the_same_targets_unless_it_is_damaged(
-    workspace: Workspace, night: Night, client: MlflowClient, tmp_path: Path
+    workspace: Workspace, night: Night, client: MlflowClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bundle = tmp_path / "artifacts" / BUNDLE
     write_weights(bundle)
-    seal(bundle)
     tags = tags_of(workspace, night, trained_through="2026-11-01")
     publish_champion(client, tmp_path, tags)
-    evidence = judged(workspace, new_candidate(client, workspace), night)
+    candidate = new_candidate(client, workspace)
+    fetched = find_champion(workspace, night, candidate.run_id)
+    assert fetched is not None
+    (Path(fetched.bundle) / TENSORS).write_bytes(b"broken since it was fetched")
+    evidence = judged(workspace, candidate, night)
     assert evidence.metrics["champion"] == evidence.metrics["candidate"]
     assert evidence.left_out == {}
+    assert "is damaged, and fetched again: 'model.safetensors': sha256" in caplog.text
 
-    (bundle / TENSORS).write_bytes(b"broken")
+    (bundle / TENSORS).write_bytes(b"broken where MLflow keeps it")
     publish_champion(client, tmp_path, tags)
-    with pytest.raises(JobFailedError, match=r"(?s)'champion' cannot rank.*sha256"):
-        judged(workspace, new_candidate(client, workspace), night)
+    evidence = judged(workspace, new_candidate(client, workspace), night)
+    assert list(evidence.metrics) == ["candidate", "popularity", "markov"]
+    assert "version 2 is damaged in MLflow" in evidence.left_out["champion"]
+    assert "'model.safetensors': sha256" in evidence.left_out["champion"]
+
+
+def test_a_champion_whose_bundle_is_gone_is_left_out(
+    workspace: Workspace, night: Night, client: MlflowClient, tmp_path: Path
+) -> None:
+    (tmp_path / "artifacts").mkdir()
+    publish_champion(client, tmp_path, tags_of(workspace, night, trained_through="2026-11-01"))
+    evidence = judged(workspace, new_candidate(client, workspace), night)
+    assert "has no bundle in MLflow any more" in evidence.left_out["champion"]
+
+
+def test_a_candidate_whose_weights_are_damaged_is_not_judged(
+    workspace: Workspace, night: Night, client: MlflowClient
+) -> None:
+    candidate = new_candidate(client, workspace)
+    (Path(candidate.checkpoint) / TENSORS).write_bytes(b"broken")
+    with pytest.raises(JobFailedError, match=r"(?s)'candidate' cannot rank.*sha256.*started again"):
+        judged(workspace, candidate, night)
 
 
 def test_a_champion_that_learned_from_the_judging_window_is_left_out(
