@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_settings import CliApp, CliSettingsSource
 
+from flows.ending import Ended, ends_when_asked, exit_code
 from flows.settings import SHOP, NightlySettings, explained
 
 if TYPE_CHECKING:
@@ -48,16 +49,31 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
 
 
 def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
-    """Run ``flow`` once, against the servers of ``make up`` if they answer, and say what came of it."""
+    """Run ``flow`` once, against the servers of ``make up`` if they answer, and say what came of it.
+
+    Raises:
+        SystemExit: The night failed, or was ended; the message is printed.
+    """
+    from flows import report
+
+    through, settings = read(arguments)
+    try:
+        with ends_when_asked():
+            _run(flow, through, settings)
+    except Ended as ended:
+        report.line(f"\nThe night was ended by {ended}. The same command goes on from here.")
+        sys.exit(exit_code(ended.number))
+
+
+def _run(flow: Flow[..., Promotion], through: date | None, settings: NightlySettings) -> None:
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     from flows import report, services
+    from flows.temporary import start_prefect
 
-    through, settings = read(arguments)
     prefect, mlflow, *_ = services.services(settings)
     home = settings.home.resolve() / "prefect"
-    home.mkdir(parents=True, exist_ok=True)
-    api = f"{settings.prefect_url}/api" if prefect.answers() else None
+    api = f"{settings.prefect_url}/api" if prefect.answers() else start_prefect(home)
     if settings.tracking_uri is None and mlflow.answers():
         settings = settings.model_copy(update={"tracking_uri": settings.mlflow_url})
     started = datetime.now(UTC)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import date
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from data_contracts.night import Promotion
+from flows.ending import ends_in_time
 from flows.settings import NightlySettings
 from tasks.cluster import dask_cluster
 from tasks.deploy.task import deploy
 from tasks.evaluate.task import evaluate
 from tasks.ingest.task import ingest
+from tasks.lock import only_night
 from tasks.preprocess.task import preprocess
 from tasks.promote.task import promote
 from tasks.register.task import register
@@ -33,17 +36,18 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     """
     settings = settings or NightlySettings()
     workspace = settings.workspace()
-    with dask_cluster(settings.cluster) as address:
-        staged = ingest(workspace, settings.source, through, address)
-        validated = validate(workspace, staged, settings.validation, address)
-        night = preprocess(workspace, validated, settings.held_out, settings.features, settings.protocol, address)
-        candidate = train(workspace, night, settings.train, settings.model, settings.features, address)
-    evidence = evaluate(workspace, candidate, night, settings.model, settings.features)
-    version = register(workspace, candidate, evidence, night, settings.model, settings.features)
-    promotion = promote(workspace, version, evidence, night, settings.gate, settings.held_out)
-    deployed = deploy(workspace, promotion, settings.serving)
-    tidy(workspace, candidate, settings.keep)
-    return deployed
+    with only_night(workspace, flow_run.name), ends_in_time():
+        with dask_cluster(settings.cluster) as address:
+            staged = ingest(workspace, settings.source, through, address)
+            validated = validate(workspace, staged, settings.validation, address)
+            night = preprocess(workspace, validated, settings.held_out, settings.features, settings.protocol, address)
+            candidate = train(workspace, night, settings.train, settings.model, settings.features, address)
+        evidence = evaluate(workspace, candidate, night, settings.model, settings.features)
+        version = register(workspace, candidate, evidence, night, settings.model, settings.features)
+        promotion = promote(workspace, version, evidence, night, settings.gate, settings.held_out)
+        deployed = deploy(workspace, promotion, settings.serving)
+        tidy(workspace, candidate, settings.keep)
+        return deployed
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ A job ends its module with::
     if __name__ == "__main__":
         main(FitJob, fit)
 
-``python -m models.job MODULE ...`` runs a module that dies with its starter from the first moment: a job takes seconds
-to import torch before it gets to `main`, and torchelastic's agent, which is not ours, never does.
+``python -m models.job MODULE ...`` runs any module so that it dies with its starter from the first moment: a job takes
+seconds to import torch before it gets to `main`, and what is not ours (torchelastic's agent, a Dask worker, a server)
+never does. It has a session of its own: Ctrl-C, or a signal to the starter's group, reaches the starter alone, which
+ends it in order.
 """
 
 from __future__ import annotations
@@ -65,7 +67,14 @@ def die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _leave_session() -> None:
+    """Have a session of its own, unless it was given one: torchelastic does so."""
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+
+
 if __name__ == "__main__":
     die_with_parent()
+    _leave_session()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -29,7 +29,8 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 def dask_cluster(config: ClusterConfig) -> Iterator[str]:
     """Yield the scheduler's address; a cluster opened here is closed here.
 
-    Its workers are programs of their own (``dask spec``), not forks of this one: they would import it once more.
+    Its workers are programs of their own (``dask spec``), not forks of this one: they would import it once more. They
+    die with this process.
 
     Raises:
         OSError: No scheduler answers at ``config.address``.
@@ -49,14 +50,15 @@ def dask_cluster(config: ClusterConfig) -> Iterator[str]:
 
 def _local_cluster(config: ClusterConfig) -> SpecCluster:
     from distributed import Scheduler, SpecCluster
-    from distributed.deploy.subprocess import SubprocessWorker
+
+    from tasks.worker import MortalWorker
 
     scheduler = {"host": LOOPBACK, "dashboard": True, "dashboard_address": f"{LOOPBACK}:{config.dashboard_port}"}
     worker = {"host": LOOPBACK, "nthreads": 1, "memory_limit": config.memory_limit, "silence_logs": logging.WARNING}
     return SpecCluster(
         scheduler={"cls": Scheduler, "options": scheduler},
         workers={
-            number: {"cls": SubprocessWorker, "options": {"worker_kwargs": worker}} for number in range(config.workers)
+            number: {"cls": MortalWorker, "options": {"worker_kwargs": worker}} for number in range(config.workers)
         },
         silence_logs=logging.WARNING,
     )

@@ -9,15 +9,13 @@ Errors of this module::
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -25,11 +23,12 @@ from pydantic import ValidationError
 
 from data_contracts.job import JOB, RESULT, commit, read
 from data_contracts.night import Value
+from tasks.lock import LOCK, LockedError, locked
 
-LOG, LOCK = "log.txt", ".lock"
+LOG = "log.txt"
 POLL_SECONDS = 0.1
-END_SECONDS = 10.0
-"""How long a process has to end by itself before it is killed."""
+END_SECONDS = 3.0
+"""How long a process has to end by itself before it is killed; a whole night has 10 s."""
 LAST_LINES = 20
 
 Answer = TypeVar("Answer", bound=Value)
@@ -44,7 +43,7 @@ class JobFailedError(JobError):
     """The process ended without a result; the message holds the last lines of its log."""
 
 
-class JobRunningError(JobError):
+class JobRunningError(JobError, LockedError):
     """Somebody else is at work in the job's folder."""
 
 
@@ -81,7 +80,7 @@ def run_job(
         JobRunningError: Another process holds the folder's lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder, lock_seconds):
+    with locked(folder / LOCK, module, seconds=lock_seconds, error=JobRunningError):
         answered = _answered(job, folder, answer)
         if answered is not None:
             return answered
@@ -103,25 +102,6 @@ def _answered(job: Value, folder: Path, answer: type[Answer]) -> Answer | None:
         return None
 
 
-@contextmanager
-def _locked(folder: Path, seconds: float) -> Iterator[None]:
-    """Hold the folder's lock, which the kernel frees when this process is gone."""
-    with (folder / LOCK).open("w") as file:
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise JobRunningError(
-                        f"somebody is at work in {folder}: its lock was not free within {seconds:g} s. "
-                        "Wait for the other run, or end it."
-                    ) from error
-                time.sleep(POLL_SECONDS)
-        yield
-
-
 def _follow(
     command: Sequence[str],
     log: Path,
@@ -137,7 +117,7 @@ def _follow(
                 _pass_on(lines, on_line)
                 time.sleep(POLL_SECONDS)
         finally:
-            _end(process)
+            end(process)
             _pass_on(lines, on_line)
     return process.returncode
 
@@ -153,7 +133,7 @@ def _pass_on(lines: TextIO, on_line: Callable[[str], None]) -> None:
         on_line(line.rstrip())
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Ask the process to end, then kill it; an ended one stays as it is."""
     if process.poll() is None:
         process.terminate()

@@ -1,13 +1,25 @@
-"""A lock that one process holds, and that the kernel frees when it is gone, however it went."""
+"""A lock that one process holds, and that the kernel frees when it is gone, however it went.
+
+Errors of this module::
+
+    LockedError               somebody else holds it
+    └── NightRunningError     another night is at work on the same logs
+"""
 
 from __future__ import annotations
 
 import fcntl
+import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+from data_contracts.night import Workspace
+
+LOCK = ".lock"
 POLL_SECONDS = 0.1
 
 
@@ -15,14 +27,19 @@ class LockedError(Exception):
     """Somebody else holds it; the message says who."""
 
 
+class NightRunningError(LockedError):
+    """Another night is at work on the same logs."""
+
+
 @contextmanager
-def locked(file: Path, what: str, *, seconds: float = 0.0) -> Iterator[None]:
+def locked(file: Path, what: str, *, seconds: float = 0.0, error: type[LockedError] = LockedError) -> Iterator[None]:
     """Hold a lock.
 
     Args:
         file: Locked; made when absent. Processes started under the lock do not hold it.
-        what: The holder, for others to read: who works here.
+        what: The holder's work, for others to read; who and since when is added.
         seconds: How long to wait for it.
+        error: Raised when it is not free.
 
     Raises:
         LockedError: It was not free within ``seconds``.
@@ -30,18 +47,36 @@ def locked(file: Path, what: str, *, seconds: float = 0.0) -> Iterator[None]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a+", encoding="utf-8") as held:
         deadline = time.monotonic() + seconds
-        while True:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    holder = file.read_text(encoding="utf-8") or "somebody"
-                    raise LockedError(
-                        f"{holder} is at work in {file.parent}: its lock was not free within {seconds:g} s."
-                    ) from error
-                time.sleep(POLL_SECONDS)
+        while not _taken(held.fileno()):
+            if time.monotonic() >= deadline:
+                holder = file.read_text(encoding="utf-8") or "somebody"
+                raise error(f"{holder} is at work in {file.parent}. Nothing was done. Wait for it, or end it.")
+            time.sleep(POLL_SECONDS)
+        since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
         held.truncate(0)
-        held.write(what)
+        held.write(f"{what} (process {os.getpid()} on {socket.gethostname()}, since {since})")
         held.flush()
+        yield
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def only_night(workspace: Workspace, flow_run: str) -> Iterator[None]:
+    """Be the only night at work on these logs.
+
+    Args:
+        workspace: Where they live.
+        flow_run: Name of the night's run, for a second one to read.
+
+    Raises:
+        NightRunningError: Another night is at work; it goes on as if nothing had happened.
+    """
+    with locked(Path(workspace.home) / workspace.name / LOCK, f"night {flow_run!r}", error=NightRunningError):
         yield

@@ -1,0 +1,83 @@
+"""An end when it is asked for: SIGTERM (preemption, Prefect's cancellation) and Ctrl-C end every process, in time.
+
+The orderly way is an exception in the main thread: Prefect's own while the flow runs, `Ended` around it. It takes a few
+seconds. What may hold it up (a server that answers no more, a call into native code) is not waited for: this process
+ends, and the kernel ends all that it started (`models.job`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+ORDERLY_SECONDS = 6.0
+"""How long the orderly way may take; every process is to be gone within 10 s."""
+
+
+class Ended(KeyboardInterrupt):  # the only kind that Prefect takes for an end from outside, beside its own
+    """The process is asked to end.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@contextmanager
+def ends_when_asked() -> Iterator[None]:
+    """Turn the signals into `Ended`. While a flow runs Prefect's exception comes first, then this one.
+
+    Raises:
+        Ended: The process was asked to end.
+    """
+    before = {number: signal.signal(number, _end) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Ended(number)
+
+
+@contextmanager
+def ends_in_time() -> Iterator[None]:
+    """End this process `ORDERLY_SECONDS` after a signal that comes under it, should it still be there.
+
+    No handler is touched: Prefect takes a cancellation for one only while its own handler is in place. The interpreter
+    writes each signal's number into a pipe at once, whatever the main thread is doing.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    threading.Thread(target=_watch, args=(reader,), name="ends in time", daemon=True).start()
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)
+
+
+def _watch(reader: int) -> None:
+    with os.fdopen(reader, "rb", buffering=0) as numbers:
+        while number := numbers.read(1):
+            if number[0] in SIGNALS:
+                time.sleep(ORDERLY_SECONDS)
+                os._exit(exit_code(number[0]))
+
+
+def exit_code(number: int) -> int:
+    """Return what a shell calls the end by a signal."""
+    return 128 + number

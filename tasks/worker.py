@@ -1,0 +1,18 @@
+"""A Dask worker of one machine that dies with whoever started it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from distributed.deploy.subprocess import SubprocessWorker
+
+
+class MortalWorker(SubprocessWorker):
+    """Dask's own, started by ``models.job``: alone, it would go on for as long as its task does, with no scheduler."""
+
+    async def _start(self) -> None:
+        spec = json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs})
+        command = ("-m", "models.job", "dask", "spec", self.scheduler, "--spec", spec)
+        self.process = await asyncio.create_subprocess_exec(sys.executable, *command)
