@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, NamedTuple
 
 from data_contracts.commit_point import EVENT, POINTS
 
@@ -16,23 +19,41 @@ class Killed(BaseException):
     """The night ends here; no ``except Exception`` holds it up."""
 
 
-_armed: list[tuple[str, Moment]] = []
+class _Order(NamedTuple):
+    at: tuple[str, Moment]
+    disk: Path | None
+    picture: Path
+
+
+_armed: list[_Order] = []
 
 
 def _hear(event: str, arguments: tuple[object, ...]) -> None:
-    if event == EVENT and arguments in _armed:
-        raise Killed(*arguments)
+    for order in _armed if event == EVENT else ():
+        if arguments == order.at:
+            if order.disk is not None and order.disk.exists():
+                shutil.copytree(order.disk, order.picture, dirs_exist_ok=True)
+            raise Killed(*arguments)
 
 
 sys.addaudithook(_hear)  # for good: a hook cannot be taken away
 
 
 @contextmanager
-def killed_at(point: str, moment: Moment) -> Iterator[None]:
-    """Raise `Killed` wherever this process reaches ``moment`` of ``point`` meanwhile."""
+def killed_at(point: str, moment: Moment, *, disk: Path | None = None) -> Iterator[None]:
+    """Raise `Killed` wherever this process reaches ``moment`` of ``point`` meanwhile.
+
+    An exception tidies up on its way out, SIGKILL does not: ``disk``, a folder, is afterwards as it was at that moment.
+    """
     assert point in POINTS, point
-    _armed.append((point, moment))
-    try:
-        yield
-    finally:
-        _armed.clear()
+    with TemporaryDirectory() as picture:
+        _armed.append(_Order((point, moment), disk, Path(picture)))
+        try:
+            yield
+        except Killed:
+            if disk is not None:
+                shutil.rmtree(disk, ignore_errors=True)
+                shutil.copytree(picture, disk)
+            raise
+        finally:
+            _armed.clear()
