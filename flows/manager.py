@@ -1,19 +1,28 @@
-"""The process manager: starts services of the Procfile together, remembers that it did, and ends them."""
+"""The process manager, supervisor: it starts services of supervisord.conf, and again whenever they end.
+
+Nothing is written down about what runs: every process started here carries a mark in its environment.
+"""
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from flows.settings import NightlySettings
 
 ROOT = Path(__file__).parents[1]
+NAMES = ("prefect", "mlflow", "worker", "server")
+"""Of the services, as supervisord.conf has them."""
+MODULE = "supervisor.supervisord"
+MARK, MANAGER = "NIGHTSHIFT_SERVICES", "MANAGER"
 STOP_SECONDS = 20.0
 
 
@@ -21,44 +30,73 @@ class ServiceError(Exception):
     """A server cannot be started or does not answer."""
 
 
-def start(settings: NightlySettings, names: Sequence[str]) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start services of the Procfile under honcho, in a session of their own; return it, and its log."""
-    home = settings.home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    log = home / f"{'-'.join(names)}.log"
-    with log.open("ab") as output:
-        manager = subprocess.Popen(
-            [sys.executable, "-m", "honcho", "-d", str(ROOT), "-f", str(ROOT / "Procfile"), "start", *names],
-            env=_environment(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _state(settings).write_text(json.dumps({**running(settings), manager.pid: names}))
-    return manager, log
+@dataclass(frozen=True)
+class Manager:
+    """A process manager that was started.
+
+    Attributes:
+        pid: Of its process.
+        log: What it says about its services, since then.
+    """
+
+    pid: int
+    log: Path
+
+    def fallen(self) -> list[str]:
+        """Return the services that ended by themselves, one for each time."""
+        said = self.log.read_text(encoding="utf-8") if self.log.is_file() else ""
+        return re.findall(r"exited: (\w+) ", said)
+
+
+def start(settings: NightlySettings, names: Sequence[str]) -> Manager:
+    """Start services under a manager, in a session of its own."""
+    logs(settings).mkdir(parents=True, exist_ok=True)
+    name = "-".join(("manager", *names))
+    log = logs(settings) / f"{name}.log"
+    log.unlink(missing_ok=True)
+    wanted = {f"START_{each.upper()}": str(each in names) for each in NAMES}
+    process = subprocess.Popen(
+        [sys.executable, "-m", MODULE, "--configuration", str(ROOT / "supervisord.conf")],
+        env={**environment(settings), **wanted, MARK: str(logs(settings)), MANAGER: name},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    return Manager(process.pid, log)
+
+
+def logs(settings: NightlySettings) -> Path:
+    """Return the folder of the services' logs: ``<service>.log``, and one of each manager."""
+    return settings.home.resolve() / "services"
 
 
 def running(settings: NightlySettings) -> dict[int, list[str]]:
-    """Return the process managers started here that still run, and the services of each."""
-    state = _state(settings)
-    remembered = json.loads(state.read_text()) if state.is_file() else {}
-    return {int(pid): names for pid, names in remembered.items() if _is_manager(int(pid))}
+    """Return the process managers started for this home that still run, and the services of each."""
+    return {
+        pid: variables[MANAGER].split("-")[1:]
+        for pid, variables in _marked(settings)
+        if MODULE.encode() in _read(pid, "cmdline")
+    }
 
 
-def end(managers: Iterable[int]) -> None:
-    """End process managers and all that they started.
+def left(settings: NightlySettings) -> list[int]:
+    """Return every process that the managers of this home, or their services, ever started and that still runs."""
+    return [pid for pid, _ in _marked(settings)]
+
+
+def end(settings: NightlySettings, processes: Collection[int]) -> None:
+    """End processes that were started for this home; a manager ends its services first.
 
     Raises:
         ServiceError: One did not end.
     """
-    managers = list(managers)
-    for pid in managers:
-        os.kill(pid, signal.SIGTERM)
-    wait(lambda: not any(_is_manager(pid) for pid in managers), STOP_SECONDS)
-    left = [pid for pid in managers if _is_manager(pid)]
-    if left:
-        raise ServiceError(f"processes {left} did not end within {STOP_SECONDS:.0f} s after SIGTERM.")
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    wait(lambda: not set(processes) & set(left(settings)), STOP_SECONDS)
+    if still := set(processes) & set(left(settings)):
+        raise ServiceError(f"processes {sorted(still)} did not end within {STOP_SECONDS:.0f} s after SIGTERM.")
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> None:
@@ -68,7 +106,8 @@ def wait(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.5)
 
 
-def _environment(settings: NightlySettings) -> dict[str, str]:
+def environment(settings: NightlySettings) -> dict[str, str]:
+    """Return the environment in which services run, and whatever speaks with them."""
     home = settings.home.resolve()
     ports = {"PREFECT_PORT": settings.prefect_url, "MLFLOW_PORT": settings.mlflow_url}
     ports |= {"REST_PORT": settings.serving.rest_url, "GRPC_PORT": settings.serving.grpc_url}
@@ -83,19 +122,24 @@ def _environment(settings: NightlySettings) -> dict[str, str]:
         "PREFECT_API_URL": f"{settings.prefect_url}/api",
         "MLFLOW_STORE": f"sqlite:///{home}/mlflow.db",
         "MLFLOW_ARTIFACTS": str(home / "artifacts"),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes for what is not used here
         "NIGHTSHIFT_TRACKING_URI": settings.mlflow_url,
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _state(settings: NightlySettings) -> Path:
-    """Return the file that remembers the process managers started here, and what each of them runs."""
-    return settings.home.resolve() / "services.json"
+def _marked(settings: NightlySettings) -> Iterator[tuple[int, dict[str, str]]]:
+    """Go through the processes started here, by number and environment; a dead one that nobody reaped has none."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        lines = _read(int(folder.name), "environ").decode(errors="replace").split("\0")
+        variables = dict(line.split("=", 1) for line in lines if "=" in line)
+        if variables.get(MARK) == str(logs(settings)):
+            yield int(folder.name), variables
 
 
-def _is_manager(pid: int) -> bool:
-    """Whether ``pid`` still is a process manager of ours: numbers are used again after a restart."""
+def _read(pid: int, file: str) -> bytes:
+    """Read what the kernel says about a process: nothing of one that is gone, or somebody else's."""
     try:
-        return b"honcho" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/{file}").read_bytes()
     except OSError:
-        return False
+        return b""

@@ -10,13 +10,14 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from data_contracts.bundle import find_version
 from data_contracts.version import CHAMPION
-from flows import manager, report
+from flows import alerts, manager, report
 from flows.manager import ROOT, ServiceError
 from flows.settings import NightlySettings, explained
 from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
@@ -28,10 +29,10 @@ POOL = "nightshift"
 
 @dataclass(frozen=True)
 class Service:
-    """One process of the Procfile, where people open it, and how it is known to be well.
+    """One program of supervisord.conf, where people open it, and how it is known to be well.
 
     Attributes:
-        name: In the Procfile.
+        name: In supervisord.conf.
         url: Where people open it.
         health: Address that answers when it is well.
         says: What the answer must contain.
@@ -72,16 +73,39 @@ def services(settings: NightlySettings) -> tuple[Service, ...]:
 
 
 def up(settings: NightlySettings) -> None:
-    """Start what does not answer yet, and wait until all of it does."""
+    """Start what does not answer yet, wait until all of it does, and tell Prefect what it is to do."""
     _start(settings, services(settings))
+    _register(settings)
     report.services({service.name: (service.url, service.answers()) for service in services(settings)})
+
+
+def _register(settings: NightlySettings) -> None:
+    """Register deployments and automations; again is the same as once."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        cwd=ROOT,
+        env=manager.environment(settings),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode:
+        raise ServiceError(f"Prefect's server at {settings.prefect_url} took no deployments:\n{done.stdout}")
+    try:
+        with temporary_settings({PREFECT_API_URL: f"{settings.prefect_url}/api"}):
+            alerts.install(settings.alerts)
+    except alerts.NoSuchBlockError as error:
+        raise ServiceError(str(error)) from error
 
 
 def serve(settings: NightlySettings) -> None:
     """Start the model server alone, if none answers; one left there by a night on other logs makes room."""
     alone = {pid: names for pid, names in manager.running(settings).items() if names == ["server"]}
     if alone and not _serves(settings):
-        manager.end(alone)
+        manager.end(settings, alone)
         report.line(f"the model server that other logs had is ended; one for {settings.name!r} takes its place")
     _start(settings, services(settings)[-1:])
 
@@ -95,8 +119,30 @@ def _serves(settings: NightlySettings) -> bool:
 
 
 def _start(settings: NightlySettings, wanted: tuple[Service, ...]) -> None:
+    """Start what does not answer and has no manager yet, and wait for all; should that fail, end what was started."""
     missing = [service for service in wanted if not service.answers()]
-    taken = [service for service in missing if service.listens and service.port_taken()]
+    kept = {name for names in manager.running(settings).values() for name in names}
+    new = [service for service in missing if service.name not in kept]
+    _require_free_ports(new)
+    started = None
+    if new:
+        find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)  # makes a new database, once
+        started = manager.start(settings, [service.name for service in new])
+    manager.wait(lambda: bool(started and started.fallen()) or not _silent(missing), START_SECONDS)
+    fallen, silent = started.fallen() if started else [], _silent(missing)
+    if started and silent:
+        manager.end(settings, [started.pid])
+    if silent:
+        why = f"{fallen[0]} ended by itself" if fallen else f"no answer after {START_SECONDS:.0f} s"
+        raise ServiceError(f"{', '.join(silent)}: {why}. The logs: {manager.logs(settings)}")
+
+
+def _silent(wanted: Sequence[Service]) -> list[str]:
+    return [service.name for service in wanted if not service.answers()]
+
+
+def _require_free_ports(new: Sequence[Service]) -> None:
+    taken = [service for service in new if service.listens and service.port_taken()]
     if taken:
         raise ServiceError(
             "\n".join(
@@ -105,23 +151,13 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...]) -> None:
                 for service in taken
             )
         )
-    if not missing:
-        return
-    names = [service.name for service in missing]
-    find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)  # makes a new database, once
-    process, log = manager.start(settings, names)
-    manager.wait(lambda: process.poll() is not None or all(service.answers() for service in missing), START_SECONDS)
-    silent = ", ".join(service.name for service in missing if not service.answers())
-    if process.poll() is not None:
-        raise ServiceError(f"{', '.join(names)}: ended with code {process.returncode} before answering. Its log: {log}")
-    if silent:
-        raise ServiceError(f"{silent}: no answer after {START_SECONDS:.0f} s. Its log: {log}")
 
 
 def down(settings: NightlySettings) -> None:
-    """End what was started here, and nothing else."""
+    """End what was started here, also what a killed service or manager left behind, and nothing else."""
     managers = manager.running(settings)
-    manager.end(managers)
+    manager.end(settings, managers)
+    manager.end(settings, manager.left(settings))
     report.line(f"ended: {', '.join(name for names in managers.values() for name in names) or 'nothing was running'}")
 
 
@@ -131,7 +167,7 @@ def status(settings: NightlySettings) -> None:
 
 
 def worker(settings: NightlySettings) -> None:
-    """Become the Prefect worker, once the server answers and the deployment is registered."""
+    """Become the Prefect worker, once the server answers."""
     prefect = services(settings)[0]
     manager.wait(prefect.answers, START_SECONDS)
     if not prefect.answers():
@@ -139,7 +175,6 @@ def worker(settings: NightlySettings) -> None:
     command = [sys.executable, "-m", "prefect"]
     pool = ["--type", "process", POOL]
     subprocess.run([*command, "work-pool", "create", "--overwrite", *pool], check=True, cwd=ROOT)
-    subprocess.run([*command, "--no-prompt", "deploy", "--all"], check=True, cwd=ROOT)
     os.execv(sys.executable, [*command, "worker", "start", "--pool", POOL, "--type", "process"])
 
 

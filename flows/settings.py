@@ -23,6 +23,7 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from data_contracts.night import HeldOut, Protocol, UseCaseName, Workspace
+from flows.alerts import AlertConfig
 from models.recommender.config import RecommenderConfig
 from tasks.cluster import ClusterConfig
 from tasks.deploy.config import ServingConfig
@@ -90,6 +91,7 @@ class NightlySettings(BaseSettings):
     serving: ServingConfig = Field(ServingConfig(), description="The model server.")
     keep: KeepConfig = Field(KeepConfig(), description="What is kept of nights gone by.")
     cluster: ClusterConfig = Field(ClusterConfig(), description="Where Dask runs.")
+    alerts: AlertConfig = Field(AlertConfig(), description="Who is told of a bad night.")
 
     @classmethod
     def settings_customise_sources(

@@ -17,7 +17,7 @@ def test_a_deployed_night_runs_to_completed_and_is_served(house: House) -> None:
     api = {"PREFECT_API_URL": f"{house.environment['NIGHTSHIFT_PREFECT_URL']}/api"}
     client = House(house.home, {**house.environment, **api})
     watched = client.run("prefect", "deployment", "run", "nightly-retrain/nightly", "--watch", seconds=500)
-    assert "finished successfully" in watched, (watched, (house.home / "prefect-mlflow-worker-server.log").read_text())
+    assert "finished successfully" in watched, (watched, (house.home / "services" / "worker.log").read_text())
     planned = client.run("prefect", "flow-run", "ls", "--state", "Scheduled", "--flow-name", "nightly-retrain")
     assert "nightly-retrain" in planned, f"the schedule plans no run:\n{planned}"
     house.run("flows.services", "down")
