@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import note
+from hypothesis import currently_in_test_context, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -161,7 +161,8 @@ class Nights(RuleBasedStateMachine):
         batches, builds = len(self.model.batches), len(self.model.builds)
         before = disk(self.home.tables)
         error, end = self._imagine(through, kill)
-        note(f"night through {through}, wanted: {end}")
+        if currently_in_test_context():
+            note(f"night through {through}, wanted: {end}")
         self.seen[end] += 1
         if error is not None:
             at = killed_at(*kill, disk=Path(self.home.home)) if kill and error is Killed else nullcontext()
