@@ -6,7 +6,8 @@
 ``POST <OPERATIONS>/switch``        `VersionWanted` in; serve it, staged or served before; `ServerState` out
 ==================================  ===============================================================================
 
-A refusal is status 409 with ``{"error": reason}``; what was served still is.
+A refusal is status 409 with ``{"error": reason}``: a verdict on the version. A registry that does not give the version
+is status 503: it says nothing about it, and may pass. What was served still is.
 """
 
 from __future__ import annotations

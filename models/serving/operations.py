@@ -14,7 +14,8 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from data_contracts.serving import OPERATIONS, ServerState, VersionWanted
-from models.serving.versions import VersionError, Versions
+from models.serving.registry import VersionError
+from models.serving.versions import Versions
 
 EXAMPLE = {
     "inputs": [

@@ -18,8 +18,9 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from models.serving.grpc import grpc_server
 from models.serving.inference import ServedModel, ServingDataPlane
 from models.serving.operations import in_background
+from models.serving.registry import MlflowRegistry
 from models.serving.rest import rest_app
-from models.serving.versions import MlflowRegistry, Versions
+from models.serving.versions import Versions
 
 logger = logging.getLogger(__name__)
 

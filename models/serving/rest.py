@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.serving.inference import NoRepository, ServingDataPlane
 from models.serving.operations import operations
-from models.serving.versions import VersionError
+from models.serving.registry import RegistryFailedError, VersionError
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ STATUS: dict[type[Exception], int] = {
     InvalidInput: 400,
     ModelNotFound: 404,
     VersionError: 409,
+    RegistryFailedError: 503,
     NotImplementedError: 501,
     ModelNotReady: 503,
     ServerNotReady: 503,

@@ -4,9 +4,10 @@ At most three versions are in memory: served, staged, previous.
 
 Errors of this module::
 
-    VersionError
-    ├── StagingFailedError    a version cannot be loaded, or answers wrongly; what was served still is
-    └── NotStagedError        a switch to a version that is not in memory
+    VersionError               (`models.serving.registry`)
+    ├── StagingFailedError     a version is damaged, cannot be loaded or answers wrongly; what was served still is
+    ├── RegistryFailedError    (`models.serving.registry`) the registry does not give it
+    └── NotStagedError         a switch to a version that is not in memory
 """
 
 from __future__ import annotations
@@ -14,74 +15,21 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import Protocol
 
-from data_contracts.bundle import download_bundle, find_version
 from data_contracts.serving import ServerState, VersionHeld
-from data_contracts.version import CHAMPION
-from models.serving.bundle import open_bundle, replay_golden
+from models.serving.registry import Registry, RegistryFailedError, VersionError
 from models.use_case import Predictor
 
 logger = logging.getLogger(__name__)
 
 
-class VersionError(Exception):
-    """A version cannot be put in service."""
-
-
 class StagingFailedError(VersionError):
-    """A version cannot be loaded, or answers otherwise than when it was made."""
+    """A version is damaged, cannot be loaded, or answers otherwise than when it was made: a verdict on it."""
 
 
 class NotStagedError(VersionError):
     """A version must be staged before it is switched to."""
-
-
-class Registry(Protocol):
-    """Where versions come from."""
-
-    @property
-    def name(self) -> str:
-        """Of the registered model."""
-        ...
-
-    def champion(self) -> str | None:
-        """Return the version to serve from the start, or None when there is none."""
-        ...
-
-    def load(self, version: str) -> Predictor:
-        """Return a version ready to answer, checked; any exception says that it is not."""
-        ...
-
-
-@dataclass(frozen=True)
-class MlflowRegistry:
-    """A registered model of MLflow.
-
-    Attributes:
-        tracking_uri: Of MLflow.
-        name: Of the registered model.
-    """
-
-    tracking_uri: str
-    name: str
-
-    def champion(self) -> str | None:
-        """See `Registry`."""
-        found = find_version(self.tracking_uri, self.name, CHAMPION)
-        return None if found is None else str(found.version)
-
-    def load(self, version: str) -> Predictor:
-        """Fetch the bundle, verify its manifest, load it, and replay its golden requests."""
-        with TemporaryDirectory(prefix="nightshift-bundle-") as folder:
-            bundle = download_bundle(self.tracking_uri, self.name, version, Path(folder))
-            predictor = open_bundle(bundle)
-            count = replay_golden(bundle, predictor)
-        logger.info("%s version %s: %d golden requests answered as when it was made", self.name, version, count)
-        return predictor
 
 
 @dataclass(frozen=True)
@@ -120,12 +68,9 @@ class Versions:
         """Serve the champion, if there is one and nothing is served yet.
 
         Raises:
-            StagingFailedError: It cannot be loaded, or the registry does not answer.
+            VersionError: It cannot be loaded, or the registry fails.
         """
-        try:
-            version = self.registry.champion()
-        except Exception as error:  # the boundary of a model swap: whatever breaks, the server stays
-            raise StagingFailedError(f"{self.registry.name}: the registry does not answer: {error}") from error
+        version = self.registry.champion()
         if version is None:
             logger.info("%s has no champion yet: live, not ready", self.registry.name)
             return
@@ -137,7 +82,8 @@ class Versions:
         """Load a version beside the one served, unless it is in memory already; another one staged makes room first.
 
         Raises:
-            StagingFailedError: It cannot be loaded, or answers wrongly; those served and previous stay.
+            StagingFailedError: It is damaged, cannot be loaded, or answers wrongly; those served and previous stay.
+            RegistryFailedError: It cannot be had now; those served and previous stay.
         """
         with self._staging:
             if self.held.find(version) is not None:
@@ -146,6 +92,8 @@ class Versions:
                 self.held = replace(self.held, staged=None)
             try:
                 predictor = self.registry.load(version)
+            except RegistryFailedError:
+                raise
             except Exception as error:  # the boundary of a model swap: whatever breaks, the one served stays
                 logger.exception("%s version %s cannot be staged", self.registry.name, version)
                 raise StagingFailedError(

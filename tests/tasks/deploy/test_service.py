@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -148,6 +149,27 @@ def test_a_server_that_stays_silent_is_not_waited_for_and_has_refused_nothing(sh
     found = find_version(shop[0], "silent", "1")
     assert found is not None
     assert not found.tags.keys() & {"nightshift.promoted", "nightshift.reason", "nightshift.deployed"}
+
+
+def test_a_registry_that_the_server_cannot_reach_says_nothing_about_the_version(shop: Shop, tmp_path: Path) -> None:
+    register_two(shop[1], name="remote")
+    database = Path(shutil.copy(shop[1] / "mlflow.db", tmp_path))
+    house = workspace(shop, "remote")
+    with running_server(f"sqlite:///{database}", tmp_path, name="remote") as server:
+        serving = ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url)
+        server.wait_until_ready()
+        whole = database.read_bytes()
+        database.write_bytes(b"gone")  # a file moved away stays open
+        with pytest.raises(ServerFailedError, match=r"503.*version 2: the registry does not give it"):
+            put_in_service(house, promotion("remote", "2"), serving)
+        assert champion(shop, "remote") == "1"
+        found = find_version(shop[0], "remote", "2")
+        assert found is not None
+        assert not found.tags.keys() & {"nightshift.promoted", "nightshift.reason", "nightshift.deployed"}
+        assert recommend_over_rest(serving, "remote", "ada", 1).version == "1"
+        database.write_bytes(whole)
+        assert put_in_service(house, promotion("remote", "2"), serving).served.startswith("remote version 2 is in")
+    assert champion(shop, "remote") == "2"
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "http://127.0.0.1", "http://127.0.0.1:8080/"])

@@ -17,10 +17,10 @@ from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Night, Window, Workspace
 from models.fit_config import FitConfig
 from models.recommender.config import AdamWConfig, NetworkConfig, RecommenderConfig
-from models.recommender.weights import load, read_record
+from models.recommender.weights import TENSORS, load, read_record
 from tasks.champion import table_ids
 from tasks.job import JobFailedError
-from tasks.train.candidate import train_candidate
+from tasks.train.candidate import CANDIDATE, train_candidate
 from tasks.train.config import TrainConfig
 from tasks.train.run import find_or_make_run, key_of
 from tests.models.recommender.tables import write_tables
@@ -76,7 +76,7 @@ class House:
         ids = json.dumps(table_ids(self.workspace, self.tables.versions))
         tags = {"nightshift.trained_through": candidate.trained_through, "nightshift.table_ids": ids}
         version = self.client.create_model_version(
-            "shop", f"models:/{model.model_id}", model_id=model.model_id, tags=tags
+            "shop", f"models:/{model.model_id}", run_id=candidate.run_id, model_id=model.model_id, tags=tags
         )
         self.client.set_registered_model_alias("shop", "champion", version.version)
 
@@ -134,6 +134,21 @@ def test_a_night_trained_already_is_only_read(house: House, first: Candidate) ->
     assert "nothing to do" in house.lines[-1]
 
 
+@pytest.mark.parametrize("killed_before_it_was_kept", [False, True])
+def test_damaged_weights_are_made_again_from_the_trainings_checkpoints(
+    house: House, first: Candidate, *, killed_before_it_was_kept: bool
+) -> None:
+    weights = Path(first.checkpoint) / TENSORS
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1])
+    if killed_before_it_was_kept:
+        (Path(house.workspace.runs) / first.run_id / CANDIDATE).unlink()
+    assert house.train(windows=3) == first
+    assert weights.read_bytes() == whole
+    assert any("damaged" in line and "'model.safetensors': sha256 is" in line for line in house.lines)
+    assert not any("epoch 0:" in line for line in house.lines)
+
+
 def test_a_training_that_fails_marks_its_run_as_failed(house: House) -> None:
     wild = MODEL.model_copy(update={"optimizer": AdamWConfig(learning_rate=1e30)})
     with pytest.raises(JobFailedError, match="DivergedError"):
@@ -153,3 +168,6 @@ def test_the_next_night_goes_on_from_the_champion_with_some_of_the_past(house: H
     assert read_record(Path(job["warm_start"])).known_items == 40
     assert any("from version 1, trained through 2026-11-02" in line for line in house.lines)
     assert any("epoch 0: " in line for line in house.lines)
+
+    shutil.rmtree(first.checkpoint)  # as register does once there is a version
+    assert house.train(windows=3, cluster="tcp://127.0.0.1:1") == first

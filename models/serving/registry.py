@@ -1,0 +1,94 @@
+"""Where versions come from: fetched, verified, loaded, and asked what they answered when they were made.
+
+Errors of this module::
+
+    VersionError
+    └── RegistryFailedError    the registry does not give a version: that says nothing about it, and may pass
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from data_contracts.bundle import download_bundle, find_version
+from data_contracts.manifest import DamagedError
+from data_contracts.version import CHAMPION
+from models.serving.bundle import open_bundle, replay_golden
+from models.use_case import Predictor
+
+logger = logging.getLogger(__name__)
+
+
+class VersionError(Exception):
+    """A version cannot be put in service."""
+
+
+class RegistryFailedError(VersionError):
+    """The registry does not answer, breaks off, or knows no such version; asked again, it may well give it."""
+
+
+class Registry(Protocol):
+    """Where versions come from."""
+
+    @property
+    def name(self) -> str:
+        """Of the registered model."""
+        ...
+
+    def champion(self) -> str | None:
+        """Return the version to serve from the start, or None when there is none; raises as `load` does."""
+        ...
+
+    def load(self, version: str) -> Predictor:
+        """Return a version ready to answer, checked.
+
+        Raises:
+            RegistryFailedError: It cannot be had now; any other exception says that it is not fit to answer.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class MlflowRegistry:
+    """A registered model of MLflow.
+
+    Attributes:
+        tracking_uri: Of MLflow.
+        name: Of the registered model.
+    """
+
+    tracking_uri: str
+    name: str
+
+    def champion(self) -> str | None:
+        """See `Registry`."""
+        with _asked(f"{self.name}: its champion"):
+            found = find_version(self.tracking_uri, self.name, CHAMPION)
+        return None if found is None else str(found.version)
+
+    def load(self, version: str) -> Predictor:
+        """Fetch the bundle, verify its manifest, load it, and replay its golden requests."""
+        with TemporaryDirectory(prefix="nightshift-bundle-") as folder:
+            with _asked(f"{self.name} version {version}"):
+                bundle = download_bundle(self.tracking_uri, self.name, version, Path(folder))
+            predictor = open_bundle(bundle)
+            count = replay_golden(bundle, predictor)
+        logger.info("%s version %s: %d golden requests answered as when it was made", self.name, version, count)
+        return predictor
+
+
+@contextmanager
+def _asked(what: str) -> Iterator[None]:
+    """Tell a registry that fails from a bundle that is damaged."""
+    try:
+        yield
+    except DamagedError:
+        raise
+    except Exception as error:  # the boundary of a model swap: whatever breaks, the one served stays
+        raise RegistryFailedError(f"{what}: the registry does not give it: {type(error).__name__}: {error}") from error
