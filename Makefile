@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 
-.PHONY: help install nightly shop-day up down status test check
+.PHONY: help install nightly shop-day up down status test drill check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ status: $(INSTALLED) ## Say which servers answer
 
 test: $(INSTALLED) ## Run every test
 	@$(TIMED) python -m pytest
+
+drill: $(INSTALLED) ## Run the long tests: other seeds in every run, each says its own
+	@$(TIMED) python -m pytest -m drill
 
 check: $(INSTALLED) ## Lint, types, and the walls between the rooms
 	ruff check .

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections import Counter
 from pathlib import Path
 from typing import cast
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.sequences.nights import Nights
 
+FEW = settings(max_examples=10, stateful_step_count=10, derandomize=True, phases=[Phase.generate])
+MANY = settings(max_examples=150, stateful_step_count=25, print_blob=True)
 
-def run(cluster: str, folder: Path, how: settings) -> Counter[str]:
+
+def run(cluster: str, folder: Path, how: settings, start: int | None = None) -> Counter[str]:
     """Run random sequences of nights, and return how often each end of a night was seen."""
     seen: Counter[str] = Counter()
 
     def machine() -> RuleBasedStateMachine:
         return Nights(cluster, folder, seen)
 
-    run_state_machine_as_test(cast("type[RuleBasedStateMachine]", machine), settings=how)
+    factory = machine if start is None else seed(start)(machine)
+    how = settings(how, deadline=None, database=None)
+    run_state_machine_as_test(cast("type[RuleBasedStateMachine]", factory), settings=how)
     return seen
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_no_sequence_of_nights_loses_or_doubles_a_row(cluster: str, tmp_path: Path) -> None:
-    """The same sequences in every run, not shrunk: `make drill` has others, and more of them."""
-    few = settings(
-        max_examples=12, stateful_step_count=12, deadline=None, derandomize=True, database=None, phases=[Phase.generate]
-    )
-    seen = run(cluster, tmp_path, few)
+    """The same few sequences in every run; what fails is shrunk in the drill."""
+    seen = run(cluster, tmp_path, FEW)
     assert {end.split()[0] for end in seen} == {"finished", "killed", "refused"}
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(0)
+def test_no_sequence_of_many_nights_loses_or_doubles_a_row(
+    cluster: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other sequences in every run; DRILL_SEED brings those of an earlier one back."""
+    start = int(os.environ.get("DRILL_SEED") or random.SystemRandom().randrange(2**32))
+    say = request.config.get_terminal_writer().line
+    with capsys.disabled():
+        say(f"\nDRILL_SEED={start}")
+    seen = run(cluster, tmp_path, MANY, start)
+    with capsys.disabled():
+        say("\n".join(f"{count:6,} nights {end}" for end, count in sorted(seen.items())))
