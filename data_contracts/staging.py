@@ -17,11 +17,14 @@ from data_contracts.contract import DataContract, Limits
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
+MAX_TEXT_BYTES = 16 * 1024
+"""Longest text of a staged row, UTF-8. A longer id could not be read; what is kept of such a row is cut."""
+
 PROVENANCE = (
     pa.field("source_file", pa.string(), nullable=False),
     pa.field("source_row", pa.int64(), nullable=False, metadata={"unit": "rows from 0, header not counted"}),
     pa.field("problem", pa.string(), metadata={"unit": "for people: what could not be read; null when all could"}),
-    pa.field("original", pa.string(), metadata={"unit": "JSON, the row as it came; null without a problem"}),
+    pa.field("original", pa.string(), metadata={"unit": "JSON, the row as it came, cut; null without a problem"}),
 )
 
 

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 import polars as pl
 import pyarrow as pa
 
+from data_contracts.staging import MAX_TEXT_BYTES
 from tasks.ingest.config import SourceConfig, TimeUnit
 from tasks.ingest.errors import WrongColumnError
 
 _MICROSECONDS: dict[TimeUnit, float] = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
+_WHOLE: dict[object, int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
+"""Up to here every whole number is a float of its own."""
 _YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000  # us since 1970
 
 
@@ -26,33 +29,53 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
 
     Returns:
         The columns of ``schema``, ``source_row``, ``problem`` and ``original``. Where a value was given and cannot be
-        read (a time also outside the years 1 to 9999) it is null, ``problem`` names the first such column and
-        ``original`` holds the row as it came, as JSON.
+        read (a time also outside the years 1 to 9999, a text of more than `MAX_TEXT_BYTES`) it is null, ``problem``
+        names the first such column and ``original`` holds the row as it came, cut, as JSON.
 
     Raises:
         WrongColumnError: A column's type can never become the one wanted.
     """
     wanted = pl.DataFrame(pl.from_arrow(schema.empty_table())).schema
     typed = {name: _typed(name, raw.schema[name], wanted[name], source.time_unit) for name in names}
-    unreadable = [
-        pl.when(_given(name, raw.schema[name]) & typed[name].is_null()).then(pl.lit(f"{name} unparseable"))
+    problems = [
+        pl.when(_given(name, raw.schema[name]) & typed[name].is_null()).then(_problem(name, raw.schema[name]))
         for name in names
     ]
-    as_it_came = pl.struct(pl.col(name).cast(pl.String, strict=False).alias(column) for name, column in names.items())
-    marked = raw.with_columns(problem=pl.coalesce("problem", *unreadable))
+    marked = raw.with_columns(is_split=pl.col("problem").is_null(), problem=pl.coalesce("problem", *problems))
     good, bad = marked.filter(pl.col("problem").is_null()), marked.filter(pl.col("problem").is_not_null())
     columns = [_filled(name, typed.get(name), wanted[name], source).alias(name) for name in wanted]
+    nothing = pl.lit(None, pl.String)
     return pl.concat(
-        [
-            good.select(*columns, "source_row", "problem", pl.lit(None, pl.String).alias("original")),
-            bad.select(
-                *columns,
-                "source_row",
-                "problem",
-                pl.coalesce("line", as_it_came.struct.json_encode()).alias("original"),
-            ),
-        ]
+        frame.select(*columns, "source_row", "problem", original.alias("original"))
+        for frame, original in ((good, nothing), (bad, _original(names)))
     )
+
+
+def _original(names: Mapping[str, str]) -> pl.Expr:
+    """Return a broken row as it came, cut: its line where that is JSON, its columns, or whatever it is as text."""
+    line = pl.col("line")
+    columns = pl.struct(_cut(pl.col(name).cast(pl.String, strict=False)).alias(own) for name, own in names.items())
+    return (
+        pl.when(pl.col("is_split") & (line.str.len_bytes() <= MAX_TEXT_BYTES))
+        .then(line)
+        .when(line.is_not_null())
+        .then(pl.struct(_cut(line).alias("line")).struct.json_encode())
+        .otherwise(columns.struct.json_encode())
+    )
+
+
+def _cut(text: pl.Expr) -> pl.Expr:
+    return (
+        pl.when(text.str.len_bytes() <= MAX_TEXT_BYTES).then(text).otherwise(text.str.head(MAX_TEXT_BYTES // 4) + "…")
+    )
+
+
+def _problem(name: str, raw: pl.DataType) -> pl.Expr:
+    unreadable = pl.lit(f"{name} unparseable")
+    if raw != pl.String:
+        return unreadable
+    too_long = pl.lit(f"{name} longer than {MAX_TEXT_BYTES:,} bytes")
+    return pl.when(pl.col(name).str.len_bytes() > MAX_TEXT_BYTES).then(too_long).otherwise(unreadable)
 
 
 def _filled(name: str, typed: pl.Expr | None, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
@@ -76,11 +99,23 @@ def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, time_unit: TimeUnit
         moment = _time(name, raw, time_unit).cast(wanted)
         return pl.when(moment.to_physical().is_between(_YEAR_1, _YEAR_10000, closed="left")).then(moment)
     if wanted == pl.String:
-        text = column.cast(pl.String, strict=False)
-        return pl.when(text.str.strip_chars() != "").then(text)
+        text = _text(column, raw)
+        return pl.when((text.str.strip_chars() != "") & (text.str.len_bytes() <= MAX_TEXT_BYTES)).then(text)
     if raw == pl.String:
         column = column.str.strip_chars()
     return column.cast(wanted, strict=False)
+
+
+def _text(column: pl.Expr, raw: pl.DataType) -> pl.Expr:
+    """Write a number as it would be written had it come as a whole one: 7.0 is 7, so that an id outlives its type."""
+    text = column.cast(pl.String, strict=False)
+    if raw.is_decimal():
+        return text.str.replace(r"(\.\d*?)0+$", "${1}").str.strip_suffix(".")
+    if not raw.is_float():
+        return text
+    whole = column.cast(pl.Int64, strict=False)
+    text = pl.when(whole == column).then(whole.cast(pl.String)).otherwise(text)
+    return pl.when(column.abs() < _WHOLE[type(raw)]).then(text)
 
 
 def _time(name: str, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:

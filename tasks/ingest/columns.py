@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -11,7 +11,7 @@ from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
 
 
-def mapping(schema: pa.Schema, source: SourceConfig, available: Collection[str] | None) -> dict[str, str]:
+def mapping(schema: pa.Schema, source: SourceConfig, available: Sequence[str] | None) -> dict[str, str]:
     """Return contract column to source column, for those that the source has; each is read once.
 
     Args:
@@ -20,8 +20,8 @@ def mapping(schema: pa.Schema, source: SourceConfig, available: Collection[str] 
         available: Columns of the file; None when a file does not name them at its head (JSON Lines).
 
     Raises:
-        WrongColumnError: A column is needed and not there, is no column of the contract, or is to become two of its
-            columns; all of them are listed.
+        WrongColumnError: A column is needed and not there, stands there twice, is no column of the contract, or is to
+            become two of its columns; all of them are listed.
     """
     problems = [
         f"{name!r} is no column of the contract, which has {schema.names}"
@@ -36,6 +36,8 @@ def mapping(schema: pa.Schema, source: SourceConfig, available: Collection[str] 
         is_taken = field.name not in source.columns and name in named
         if (available is None or name in available) and not is_taken:
             found[field.name] = name
+            if available is not None and available.count(name) > 1:
+                problems.append(f"{field.name} is read from column {name!r}, which stands there more than once")
         elif field.name in source.columns or not (field.nullable or field.name in source.defaults):
             why = "is another column by source.columns" if is_taken else "is not there"
             problems.append(f"{field.name} is read from column {name!r}, which {why}")
@@ -43,3 +45,18 @@ def mapping(schema: pa.Schema, source: SourceConfig, available: Collection[str] 
         seen = "" if available is None else f"; the file has {sorted(available)}"
         raise WrongColumnError("; ".join(problems) + seen + ". Set source.columns.")
     return found
+
+
+def described(schema: pa.Schema) -> dict[str, str]:
+    """Return source column to the name of its type: the same for types that differ only in how they are stored."""
+    return {field.name: _kind(field.type) for field in schema}
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        return _kind(kind.value_type)
+    if pa.types.is_timestamp(kind):
+        return f"timestamp[{kind.unit}{', UTC' if kind.tz else ''}]"
+    if pa.types.is_date(kind):
+        return "date"
+    return str(kind).removeprefix("large_").removesuffix("_view")

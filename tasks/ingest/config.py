@@ -44,6 +44,11 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
         description="Of times given as numbers, since 1970-01-01 UTC; `iso` for ISO 8601 (UTC where no zone is given) "
         "and for Parquet's own timestamps.",
     )
+    accept_changes: bool = Field(
+        False,
+        description="Accept that columns which are read are missing, narrower or of another kind than in the files "
+        "before. For one night, when it is meant.",
+    )
 
     @property
     def has_times(self) -> bool:
@@ -58,7 +63,7 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
         if self.format == "sequences":
             problems += [
                 f"{name} has no meaning: a line is `user item item ...`"
-                for name in ("columns", "time_unit")
+                for name in ("columns", "time_unit", "accept_changes")
                 if name in self.model_fields_set
             ]
         problems += [

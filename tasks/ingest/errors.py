@@ -5,6 +5,7 @@ Errors of this room::
     IngestError                 several kinds at once, or a URI that nothing opens
     ├── NoFilesError            nothing lies where the source says
     ├── WrongColumnError        a column is not there, or is no column of the contract
+    │   └── ChangedColumnError  a column that is read is missing, narrower or of another kind than before
     ├── UnreadableFileError     truncated, damaged, or not of the format
     │   └── UndecodableError    bytes that are not UTF-8
     ├── NoCompleteDayError      no day before today holds enough rows to close a window
@@ -28,6 +29,10 @@ class NoFilesError(IngestError):
 
 class WrongColumnError(IngestError):
     """A column is not there, or is no column of the contract."""
+
+
+class ChangedColumnError(WrongColumnError):
+    """A column that is read is missing, narrower or of another kind than in the files before."""
 
 
 class UnreadableFileError(IngestError):

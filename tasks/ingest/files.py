@@ -16,15 +16,18 @@ from data_contracts.contract import DataContract
 from data_contracts.night import Value
 from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
-from tasks.ingest.columns import mapping
+from tasks.ingest.columns import described, mapping
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import UndecodableError, UnreadableFileError, WrongColumnError
-from tasks.ingest.readers import blocks, column_names
+from tasks.ingest.readers import blocks, head
 from tasks.ingest.sources import SourceFile
 
 SORTED_BY = ["day", "row_hash"]
 _ROWS_PER_GROUP = 64 * 1024
 _EXAMPLE_LENGTH = 200
+_ERROR_LENGTH = 500
+_NO_CHARACTER = "\ufffd"
+"""What Arrow writes into its message for bytes that are no text."""
 
 
 class StagedFile(Value):
@@ -35,11 +38,13 @@ class StagedFile(Value):
         path: Its staged Parquet: the contract's incoming columns, provenance, ``day`` (date32, null without a time) and
             ``row_hash`` (uint32); sorted by these two within each block.
         days: Rows by day, UTC; None for rows without a time.
+        columns: Source column to its type; for JSON Lines those that are read and hold something.
     """
 
     source: SourceFile
     path: str
     days: dict[date | None, int]
+    columns: dict[str, str]
 
     @property
     def rows(self) -> int:
@@ -56,9 +61,13 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
         UndecodableError: It holds bytes that are not UTF-8.
         OSError: Remote storage does not answer, or sends less than it should; that may pass.
     """
+    given: Counter[str] = Counter()
     with _reading(file, source):
-        names = mapping(incoming(contract), source, column_names(file.uri, source))
-    return _write(file, path, _typed(file, source, names, contract))
+        named = head(file.uri, source)
+        names = mapping(incoming(contract), source, None if named is None else named.names)
+    days = _write(path, _typed(file, source, names, contract, given))
+    columns = {names[name]: "string" for name in given} if named is None else described(named)
+    return StagedFile(source=file, path=path, days=days, columns=columns)
 
 
 @contextmanager
@@ -68,26 +77,30 @@ def _reading(file: SourceFile, source: SourceConfig) -> Iterator[None]:
         yield
     except WrongColumnError as error:
         raise WrongColumnError(f"{file.name}: {error}") from error
-    except (OSError, UnicodeDecodeError, pa.ArrowInvalid, pl.exceptions.PolarsError, UnreadableFileError) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException, pl.exceptions.PolarsError, UnreadableFileError) as error:
         if isinstance(error, OSError) and not file.is_local:
             raise
-        undecodable = isinstance(error, UnicodeDecodeError) or "utf8" in str(error).lower()
-        kind = UndecodableError if undecodable else UnreadableFileError
-        raise kind(f"{file.name} ({file.size:,} bytes) as {source.format}: {error}") from error
+        text = str(error)
+        undecodable = isinstance(error, UnicodeDecodeError) or "utf8" in text.lower() or _NO_CHARACTER in text
+        kind, next_step = (UndecodableError, "Write it as UTF-8") if undecodable else (UnreadableFileError, "Mend it")
+        text = text if len(text) <= _ERROR_LENGTH else f"{text[:_ERROR_LENGTH]}…"
+        raise kind(
+            f"{file.name} ({file.size:,} bytes) as {source.format}: {text}. {next_step}, or take it away."
+        ) from error
 
 
 def _typed(
-    file: SourceFile, source: SourceConfig, names: Mapping[str, str], contract: DataContract
+    file: SourceFile, source: SourceConfig, names: Mapping[str, str], contract: DataContract, given: Counter[str]
 ) -> Iterator[pl.DataFrame]:
+    """Yield typed blocks; add to ``given`` the rows in which each column holds something."""
     schema = incoming(contract)
-    given: Counter[str] = Counter()
     example: str = ""
     with _reading(file, source):
         for raw in blocks(file.uri, source, names):
             if raw.is_empty():
                 continue
             readable = raw.filter(pl.col("problem").is_null())
-            given.update({name: readable.height - readable[name].null_count() for name in names})
+            given += Counter({name: readable.height - readable[name].null_count() for name in names})
             example = example or str(readable["line"].first() or "")
             yield cast(raw, schema=schema, names=names, source=source).with_columns(
                 pl.lit(file.uri).alias("source_file"),
@@ -99,13 +112,13 @@ def _typed(
 
 
 def _refuse_empty_columns(
-    given: Mapping[str, int], example: str, names: Mapping[str, str], schema: pa.Schema, source: SourceConfig
+    given: Counter[str], example: str, names: Mapping[str, str], schema: pa.Schema, source: SourceConfig
 ) -> None:
     """Without a head that names its columns, a file has those that something is in."""
     empty = [
         f"{name} is read from {names[name]!r}"
-        for name, count in given.items()
-        if not count and (name in source.columns or not (schema.field(name).nullable or name in source.defaults))
+        for name in names
+        if not given[name] and (name in source.columns or not (schema.field(name).nullable or name in source.defaults))
     ]
     if empty:
         raise WrongColumnError(
@@ -114,7 +127,8 @@ def _refuse_empty_columns(
         )
 
 
-def _write(file: SourceFile, path: str, typed: Iterator[pl.DataFrame]) -> StagedFile:
+def _write(path: str, typed: Iterator[pl.DataFrame]) -> Counter[date | None]:
+    """Write sorted blocks, and count their rows by day."""
     days: Counter[date | None] = Counter()
     writer: pq.ParquetWriter | None = None
     with ExitStack() as stack:
@@ -125,4 +139,4 @@ def _write(file: SourceFile, path: str, typed: Iterator[pl.DataFrame]) -> Staged
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(raw, table.schema, compression="zstd"))
             writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
-    return StagedFile(source=file, path=path, days=days)
+    return days

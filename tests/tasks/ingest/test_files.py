@@ -17,7 +17,7 @@ from data_contracts.recommender.events import EVENTS
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError, UndecodableError, UnreadableFileError, WrongColumnError
 from tasks.ingest.files import StagedFile, stage_file
-from tasks.ingest.readers import BLOCK_BYTES
+from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.sources import SourceFile, list_files
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

@@ -1,0 +1,135 @@
+"""How the source's columns change from file to file and from night to night: what is recorded, what is refused."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from data_contracts.contract import DataContract
+from data_contracts.staging import incoming
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import NOTHING_PUBLISHED, ChangedColumnError
+from tasks.ingest.files import StagedFile
+
+log = logging.getLogger(__name__)
+
+_TIMES, _ZONED_TIMES = ([f"timestamp[{unit}{zone}]" for unit in ("s", "ms", "us", "ns")] for zone in ("", ", UTC"))
+_WIDENING = (
+    ("int8", "int16", "int32", "int64", "double"),
+    ("uint8", "uint16", "uint32", "uint64", "double"),
+    ("uint8", "int16", "int32", "int64"),
+    ("uint16", "int32", "int64"),
+    ("uint32", "int64"),
+    ("int8", "int16", "float", "double"),
+    ("uint8", "uint16", "float"),
+    ("halffloat", "float", "double"),
+    *(("date", *_TIMES[: zone + 1], *_ZONED_TIMES[zone:]) for zone in range(len(_TIMES))),
+)
+_WIDER = {pair for types in _WIDENING for pair in combinations(types, 2)}
+_DECIMAL = re.compile(r"decimal\d+\((\d+), (-?\d+)\)")
+_FILES_NAMED = 3
+
+
+class Change(NamedTuple):
+    """One column that is not what it was.
+
+    Attributes:
+        column: Of the source.
+        how: ``new``, ``missing``, ``wider``, ``narrower`` or ``of another kind``.
+        before: Its type until then; empty when new.
+        now: Its type in this file; empty when missing.
+    """
+
+    column: str
+    how: str
+    before: str
+    now: str
+
+    def __str__(self) -> str:
+        types = " -> ".join(kind for kind in (self.before, self.now) if kind)
+        return f"column {self.column!r} is {self.how} ({types})"
+
+
+def agreed(
+    files: Sequence[StagedFile], known: Mapping[str, str], source: SourceConfig, contract: DataContract
+) -> dict[str, str]:
+    """Compare each file's columns with those before it, and return what the next night is to know.
+
+    A new or wider column is recorded, and so is any change of a column that is not read.
+
+    Args:
+        files: The night's, older before newer.
+        known: Source column to type, from the last night; empty before the first.
+        source: Which columns are read, and whether every change is meant.
+        contract: Of the table that they are read for.
+
+    Raises:
+        ChangedColumnError: A column that is read is narrower, of another kind or missing; every one is listed.
+    """
+    read = {source.columns.get(name, name) for name in incoming(contract).names}
+    heads = list(_heads(files, source))
+    columns = dict(known or dict(heads[:1]).popitem()[1])
+    accepted, refused = defaultdict[Change, list[str]](list), defaultdict[Change, list[str]](list)
+    for name, own in heads:
+        for change in _changes(columns, own):
+            if change.column in read and change.how not in ("new", "wider") and not source.accept_changes:
+                refused[change].append(name)
+                continue
+            accepted[change].append(name)
+            if change.now:
+                columns[change.column] = change.now
+    for change, names in accepted.items():
+        log.info("Source: %s.", _described(change, names))
+    if refused:
+        problems = "\n".join(f"  - {_described(change, names)}" for change, names in refused.items())
+        raise ChangedColumnError(
+            f"{len(refused):,} changes in columns that are read:\n{problems}\n{NOTHING_PUBLISHED} Mend the files or, "
+            "if this is meant, set source.accept_changes to true for one night."
+        )
+    there = {column for _, own in heads for column in own}
+    return {column: kind for column, kind in columns.items() if column in there}
+
+
+def compared(before: str, now: str) -> str:
+    """Say how type ``now`` differs: not at all (empty), ``wider``, ``narrower`` or ``of another kind``.
+
+    A column of nothing but nulls (type null) says nothing about what it holds.
+    """
+    if now in (before, "null"):
+        return ""
+    if before == "null" or _is_wider(before, now):
+        return "wider"
+    return "narrower" if _is_wider(now, before) else "of another kind"
+
+
+def _is_wider(before: str, now: str) -> bool:
+    decimals = [_DECIMAL.fullmatch(kind) for kind in (before, now)]
+    if not all(decimals):
+        return (before, now) in _WIDER
+    (digits, fraction), (new_digits, new_fraction) = (map(int, found.groups()) for found in decimals if found)
+    return new_fraction >= fraction and new_digits - new_fraction >= digits - fraction
+
+
+def _heads(files: Sequence[StagedFile], source: SourceConfig) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Give the columns of each file. JSON Lines have no head: there, one is missing when it is in no file at all."""
+    if source.format == "jsonl":
+        yield f"all {len(files):,} files", {name: kind for file in files for name, kind in file.columns.items()}
+    else:
+        yield from ((file.source.name, file.columns) for file in files)
+
+
+def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
+    new = [Change(name, "new", "", now[name]) for name in now if name not in before]
+    missing = [Change(name, "missing", before[name], "") for name in before if name not in now]
+    other = [Change(name, compared(before[name], now[name]), before[name], now[name]) for name in now if name in before]
+    return [*missing, *(change for change in other if change.how), *new]
+
+
+def _described(change: Change, files: Sequence[str]) -> str:
+    more = f" and {len(files) - _FILES_NAMED:,} more files" if len(files) > _FILES_NAMED else ""
+    where = f"{', '.join(files[:_FILES_NAMED])}{more}"
+    return f"{change}, {'from' if change.how == 'missing' else 'in'} {where}"
