@@ -51,7 +51,14 @@ class Table:
         """
         return write_parts(rows, self.contract, self.uri, name)
 
-    def commit(self, parts: Iterable[Part], consumed: Sequence[str], *, marks: dict[str, int] | None = None) -> int:
+    def commit(
+        self,
+        parts: Iterable[Part],
+        consumed: Sequence[str],
+        *,
+        marks: dict[str, int] | None = None,
+        notes: dict[str, str] | None = None,
+    ) -> int:
         """Make ``parts`` visible in one commit that says what it consumed, and return the table's version.
 
         When every input named was consumed before, nothing is committed.
@@ -60,6 +67,7 @@ class Table:
             parts: What `write` returned, from any process.
             consumed: The input, as application transactions.
             marks: Numbers to remember beside it, by name; read back by `mark`.
+            notes: Texts to remember in the log of commits, by name; read back by `note`.
 
         Raises:
             ValueError: Some of the input was consumed before and some was not: two nights were mixed.
@@ -78,7 +86,7 @@ class Table:
         transactions += [Transaction(f"mark:{name}", number) for name, number in (marks or {}).items()]
         added = [part.added() for part in parts]
         with commit_point(self.contract.name):
-            return self._append(table, added, CommitProperties(app_transactions=transactions))
+            return self._append(table, added, CommitProperties(notes, app_transactions=transactions))
 
     def _append(self, table: DeltaTable | None, added: list[AddAction], properties: CommitProperties) -> int:
         schema = Schema.from_arrow(self.contract.schema)
@@ -128,6 +136,12 @@ class Table:
         """Return the number last remembered under ``name``, or None."""
         table = self._open(version)
         return None if table is None else table.transaction_version(f"mark:{name}")
+
+    def note(self, name: str) -> str | None:
+        """Return the text last remembered under ``name``, or None."""
+        table = self._open()
+        commits = [] if table is None else table.history()
+        return next((str(commit[name]) for commit in commits if name in commit), None)
 
     def discard(self, parts: Iterable[Part]) -> None:
         """Remove those of ``parts`` that no commit made visible."""

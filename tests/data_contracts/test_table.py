@@ -88,3 +88,11 @@ def test_an_old_version_is_readable_after_a_hundred_commits(tmp_path: Path) -> N
             os.utime(file, (LONG_AGO, LONG_AGO))
     assert set(table.read(1)["number"].to_pylist()) == {0, 1}
     assert table.unseen(["input@0", "input@101", "input@102"]) == {"input@102"}
+
+
+def test_a_note_is_read_back_until_a_later_commit_brings_another(tmp_path: Path) -> None:
+    table = Table(str(tmp_path), CONTRACT)
+    assert table.note("columns") is None
+    for number, notes in enumerate([{"columns": '{"ö": "int32"}'}, None, {"columns": "later"}, {"another": "x"}]):
+        table.commit([], [f"input@{number}"], notes=notes)
+        assert table.note("columns") == ("later" if number > 1 else '{"ö": "int32"}')
