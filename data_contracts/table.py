@@ -203,6 +203,10 @@ class Table:
             for path, rows in zip(added["path"].to_pylist(), added["num_records"].to_pylist(), strict=True)
         }
 
+    def partition_of(self, file: str) -> str:
+        """Return the value of the partition column in a file of this table, by the file's URI."""
+        return unquote(file.removeprefix(self.uri).split("/")[1].partition("=")[2])
+
     def partitions(self, version: int | None = None) -> list[str]:
         """Values of the partition column at ``version``, sorted; none when nothing was ever committed."""
         table = self._open(version)
