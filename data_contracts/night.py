@@ -91,7 +91,8 @@ class Staged(Value):
     """Typed, de-duplicated events on their way in.
 
     Attributes:
-        uri: Folder of the staged Parquet; empty when nothing was new.
+        uri: Folder of the staged Parquet, sealed by a manifest; empty when nothing was new.
+        rows_read: Rows in the files taken.
         rows: Rows staged.
         through: Last day to take, UTC.
     """
@@ -99,17 +100,28 @@ class Staged(Value):
     uri: str
     consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
     rows_read: int = 0
-    repeats: int = Field(0, description="Exact repeats dropped.")
+    repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one in table `events`.")
     rows: int = 0
     through: date
 
 
 class Validated(Value):
-    """The events that kept their contract, published."""
+    """The events that kept their contract, published.
 
-    events: int = Field(description="Version of table `events`.")
-    quarantined: int = 0
+    Attributes:
+        events: Version of table `events` that the newest window came with.
+        window: That window.
+        rows_read: Rows that it was made of: those accepted, quarantined, and repeats.
+        accepted: Rows put into `events`.
+        quarantined: Rows put into `quarantine`.
+        repeats: Rows that were in one of the two, or came more than once.
+    """
+
+    events: int
+    rows_read: int = 0
     accepted: int = 0
+    quarantined: int = 0
+    repeats: int = 0
     window: Window
     docs_uri: str = Field("", description="The Data Docs page; empty when nothing was new.")
 

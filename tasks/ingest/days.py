@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from itertools import accumulate
 
 Days = Mapping[date | None, int]
 """Rows by day, UTC; None for rows without a time."""
@@ -14,6 +15,8 @@ ENOUGH = 0.1
 """Share of the median day's rows that a day must hold to close a window: a few wrong clocks must not."""
 QUIET = 0.01
 """Share that a quiet day must hold to be taken as well, when it follows directly."""
+STRAY = 0.01
+"""Share of all rows that the smallest days may hold together and still not count as days: a wrong clock makes many."""
 
 
 def newest_complete_day(days: Days, *, today: date) -> date | None:
@@ -22,11 +25,19 @@ def newest_complete_day(days: Days, *, today: date) -> date | None:
     Full enough is at least `ENOUGH` of the median day's rows, quiet at least `QUIET` of them. None without any.
     """
     counts = {day: count for day, count in days.items() if day is not None and day < today}
-    usual = statistics.median(count for day, count in days.items() if day is not None) if counts else 0
+    usual = _usual([count for day, count in days.items() if day is not None])
     newest = max((day for day, count in counts.items() if count >= ENOUGH * usual), default=None)
     while newest is not None and counts.get(newest + timedelta(days=1), 0) >= QUIET * usual:
         newest += timedelta(days=1)
     return newest
+
+
+def _usual(counts: Sequence[int]) -> float:
+    """Return the rows of the median day, less the stray ones; 0 without any."""
+    counts = sorted(counts)
+    stray = STRAY * sum(counts)
+    kept = [count for count, together in zip(counts, accumulate(counts), strict=True) if together > stray]
+    return statistics.median(kept) if kept else 0
 
 
 def span(days: Days) -> str:

@@ -1,9 +1,12 @@
-"""Drop exact repeats without loading everything: rows that are equal have a day and a hash in common."""
+"""Drop exact repeats, of tonight's rows and of rows that the table has, without loading everything.
+
+Rows that are equal have a day and a hash in common, and the table's files are parted by day (ADR 5).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 
@@ -15,10 +18,16 @@ import pyarrow.parquet as pq
 
 from data_contracts.contract import DataContract
 from data_contracts.night import Value
+from data_contracts.staging import PROVENANCE
 from tasks.ingest.days import Days
 
 ROWS_PER_CHUNK = 1_000_000
 _HASHES = 2**32
+_ROWS_HELD = ROWS_PER_CHUNK * 5 // 4
+"""Rows after which repeats are dropped before more are read. Most slices hold fewer, and are looked through once."""
+_ROWS_PER_BATCH = 64 * 1024
+_READ_AHEAD = 4
+_PROVENANCE = {field.name for field in PROVENANCE}
 
 
 class Slice(Value):
@@ -78,30 +87,83 @@ def _pieces(count: int) -> list[tuple[int, int]]:
 
 
 class Chunk(Value):
-    """One file of staged rows, without repeats."""
+    """One file of staged rows, without repeats.
+
+    Attributes:
+        path: Of the Parquet file.
+        rows: In it.
+        repeats: Rows dropped.
+        known: Those of them that the table has.
+    """
 
     path: str
     rows: int
     repeats: int
+    known: int
 
 
-def drop_repeats(staged: Sequence[str], part: Slice, path: str, contract: DataContract) -> Chunk:
-    """Write the rows of one slice to ``path``, the first of equal ones only.
+def drop_repeats(
+    staged: Sequence[str], known: Mapping[date, list[str]], part: Slice, path: str, contract: DataContract
+) -> Chunk:
+    """Write the rows of one slice to ``path``, the first of equal ones only, less those that the table has.
+
+    What is in memory is bounded by the rows written and `_ROWS_HELD`, however many repeats or old rows there are.
 
     Args:
         staged: Staged files, in the order of their source files.
+        known: Day to the table's files of that day.
         part: Which rows.
         path: Of the Parquet file to write.
         contract: Of staged rows.
     """
+    names = contract.schema.names
     system, _ = fsspec.url_to_fs(path)
     files = [system._strip_protocol(name) for name in staged]
-    rows = ds.dataset(files, format="parquet", filesystem=system).to_table(
-        filter=part.rows(), columns=contract.schema.names
+    rows = ds.dataset(files, format="parquet", filesystem=system).scanner(
+        filter=part.rows(),
+        columns=[*names, "day"],
+        batch_size=_ROWS_PER_BATCH,
+        batch_readahead=_READ_AHEAD,
+        fragment_readahead=1,
     )
-    own = [name for name in contract.schema.names if name not in ("source_file", "source_row")]
-    kept = pl.DataFrame(pl.from_arrow(rows)).unique(subset=own, keep="first", maintain_order=True)
+    first, read = _first_of_equal(rows, [name for name in names if name not in ("source_file", "source_row")])
+    kept = _unknown(first, known, [name for name in names if name not in _PROVENANCE])
     with fsspec.open(path, "wb", auto_mkdir=True) as file:
         table = contract.conform(kept.to_arrow(compat_level=pl.CompatLevel.oldest()))
         pq.write_table(table, file, compression="zstd")
-    return Chunk(path=path, rows=kept.height, repeats=rows.num_rows - kept.height)
+    return Chunk(path=path, rows=kept.height, repeats=read - kept.height, known=first.height - kept.height)
+
+
+def _first_of_equal(rows: ds.Scanner, by: Sequence[str]) -> tuple[pl.DataFrame, int]:
+    """Return the first of the rows that are equal in ``by``, in their order, and how many rows were read."""
+    schema = rows.projected_schema
+    held = [schema.empty_table()]
+    read = waiting = 0
+    for batch in rows.to_batches():
+        held.append(pa.table(batch))
+        read += batch.num_rows
+        waiting += batch.num_rows
+        if waiting > _ROWS_HELD:
+            held, waiting = [_unique(held, by).to_arrow().cast(schema)], 0
+    return _unique(held, by), read
+
+
+def _unique(held: Sequence[pa.Table], by: Sequence[str]) -> pl.DataFrame:
+    return pl.DataFrame(pa.concat_tables(held)).unique(subset=by, keep="first", maintain_order=True)
+
+
+def _unknown(rows: pl.DataFrame, known: Mapping[date, list[str]], by: Sequence[str]) -> pl.DataFrame:
+    """Return the rows that the table does not have. A row that could not be read is in no table."""
+    days, files = list(known), [file for own in known.values() for file in own]
+    candidates = rows.filter(pl.col("day").is_in(days) & pl.col("problem").is_null()).select(by)
+    if candidates.is_empty():
+        return rows
+    found = (
+        pl.scan_parquet(files, hive_partitioning=False)
+        .select(by)
+        .join(candidates.lazy(), on=by, how="semi", nulls_equal=True)
+        .unique()
+        .with_columns(problem=pl.lit(None, pl.String))
+        .collect(engine="streaming")
+    )
+    return rows.join(found, on=[*by, "problem"], how="anti", nulls_equal=True, maintain_order="left")

@@ -30,12 +30,12 @@ class Report:
     """What became of some rows. Reports of chunks that follow are added with ``+``.
 
     Attributes:
-        counts: Of each rule.
-        broken: Rule to the number of rows that broke it first.
+        counts: Of each rule, over all rows read.
+        broken: Rule to the number of rows that broke it first, repeats left out.
         examples: Rule to the first of these rows, for people.
         accepted: Parts of table `events`.
         quarantined: Parts of table `quarantine`.
-        rows: Rows read.
+        repeats: Rows that break a rule and are in table `quarantine` already.
         first_day: Of the rows accepted; None without any.
     """
 
@@ -44,7 +44,7 @@ class Report:
     examples: dict[str, str]
     accepted: tuple[Part, ...]
     quarantined: tuple[Part, ...]
-    rows: int
+    repeats: int
     first_day: date | None
 
     def __add__(self, other: Self) -> Self:
@@ -56,17 +56,18 @@ class Report:
             examples={**other.examples, **self.examples},
             accepted=self.accepted + other.accepted,
             quarantined=self.quarantined + other.quarantined,
-            rows=self.rows + other.rows,
+            repeats=self.repeats + other.repeats,
             first_day=min(days, default=None),
         )
 
 
-def validate_chunk(uri: str, name: str, tables: str, use_case: UseCaseName, limits: Limits) -> Report:
+def validate_chunk(uri: str, name: str, known: list[str], tables: str, use_case: UseCaseName, limits: Limits) -> Report:
     """Check the staged rows at ``uri``; write those that keep their contract, and those that break it.
 
     Args:
         uri: Of one staged Parquet file.
         name: Of the files to write, without ending.
+        known: Files of table `quarantine` from nights before: what is in them is not put there again.
         tables: URI of the tables' folder.
         use_case: Whose contract `events` is meant.
         limits: What the rules are measured against.
@@ -84,14 +85,15 @@ def validate_chunk(uri: str, name: str, tables: str, use_case: UseCaseName, limi
     good, bad = pc.less(first_broken, 0), pc.greater_equal(first_broken, 0)
     accepted = _accepted(rows.filter(good), contract)
     rule = pa.array([name_of(rule) for rule in rules], pa.string()).take(first_broken.filter(bad))
-    broken = _broken(rows.filter(bad), rule, contract, limits.through)
+    all_broken = _broken(rows.filter(bad), rule, contract, limits.through)
+    broken = _unknown(all_broken, known)
     return Report(
         counts=checked.counts,
         broken=_counted(broken["rule"]),
         examples=_examples(broken),
         accepted=tuple(Table(tables, contract).write(accepted, name)),
         quarantined=tuple(Table(tables, quarantine).write(broken, name)),
-        rows=rows.num_rows,
+        repeats=all_broken.num_rows - broken.num_rows,
         first_day=pc.min(accepted[contract.partition_by]).as_py() if accepted.num_rows else None,
     )
 
@@ -114,6 +116,23 @@ def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, night: date)
         pl.lit(night).alias("day_ingested"),
     )
     return kept.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _unknown(broken: pa.Table, known: list[str]) -> pa.Table:
+    """Return the rows that quarantine does not have: the same file gave the same row before, whatever rule it broke."""
+    if not (broken.num_rows and known):
+        return broken
+    by = ["source_file", "row"]
+    rows = pl.DataFrame(broken)
+    found = (
+        pl.scan_parquet(known, hive_partitioning=False)
+        .select(by)
+        .filter(pl.col("source_file").is_in(rows["source_file"].unique().to_list()))
+        .join(rows.lazy().select(by), on=by, how="semi")
+        .unique()
+        .collect(engine="streaming")
+    )
+    return rows.join(found, on=by, how="anti", maintain_order="left").to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def _counted(rules: pa.ChunkedArray) -> Counter[str]:

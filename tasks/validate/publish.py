@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-import posixpath
 from datetime import date, timedelta
-from functools import reduce
-from operator import add
-
-import fsspec
-from distributed import Client
+from pathlib import Path
 
 from data_contracts.contract import ContractError, Limits
+from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
 from data_contracts.staging import clear
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
-from tasks.validate.chunk import Report, validate_chunk
+from tasks.validate.chunk import Report
+from tasks.validate.chunks import check_chunks
 from tasks.validate.config import ValidationConfig
-from tasks.validate.page import page_uri, write_page
+from tasks.validate.page import page_uri
 from tasks.validate.verdict import refuse_lost_rows, refuse_over_budget, weigh_volume
 
 log = logging.getLogger(__name__)
@@ -28,6 +25,8 @@ _TABLES = ("events", "quarantine")
 
 def validate_night(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> Validated:
     """Publish the staged rows that keep the contract, and put the others into quarantine.
+
+    Files with nothing but repeats are remembered, and open no window. New rows wait where no day can be closed.
 
     Args:
         workspace: Whose tables are written.
@@ -40,39 +39,50 @@ def validate_night(workspace: Workspace, staged: Staged, config: ValidationConfi
 
     Raises:
         ContractViolationError: Too many rows broke a rule, or the volume is unusual and the settings say to stop.
-        ContractError: A rule could not be computed, or rows went missing.
+        ContractError: Staged files were changed, a rule could not be computed, or rows went missing.
     """
     events, quarantine = (Table(workspace.tables, contracts(workspace.use_case)[name]) for name in _TABLES)
     if not staged.uri:
         return _published(events, page="")
     page = page_uri(workspace, staged.through)
     if events.unseen(staged.consumed):
-        report = _check(workspace, staged, _limits(config, events, staged.through), cluster)
         try:
-            window = _judge(report, events, staged, config, page)
+            _refuse_changed_files(staged)
+            limits = _limits(config, events, staged.through)
+            report = check_chunks(workspace, staged, limits, _opens(events, staged), cluster)
+            _publish(report, staged, config, events, quarantine, page)
         except ContractError:
-            quarantine.discard(report.quarantined)
-            events.discard(report.accepted)
             clear(staged.uri)
             raise
-        _commit(report, window, staged, events, quarantine)
     clear(staged.uri)
     return _published(events, page=page)
 
 
 def _published(events: Table, *, page: str) -> Validated:
-    """Say what the newest commit published; it remembers that by itself, so a night that runs again says the same."""
+    """Say what the newest window's commit published; it remembers that, so a night that runs again says the same."""
     version = events.version()
     if version is None:
         raise ContractError("nothing new came in, and table 'events' is empty. Nothing was published.")
-    marks = {name: events.mark(name) or 0 for name in ("window", "window_first", "accepted", "quarantined")}
+    published = events.mark("published")
+    names = ("window", "window_first", "rows_read", "accepted", "quarantined", "repeats")
+    marks = {name: events.mark(name) or 0 for name in names}
+    first_day, last_day = date.fromordinal(marks.pop("window_first")), date.fromordinal(marks.pop("window"))
     return Validated(
-        events=version,
-        accepted=marks["accepted"],
-        quarantined=marks["quarantined"],
-        window=Window(first_day=date.fromordinal(marks["window_first"]), last_day=date.fromordinal(marks["window"])),
+        events=version if published is None else published,
+        window=Window(first_day=first_day, last_day=last_day),
         docs_uri=page,
+        **marks,
     )
+
+
+def _refuse_changed_files(staged: Staged) -> None:
+    try:
+        verify(Path(staged.uri))
+    except DamagedError as error:
+        raise ContractError(
+            f"staged rows were changed after `ingest` wrote them: {error} Nothing was published, and staging was "
+            "cleared. Start the night again: it stages the files anew."
+        ) from error
 
 
 def _limits(config: ValidationConfig, events: Table, through: date) -> Limits:
@@ -88,55 +98,67 @@ def _limits(config: ValidationConfig, events: Table, through: date) -> Limits:
     )
 
 
-def _check(workspace: Workspace, staged: Staged, limits: Limits, cluster: str) -> Report:
-    """Check every chunk on the workers, and write the page of all of them together."""
-    system, folder = fsspec.url_to_fs(staged.uri)
-    night = posixpath.basename(staged.uri)
-    own = workspace.use_case
-    with Client(cluster, set_as_default=False) as client:
-        futures = [
-            client.submit(
-                validate_chunk,
-                system.unstrip_protocol(chunk),
-                f"{night}-{number:05}",
-                workspace.tables,
-                own,
-                limits,
-                pure=False,
-            )
-            for number, chunk in enumerate(sorted(system.glob(posixpath.join(folder, "*.parquet"))))
-        ]
-        report: Report = reduce(add, client.gather(futures))
-        client.submit(write_page, page_uri(workspace, limits.through), own, limits, report.counts, pure=False).result()
-    return report
+def _opens(events: Table, staged: Staged) -> date | None:
+    """Return the last day of the window that a night opens; None when the tables end there already."""
+    end = events.mark("window")
+    return staged.through if end is None or staged.through.toordinal() > end else None
 
 
-def _judge(report: Report, events: Table, staged: Staged, config: ValidationConfig, page: str) -> Window:
-    """Return the night's window, or refuse the night."""
+def _publish(
+    report: Report, staged: Staged, config: ValidationConfig, events: Table, quarantine: Table, page: str
+) -> None:
+    """Commit what is new, and leave no file that no commit made visible."""
     what = f"{events.contract.name!r} {staged.through}"
-    refuse_lost_rows(report.rows, staged, what=what)
-    refuse_over_budget(
-        report.broken, report.examples, rows=report.rows, budget=config.max_quarantined, what=what, page=page
-    )
+    try:
+        counts = _counts(report, staged, what)
+        if events.version() is not None and counts["repeats"] == counts["rows_read"]:
+            log.info("%s: nothing but repeats came. No window is opened, and the champion stays.", what)
+            events.commit([], staged.consumed, marks={"published": _published(events, page="").events})
+        elif _opens(events, staged):
+            refuse_over_budget(
+                report.broken,
+                report.examples,
+                rows=counts["accepted"] + counts["quarantined"],
+                budget=config.max_quarantined,
+                what=what,
+                page=page,
+            )
+            window = _window(report, events, staged)
+            weigh_volume(counts["accepted"], window, events, config)
+            _commit(report, window, counts, staged, events, quarantine)
+        else:
+            new = counts["rows_read"] - counts["repeats"]
+            log.info("%s: %s rows are new, and wait for the next window: this one is closed.", what, f"{new:,}")
+    finally:
+        quarantine.discard(report.quarantined)
+        events.discard(report.accepted)
+
+
+def _counts(report: Report, staged: Staged, what: str) -> dict[str, int]:
+    """Count what became of the rows read, in the very files that are to be committed, and see that none is missing."""
+    accepted, quarantined = (sum(part.rows for part in parts) for parts in (report.accepted, report.quarantined))
+    counts = {"accepted": accepted, "quarantined": quarantined, "repeats": staged.repeats + report.repeats}
+    refuse_lost_rows(staged.rows_read, **counts, what=what)
+    return {"rows_read": staged.rows_read, **counts}
+
+
+def _window(report: Report, events: Table, staged: Staged) -> Window:
     end = events.mark("window")
     first_day = report.first_day if end is None else date.fromordinal(end + 1)
     assert first_day is not None
-    window = Window(first_day=first_day, last_day=staged.through)
-    accepted = report.rows - report.broken.total()
-    log.info("%s: %s rows accepted, %s to quarantine.", window, f"{accepted:,}", f"{report.broken.total():,}")
-    weigh_volume(accepted, window, events, config)
-    return window
+    return Window(first_day=first_day, last_day=staged.through)
 
 
-def _commit(report: Report, window: Window, staged: Staged, events: Table, quarantine: Table) -> None:
-    broken = report.broken.total()
-    last_day = window.last_day.toordinal()
+def _commit(
+    report: Report, window: Window, counts: dict[str, int], staged: Staged, events: Table, quarantine: Table
+) -> None:
+    last_day, version = window.last_day.toordinal(), events.version()
     quarantine.commit(report.quarantined, staged.consumed, marks={"window": last_day})
     marks = {
         "window": last_day,
         "window_first": window.first_day.toordinal(),
         "windows": (events.mark("windows") or 0) + 1,
-        "accepted": report.rows - broken,
-        "quarantined": broken,
+        "published": 0 if version is None else version + 1,
+        **counts,
     }
     events.commit(report.accepted, staged.consumed, marks=marks)

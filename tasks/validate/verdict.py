@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from data_contracts.contract import ContractError, ContractViolationError
-from data_contracts.night import Staged, Window
+from data_contracts.night import Window
 from data_contracts.table import Table
 from tasks.validate.config import ValidationConfig
 
@@ -19,17 +19,20 @@ WINDOWS_BEFORE_STOPPING = 7
 DAYS_COMPARED = 28
 
 
-def refuse_lost_rows(checked: int, staged: Staged, *, what: str) -> None:
-    """Stop when rows read are not rows checked and repeats.
+def refuse_lost_rows(read: int, *, accepted: int, quarantined: int, repeats: int, what: str) -> None:
+    """Stop when a row that was read is neither in the files about to be published nor a repeat, or is there twice.
 
     Raises:
-        ContractError: Some were lost, or came twice.
+        ContractError: Rows read are not rows accepted, quarantined and repeats together.
     """
-    if checked != staged.rows or checked + staged.repeats != staged.rows_read:
-        raise ContractError(
-            f"{what}: {staged.rows_read:,} rows read, {staged.repeats:,} repeats dropped, {staged.rows:,} staged, "
-            f"{checked:,} checked. Nothing was published. Start the night again."
-        )
+    conserved = read == accepted + quarantined + repeats
+    said = (
+        f"rows read {read:,} {'=' if conserved else 'is not'} "
+        f"accepted {accepted:,} + quarantined {quarantined:,} + repeats {repeats:,}"
+    )
+    if not conserved:
+        raise ContractError(f"{what}: {said}. Nothing was published. Start the night again.")
+    log.info("%s: %s.", what, said)
 
 
 def refuse_over_budget(
@@ -102,6 +105,5 @@ def weigh_volume(accepted: int, window: Window, events: Table, config: Validatio
 def _rows_by_day(events: Table) -> Counter[date]:
     rows_by_day: Counter[date] = Counter()
     for file, rows in events.file_rows().items():
-        folder = file.removeprefix(events.uri).split("/")[1]
-        rows_by_day[date.fromisoformat(folder.removeprefix(f"{events.contract.partition_by}="))] += rows
+        rows_by_day[date.fromisoformat(events.partition_of(file))] += rows
     return rows_by_day

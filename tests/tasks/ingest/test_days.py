@@ -7,6 +7,7 @@ import pytest
 from tasks.ingest.days import Days, median_day, newest_complete_day, span
 
 TODAY = date(2026, 11, 22)
+WRONG: Days = {date(1970, 1, day): 1 for day in range(1, 9)}
 
 
 def _days(**counts: int) -> Days:
@@ -24,6 +25,8 @@ def _days(**counts: int) -> Days:
         pytest.param(_days(d1=2, d2=9, d3=100, d4=100, d5=100), 1, id="quiet days that follow are taken as well"),
         pytest.param(_days(d1=9, d3=100, d4=100, d5=100), 3, id="but not after a day without any rows"),
         pytest.param(_days(d1=10, d2=100, d3=100), 1, id="a tenth of the median day does"),
+        pytest.param({**_days(d1=1, d2=1, d5=1_000), **WRONG}, 5, id="nor do many wrong ones"),
+        pytest.param(_days(d1=9, d2=11, d3=10, d4=900), 1, id="after a day that is much bigger"),
         pytest.param(_days(d0=100), None, id="only today"),
         pytest.param(_days(none=5), None, id="no times at all"),
         pytest.param({}, None, id="nothing"),

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_contracts.recommender.events import EVENTS
+from data_contracts.staging import incoming, staging
 from tasks.ingest.days import Days
-from tasks.ingest.repeats import Slice, plan
+from tasks.ingest.repeats import Chunk, Slice, drop_repeats, plan
 
 FIRST = date(2026, 1, 1)
 DAYS = st.dictionaries(
@@ -37,3 +46,62 @@ def test_whole_days_share_a_slice_while_they_fit_and_a_big_day_is_cut() -> None:
     slices = plan(days, rows_per_chunk=10)
     spans = [part.days and tuple((day - FIRST).days for day in part.days) for part in slices]
     assert spans == [(0, 1), (2, 2), (3, 3), (3, 3), (3, 3), (4, 4)]
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+STAGED = pa.schema([*staging(EVENTS).schema, pa.field("day", pa.date32()), pa.field("row_hash", pa.uint32())])
+
+
+def _row(**columns: Any) -> dict[str, Any]:
+    """One staged row; what is not given is as in every other."""
+    row = {"user_id": "u", "item_id": "i", "event": "view", "timestamp": NOON, "value": 1.0, "day": FIRST}
+    return {**row, "source_file": "a.csv", "source_row": 0, "row_hash": 7, **columns}
+
+
+def _drop(folder: Path, staged: Sequence[pa.Table], known: Sequence[dict[str, Any]] = ()) -> tuple[Chunk, pl.DataFrame]:
+    """Drop the repeats of staged files, given what the table has of the day."""
+    files = [str(folder / f"staged-{number}.parquet") for number in range(len(staged))]
+    for file, rows in zip(files, staged, strict=True):
+        pq.write_table(rows, file)
+    table = str(folder / "table.parquet")
+    pq.write_table(pa.Table.from_pylist(list(known), incoming(EVENTS)), table)
+    part = Slice(days=(FIRST, FIRST))
+    chunk = drop_repeats(files, {FIRST: [table]} if known else {}, part, str(folder / "out.parquet"), staging(EVENTS))
+    return chunk, pl.read_parquet(folder / "out.parquet")
+
+
+@pytest.mark.parametrize(
+    ("columns", "known", "repeats"),
+    [
+        pytest.param({}, {}, 1, id="the same"),
+        pytest.param({"value": None}, {"value": None}, 1, id="null is null"),
+        pytest.param({"value": float("nan")}, {"value": float("nan")}, 1, id="NaN is NaN"),
+        pytest.param({"value": None}, {"value": float("nan")}, 0, id="but they are two"),
+        pytest.param({"source_file": "b.csv", "source_row": 9}, {}, 1, id="wherever it came from"),
+        pytest.param({"timestamp": NOON + timedelta(microseconds=1)}, {}, 0, id="a microsecond later"),
+        pytest.param({"value": None, "problem": "value unparseable"}, {"value": None}, 0, id="an unreadable row"),
+    ],
+)
+def test_a_row_is_a_repeat_when_the_table_has_all_it_says(
+    tmp_path: Path, columns: dict[str, Any], known: dict[str, Any], repeats: int
+) -> None:
+    rows = pa.Table.from_pylist([_row(**columns), _row(user_id="new")], STAGED)
+    chunk, kept = _drop(tmp_path, [rows], known=[_row(**known)])
+    assert (chunk.rows, chunk.repeats, chunk.known) == (2 - repeats, repeats, repeats)
+    assert kept["user_id"].to_list() == ["u", "new"][repeats:]
+
+
+def test_what_comes_more_than_once_and_is_known_too_is_counted_once_for_each_row(tmp_path: Path) -> None:
+    rows = pa.Table.from_pylist([_row(), _row(), _row(user_id="new"), _row(user_id="new")], STAGED)
+    chunk, _ = _drop(tmp_path, [rows], known=[_row(), _row(user_id="other")])
+    assert (chunk.rows, chunk.repeats, chunk.known) == (1, 3, 1)
+
+
+def test_a_row_that_comes_more_than_a_million_times_is_kept_once_the_first(tmp_path: Path) -> None:
+    count = 1_400_000
+    one = pa.Table.from_pylist([_row(user_id="same")], STAGED).take(pa.array([0] * count))
+    numbered = one.set_column(STAGED.names.index("source_row"), "source_row", pa.array(range(count), pa.int64()))
+    other = pa.Table.from_pylist([_row(user_id="same", source_file="b.csv"), _row(user_id="last")], STAGED)
+    chunk, kept = _drop(tmp_path, [numbered, other])
+    assert (chunk.rows, chunk.repeats, chunk.known) == (2, count, 0)
+    assert kept.select("user_id", "source_file", "source_row").rows() == [("same", "a.csv", 0), ("last", "a.csv", 0)]

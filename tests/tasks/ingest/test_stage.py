@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import posixpath
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from data_contracts.manifest import MANIFEST
 from data_contracts.night import Staged, Workspace
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
@@ -63,9 +67,13 @@ def _staging(workspace: Workspace) -> list[Path]:
     return [path for path in Path(workspace.staging).rglob("*") if path.is_file()]
 
 
+def _rows(staged: Staged) -> pa.Table:
+    return pa.concat_tables(pq.read_table(file) for file in sorted(Path(staged.uri).glob("*.parquet")))
+
+
 def _taken(staged: Staged) -> set[str]:
     """Names of the source files that the staged rows come from."""
-    return {posixpath.basename(uri) for uri in pq.read_table(staged.uri)["source_file"].unique().to_pylist()}
+    return {posixpath.basename(uri) for uri in _rows(staged)["source_file"].unique().to_pylist()}
 
 
 def test_exact_repeats_are_dropped_once_over_all_files_and_the_first_is_kept(
@@ -74,13 +82,13 @@ def test_exact_repeats_are_dropped_once_over_all_files_and_the_first_is_kept(
     _write(logs / "a.csv", _lines(DAY) + _lines(DAY, 3))
     _write(logs / "b.csv", [*_lines(DAY, 2), *_lines(DAY, 4, first=100), "u0,i0,soon", "u0,i0,soon"])
     staged = _stage(workspace, logs, cluster)
-    rows = pq.read_table(staged.uri).to_pylist()
+    rows = _rows(staged).to_pylist()
     assert (staged.rows_read, staged.repeats, staged.rows) == (31, 6, 25)
     assert staged.through == DAY
     first = [(row["source_file"], row["source_row"]) for row in rows if row["item_id"] == "i1"]
     assert first == [((logs / "a.csv").as_uri(), 1)]
     assert sum(row["problem"] == "timestamp unparseable" for row in rows) == 1
-    assert {path.name for path in _staging(workspace)} == {"part-00000.parquet", "part-00001.parquet"}
+    assert {path.name for path in _staging(workspace)} == {"part-00000.parquet", "part-00001.parquet", MANIFEST}
 
 
 def test_only_files_not_consumed_are_taken_and_a_file_that_arrives_later_is_new(
@@ -109,13 +117,45 @@ def test_a_file_whose_median_event_is_after_the_night_is_left_for_a_later_one(
     assert _taken(_stage(workspace, logs, cluster, next_day)) == {"b.csv"}
 
 
-def test_late_files_alone_close_no_window_and_wait(workspace: Workspace, logs: Path, cluster: str) -> None:
+def test_late_files_alone_close_no_window(workspace: Workspace, logs: Path, cluster: str) -> None:
     _write(logs / "a.csv", _lines(DAY))
     _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
     _write(logs / "late.csv", _lines(DAY - timedelta(days=1)))
-    today = datetime.now(UTC).date()
-    _write(logs / "today.csv", _lines(today))
-    assert _stage(workspace, logs, cluster) == Staged(uri="", through=DAY)
+    _write(logs / "today.csv", _lines(datetime.now(UTC).date()))
+    staged = _stage(workspace, logs, cluster)
+    assert (staged.through, _taken(staged)) == (DAY, {"late.csv"})
+
+
+def test_files_of_a_wrong_clock_wait_and_are_named(
+    workspace: Workspace, logs: Path, cluster: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    _write(logs / "a.csv", _lines(DAY))
+    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
+    left = _staging(workspace)
+    _write(logs / "ahead.csv", _lines(date(2131, 1, 1)))
+    _write(logs / "empty.csv", [])
+    with caplog.at_level(logging.INFO):
+        assert _stage(workspace, logs, cluster) == Staged(uri="", through=DAY)
+    for said in ("ahead.csv: their events are of 2131-01-01 to 2131-01-01", "empty.csv: there are no rows in them"):
+        assert said in caplog.text
+    assert f"today is {datetime.now(UTC).date()} UTC by this machine's clock" in caplog.text
+    assert _staging(workspace) == left
+
+
+def test_a_night_of_new_days_reads_nothing_of_the_table(workspace: Workspace, logs: Path, cluster: str) -> None:
+    _write(logs / "a.csv", _lines(DAY))
+    table = Table(workspace.tables, contracts(workspace.use_case)["events"])
+    first = _stage(workspace, logs, cluster)
+    day = pa.array([DAY] * first.rows, pa.date32())
+    parts = table.write(_rows(first).append_column("day", day), "first")
+    table.commit(parts, first.consumed, marks={"window": DAY.toordinal()})
+    for part in parts:
+        Path(table.uri, part.path).write_text("nobody can read this")
+    _write(logs / "b.csv", _lines(DAY + timedelta(days=1)))
+    assert _stage(workspace, logs, cluster).rows == 20
+    _write(logs / "late.csv", _lines(DAY, 1))
+    with pytest.raises(pl.exceptions.ComputeError, match="parquet"):
+        _stage(workspace, logs, cluster)
 
 
 def test_a_night_that_died_between_its_commits_is_finished_first(
@@ -160,7 +200,7 @@ def test_what_a_crash_left_in_staging_is_no_part_of_the_night(workspace: Workspa
     staged = _stage(workspace, logs, cluster)
     (Path(staged.uri) / "part-00009.parquet").touch()
     assert _stage(workspace, logs, cluster) == staged
-    assert [path.name for path in _staging(workspace)] == ["part-00000.parquet"]
+    assert {path.name for path in _staging(workspace)} == {"part-00000.parquet", MANIFEST}
 
 
 @pytest.mark.parametrize("name", ["a.csv", "sub/*.csv", "*.none", ""])
@@ -249,7 +289,7 @@ def test_real_ratings_are_taken_whole(workspace: Workspace, real_data: Path, clu
     source = SourceConfig(uri=str(real_data / "ml-100k.inter"), separator="\t", columns=columns, time_unit="s")
     staged = stage_night(workspace, source, None, cluster)
     assert (staged.rows_read, staged.repeats, staged.through) == (100_000, 0, date(1998, 4, 22))
-    assert pq.read_table(staged.uri)["problem"].null_count == 100_000
+    assert _rows(staged)["problem"].null_count == 100_000
 
 
 def test_real_reviews_are_taken_whole(workspace: Workspace, real_data: Path, cluster: str) -> None:
@@ -259,7 +299,7 @@ def test_real_reviews_are_taken_whole(workspace: Workspace, real_data: Path, clu
         workspace, SourceConfig(uri=str(file), format="jsonl", columns=columns, time_unit="s"), None, cluster
     )
     assert (staged.rows, staged.through) == (10_261, date(2014, 7, 22))
-    seen = pq.read_table(staged.uri).sort_by("source_row").slice(0, 1).to_pylist()[0]
+    seen = _rows(staged).sort_by("source_row").slice(0, 1).to_pylist()[0]
     wanted = json.loads(file.read_text().split("\n", 1)[0])
     assert (seen["user_id"], seen["item_id"], seen["value"]) == (
         wanted["reviewerID"],

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
-from datetime import date
 
 import pytest
 
 from data_contracts.contract import ContractError, ContractViolationError
-from data_contracts.night import Staged
 from tasks.validate.verdict import refuse_lost_rows, refuse_over_budget, unusual_volume
 
 
@@ -60,12 +59,13 @@ def test_an_unusual_volume_is_said(rows_a_day: float, before: list[int], said: s
 
 
 @pytest.mark.parametrize(
-    ("read", "repeats", "rows", "checked"),
-    [pytest.param(10, 1, 9, 8, id="lost in validate"), pytest.param(10, 0, 9, 9, id="lost in ingest")],
+    ("read", "kept"),
+    [pytest.param(10, "is not", id="lost"), pytest.param(8, "is not", id="twice"), pytest.param(9, "=", id="kept")],
 )
-def test_lost_rows_stop_the_night(read: int, repeats: int, rows: int, checked: int) -> None:
-    staged = Staged(uri="u", rows_read=read, repeats=repeats, rows=rows, through=date(2026, 11, 22))
-    with pytest.raises(
-        ContractError, match=f"{read} rows read, {repeats} repeats dropped, {rows} staged, {checked} checked"
-    ):
-        refuse_lost_rows(checked, staged, what="'events' 2026-11-22")
+def test_rows_read_are_accepted_or_quarantined_or_repeats_or_the_night_stops(
+    caplog: pytest.LogCaptureFixture, read: int, kept: str
+) -> None:
+    stops = nullcontext() if kept == "=" else pytest.raises(ContractError, match=f"rows read {read} is not accepted 6 ")
+    with caplog.at_level(logging.INFO), stops:
+        refuse_lost_rows(read, accepted=6, quarantined=2, repeats=1, what="'events' 2026-11-22")
+    assert ("rows read 9 = accepted 6 + quarantined 2 + repeats 1" in caplog.text) == (kept == "=")

@@ -1,0 +1,116 @@
+"""Which of the source's files a night takes, and up to which day."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from data_contracts.night import Workspace
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
+from tasks.ingest.days import added, median_day, newest_complete_day, span
+from tasks.ingest.errors import NOTHING_PUBLISHED, EmptyDayError, NoCompleteDayError
+from tasks.ingest.files import StagedFile
+from tasks.ingest.sources import SourceFile
+
+log = logging.getLogger(__name__)
+
+_NAMED = 5
+
+
+def window_end(workspace: Workspace) -> date | None:
+    """Return the last day of the newest window; None while there is none."""
+    last_day = Table(workspace.tables, contracts(workspace.use_case)["events"]).mark("window")
+    return None if last_day is None else date.fromordinal(last_day)
+
+
+def new_files(
+    workspace: Workspace, files: Sequence[SourceFile], through: date | None
+) -> tuple[list[SourceFile], date | None]:
+    """Return the files that no night consumed, and the day to take them to.
+
+    A night that died between its two commits is finished first: with its own files, up to its own day.
+    """
+    tables = contracts(workspace.use_case)
+    unseen = Table(workspace.tables, tables["events"]).unseen(file.transaction for file in files)
+    new = [file for file in files if file.transaction in unseen]
+    quarantine = Table(workspace.tables, tables["quarantine"])
+    untouched = quarantine.unseen(file.transaction for file in new)
+    unfinished = [file for file in new if file.transaction not in untouched]
+    if not unfinished:
+        return new, through
+    last_day = date.fromordinal(quarantine.mark("window") or date.max.toordinal())
+    log.info("Finishing the night of %s first: %s files.", last_day, f"{len(unfinished):,}")
+    return unfinished, last_day
+
+
+def due(staged: Sequence[StagedFile], asked: date | None, end: date | None) -> tuple[list[StagedFile], date]:
+    """Return the files to take, and the last day to take; a file is of the day of its median event.
+
+    Where no window can be closed that day is ``end``: `validate` sees whether the files hold anything but repeats.
+
+    Args:
+        staged: Every new file.
+        asked: Last day to take; the newest complete day when None.
+        end: Last day of the newest window, if there is one.
+
+    Raises:
+        NoCompleteDayError: No day is over and full enough, and none ever will be with these files alone.
+        EmptyDayError: No event happened on the day.
+    """
+    last_day = asked or _last_day(staged, end)
+    taken = _up_to(last_day, staged)
+    if end is None or (last_day > end and (taken or asked)):
+        _refuse_an_empty_day(taken, staged, last_day)
+    else:
+        log.info("No day after %s, on which the tables end, can be closed yet.", end)
+        last_day = end
+        taken = [file for file in _up_to(end, staged) if file.rows]
+    _say_what_waits([file for file in staged if file not in taken], last_day)
+    return taken, last_day
+
+
+def _last_day(staged: Sequence[StagedFile], end: date | None) -> date:
+    days, today = added(*(file.days for file in staged)), datetime.now(UTC).date()
+    last_day = newest_complete_day(days, today=today)
+    if last_day is None and any(days):
+        last_day = end
+    if last_day is None:
+        raise NoCompleteDayError(
+            f"no complete day before today, {today} UTC by this machine's clock, in {len(staged):,} new files; "
+            f"{span(days)}. {NOTHING_PUBLISHED} Wait for the day to end, or see the clock, source.columns and "
+            "source.time_unit."
+        )
+    return last_day
+
+
+def _up_to(last_day: date, staged: Sequence[StagedFile]) -> list[StagedFile]:
+    middles = [(file, median_day(file.days)) for file in staged]
+    return [file for file, middle in middles if middle is None or middle <= last_day]
+
+
+def _say_what_waits(left: Sequence[StagedFile], last_day: date) -> None:
+    """Name files of days to come: of tomorrow, or of a clock that is wrong, the source's or this machine's."""
+    if not left:
+        return
+    named = "; ".join(f"{file.source.name}: {span(file.days)}" for file in left[:_NAMED])
+    log.info(
+        "%s files are of days after %s, and left for a later night (today is %s UTC by this machine's clock): %s%s.",
+        f"{len(left):,}",
+        last_day,
+        datetime.now(UTC).date(),
+        named,
+        "; ..." if len(left) > _NAMED else "",
+    )
+
+
+def _refuse_an_empty_day(taken: Sequence[StagedFile], staged: Sequence[StagedFile], through: date) -> None:
+    if added(*(file.days for file in taken))[through]:
+        return
+    days = added(*(file.days for file in staged))
+    raise EmptyDayError(
+        f"no event on {through} in the {len(taken):,} files due, of {len(staged):,} new ones; {span(days)}. "
+        f"{NOTHING_PUBLISHED} "
+        "Wait for the files of that day, or leave `through` out."
+    )

@@ -1,0 +1,65 @@
+"""Every chunk of a night, checked on the workers: one report."""
+
+from __future__ import annotations
+
+import posixpath
+from datetime import date
+from functools import reduce
+from operator import add
+
+import fsspec
+from distributed import Client
+
+from data_contracts.contract import Limits
+from data_contracts.night import Staged, Workspace
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
+from tasks.validate.chunk import Report, validate_chunk
+from tasks.validate.page import page_uri, write_page
+
+
+def check_chunks(workspace: Workspace, staged: Staged, limits: Limits, opens: date | None, cluster: str) -> Report:
+    """Check every staged chunk, write its parts of the tables, and write the window's page.
+
+    Args:
+        workspace: Whose tables are written.
+        staged: What `stage_night` returned.
+        limits: What the rules are measured against.
+        opens: Last day of the window that the night opens; None when no day can be closed.
+        cluster: Address of the Dask scheduler.
+
+    Raises:
+        ContractError: A rule could not be computed.
+    """
+    system, folder = fsspec.url_to_fs(staged.uri)
+    chunks = sorted(system.glob(posixpath.join(folder, "*.parquet")))
+    quarantine = Table(workspace.tables, contracts(workspace.use_case)["quarantine"])
+    begun = not quarantine.unseen(staged.consumed)
+    name = posixpath.basename(staged.uri) + ("-again" if begun else "")  # what a commit made visible stays as it is
+    known = _known(quarantine, but=opens)
+    own = workspace.use_case
+    with Client(cluster, set_as_default=False) as client:
+        futures = [
+            client.submit(
+                validate_chunk,
+                system.unstrip_protocol(chunk),
+                f"{name}-{number:05}",
+                known,
+                workspace.tables,
+                own,
+                limits,
+                pure=False,
+            )
+            for number, chunk in enumerate(chunks)
+        ]
+        report: Report = reduce(add, client.gather(futures))
+        if opens:
+            page = page_uri(workspace, opens)
+            client.submit(write_page, page, own, limits, report.counts, pure=False).result()
+    return report
+
+
+def _known(quarantine: Table, *, but: date | None) -> list[str]:
+    """Files of `quarantine`, but for this night's own: one that died between its commits has some."""
+    files = sorted(quarantine.file_rows())
+    return [file for file in files if but is None or quarantine.partition_of(file) != str(but)]

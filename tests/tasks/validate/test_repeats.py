@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from data_contracts.contract import ContractError
+from data_contracts.night import Validated
+from data_contracts.table import Table
+from tests.tasks.validate.logs import DAY, Shop, lines, on_day
+
+BROKEN = [f",i1,{DAY}T01:00:00Z,1", f"u1,i1,{DAY},nan", "u1,i1,soon,1"]
+
+
+def _touch(shop: Shop, name: str) -> None:
+    """Give a file another time; its bytes stay."""
+    os.utime(shop.logs / name, (1, 1))
+
+
+def _counts(validated: Validated) -> tuple[int, int, int, int]:
+    return validated.rows_read, validated.accepted, validated.quarantined, validated.repeats
+
+
+def _rows(table: Table) -> list[tuple[object, ...]]:
+    return sorted(tuple(map(str, row.values())) for row in table.read().to_pylist())
+
+
+def test_a_file_that_grew_gives_its_new_rows_and_the_others_are_counted(shop: Shop) -> None:
+    shop.night("a.csv", [*lines(DAY), *BROKEN])
+    grown = shop.night("a.csv", [*lines(DAY), *BROKEN, *lines(on_day(1)), f",i2,{on_day(1)},1"])
+    assert _counts(grown) == (604, 300, 1, 303)
+    assert len(set(_rows(shop.table("events")))) == len(_rows(shop.table("events"))) == 600
+    assert len(_rows(shop.table("quarantine"))) == 4
+    events = shop.table("events")
+    assert tuple(events.mark(name) for name in ("rows_read", "accepted", "quarantined", "repeats")) == _counts(grown)
+
+
+def test_repeats_are_repeats_however_old_they_are(shop: Shop) -> None:
+    shop.night("a.csv", lines(DAY))
+    _touch(shop, "a.csv")
+    assert _counts(shop.night("b.csv", lines(on_day(10)))) == (600, 300, 0, 300)
+
+
+def test_broken_rows_come_once_for_each_file_and_repeats_of_them_are_on_nobodys_budget(shop: Shop) -> None:
+    shop.night("a.csv", [*lines(DAY), *BROKEN])
+    assert _counts(shop.night("b.csv", [*lines(on_day(1)), "u1,i1,soon,1"])) == (301, 300, 1, 0)
+    _touch(shop, "a.csv")
+    assert _counts(shop.night("c.csv", lines(on_day(2), 100))) == (403, 100, 0, 303)
+
+
+def test_a_row_that_keeps_its_contract_now_is_accepted_now(shop: Shop) -> None:
+    early = f"u,early,{on_day(1)}T00:00:00Z,1"
+    assert shop.night("a.csv", [*lines(DAY), early], through=DAY).quarantined == 1
+    _touch(shop, "a.csv")
+    assert _counts(shop.night("b.csv", lines(on_day(1)))) == (601, 301, 0, 300)
+
+
+def test_nothing_but_repeats_opens_no_window_and_is_not_read_again(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = shop.night("a.csv", [*lines(DAY), *BROKEN])
+    page, published = Path(first.docs_uri).read_bytes(), shop.files("tables")
+    _touch(shop, "a.csv")
+    with caplog.at_level(logging.INFO):
+        again = shop.night()
+    assert "nothing but repeats came" in caplog.text
+    assert again == first, "the newest window is what it was"
+    assert (Path(first.docs_uri).read_bytes(), shop.files("tables"), shop.files("staging")) == (page, published, [])
+    assert shop.stage().uri == "", "they are consumed"
+    later = shop.night("b.csv", lines(on_day(1)))
+    assert (later.events, _counts(later)) == (2, (300, 300, 0, 0))
+
+
+def test_late_rows_alone_wait_for_the_next_window(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    first = shop.night("a.csv", lines(DAY))
+    published = shop.files("tables")
+    late = [f"late,i,{DAY}T00:00:00Z,1"]
+    with caplog.at_level(logging.INFO):
+        assert shop.night("late.csv", [*lines(DAY, 10), *late]) == first
+    assert "1 rows are new, and wait for the next window" in caplog.text
+    assert (shop.files("tables"), shop.files("staging")) == (published, [])
+    assert _counts(shop.night("b.csv", lines(on_day(1)))) == (311, 301, 0, 10)
+
+
+def test_a_night_that_died_between_its_commits_ends_as_if_it_had_not(shop: Shop) -> None:
+    undisturbed = shop.night("a.csv", [*lines(DAY), *BROKEN])
+    rows = {name: _rows(shop.table(name)) for name in ("events", "quarantine")}
+    shutil.rmtree(Path(shop.table("events").uri))
+    files = shop.files("tables/quarantine")
+    written = {file: file.stat().st_mtime_ns for file in files}
+    shop.write("b.csv", lines(on_day(1)))
+    assert shop.night() == undisturbed
+    assert {name: _rows(shop.table(name)) for name in rows} == rows
+    assert {file: file.stat().st_mtime_ns for file in shop.files("tables/quarantine")} == written
+    assert _counts(shop.night()) == (300, 300, 0, 0)
+
+
+@pytest.mark.parametrize("harm", ["changed", "missing", "extra", "unsealed"])
+def test_staged_files_that_were_changed_are_refused_and_staged_again(shop: Shop, harm: str) -> None:
+    shop.write("a.csv", lines(DAY))
+    staged = shop.stage()
+    part, manifest = Path(staged.uri) / "part-00000.parquet", Path(staged.uri) / "manifest.json"
+    match harm:
+        case "changed":
+            content = bytearray(part.read_bytes())
+            content[len(content) // 2] ^= 1
+            part.write_bytes(content)
+        case "missing":
+            part.unlink()
+        case "extra":
+            shutil.copy(part, part.with_name("part-00001.parquet"))
+        case "unsealed":
+            manifest.unlink()
+    with pytest.raises(ContractError, match=r"(?s)staged rows were changed after .*Nothing was published"):
+        shop.validate(staged)
+    assert (shop.files("tables"), shop.files("staging")) == ([], [])
+    assert shop.night().accepted == 300
+
+
+def test_a_night_that_lost_a_row_is_refused_and_leaves_nothing(shop: Shop) -> None:
+    shop.night("a.csv", lines(DAY))
+    published = shop.files("tables")
+    shop.write("b.csv", lines(DAY + timedelta(days=1)))
+    staged = shop.stage()
+    lost = staged.model_copy(update={"rows_read": staged.rows_read + 1})
+    with pytest.raises(ContractError, match=r"rows read 301 is not accepted 300 \+ quarantined 0 \+ repeats 0"):
+        shop.validate(lost)
+    assert (shop.files("tables"), shop.files("staging")) == (published, [])
