@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 from urllib.parse import quote
+from uuid import uuid4
 
 import fsspec
 import pyarrow as pa
@@ -65,9 +66,14 @@ def write_parts(rows: pa.Table, contract: DataContract, folder: str, name: str) 
 
 
 def _write(rows: pa.Table, folder: str, path: str, partition: dict[str, str | None]) -> Part:
-    with fsspec.open(posixpath.join(folder, path), "wb", auto_mkdir=True) as file:
+    """Write a file whole or not at all: a worker that was given up may still write the same one when it is visible."""
+    system, target = fsspec.url_to_fs(posixpath.join(folder, path))
+    unfinished = f"{target}.{uuid4().hex}"
+    system.makedirs(posixpath.dirname(target), exist_ok=True)
+    with system.open(unfinished, "wb") as file:
         pq.write_table(rows, file, compression="zstd", row_group_size=ROWS_PER_ROW_GROUP)
         size = file.tell()
+    system.mv(unfinished, target)
     return Part(path=path, size=size, rows=rows.num_rows, partition=partition)
 
 

@@ -8,7 +8,7 @@ Errors of this room::
     ├── TooFewTargetsError    the first night's logs cannot fill a past and a window that judges
     ├── OtherFeaturesError    the tables were made with other features, or by another protocol
     ├── OutOfOrderError       the events asked for lie before those the tables have, or were rewritten
-    ├── NoNewEventsError      the version of the events has no rows that the tables lack
+    ├── NoNewEventsError      there are no events to make the first features of
     └── RowsLostError         rows went in that did not come out: a fault of the program or the machine
 """
 
@@ -32,7 +32,7 @@ class OutOfOrderError(PreprocessError):
 
 
 class NoNewEventsError(PreprocessError):
-    """The version of the events has no rows that the tables lack."""
+    """There are no events to make the first features of."""
 
 
 class RowsLostError(PreprocessError):

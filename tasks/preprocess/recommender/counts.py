@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 
 from tasks.preprocess.errors import RowsLostError
 
@@ -16,26 +17,23 @@ class WindowCounts:
         events: Events handed over.
         users: Users among them.
         targets: Targets in the examples.
-        firsts: Events without a predecessor, which are nobody's target: a user's very first, and late ones that lie
-            before the last L that are remembered of the user.
+        firsts: Users' very first events, nobody's target.
+        late: Events that came late and lie before all that is remembered of their user, nobody's target either.
     """
 
     events: int = 0
     users: int = 0
     targets: int = 0
     firsts: int = 0
+    late: int = 0
 
     def __add__(self, other: WindowCounts) -> WindowCounts:
         """Add the counts of other users in the same window."""
-        return WindowCounts(
-            self.events + other.events,
-            self.users + other.users,
-            self.targets + other.targets,
-            self.firsts + other.firsts,
-        )
+        return WindowCounts(*map(add, astuple(self), astuple(other)))
 
     def __str__(self) -> str:
-        return f"{self.events:,} events of {self.users:,} users: {self.targets:,} targets, {self.firsts:,} firsts"
+        late = f", {self.late:,} too late to have a predecessor" if self.late else ""
+        return f"{self.events:,} events of {self.users:,} users: {self.targets:,} targets, {self.firsts:,} firsts{late}"
 
 
 def total(ranges: Iterable[Mapping[str, WindowCounts]]) -> dict[str, WindowCounts]:
@@ -47,26 +45,40 @@ def total(ranges: Iterable[Mapping[str, WindowCounts]]) -> dict[str, WindowCount
     return totals
 
 
-def refuse_loss(rows: int, windows: Mapping[str, WindowCounts]) -> None:
-    """See that every event is in one window, and there a target or a first, exactly once.
+def refuse_loss(
+    accepted: int, rows: int, newcomers: int, windows: Mapping[str, WindowCounts], written: Mapping[str, int]
+) -> None:
+    """See that every event accepted is in one window, and there a target, a first or too late, exactly once.
 
     Args:
-        rows: Events of the night, as table `events` counts them.
+        accepted: Events of the night, as validate counted them.
+        rows: The same, as the files of table `events` have them.
+        newcomers: Users that had no history before the night: each has one first event.
         windows: Counts by window.
+        written: Targets in the files that are to be committed to `examples`, and rows in those to `histories`; one that
+            was committed before is left out.
 
     Raises:
         RowsLostError: It is not so; every difference is named.
     """
-    events = sum(counts.events for counts in windows.values())
-    problems = [f"{events:,} events reached a window, wanted {rows:,}"] if events != rows else []
+    whole = sum(windows.values(), WindowCounts())
+    wanted = {"examples": (whole.targets, "targets"), "histories": (whole.users, "rows")}
+    problems = [f"validate accepted {accepted:,} events, table 'events' has {rows:,}"] if accepted != rows else []
+    problems += [f"{whole.events:,} events reached a window, wanted {rows:,}"] if whole.events != rows else []
+    problems += [f"{whole.firsts:,} firsts of {newcomers:,} new users"] if whole.firsts != newcomers else []
     problems += [
-        f"window {window}: {counts}; wanted {counts.events - counts.firsts:,} targets"
+        f"window {window}: {counts}; wanted {counts.events - counts.firsts - counts.late:,} targets"
         for window, counts in windows.items()
-        if counts.targets != counts.events - counts.firsts
+        if counts.targets != counts.events - counts.firsts - counts.late
+    ]
+    problems += [
+        f"files of table {table!r}: {seen:,} {wanted[table][1]}, wanted {wanted[table][0]:,}"
+        for table, seen in written.items()
+        if seen != wanted[table][0]
     ]
     if problems:
         listed = "\n  - ".join(problems)
         raise RowsLostError(
-            f"Events were lost or doubled between table 'events' and the examples:\n  - {listed}\n"
+            f"Events were lost or doubled on their way to the examples:\n  - {listed}\n"
             "The examples were not published. Run the night again; if it stays, this is a fault of the program."
         )

@@ -12,26 +12,30 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.preprocess.recommender.config import FeatureConfig
+from tasks.preprocess.recommender.counts import WindowCounts
 
 
 class Cut(NamedTuple):
-    """One window of some users.
+    """One window of some users, or a segment of it.
 
     Attributes:
         examples: Rows of table `examples`, by bucket, user and time.
-        histories: Rows of table `histories`, one for each user active in the window.
-        firsts: Events without a predecessor among those remembered: in a context at most, nobody's target.
+        histories: One row for each user active in the window, to go on from; `close` makes rows of table `histories`.
+        counts: What became of the events.
     """
 
     examples: pl.DataFrame
     histories: pl.DataFrame
-    firsts: int
+    counts: WindowCounts
 
 
 def cut_window(
     events: pl.DataFrame, histories: pl.DataFrame, items: pl.DataFrame, *, window: str, features: FeatureConfig
 ) -> Cut:
-    """Merge one window's events into the users' histories, and cut them into examples.
+    """Merge events of one window into the users' histories, and cut them into examples.
+
+    A window may come in segments that follow each other in the order of events: the next goes on from the histories
+    that the one before left.
 
     Every event with a predecessor is a target exactly once. A late event may lie between events of the history;
     so targets are the maximal runs of new events in the merged order. A context holds what came before its targets,
@@ -39,25 +43,32 @@ def cut_window(
     all of these has no predecessor here, even where it is not the user's very first.
 
     Args:
-        events: The window's, in any order: ``user_id``, ``bucket`` (int32), ``item_id``, ``event``, ``timestamp``
-            (us, UTC).
+        events: The window's, or a segment's, in any order: ``user_id``, ``bucket`` (int32), ``item_id``, ``event``,
+            ``timestamp`` (us, UTC).
         histories: At most one row a user, as in table `histories`; other users' rows are left out.
         items: ``item_id``, ``item_index`` (int32) of every item met, and ``item_order``, its place by bytes.
         window: Key written into every row.
         features: ``max_length`` is L.
 
     Returns:
-        Examples, histories and the number of events without a predecessor.
+        Examples, histories and counts.
     """
     users = events.select("user_id", "bucket").unique().sort("bucket", "user_id").with_row_index("user")
     known = histories.join(users.select("user_id", "user"), on="user_id")
     timeline = _timeline(events.join(users, on="user_id"), known, items)
-    firsts = timeline.filter(pl.col("new") & (pl.col("position") == 0)).height
-    return Cut(
-        _examples(timeline, users, features.max_length).with_columns(window=pl.lit(window)),
-        _histories(timeline, known, users, features).with_columns(window=pl.lit(window)),
-        firsts,
-    )
+    examples = _examples(timeline, users, features.max_length).with_columns(window=pl.lit(window))
+    histories = _histories(timeline, known, users, features).with_columns(window=pl.lit(window))
+    without = timeline.filter("new", pl.col("position") == 0)
+    late = without.join(known, on="user", how="semi").height
+    targets = int(examples["target"].list.len().sum())
+    counts = WindowCounts(events.height, users.height, targets, firsts=without.height - late, late=late)
+    return Cut(examples, histories, counts)
+
+
+def close(histories: pl.DataFrame, features: FeatureConfig) -> pl.DataFrame:
+    """Return rows of table `histories`, by bucket and user: of each user the last L events."""
+    lists = pl.col("items", "kinds", "timestamps")
+    return histories.with_columns(lists.list.tail(features.max_length)).sort("bucket", "user_id")
 
 
 def _timeline(events: pl.DataFrame, known: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
@@ -108,10 +119,13 @@ def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> p
 def _histories(
     timeline: pl.DataFrame, known: pl.DataFrame, users: pl.DataFrame, features: FeatureConfig
 ) -> pl.DataFrame:
-    """One row a user: the last L events, the items seen, the events counted."""
+    """One row a user: the last 2 L events, the items seen, the events counted.
+
+    Of what is remembered, L events at most are later than the segment; so L of those before the next one are here too.
+    """
     totals = timeline.group_by("user", maintain_order=True).agg(events=pl.len().cast(pl.Int64), new=pl.sum("new"))
     before = users.join(known.select("user", "event_count"), on="user", how="left", maintain_order="left")
-    length = np.minimum(totals["events"].to_numpy(), features.max_length)
+    length = np.minimum(totals["events"].to_numpy(), 2 * features.max_length)
     start = totals["events"].cum_sum().to_numpy() - length
     return users.select(
         "user_id",

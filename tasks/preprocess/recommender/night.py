@@ -31,6 +31,10 @@ from tasks.preprocess.recommender.ranges import (
 from tasks.preprocess.recommender.refuse import refuse_older_events, refuse_other_features, refuse_other_protocol
 from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, spread_by_user
 from tasks.preprocess.recommender.tables import Tables, consumes
+from tasks.preprocess.recommender.write import count_values
+
+WEIGHED = {"examples": "target", "histories": "user_id"}
+"""Column whose values are counted in the files of a table before its commit."""
 
 Answer = TypeVar("Answer")
 
@@ -44,6 +48,8 @@ def build_night(
     features: FeatureConfig,
     protocol: Protocol,
     cluster: str,
+    *,
+    rows_per_task: int = ROWS_PER_TASK,
 ) -> Night:
     """Turn the events that are new into features, and return the night's record.
 
@@ -57,6 +63,8 @@ def build_night(
         features: How examples are cut; the same for all nights of these tables.
         protocol: `leave_one_out` takes empty tables only.
         cluster: Address of a Dask scheduler.
+        rows_per_task: Events, new and remembered, that one Dask task is to hold in memory; it holds twice as many at
+            most, whatever single users did. Only under `leave_one_out` a user is never parted.
 
     Raises:
         PreprocessError: One of its kinds; see `tasks.preprocess.errors`.
@@ -68,7 +76,8 @@ def build_night(
     with Client(cluster, set_as_default=False) as client:
         for events in tables.unfinished(validated.events):
             staging = posixpath.join(workspace.staging, f"preprocess-{events:06}")
-            _NightBuilder(client, tables, staging, features, events).build(validated.window, held_out, protocol)
+            night = _NightBuilder(client, tables, staging, features, events, rows_per_task)
+            night.build(validated.window, held_out, protocol)
     return tables.record()
 
 
@@ -79,6 +88,7 @@ class _NightBuilder:
     Attributes:
         staging: URI of a folder of this night's own.
         events: Version of table `events` that is taken.
+        rows_per_task: See `build_night`.
     """
 
     client: Client
@@ -86,23 +96,26 @@ class _NightBuilder:
     staging: str
     features: FeatureConfig
     events: int
+    rows_per_task: int
 
     def build(self, window: Window, held_out: HeldOut, protocol: Protocol) -> None:
         """Commit what is still missing of this night."""
         files = self.tables.new_files(self.events)
-        with spread_by_user(self.client, files, self.staging, self._ranges(sum(files.values()))) as spread:
+        ranges = self._ranges(sum(files.values()))
+        with spread_by_user(self.client, files, self.staging, ranges, rows_per_task=self.rows_per_task) as spread:
             if self.tables.begun == self.events:
                 plan = self.tables.plan()
             else:
                 plan = self._plan(spread, window, held_out, protocol)
-            order = Order(spread, plan, self.tables.folder, f"night-{self.events:06}", self.features)
+            name = f"night-{self.events:06}"
+            order = Order(spread, plan, self.tables.folder, name, self.features, self.rows_per_task)
             self._commit_items(order)
             self._commit_cut(order)
 
     def _ranges(self, rows: int) -> int:
         """Return into how many ranges of users the work is cut, so that each fits into a worker's memory."""
         remembered = 0 if self.tables.done is None else rows * self.features.max_length
-        wanted = -(-(rows + remembered) // ROWS_PER_TASK)
+        wanted = -(-(rows + remembered) // self.rows_per_task)
         return min(max(wanted, len(self.client.nthreads())), BUCKETS)
 
     def _plan(self, spread: Spread, window: Window, held_out: HeldOut, protocol: Protocol) -> Plan:
@@ -139,10 +152,16 @@ class _NightBuilder:
         windows = total(cut.counts for cut in cuts)
         for window, counts in windows.items():
             logger.info("window %s: %s", window, counts)
-        refuse_loss(order.spread.rows, windows)
+        parts = {name: [part for cut in cuts for part in cut.parts[name]] for name in missing}
+        refuse_loss(
+            accepted=self.tables.accepted(self.events),
+            rows=order.spread.rows,
+            newcomers=sum(cut.newcomers for cut in cuts),
+            windows=windows,
+            written={name: count_values(tables[name], parts[name], WEIGHED[name]) for name in missing},
+        )
         for name in missing:
-            parts = [part for cut in cuts for part in cut.parts[name]]
-            tables[name].commit(parts, [consumed], marks=marks[name])
+            tables[name].commit(parts[name], [consumed], marks=marks[name])
 
     def _map(self, spread: Spread, function: Callable[[int], Answer]) -> list[Answer]:
         """Call ``function`` with the number of every range, on the cluster."""

@@ -39,13 +39,14 @@ class Plan:
     def _past(self) -> str:
         return (self.window.first_day - timedelta(days=1)).isoformat()
 
-    def assign(self, events: pl.DataFrame) -> pl.DataFrame:
+    def assign(self, events: pl.LazyFrame) -> pl.LazyFrame:
         """Add column ``window``, the key of the window in which an event is handled.
 
         A late event, older than the newest window, is handled in it: the windows before are closed.
 
         Args:
-            events: ``user_id``, ``item_id``, ``event``, ``timestamp``; every new event of a user, in any order.
+            events: ``user_id``, ``item_id``, ``event``, ``timestamp``, in any order; for `leave_one_out`, every event
+                of a user.
         """
         if self.protocol == "leave_one_out":
             from_end = pl.len() - 1 - pl.int_range(pl.len())
@@ -72,8 +73,9 @@ def count_by_day(events: pl.LazyFrame) -> pl.DataFrame:
         different users may be added.
     """
     day = pl.col("timestamp").dt.date()
-    users = events.group_by("user_id").agg(first=day.min(), last=day.max(), events=pl.len().cast(pl.Int64)).collect()
-    by_day = events.group_by(day=day).agg(targets=pl.len().cast(pl.Int64)).collect()
+    by_user = events.group_by("user_id").agg(first=day.min(), last=day.max(), events=pl.len().cast(pl.Int64))
+    users = by_user.collect(engine="streaming")
+    by_day = events.group_by(day=day).agg(targets=pl.len().cast(pl.Int64)).collect(engine="streaming")
     firsts = users.group_by(day="first").agg(targets=-pl.len().cast(pl.Int64))
     lasts = users.filter(pl.col("events") > 1).group_by(day="last").agg(users=pl.len().cast(pl.Int64))
     return add_days([by_day, firsts, lasts])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import fsspec
@@ -13,10 +13,11 @@ import polars as pl
 from data_contracts.table import Part
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import WindowCounts
-from tasks.preprocess.recommender.cut import cut_window
+from tasks.preprocess.recommender.cut import close, cut_window
 from tasks.preprocess.recommender.histories import newest_histories
 from tasks.preprocess.recommender.items import count_by_number, in_byte_order, number_items
 from tasks.preprocess.recommender.plan import Plan, count_by_day
+from tasks.preprocess.recommender.segments import in_segments
 from tasks.preprocess.recommender.spread import Spread
 from tasks.preprocess.recommender.tables import Tables
 from tasks.preprocess.recommender.write import write_checked
@@ -32,6 +33,7 @@ class Order:
         tables: URI under which every table has a folder of its own.
         name: Prefix of the files' names, this night's own.
         features: How examples are cut.
+        rows_per_segment: Events that are cut at once, about; see `in_segments`.
     """
 
     spread: Spread
@@ -39,13 +41,21 @@ class Order:
     tables: str
     name: str
     features: FeatureConfig
+    rows_per_segment: int
 
 
 class RangeCut(NamedTuple):
-    """One range of users, cut: files written, by table, and counts by window."""
+    """One range of users, cut.
+
+    Attributes:
+        parts: Files written, by table.
+        counts: By window.
+        newcomers: Users without a history before the night.
+    """
 
     parts: dict[str, list[Part]]
     counts: dict[str, WindowCounts]
+    newcomers: int
 
 
 def survey_range(number: int, spread: Spread) -> pl.DataFrame:
@@ -55,10 +65,11 @@ def survey_range(number: int, spread: Spread) -> pl.DataFrame:
 
 def count_range(number: int, order: Order) -> str:
     """Count a range's events into a Parquet file of ``item_id``, ``window``, ``count``, and return its URI."""
-    events = order.plan.assign(order.spread.read(number).collect())
+    events = order.plan.assign(order.spread.read(number))
+    counts = events.group_by("item_id", "window").agg(count=pl.len().cast(pl.Int64)).collect(engine="streaming")
     uri = posixpath.join(order.spread.folder, "counts", f"{number:05}.parquet")
     with fsspec.open(uri, "wb", auto_mkdir=True) as file:
-        events.group_by("item_id", "window").agg(count=pl.len().cast(pl.Int64)).write_parquet(file)
+        counts.write_parquet(file)
     return uri
 
 
@@ -81,7 +92,9 @@ def _add(counts: Sequence[str]) -> pl.DataFrame:
 
 
 def cut_range(number: int, order: Order, versions: Mapping[str, int | None], write: Sequence[str]) -> RangeCut:
-    """Cut a range's events into examples and histories, window after window.
+    """Cut a range's events into examples and histories, segment after segment, and window after window in each.
+
+    Memory holds one segment, and what is remembered of the range's users.
 
     Args:
         number: Of the range.
@@ -90,22 +103,62 @@ def cut_range(number: int, order: Order, versions: Mapping[str, int | None], wri
         write: The tables still to be written, of `examples` and `histories`.
     """
     tables = Tables(order.tables)
-    events = order.plan.assign(order.spread.read(number).collect())
+    events = order.spread.read(number)
     items = in_byte_order(tables.numbered(versions["items"]))
-    users = events.select("user_id").unique()
-    histories = newest_histories(tables.histories, versions["histories"], users, order.spread.buckets(number))
-    rows: dict[str, list[pl.DataFrame]] = {"examples": [], "histories": []}
-    counts: dict[str, WindowCounts] = {}
-    for window in order.plan.keys:
-        of_window = events.filter(pl.col("window") == window).drop("window")
-        cut = cut_window(of_window, histories, items, window=window, features=order.features)
-        histories = pl.concat([histories.join(cut.histories, on="user_id", how="anti"), cut.histories])
-        rows["examples"].append(cut.examples)
-        rows["histories"].append(cut.histories)
-        targets = int(cut.examples["target"].list.len().sum())
-        counts[window] = WindowCounts(of_window.height, cut.histories.height, targets, cut.firsts)
+    users = events.select("user_id").unique().collect(engine="streaming")
+    known = newest_histories(tables.histories, versions["histories"], users, order.spread.buckets(number))
+    progress = _Progress(order, items, known)
     name = f"{order.name}-{number:04}-of-{order.spread.ranges:04}"
-    through = order.plan.window.last_day
-    targets_of = {"examples": tables.examples, "histories": tables.histories}
-    parts = {table: write_checked(targets_of[table], pl.concat(rows[table]), name, through) for table in write}
-    return RangeCut(parts, counts)
+    parts: dict[str, list[Part]] = {table: [] for table in write}
+    whole = order.plan.protocol == "leave_one_out"  # a user's last two events are found among all of them
+    for segment, rows in enumerate([events.collect()] if whole else in_segments(events, order.rows_per_segment)):
+        examples = progress.cut(rows)
+        if "examples" in write:
+            part = f"{name}-{segment:03}" if segment else name
+            parts["examples"] += write_checked(tables.examples, examples, part, order.plan.window.last_day)
+    if "histories" in write:
+        parts["histories"] += write_checked(tables.histories, progress.histories(), name, order.plan.window.last_day)
+    return RangeCut(parts, progress.counts(), newcomers=users.height - known.height)
+
+
+class _Progress:
+    """What is known while a range's segments are cut, one after the other.
+
+    Args:
+        order: Of the night.
+        items: With their numbers and places by bytes.
+        known: Newest history of each of the range's users who has one.
+    """
+
+    def __init__(self, order: Order, items: pl.DataFrame, known: pl.DataFrame) -> None:
+        self._order = order
+        self._items = items
+        self._known = known
+        self._of_window = dict.fromkeys(order.plan.keys, known.clear())
+        self._counts = dict.fromkeys(order.plan.keys, WindowCounts())
+
+    def cut(self, segment: pl.DataFrame) -> pl.DataFrame:
+        """Return the examples of one segment."""
+        events = self._order.plan.assign(segment.lazy()).collect()
+        examples = []
+        for window in self._order.plan.keys:
+            of_window = events.filter(pl.col("window") == window).drop("window")
+            cut = cut_window(of_window, self._known, self._items, window=window, features=self._order.features)
+            self._known = _renew(self._known, cut.histories)
+            self._of_window[window] = _renew(self._of_window[window], cut.histories)
+            self._counts[window] += cut.counts
+            examples.append(cut.examples)
+        return pl.concat(examples)
+
+    def histories(self) -> pl.DataFrame:
+        """Return one row for each user and window in which the user was active."""
+        return pl.concat(close(histories, self._order.features) for histories in self._of_window.values())
+
+    def counts(self) -> dict[str, WindowCounts]:
+        """Return what each window held; a user of several segments counts once."""
+        users = {window: histories.height for window, histories in self._of_window.items()}
+        return {window: replace(counts, users=users[window]) for window, counts in self._counts.items()}
+
+
+def _renew(histories: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([histories.join(newer, on="user_id", how="anti"), newer])

@@ -47,7 +47,9 @@ class Spread:
 
 
 @contextmanager
-def spread_by_user(client: Client, files: Mapping[str, int], folder: str, ranges: int) -> Iterator[Spread]:
+def spread_by_user(
+    client: Client, files: Mapping[str, int], folder: str, ranges: int, *, rows_per_task: int = ROWS_PER_TASK
+) -> Iterator[Spread]:
     """Read files of table `events` and write their rows by range of users, removed in the end.
 
     Args:
@@ -55,10 +57,11 @@ def spread_by_user(client: Client, files: Mapping[str, int], folder: str, ranges
         files: URI to its number of rows.
         folder: URI of a folder that is this night's own; what a crash left there is removed first.
         ranges: Number of ranges.
+        rows_per_task: Rows that one task spreads, of several files.
     """
     clear(folder)
     try:
-        groups = group_files(files)
+        groups = group_files(files, rows_per_task)
         targets = [posixpath.join(folder, "events", f"group-{number:05}") for number in range(len(groups))]
         client.gather(client.map(_spread_group, groups, targets, ranges=ranges, pure=False))
         rows = sum(files.values())
@@ -68,14 +71,14 @@ def spread_by_user(client: Client, files: Mapping[str, int], folder: str, ranges
         clear(folder)
 
 
-def group_files(files: Mapping[str, int]) -> list[list[str]]:
-    """Put whole files together until a group holds about `ROWS_PER_TASK` rows; the same files, the same groups."""
+def group_files(files: Mapping[str, int], rows_per_task: int) -> list[list[str]]:
+    """Put whole files together until a group holds about ``rows_per_task`` rows; the same files, the same groups."""
     groups: list[list[str]] = []
     room = 0
     for file, rows in sorted(files.items()):
         if not groups or room < rows:
             groups.append([])
-            room = ROWS_PER_TASK
+            room = rows_per_task
         groups[-1].append(file)
         room -= rows
     return groups
@@ -88,6 +91,7 @@ def bucket_of(column: str) -> pl.Expr:
 
 
 def _spread_group(files: list[str], folder: str, ranges: int) -> None:
+    clear(folder)  # of what a lost worker left of it
     rows = pl.scan_parquet(files, hive_partitioning=False)
     bucket = bucket_of("user_id")
     rows = rows.select("user_id", "item_id", "event", "timestamp", bucket=bucket, range=bucket * ranges // BUCKETS)

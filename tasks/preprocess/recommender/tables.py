@@ -6,6 +6,7 @@ which night was begun and how it was planned, `histories` which one is done.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
 import polars as pl
@@ -47,16 +48,28 @@ class Tables:
         """Version of `events` that the newest finished night took."""
         return self.histories.mark("events")
 
-    def unfinished(self, events: int) -> list[int]:
-        """Return the nights to build, oldest first: one that was broken off, and the one that takes ``events``."""
-        return sorted({night for night in (self.begun, events) if night is not None and night != self.done})
+    def unfinished(self, events: int) -> Iterator[int]:
+        """Yield the nights to build, oldest first: one that was broken off, and the one that takes ``events``.
+
+        Each is asked for when the one before is done. One that has nothing new, repeats only say, is left out.
+
+        Raises:
+            OutOfOrderError: See `new_files`.
+            NoNewEventsError: There is nothing to make the first features of.
+        """
+        for night in sorted({events if self.begun is None else self.begun, events}):
+            if night != self.done and sum(self.new_files(night).values()) > 0:
+                yield night
+        if self.done is None:
+            raise NoNewEventsError(
+                f"{self.events.uri}: version {events} holds no rows. No features were published. Take more days."
+            )
 
     def new_files(self, events: int) -> dict[str, int]:
         """Return the files that version ``events`` has and the newest finished night had not, and their rows.
 
         Raises:
             OutOfOrderError: Files of that night are there no more, so that nobody can tell which rows are new.
-            NoNewEventsError: There are no new rows.
         """
         files = self.events.file_rows(events)
         old = {} if self.done is None else self.events.file_rows(self.done)
@@ -66,13 +79,13 @@ class Tables:
                 f"before version {events}, e.g. {min(gone)}. No features were published. Restore the table to version "
                 f"{self.done}, and never compact it between validate and preprocess."
             )
-        new = {file: rows for file, rows in files.items() if file not in old}
-        if not sum(new.values()):
-            raise NoNewEventsError(
-                f"{self.events.uri}: version {events} holds no rows that version {self.done} has not. No features "
-                "were published. Take more days."
-            )
-        return new
+        return {file: rows for file, rows in files.items() if file not in old}
+
+    def accepted(self, events: int) -> int:
+        """Return how many rows validate accepted for version ``events`` since the newest finished night, as it says."""
+        versions = range(0 if self.done is None else self.done + 1, events + 1)
+        published = (version for version in versions if self.events.mark("published", version) == version)
+        return sum(self.events.mark("accepted", version) or 0 for version in published)
 
     def commit_items(self, parts: list[Part], events: int, plan: Plan) -> None:
         """Begin a night: commit its new items, and how it is planned."""

@@ -82,5 +82,11 @@ def publish(home: Workspace, events: pl.DataFrame, days: Sequence[int]) -> Valid
     rows = events.drop("bucket").with_columns(value=pl.lit(None, pl.Float32), day=pl.col("timestamp").dt.date())
     window = Window(first_day=FIRST_DAY + timedelta(days[0]), last_day=FIRST_DAY + timedelta(days[-1]))
     parts = table.write(rows.to_arrow(), f"night-{days[-1]}")
-    version = table.commit(parts, [f"file:{days[-1]}"], marks={"window": window.last_day.toordinal()})
+    version = table.version()
+    marks = {
+        "window": window.last_day.toordinal(),
+        "published": 0 if version is None else version + 1,
+        "accepted": events.height,
+    }
+    version = table.commit(parts, [f"file:{days[-1]}"], marks=marks)
     return Validated(events=version, accepted=events.height, window=window)

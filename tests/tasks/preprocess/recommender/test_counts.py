@@ -5,19 +5,54 @@ import pytest
 from tasks.preprocess.errors import RowsLostError
 from tasks.preprocess.recommender.counts import WindowCounts, refuse_loss, total
 
+WINDOWS = {"1": WindowCounts(6, 3, 3, 3), "2": WindowCounts(5, 2, 4, 0, 1)}
+
 
 def test_counts_of_ranges_add_up_by_window() -> None:
-    ranges = [{"1": WindowCounts(5, 2, 3, 2)}, {"1": WindowCounts(1, 1, 0, 1), "2": WindowCounts(4, 1, 4, 0)}]
-    assert total(ranges) == {"1": WindowCounts(6, 3, 3, 3), "2": WindowCounts(4, 1, 4, 0)}
+    ranges = [{"1": WindowCounts(5, 2, 3, 2)}, {"1": WindowCounts(1, 1, 0, 1), "2": WindowCounts(5, 2, 4, 0, 1)}]
+    assert total(ranges) == WINDOWS
 
 
-def test_nothing_is_said_when_every_event_is_a_target_or_a_first() -> None:
-    refuse_loss(10, {"1": WindowCounts(6, 3, 3, 3), "2": WindowCounts(4, 1, 4, 0)})
+def test_nothing_is_said_when_every_event_accepted_is_a_target_a_first_or_too_late() -> None:
+    refuse_loss(11, 11, 3, WINDOWS, {"examples": 7, "histories": 5})
+    refuse_loss(11, 11, 3, WINDOWS, {})
 
 
-def test_every_loss_is_named() -> None:
-    windows = {"1": WindowCounts(6, 3, 3, 3), "2": WindowCounts(4, 1, 5, 0)}
-    with pytest.raises(
-        RowsLostError, match=r"(?s)10 events reached a window, wanted 11.*window 2: .* wanted 4 targets"
-    ):
-        refuse_loss(11, windows)
+@pytest.mark.parametrize(
+    ("accepted", "rows", "newcomers", "windows", "written", "said"),
+    [
+        pytest.param(12, 11, 3, WINDOWS, {}, "validate accepted 12 events, table 'events' has 11", id="accepted"),
+        pytest.param(12, 12, 3, WINDOWS, {}, "11 events reached a window, wanted 12", id="no window"),
+        pytest.param(11, 11, 2, WINDOWS, {}, "3 firsts of 2 new users", id="two firsts of a user"),
+        pytest.param(
+            6,
+            6,
+            3,
+            {"1": WindowCounts(6, 3, 4, 3)},
+            {},
+            "window 1: 6 events .* 4 targets, 3 firsts; wanted 3",
+            id="twice",
+        ),
+        pytest.param(
+            11, 11, 3, WINDOWS, {"examples": 6}, "files of table 'examples': 6 targets, wanted 7", id="not written"
+        ),
+        pytest.param(
+            11, 11, 3, WINDOWS, {"histories": 6}, "files of table 'histories': 6 rows, wanted 5", id="written twice"
+        ),
+    ],
+)
+def test_every_loss_is_named(
+    accepted: int, rows: int, newcomers: int, windows: dict[str, WindowCounts], written: dict[str, int], said: str
+) -> None:
+    with pytest.raises(RowsLostError, match=said):
+        refuse_loss(accepted, rows, newcomers, windows, written)
+
+
+def test_all_losses_are_named_at_once() -> None:
+    with pytest.raises(RowsLostError, match=r"(?s)accepted 13 .* 11 events .* 3 firsts .* 'examples': 1 targets"):
+        refuse_loss(13, 12, 4, WINDOWS, {"examples": 1})
+
+
+def test_events_that_came_too_late_are_told_apart_from_firsts() -> None:
+    assert str(WINDOWS["1"]) == "6 events of 3 users: 3 targets, 3 firsts"
+    assert str(WINDOWS["2"]) == "5 events of 2 users: 4 targets, 0 firsts, 1 too late to have a predecessor"

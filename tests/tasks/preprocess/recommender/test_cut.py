@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.preprocess.recommender.config import FeatureConfig
-from tasks.preprocess.recommender.cut import Cut, cut_window
+from tasks.preprocess.recommender.cut import Cut, close, cut_window
 from tests.tasks.preprocess.recommender.logs import Event, frame, no_histories, number
 
 KIND = st.sampled_from(["view", "buy"])
@@ -30,6 +30,7 @@ def cut_nights(nights: Sequence[Sequence[Event]], max_length: int, max_seen: int
     for key, night in enumerate(nights):
         features = FeatureConfig(max_length=max_length, max_seen=max_seen)
         cut = cut_window(frame(night), histories, items, window=str(key), features=features)
+        cut = cut._replace(histories=close(cut.histories, features))
         histories = pl.concat([histories.join(cut.histories, on="user_id", how="anti"), cut.histories])
         cuts.append(cut)
     return cuts
@@ -123,7 +124,7 @@ def test_every_event_but_a_users_first_is_a_target_exactly_once(nights: list[lis
         min((event for event in events if event.user_id == user), key=in_order) for user in {e.user_id for e in events}
     )
     assert targets == Counter(events) - firsts
-    assert sum(cut.firsts for cut in cuts) == firsts.total()
+    assert sum(cut.counts.firsts for cut in cuts) == firsts.total()
 
 
 @given(st.lists(EVENT, min_size=2, max_size=40), st.integers(0, 12), LENGTH)
@@ -156,13 +157,14 @@ def test_neither_the_order_of_rows_nor_the_number_of_ranges_matters(
         assert cut.histories.equals(same.histories)
     items = number(frame([event for night in nights for event in night]))
     night = frame(nights[0])
+    features = FeatureConfig(max_length=length)
     parts = [
-        cut_window(part, no_histories(), items, window="0", features=FeatureConfig(max_length=length))
+        cut_window(part, no_histories(), items, window="0", features=features)
         for number_ in range(ranges)
         if (part := night.filter(pl.col("bucket") * ranges // 1024 == number_)).height
     ]
     assert pl.concat([part.examples for part in parts]).equals(whole[0].examples)
-    assert pl.concat([part.histories for part in parts]).equals(whole[0].histories)
+    assert pl.concat([close(part.histories, features) for part in parts]).equals(whole[0].histories)
 
 
 @given(NIGHTS, LENGTH, st.integers(1, 6))
@@ -204,3 +206,10 @@ def test_spans_are_cut_so(stored: str, new: str, contexts_and_targets: list[tupl
     items = number(frame([event for night in nights for event in night]))
     pieces = seen_pieces(cut_nights(nights, 4)[-1], items)
     assert [("".join(p.context), "".join(item for _, item, _ in p.target)) for p in pieces] == contexts_and_targets
+
+
+def test_a_late_event_before_all_that_is_remembered_is_told_apart_from_a_first() -> None:
+    nights = [[Event(5, "a", "view", "u")], [Event(1, "b", "view", "u"), Event(9, "a", "view", "v")]]
+    first, second = (cut.counts for cut in cut_nights(nights, 4))
+    assert (first.firsts, first.late) == (1, 0)
+    assert (second.firsts, second.late, second.targets) == (1, 1, 0)

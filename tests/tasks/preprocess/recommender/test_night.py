@@ -10,7 +10,13 @@ import pytest
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
 from data_contracts.table import Table
-from tasks.preprocess.errors import NoNewEventsError, OtherFeaturesError, OutOfOrderError, TooFewTargetsError
+from tasks.preprocess.errors import (
+    NoNewEventsError,
+    OtherFeaturesError,
+    OutOfOrderError,
+    RowsLostError,
+    TooFewTargetsError,
+)
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.night import build_night
 from tasks.preprocess.recommender.tables import Tables
@@ -222,11 +228,34 @@ def test_logs_too_small_for_a_first_night_publish_nothing(tmp_path: Path, cluste
     assert [path.name for path in Path(home.tables).iterdir()] == ["events"]
 
 
-def test_events_that_bring_no_new_rows_are_refused(undisturbed: TwoNights, cluster: str, tmp_path: Path) -> None:
-    empty = copy(undisturbed[0], tmp_path)
-    validated = publish(empty, shop([]), [9])
-    with pytest.raises(NoNewEventsError, match="version 2 holds no rows that version 1 has not"):
-        build(empty, validated, cluster)
+def test_a_version_of_the_events_that_brings_no_rows_changes_nothing(
+    undisturbed: TwoNights, cluster: str, tmp_path: Path
+) -> None:
+    home, _, nights = undisturbed
+    repeated = copy(home, tmp_path)
+    files = sorted(Path(repeated.tables, "histories").rglob("*"))
+    assert build(repeated, publish(repeated, shop([]), [9]), cluster) == nights[1]
+    assert sorted(Path(repeated.tables, "histories").rglob("*")) == files
+    assert build(repeated, publish(repeated, shop([5]), [5]), cluster).windows[-1] == "2026-01-06"
+
+
+def test_a_first_night_without_events_is_refused(tmp_path: Path, cluster: str) -> None:
+    home = workspace(tmp_path)
+    with pytest.raises(NoNewEventsError, match="version 0 holds no rows"):
+        build(home, publish(home, shop([]), [0]), cluster)
+
+
+def test_a_night_whose_events_are_fewer_than_were_accepted_publishes_no_examples(tmp_path: Path, cluster: str) -> None:
+    home = workspace(tmp_path)
+    validated = publish(home, shop(range(4)), range(4))
+    file = min(Tables(home.tables).events.file_rows())
+    rows = pl.read_parquet(file, hive_partitioning=False)
+    rows.head(rows.height - 1).write_parquet(file)
+    with pytest.raises(RowsLostError, match="1,199 events reached a window, wanted 1,200"):
+        build(home, validated, cluster)
+    assert Tables(home.tables).examples.version() is None
+    rows.write_parquet(file)
+    assert build(home, validated, cluster).windows == ("2026-01-03", "2026-01-04")
 
 
 def test_events_that_were_rewritten_are_refused(undisturbed: TwoNights, cluster: str, tmp_path: Path) -> None:

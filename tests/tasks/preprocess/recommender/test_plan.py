@@ -70,18 +70,22 @@ def test_the_first_night_has_a_past_and_a_window_that_judges() -> None:
     plan = Plan(Window(first_day=FIRST_DAY + timedelta(1), last_day=LAST_DAY), first=True, protocol="nightly")
     events = frame(Event(second, "a", "view", "u") for second in (86_399, 86_400, 4 * 86_400))
     assert plan.keys == ("2026-01-01", "2026-01-05")
-    assert plan.assign(events)["window"].to_list() == ["2026-01-01", "2026-01-05", "2026-01-05"]
+    assert plan.assign(events.lazy()).collect()["window"].to_list() == ["2026-01-01", "2026-01-05", "2026-01-05"]
 
 
 def test_a_late_event_is_handled_in_the_newest_window() -> None:
     plan = Plan(Window(first_day=LAST_DAY, last_day=LAST_DAY), first=False, protocol="nightly")
-    assert plan.assign(frame([Event(0, "a", "view", "u")]))["window"].to_list() == [*plan.keys] == ["2026-01-05"]
+    assert (
+        plan.assign(frame([Event(0, "a", "view", "u")]).lazy()).collect()["window"].to_list()
+        == [*plan.keys]
+        == ["2026-01-05"]
+    )
 
 
 def test_leave_one_out_holds_out_each_users_last_two_events() -> None:
     plan = Plan(Window(first_day=FIRST_DAY, last_day=LAST_DAY), first=True, protocol="leave_one_out")
     events = [Event(5, "b", "view", "u"), Event(5, "a", "view", "u"), Event(1, "c", "view", "u")]
-    rows = plan.assign(frame([*events, Event(0, "a", "view", "once")]))
+    rows = plan.assign(frame([*events, Event(0, "a", "view", "once")]).lazy()).collect()
     assert plan.keys == LEAVE_ONE_OUT
     assert set(rows.select("user_id", "item_id", "window").iter_rows()) == {
         ("u", "c", "loo-1-train"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.recommender.histories import BUCKETS
-from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, bucket_of, group_files, spread_by_user
+from tasks.preprocess.recommender.spread import Spread, bucket_of, group_files, spread_by_user
 from tests.tasks.preprocess.recommender.logs import shop
 
 
@@ -45,11 +45,9 @@ def test_ranges_hold_every_bucket_once(ranges: int) -> None:
 
 
 def test_files_are_grouped_alike_however_they_are_listed() -> None:
-    files = {
-        f"{name}.parquet": rows * ROWS_PER_TASK // 10 for name, rows in zip("abcde", (4, 6, 1, 25, 2), strict=True)
-    }
+    files = {f"{name}.parquet": rows for name, rows in zip("abcde", (4, 6, 1, 25, 2), strict=True)}
     groups = [["a.parquet", "b.parquet"], ["c.parquet"], ["d.parquet"], ["e.parquet"]]
-    assert group_files(files) == group_files(dict(reversed(files.items()))) == groups
+    assert group_files(files, 10) == group_files(dict(reversed(files.items())), 10) == groups
 
 
 def test_a_users_bucket_stays_for_ever() -> None:

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.preprocess.recommender.config import FeatureConfig
+from tasks.preprocess.recommender.counts import WindowCounts
+from tasks.preprocess.recommender.cut import Cut, close, cut_window
+from tasks.preprocess.recommender.segments import ORDER, in_segments
+from tests.tasks.preprocess.recommender.logs import Event, frame, no_histories, number
+from tests.tasks.preprocess.recommender.test_cut import EVENT, LENGTH, PROPERTY, Piece, seen_pieces
+
+ROBOT = st.builds(Event, st.integers(0, 12), st.sampled_from("abB\u00e9z"), st.just("view"), st.just("robot"))
+NIGHT = st.lists(EVENT | ROBOT, min_size=1, max_size=60)
+
+
+@given(st.lists(EVENT, max_size=60), st.integers(1, 20))
+@PROPERTY
+def test_segments_follow_each_other_and_hold_every_event_once(events: list[Event], rows: int) -> None:
+    night = frame(events)
+    segments = list(in_segments(night.lazy(), rows))
+    assert pl.concat([segment.sort(ORDER) for segment in segments]).equals(night.sort(ORDER))
+    keys = [set(segment.select(ORDER).iter_rows()) for segment in segments]
+    assert sum(map(len, keys)) == len(set().union(*keys)), "rows with equal keys are parted"
+
+
+def test_segments_are_about_as_large_as_was_asked_for() -> None:
+    night = frame(Event(at % 100, f"{at:05}", "view", "robot") for at in range(20_000))
+    heights = [segment.height for segment in in_segments(night.lazy(), 1_000)]
+    assert len(heights) == 20
+    assert max(heights) < 2_000
+    assert [segment.height for segment in in_segments(night.lazy(), 10_001)] == [20_000]
+
+
+def cut_in_segments(night: pl.DataFrame, known: pl.DataFrame, items: pl.DataFrame, length: int, rows: int) -> Cut:
+    """Cut one window segment after segment; as the whole."""
+    features = FeatureConfig(max_length=length, max_seen=3)
+    examples, counts, newest = [], WindowCounts(), known.clear()
+    for segment in in_segments(night.lazy(), rows):
+        cut = cut_window(segment, known, items, window="1", features=features)
+        known, newest = (
+            pl.concat([histories.join(cut.histories, on="user_id", how="anti"), cut.histories])
+            for histories in (known, newest)
+        )
+        examples.append(cut.examples)
+        counts += cut.counts
+    return Cut(pl.concat(examples), close(newest, features), counts)
+
+
+def targets(pieces: Sequence[Piece]) -> list[tuple[object, ...]]:
+    return sorted((piece.user_id, *target) for piece in pieces for target in piece.target)
+
+
+@given(NIGHT, NIGHT, LENGTH, st.integers(1, 20))
+@settings(PROPERTY, max_examples=60)
+def test_a_window_in_segments_has_the_targets_and_histories_of_the_whole(
+    before: list[Event], night: list[Event], length: int, rows: int
+) -> None:
+    """Late events lie anywhere among those remembered."""
+    items = number(frame([*before, *night]))
+    known = cut_in_segments(frame(before), no_histories(), items, length, rows=1_000).histories
+    whole = cut_in_segments(frame(night), known, items, length, rows=1_000)
+    cut = cut_in_segments(frame(night), known, items, length, rows)
+    assert cut.histories.equals(whole.histories)
+    assert targets(seen_pieces(cut, items)) == targets(seen_pieces(whole, items))
+    assert (cut.counts.targets, cut.counts.firsts, cut.counts.late) == (
+        whole.counts.targets,
+        whole.counts.firsts,
+        whole.counts.late,
+    )
+    assert cut.counts.events == len(night)
+
+
+@given(NIGHT, NIGHT, LENGTH, st.integers(1, 20))
+@settings(PROPERTY, max_examples=60)
+def test_a_context_in_a_segment_is_what_came_right_before_its_targets(
+    before: list[Event], night: list[Event], length: int, rows: int
+) -> None:
+    """Items are named after their second, so that a context shows when it happened."""
+    before, night = (
+        [event._replace(item_id=f"{event.second:02}{event.item_id}") for event in events] for events in (before, night)
+    )
+    items = number(frame([*before, *night]))
+    known = cut_in_segments(frame(before), no_histories(), items, length, rows=1_000).histories
+    names = dict(items.select("item_index", "item_id").iter_rows())
+    for piece in seen_pieces(cut_in_segments(frame(night), known, items, length, rows), items):
+        own = known.filter(pl.col("user_id") == piece.user_id)["items"].explode(empty_as_null=False)
+        merged = sorted([*map(names.__getitem__, own), *(e.item_id for e in night if e.user_id == piece.user_id)])
+        piece_items = [*piece.context, *(item for _, item, _ in piece.target)]
+        places = range(len(merged) - len(piece_items) + 1)
+        assert any(merged[place : place + len(piece_items)] == piece_items for place in places)
+        assert 1 <= len(piece.context) <= length
+        assert len(piece_items) <= length + 1
