@@ -1,18 +1,20 @@
-"""Faults on order: a Python process that has this folder on ``PYTHONPATH`` hears the commit points, and may kill there.
+"""Faults on order: a Python process that has this folder on ``PYTHONPATH`` hears the commit points, and may end there.
 
 Python imports ``sitecustomize`` before anything else, in the children of children too. What happens is told by these
-variables; without ``FAULT_POINT`` nothing is killed.
+variables; without ``FAULT_POINT`` nothing does.
 
-FAULT_POINT     commit point at which to kill
+FAULT_POINT     commit point at which it happens
 FAULT_MOMENT    ``before`` (the default) or ``after`` it
 FAULT_COUNT     the how-many-th time that a process passes there; 1 when omitted
-FAULT_TARGET    ``flow``, the nearest process upwards that runs flows.nightly (the default), or ``self``
-FAULT_ONCE      file made just before the kill; once it is there, nobody is killed any more
+FAULT_TARGET    who is killed: ``flow``, the nearest process upwards that runs flows.nightly (the default), or ``self``
+FAULT_FILL      file that grows until its disk is full; nobody is killed then
+FAULT_ONCE      file made just before; once it is there, nothing happens any more
 FAULT_HEARD     file that gets a line ``point moment pid`` for everything heard
 """
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import signal
@@ -35,7 +37,7 @@ def hear(event: str, arguments: tuple[object, ...]) -> None:
         if heard := os.environ.get("FAULT_HEARD"):
             append(heard, f"{point} {moment} {os.getpid()}\n")
         if is_due(point, moment) and is_first():
-            kill()
+            fill(file) if (file := os.environ.get("FAULT_FILL")) else kill()
 
 
 def append(file: str, line: str) -> None:
@@ -46,19 +48,31 @@ def append(file: str, line: str) -> None:
 
 
 def is_due(point: str, moment: str) -> bool:
-    """Whether this is where to kill."""
+    """Whether this is where it happens."""
     wanted = os.environ.get("FAULT_POINT"), os.environ.get("FAULT_MOMENT", "before")
     return (point, moment) == wanted and passed[point, moment] == int(os.environ.get("FAULT_COUNT", "1"))
 
 
 def is_first() -> bool:
-    """Whether nobody was killed yet; said once, to one process."""
+    """Whether it did not happen yet; said once, to one process."""
     if once := os.environ.get("FAULT_ONCE"):
         try:
             os.close(os.open(once, os.O_CREAT | os.O_EXCL))
         except FileExistsError:
             return False
     return True
+
+
+def fill(file: str) -> None:
+    """Leave no block free on the disk of ``file``."""
+    with open(file, "wb", buffering=0) as ballast:
+        for block in (bytes(1 << 20), bytes(1 << 12)):
+            try:
+                while ballast.write(block) == len(block):
+                    pass
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
 
 
 def kill() -> None:

@@ -7,13 +7,21 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import pytest
 
 from flows.settings import NightlySettings
+
+if TYPE_CHECKING:
+    from tests.integration.disturbed import Undisturbed
 
 ROOT = Path(__file__).parents[2]
 QUICK = {
@@ -38,12 +46,45 @@ def free_ports(count: int) -> list[int]:
     raise OSError(f"only {len(found)} of 200 ports tried were free, wanted {count}.")
 
 
+@contextmanager
+def started(command: Sequence[str], environment: Mapping[str, str], log: Path, health: str) -> Iterator[int]:
+    """Start a server, wait until it answers at ``health``, yield its pid, and end it."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=dict(environment), cwd=ROOT, stdout=out, stderr=out)
+    try:
+        deadline = time.monotonic() + 120
+        while not _answers(health):
+            assert process.poll() is None, f"{command} ended with {process.returncode}:\n{log.read_text()}"
+            assert time.monotonic() < deadline, f"{command} does not answer at {health}:\n{log.read_text()}"
+            time.sleep(0.2)
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=5) as response:
+            return bool(response.status == HTTPStatus.OK)
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class House:
     """Where one set of logs lives, and the environment in which its commands run."""
 
     home: Path
     environment: dict[str, str]
+
+    def under(self, **variables: object) -> House:
+        """Return this house with other variables in its environment."""
+        return House(self.home, {**self.environment, **{name: str(value) for name, value in variables.items()}})
 
     def run(self, *arguments: str, code: int = 0, seconds: float = 280) -> str:
         """Run a module as people do, and return what it printed; another exit code fails with all of it."""
@@ -72,10 +113,8 @@ class House:
             return NightlySettings()
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """An empty house; its servers, if any were started, end with the module."""
-    home = tmp_path_factory.mktemp("house")
+def make_house(home: Path, **settings: str) -> House:
+    """Return a house in ``home`` with ports of its own, and settings over those of `QUICK`."""
     prefect, mlflow, rest, grpc = free_ports(4)
     settings = {
         "HOME": str(home),
@@ -87,9 +126,36 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "SOURCE__URI": str(home / "logs" / "*.csv.gz"),
         "REFERENCE": str(home / "logs" / "_best_reachable.json"),
         **QUICK,
+        **settings,
     }
     environment = {**os.environ, **{f"NIGHTSHIFT_{name}": value for name, value in settings.items()}}
     environment |= {"PREFECT_HOME": str(home / "prefect"), "COLUMNS": "200"}
-    made = House(home, environment)
+    return House(home, environment)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """An empty house; its servers, if any were started, end with the module."""
+    made = make_house(tmp_path_factory.mktemp("house"))
     yield made
     made.run("flows.services", "down")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Undisturbed:
+    """Two small nights that nobody disturbed."""
+    from tests.integration.disturbed import two_nights
+
+    return two_nights(tmp_path_factory.mktemp("undisturbed"), prefect_server)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one Prefect server for the whole run."""
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    folder = tmp_path_factory.mktemp("prefect")
+    environment = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_API_URL": f"{url}/api"}
+    command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with started([sys.executable, "-m", *command], environment, folder / "log.txt", f"{url}/api/health"):
+        yield url

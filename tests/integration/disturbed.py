@@ -1,0 +1,271 @@
+"""A small night to disturb: its house, its servers, and what it left behind, to be compared with the undisturbed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psutil
+from mlflow import MlflowClient
+
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
+from tasks.deploy.client import recommend_over_rest
+from tasks.deploy.server import ModelServer
+from tests.integration.conftest import ROOT, House, make_house, started
+
+FAULTS = ROOT / "tests" / "faults"
+SMALL = {
+    "MODEL__FIT__MAX_EPOCHS": "2",
+    "MODEL__FIT__BATCH_SIZE": "48",
+    "MODEL__FIT__WARM_UP_STEPS": "1",
+    "MODEL__OPTIMIZER__LEARNING_RATE": "0.01",
+    "MODEL__NETWORK__WIDTH": "16",
+    "MODEL__NETWORK__BLOCKS": "1",
+    "FEATURES__MAX_LENGTH": "20",
+    "GATE__MAX_LOSS": "0.9",
+    "HELD_OUT__MIN_TARGETS": "20",
+    "HELD_OUT__MIN_USERS": "10",
+    "VALIDATION__MAX_QUARANTINED": "0.1",
+}
+"""A few steps of training, whose candidate beats popularity and so comes into service."""
+USERS = 100
+END_SECONDS = 10.0
+"""How long after a kill a process of the night may be seen."""
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """Two nights that nobody disturbed: a champion, then one that takes its place.
+
+    Attributes:
+        house: Where they were, and where all others are: what is in a home knows its absolute path.
+        first: The home as the first night left it, with the logs of the second.
+        outcome: Of both nights.
+        heard: Point and moment, in the order in which the second night passed them.
+        seconds: That the second night took.
+        log: Of all nights in the house.
+    """
+
+    house: House
+    first: Path
+    outcome: dict[str, Any]
+    heard: list[tuple[str, str]]
+    seconds: float
+    log: Path
+
+    @contextmanager
+    def second(self) -> Iterator[House]:
+        """Yield the house before its second night, the champion of the first in service."""
+        for path in self.house.home.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(self.first, self.house.home, symlinks=True, dirs_exist_ok=True)
+        with model_server(self.house):
+            yield self.house
+
+    def night(self, house: House, *, code: int = 0, **faults: object) -> str:
+        """Run a night under faults to its end, and return what it said; another exit code fails."""
+        start = self.log.stat().st_size
+        seen = run_night(house, self.log, **faults)
+        said = self.log.read_text(encoding="utf-8")[start:]
+        assert seen == code, f"the night ended with {seen}, wanted {code}:\n{said}"
+        return said
+
+    def assert_equal(self, house: House) -> None:
+        """See that the house is as the undisturbed one: tables, registry, weights, files, answers."""
+        different = differences(self.outcome, outcome(house))
+        assert not different, "\n".join(different)
+
+
+def two_nights(folder: Path, prefect_url: str) -> Undisturbed:
+    """Run two nights in an empty folder that nobody disturbs."""
+    house = small_house(folder / "home", prefect_url)
+    first, heard, log = folder / "first", folder / "heard", folder / "log.txt"
+    for day in (1, 2, 3):
+        write_day(house, day)
+    assert run_night(house, log) == 0, log.read_text()
+    write_day(house, 4)
+    shutil.copytree(house.home, first, symlinks=True)
+    with model_server(house):
+        started_at = time.monotonic()
+        assert run_night(house, log, HEARD=heard) == 0, log.read_text()
+        seconds = time.monotonic() - started_at
+        wanted = outcome(house)
+    passed = [(line.rsplit(" ", 2)[0], line.rsplit(" ", 2)[1]) for line in heard.read_text().splitlines()]
+    return Undisturbed(house, first, wanted, passed, seconds, log)
+
+
+def small_house(home: Path, prefect_url: str) -> House:
+    """Return an empty house for nights of about 700 events a day; temporary files lie beside it."""
+    beside = home.with_name("tmp")
+    for folder in (home, beside):
+        folder.mkdir()
+    return make_house(home, PREFECT_URL=prefect_url, **SMALL).under(TMPDIR=beside)
+
+
+def write_day(house: House, day: int) -> None:
+    """Write one day of the small shop."""
+    house.shop("--users", str(USERS), "--day", str(day))
+
+
+@contextmanager
+def model_server(house: House) -> Iterator[int]:
+    """Run the house's model server; yield its pid."""
+    serving = house.settings().serving
+    ports = [url.rpartition(":")[2] for url in (serving.rest_url, serving.grpc_url)]
+    options = ["--tracking-uri", house.settings().workspace().tracking_uri, "--name", "shop"]
+    options += ["--rest-port", ports[0], "--grpc-port", ports[1]]
+    command = [sys.executable, "-m", "models.serving.server", *options]
+    log = house.home.with_name("server.log")
+    with started(command, house.environment, log, f"{serving.rest_url}/v2/health/live") as pid:
+        yield pid
+
+
+def run_night(house: House, log: Path, **faults: object) -> int:
+    """Run a night under faults; return its exit code once nobody of it is left.
+
+    Raises:
+        AssertionError: A process of it is still there after `END_SECONDS`.
+    """
+    orders = {f"FAULT_{name}": value for name, value in faults.items()}
+    faulty = house.under(PYTHONPATH=FAULTS, **orders) if faults else house
+    before = set(processes(house))
+    with log.open("ab") as out:
+        command = [sys.executable, "-m", "flows.nightly"]
+        night = subprocess.Popen(command, env=faulty.environment, cwd=ROOT, stdout=out, stderr=out)
+        code = night.wait(280)
+    deadline = time.monotonic() + END_SECONDS
+    while (left := {pid: said for pid, said in processes(house).items() if pid not in before}) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.1)
+    for pid in left:
+        psutil.Process(pid).kill()
+    assert not left, (
+        f"{END_SECONDS:.0f} s after the night ended with {code} these still ran:\n{left}\n{log.read_text()}"
+    )
+    return code
+
+
+def processes(house: House) -> dict[int, str]:
+    """Return the command lines of the processes that have this house in them, or in their environment."""
+    found: dict[int, str] = {}
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+            inside = str(house.home) in line or process.environ().get("NIGHTSHIFT_HOME") == str(house.home)
+            if inside and process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = line
+        except psutil.Error:
+            continue
+    return found
+
+
+def outcome(house: House) -> dict[str, Any]:
+    """Return all by which two homes are compared, part by part, with names that differ by chance made equal."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "mlflow.db"
+        with sqlite3.connect(house.home / "mlflow.db") as database, sqlite3.connect(copy) as copied:
+            database.backup(copied)
+        client = MlflowClient(tracking_uri=f"sqlite:///{copy}")
+        names = _names(client)
+        found = {**_tables(house), **_registry(client), **_served(house), **_files(house)}
+    return {part: _renamed(value, names) for part, value in found.items()}
+
+
+def differences(wanted: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    """Say in what two outcomes differ, a line each."""
+    parts = sorted(wanted.keys() | seen.keys())
+    return [
+        f"{part}: wanted {wanted.get(part)!r:.2000}\n    seen {seen.get(part)!r:.2000}"
+        for part in parts
+        if wanted.get(part) != seen.get(part)
+    ]
+
+
+def _names(client: MlflowClient) -> dict[str, str]:
+    """Return run and model ids, which chance gives, to names by their order."""
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    runs = client.search_runs(experiments, order_by=["attributes.start_time ASC"])
+    models = client.search_logged_models(experiments)
+    names = {run.info.run_id: f"run-{number}" for number, run in enumerate(runs)}
+    oldest_first = sorted(models, key=lambda model: model.creation_timestamp)
+    return names | {model.model_id: f"model-{number}" for number, model in enumerate(oldest_first)}
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return re.sub(r"m-[0-9a-f]{32}|[0-9a-f]{32}", lambda found: names.get(found[0], found[0]), value)
+    if isinstance(value, dict):
+        return {_renamed(key, names): _renamed(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return sorted((_renamed(each, names) for each in value), key=repr)
+    return value
+
+
+def _tables(house: House) -> dict[str, Any]:
+    workspace = house.settings().workspace()
+    found: dict[str, Any] = {}
+    for name, contract in contracts(workspace.use_case).items():
+        table = Table(workspace.tables, contract)
+        rows = pl.DataFrame(pl.from_arrow(table.read()))
+        found[f"version of {name}"] = table.version()
+        found[f"rows of {name}"] = [repr(row) for row in rows.iter_rows()]
+    return found
+
+
+def _registry(client: MlflowClient) -> dict[str, Any]:
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    runs = client.search_runs(experiments)
+    models = client.search_logged_models(experiments)
+    versions = client.search_model_versions("name = 'shop'")
+    found: dict[str, Any] = {
+        "runs": [f"{run.info.run_id} {run.info.status}" for run in runs],
+        "logged models": [f"{model.model_id} {model.status} of {model.source_run_id}" for model in models],
+        "aliases": client.get_registered_model("shop").aliases,
+    }
+    for run in runs:
+        found[f"parameters of the {run.info.run_name}"] = run.data.params
+        found[f"metrics of the {run.info.run_name}"] = {
+            name: sorted({(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)})
+            for name in run.data.metrics
+        }
+    for version in versions:
+        tags = {name: text for name, text in version.tags.items() if name != "nightshift.git_commit"}
+        found[f"version {version.version}"] = {**tags, "run": version.run_id, "model": version.model_id}
+    return found
+
+
+def _served(house: House) -> dict[str, Any]:
+    serving = house.settings().serving
+    state = ModelServer("shop", serving).state()
+    held = {"served": state.served, "staged": state.staged, "previous": state.previous}
+    users = [f"u{number:06}" for number in range(20)] + ["nobody"]
+    return {
+        "in memory": {role: version and version.version for role, version in held.items()},
+        "answers": {user: repr(recommend_over_rest(serving, "shop", user, 5)) for user in users},
+    }
+
+
+def _files(house: House) -> dict[str, Any]:
+    """Return every file of the home but the servers' and Prefect's own, and what is in weights."""
+    paths = [path for path in house.home.rglob("*") if path.is_file()]
+    inside = [path.relative_to(house.home) for path in paths]
+    shown = [path for path in inside if path.parts[0] not in {"prefect", "services", "logs"}]
+    weights = [path for path in shown if path.suffix == ".safetensors"]
+    return {
+        "files": [path.as_posix() for path in shown],
+        "weights": {path.as_posix(): hashlib.sha256((house.home / path).read_bytes()).hexdigest() for path in weights},
+    }

@@ -1,0 +1,58 @@
+"""A night whose disk fills says so and harms nothing; once there is room, it ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.disturbed import Undisturbed, outcome
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+MEGABYTES = 16
+NO_SPACE = ("No space left on device", "database or disk is full")
+SERVED = ("in memory", "answers", "aliases")
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Lay a disk of its own, in memory, over ``folder``."""
+    _as_root("mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(folder))
+    try:
+        yield
+    finally:
+        _as_root("umount", "--lazy", str(folder))
+
+
+def make_room(folder: Path) -> None:
+    """Make the disk over ``folder`` much larger."""
+    _as_root("mount", "-o", f"remount,size={16 * MEGABYTES}m", str(folder))
+
+
+def _as_root(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (
+        f"{' '.join(command)}: {done.stderr}This test needs the right to mount: run it as root."
+    )
+
+
+@pytest.mark.parametrize("point", ["quarantine", "examples", "step", "logged model"])
+def test_a_disk_that_fills_stops_the_night_and_harms_nothing(
+    point: str, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    home = undisturbed.house.home
+    with small_disk(home), undisturbed.second() as house:
+        before = outcome(house)
+        said = undisturbed.night(house, code=1, POINT=point, FILL=home / "ballast", ONCE=tmp_path / "filled")
+        failure = said.rpartition("The night failed.")[2]
+        assert any(words in failure for words in NO_SPACE), said
+        assert str(home) in failure, said
+        after = outcome(house)
+        assert [after[part] for part in SERVED] == [before[part] for part in SERVED]
+        make_room(home)
+        undisturbed.night(house)
+        (home / "ballast").unlink()
+        undisturbed.assert_equal(house)
