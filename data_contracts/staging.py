@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 16 * 1024
 """Longest text of a staged row, UTF-8. A longer id could not be read; what is kept of such a row is cut."""
 
+COLUMNS = "source_columns"
+"""Note in the commit that a night's rows came with: `Staged.columns` as JSON. So a killed night neither loses nor fakes
+what it saw."""
+
 PROVENANCE = (
     pa.field("source_file", pa.string(), nullable=False),
     pa.field("source_row", pa.int64(), nullable=False, metadata={"unit": "rows from 0, header not counted"}),

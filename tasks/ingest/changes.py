@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections import defaultdict
@@ -10,7 +11,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from data_contracts.contract import DataContract
-from data_contracts.staging import incoming
+from data_contracts.staging import COLUMNS, incoming
+from data_contracts.table import Table
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import NOTHING_PUBLISHED, ChangedColumnError
 from tasks.ingest.files import StagedFile
@@ -92,6 +94,12 @@ def agreed(
         )
     there = {column for _, own in heads for column in own}
     return {column: kind for column, kind in columns.items() if column in there}
+
+
+def remembered(events: Table) -> dict[str, str]:
+    """Return the columns of the night that came last into ``events``; nothing before the first."""
+    columns: dict[str, str] = json.loads(events.note(COLUMNS) or "{}")
+    return columns
 
 
 def compared(before: str, now: str) -> str:

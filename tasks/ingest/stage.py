@@ -20,12 +20,13 @@ from data_contracts.night import Staged, Workspace
 from data_contracts.staging import clear, staging
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
+from tasks.ingest.changes import agreed, remembered
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.days import Days, added
 from tasks.ingest.due import due, new_files, window_end
 from tasks.ingest.errors import IngestError, joined
 from tasks.ingest.files import StagedFile, stage_file
-from tasks.ingest.repeats import Chunk, drop_repeats, plan
+from tasks.ingest.repeats import Chunk, Slice, drop_repeats, plan
 from tasks.ingest.sources import SourceFile, list_files
 
 log = logging.getLogger(__name__)
@@ -50,24 +51,27 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
     events = Table(workspace.tables, contracts(workspace.use_case)["events"])
     files = list_files(source.uri)
     end = window_end(workspace)
-    new, asked = new_files(workspace, files, through)
+    new, begun = new_files(workspace, files, end)
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
     if not new and end is not None:
         return Staged(uri="", through=end)
     folder = _folder(workspace, new)
     with Client(cluster, set_as_default=False) as client, _own(folder):
         staged = _stage_files(client, new, folder, source, events.contract)
-        taken, last_day = due(staged, asked, end)
+        taken, last_day = due(staged, asked=through, begun=begun, end=end)
         if not taken:
             clear(folder)
             return Staged(uri="", through=last_day)
+        columns = agreed(taken, remembered(events), source, events.contract)
         with commit_point("staging"):
             chunks = _drop_repeats(client, taken, folder, events)
             seal(Path(folder))
-    return _staged(folder, taken, chunks, last_day)
+    return _staged(folder, taken, chunks, last_day, columns)
 
 
-def _staged(folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], last_day: date) -> Staged:
+def _staged(
+    folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], last_day: date, columns: dict[str, str]
+) -> Staged:
     rows, repeats, known = (sum(getattr(chunk, name) for chunk in chunks) for name in ("rows", "repeats", "known"))
     log.info(
         "%s rows staged up to %s; %s exact repeats dropped, %s of them of rows in table 'events'.",
@@ -83,6 +87,7 @@ def _staged(folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], l
         repeats=repeats,
         rows=rows,
         through=last_day,
+        columns=columns,
     )
 
 
@@ -126,7 +131,7 @@ def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, even
             staging(events.contract),
             pure=False,
         )
-        for number, part in enumerate(plan(days))
+        for number, part in enumerate(plan(days) or [Slice(days=None)])
     ]
     chunks: list[Chunk] = client.gather(futures)
     clear(posixpath.join(folder, "files"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 from data_contracts.contract import ContractError, Limits
 from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
-from data_contracts.staging import clear
+from data_contracts.staging import COLUMNS, clear
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.validate.chunk import Report
-from tasks.validate.chunks import check_chunks
+from tasks.validate.chunks import check_chunks, was_begun
 from tasks.validate.config import ValidationConfig
 from tasks.validate.page import page_uri
 from tasks.validate.verdict import refuse_lost_rows, refuse_over_budget, weigh_volume
@@ -153,7 +154,8 @@ def _commit(
     report: Report, window: Window, counts: dict[str, int], staged: Staged, events: Table, quarantine: Table
 ) -> None:
     last_day, version = window.last_day.toordinal(), events.version()
-    quarantine.commit(report.quarantined, staged.consumed, marks={"window": last_day})
+    if not was_begun(quarantine, staged):
+        quarantine.commit(report.quarantined, sorted(quarantine.unseen(staged.consumed)), marks={"window": last_day})
     marks = {
         "window": last_day,
         "window_first": window.first_day.toordinal(),
@@ -161,4 +163,4 @@ def _commit(
         "published": 0 if version is None else version + 1,
         **counts,
     }
-    events.commit(report.accepted, staged.consumed, marks=marks)
+    events.commit(report.accepted, staged.consumed, marks=marks, notes={COLUMNS: json.dumps(staged.columns)})

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import logging
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts.night import Workspace
+from data_contracts.recommender.events import EVENTS
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
+from tasks.ingest.changes import agreed, compared, remembered
+from tasks.ingest.columns import described
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import ChangedColumnError
+from tasks.ingest.files import StagedFile
+from tasks.ingest.sources import SourceFile
+from tasks.ingest.stage import stage_night
+from tasks.validate.config import ValidationConfig
+from tasks.validate.publish import validate_night
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "wanted"),
+    [
+        pytest.param(pa.int32(), pa.int64(), "wider", id="int"),
+        pytest.param(pa.int64(), pa.float64(), "wider", id="int to float"),
+        pytest.param(pa.int16(), pa.float32(), "wider", id="int that a small float holds"),
+        pytest.param(pa.int32(), pa.float32(), "of another kind", id="int that a small float does not hold"),
+        pytest.param(pa.uint32(), pa.int64(), "wider", id="unsigned"),
+        pytest.param(pa.uint64(), pa.int64(), "of another kind", id="unsigned that is too large"),
+        pytest.param(pa.float32(), pa.float64(), "wider", id="float"),
+        pytest.param(pa.date32(), pa.timestamp("us"), "wider", id="day to time"),
+        pytest.param(pa.date32(), pa.timestamp("ms", "UTC"), "wider", id="day to time with a zone"),
+        pytest.param(pa.timestamp("s"), pa.timestamp("ns"), "wider", id="finer time"),
+        pytest.param(pa.timestamp("ms"), pa.timestamp("ms", "Asia/Tokyo"), "wider", id="zone said"),
+        pytest.param(pa.timestamp("us"), pa.timestamp("ms", "UTC"), "of another kind", id="zone said, coarser"),
+        pytest.param(pa.timestamp("us", "UTC"), pa.timestamp("us", "Asia/Tokyo"), "", id="another zone"),
+        pytest.param(pa.decimal128(9, 2), pa.decimal128(12, 4), "wider", id="decimal"),
+        pytest.param(pa.decimal128(9, 2), pa.decimal128(9, 4), "of another kind", id="fraction for whole digits"),
+        pytest.param(pa.string(), pa.large_string(), "", id="large text"),
+        pytest.param(TEXT, pa.string_view(), "", id="packed text"),
+        pytest.param(pa.int64(), pa.string(), "of another kind", id="int to text"),
+        pytest.param(pa.list_(pa.int64()), pa.int64(), "of another kind", id="list"),
+    ],
+)
+def test_types_are_compared_by_what_they_can_hold(before: pa.DataType, now: pa.DataType, wanted: str) -> None:
+    old, new = described(pa.schema([("a", before), ("b", now)])).values()
+    assert compared(old, new) == wanted
+    assert compared(new, old) == ("narrower" if wanted == "wider" else wanted)
+
+
+def test_a_column_of_nothing_but_nulls_says_nothing_about_its_type() -> None:
+    assert compared("double", "null") == ""
+    assert compared("null", "double") == "wider"
+
+
+def _file(name: str, **columns: str) -> StagedFile:
+    source = SourceFile(uri=f"file:///{name}", size=1, transaction=name)
+    return StagedFile(source=source, path="", days={}, columns=columns)
+
+
+READ = {"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us]", "value": "float"}
+PARQUET = SourceConfig(format="parquet")
+
+
+def test_what_is_new_wider_or_not_read_is_recorded_and_remembered(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    files = [
+        _file("a", **READ, page="int64", shop="string"),
+        _file("b", **READ | {"value": "double"}, page="int32", country="string"),
+        _file("c", **READ | {"value": "double"}, page="int32", country="string"),
+    ]
+    known = agreed(files, READ | {"page": "int64", "gone": "bool"}, PARQUET, EVENTS)
+    assert known == READ | {"value": "double", "page": "int32", "shop": "string", "country": "string"}
+    assert [record.getMessage() for record in caplog.records] == [
+        "Source: column 'gone' is missing (bool), from a, b, c.",
+        "Source: column 'shop' is new (string), in a.",
+        "Source: column 'shop' is missing (string), from b, c.",
+        "Source: column 'value' is wider (float -> double), in b.",
+        "Source: column 'page' is narrower (int64 -> int32), in b.",
+        "Source: column 'country' is new (string), in b.",
+    ]
+
+
+def test_every_change_that_is_refused_is_named_with_its_files() -> None:
+    others = [_file(f"{number}", **READ | {"user_id": "int32"}) for number in range(5)]
+    without = {name: kind for name, kind in READ.items() if name != "value"}
+    files = [_file("first", **READ), *others, _file("last", **without | {"item_id": "int64"})]
+    with pytest.raises(ChangedColumnError) as error:
+        agreed(files, {}, PARQUET, EVENTS)
+    assert str(error.value) == (
+        "3 changes in columns that are read:\n"
+        "  - column 'user_id' is narrower (int64 -> int32), in 0, 1, 2 and 2 more files\n"
+        "  - column 'value' is missing (float), from last\n"
+        "  - column 'item_id' is of another kind (string -> int64), in last\n"
+        "Nothing was published. Mend the files or, if this is meant, set source.accept_changes to true for one night."
+    )
+    meant = SourceConfig(format="parquet", accept_changes=True)
+    assert agreed(files, {}, meant, EVENTS) == READ | {"user_id": "int64", "item_id": "int64"}
+
+
+def test_only_the_columns_that_the_settings_read_can_stop_a_night() -> None:
+    mapped = SourceConfig(format="parquet", columns={"user_id": "who"})
+    files = [_file("a", who="string", user_id="string", item_id="string", timestamp="date")]
+    known = READ | {"who": "string", "value": "null"}
+    with pytest.raises(ChangedColumnError, match=r"(?s)1 changes .*'value' is missing"):
+        agreed(files, known | {"timestamp": "date"}, mapped, EVENTS)
+
+
+def test_a_field_of_json_lines_is_missing_when_no_file_of_the_night_has_it() -> None:
+    source = SourceConfig(format="jsonl")
+    names = dict.fromkeys(("user_id", "item_id", "timestamp"), "string")
+    files = [_file("a", **names), _file("b", **names, value="string"), _file("c")]
+    known = agreed(files, names | {"value": "string"}, source, EVENTS)
+    assert known == names | {"value": "string"}
+    with pytest.raises(ChangedColumnError, match=r"'value' is missing .*, from all 2 files"):
+        agreed([files[0], files[2]], known, source, EVENTS)
+
+
+def _rows(day: date, **columns: Any) -> pa.Table:
+    times = [datetime(day.year, day.month, day.day, hour, tzinfo=UTC) for hour in range(20)]
+    return pa.table({"user_id": [1, 2] * 10, "item_id": ["a", "b", "c", "d"] * 5, "timestamp": times} | columns)
+
+
+def test_a_night_remembers_its_columns_with_its_commit_and_not_before(tmp_path: Path, cluster: str) -> None:
+    workspace = Workspace(name="shop", use_case="recommender", home=str(tmp_path / "home"), tracking_uri="sqlite://")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    events = Table(workspace.tables, contracts("recommender")["events"])
+
+    def stage(**settings: Any) -> Any:
+        return stage_night(workspace, SourceConfig(uri=str(logs), format="parquet", **settings), None, cluster)
+
+    pq.write_table(_rows(date(2026, 11, 1)), logs / "1.parquet")
+    staged = stage()
+    assert remembered(events) == {}, "nothing is remembered of a night that was not published"
+    validate_night(workspace, staged, ValidationConfig(), cluster)
+    assert remembered(events) == {"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us, UTC]"}
+
+    wide = pa.array([1.0, 2.0] * 10), pa.array([Decimal("0.5")] * 20)
+    pq.write_table(_rows(date(2026, 11, 2), user_id=wide[0], value=wide[1]), logs / "2.parquet")
+    validate_night(workspace, stage(), ValidationConfig(), cluster)
+    assert remembered(events) | {"value": "decimal128(1, 1)", "user_id": "double"} == remembered(events)
+    assert set(events.read()["user_id"].to_pylist()) == {"1", "2"}, "a wider type is no other user"
+
+    pq.write_table(_rows(date(2026, 11, 3)), logs / "3.parquet")
+    with pytest.raises(ChangedColumnError, match=r"(?s)'value' is missing .*'user_id' is narrower .*Nothing was publ"):
+        stage()
+    assert not list(Path(workspace.staging).rglob("*.parquet"))
+    validate_night(workspace, stage(accept_changes=True), ValidationConfig(), cluster)
+    assert remembered(events) == {"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us, UTC]"}
