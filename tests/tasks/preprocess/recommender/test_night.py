@@ -20,6 +20,7 @@ from tasks.preprocess.errors import (
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.night import build_night
 from tasks.preprocess.recommender.tables import Tables
+from tests.killing import Killed, Moment, killed_at
 from tests.tasks.preprocess.recommender.logs import FIRST_DAY, Event, frame, publish, shop, workspace
 
 COMMITS = ("items", "item_counts", "examples", "histories")
@@ -66,22 +67,21 @@ def rows(home: Workspace, night: Night) -> dict[str, pl.DataFrame]:
     }
 
 
-def undo(home: Workspace, table: str) -> None:
-    """Take the newest commit back, as if the process had been killed before it; its files stay, unseen."""
-    log = Path(home.tables, table, "_delta_log")
-    max(log.glob("*.json")).unlink()
-    if not any(log.glob("*.json")):
-        shutil.rmtree(log)
+def publish_night(home: Workspace, number: int) -> Validated:
+    """Publish the first night's events, or the second's: one more day, with late events."""
+    if number:
+        return publish(home, pl.concat([shop([4]), late(3)]), [4])
+    return publish(home, shop(range(4)), range(4))
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: str) -> TwoNights:
-    """Two nights: the past and its held-out end; then one more day, with late events."""
+    """Two nights: the past and its held-out end; then one more day."""
     home = workspace(tmp_path_factory.mktemp("undisturbed"))
-    validated = [publish(home, shop(range(4)), range(4))]
-    nights = [build(home, validated[0], cluster)]
-    validated.append(publish(home, pl.concat([shop([4]), late(3)]), [4]))
-    nights.append(build(home, validated[1], cluster))
+    validated, nights = [], []
+    for number in range(2):
+        validated.append(publish_night(home, number))
+        nights.append(build(home, validated[-1], cluster))
     return TwoNights(home, validated, nights)
 
 
@@ -134,33 +134,40 @@ def test_a_night_run_twice_commits_nothing_and_returns_the_same_record(undisturb
     assert sorted(Path(home.tables).rglob("*")) == files
 
 
-@pytest.mark.parametrize("killed_before", COMMITS[1:])
-def test_a_night_killed_between_two_commits_is_finished_by_a_rerun(
-    undisturbed: TwoNights, cluster: str, tmp_path: Path, killed_before: str
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("point", COMMITS)
+def test_nights_killed_at_a_commit_are_finished_by_a_rerun(
+    undisturbed: TwoNights, cluster: str, tmp_path: Path, point: str, moment: Moment
 ) -> None:
-    home, validated, nights = undisturbed
-    broken = copy(home, tmp_path)
-    for table in COMMITS[COMMITS.index(killed_before) :]:
-        undo(broken, table)
-    assert build(broken, validated[1], cluster) == nights[1]
-    for table, wanted in rows(home, nights[1]).items():
-        assert rows(broken, nights[1])[table].equals(wanted), table
+    home = workspace(tmp_path)
+    for number, wanted in enumerate(undisturbed.nights):
+        validated = publish_night(home, number)
+        with pytest.raises(Killed), killed_at(point, moment):
+            build(home, validated, cluster)
+        assert build(home, validated, cluster) == wanted
+    assert_equal(home, undisturbed)
 
 
 def test_a_night_that_was_broken_off_is_finished_before_the_next_one(
     undisturbed: TwoNights, cluster: str, tmp_path: Path
 ) -> None:
     """The first night is killed after its first commit, and the second starts: all is as if nothing had happened."""
-    home, validated, nights = undisturbed
-    broken = copy(home, tmp_path)
-    for table in COMMITS:
-        undo(broken, table)
-    for table in COMMITS[1:]:
-        undo(broken, table)
+    home = workspace(tmp_path)
+    with pytest.raises(Killed), killed_at("items", "after"):
+        build(home, publish_night(home, 0), cluster)
     other_end = HeldOut(min_targets=400, min_users=10)
-    assert build(broken, validated[1], cluster, held_out=other_end) == nights[1]
-    for table, wanted in rows(home, nights[1]).items():
-        assert rows(broken, nights[1])[table].equals(wanted), table
+    assert build(home, publish_night(home, 1), cluster, held_out=other_end) == undisturbed.nights[1]
+    assert_equal(home, undisturbed)
+
+
+def assert_equal(home: Workspace, undisturbed: TwoNights) -> None:
+    """Every row is that of the undisturbed nights, and no file is there that no table refers to."""
+    seen, wanted = (rows(one, undisturbed.nights[1]) for one in (home, undisturbed.home))
+    for table in wanted:
+        assert seen[table].equals(wanted[table]), table
+    tables = Tables(home.tables)
+    assert [getattr(tables, name).remove_orphans() for name in COMMITS] == [{}] * len(COMMITS)
+    assert not Path(home.staging).exists() or not list(Path(home.staging).iterdir())
 
 
 def test_a_missed_night_is_caught_up_in_one_window(undisturbed: TwoNights, cluster: str, tmp_path: Path) -> None:
