@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from distributed import SpecCluster
 
 LOOPBACK = "127.0.0.1"
-START_SECONDS = 120
 
 
 class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
@@ -22,6 +21,9 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     address: str | None = Field(None, description="Scheduler of a running cluster; a local one is opened when omitted.")
     workers: PositiveInt = Field(2, description="Worker processes of the local cluster, one thread each.")
     memory_limit: str = Field("2GiB", description="Of each local worker; it spills, then pauses, then restarts.")
+    wait_seconds: PositiveInt = Field(
+        120, description="For the local workers: to start, and to be there again when none is left."
+    )
     dashboard_port: int = Field(8787, ge=0, le=65535, description="Of the local cluster's dashboard; 0 takes any free.")
 
 
@@ -30,7 +32,8 @@ def dask_cluster(config: ClusterConfig) -> Iterator[str]:
     """Yield the scheduler's address; a cluster opened here is closed here.
 
     Its workers are programs of their own (``dask spec``), not forks of this one: they would import it once more. They
-    die with this process.
+    die with this process. One that dies alone is started again, and its work is done by whoever is there; when nobody
+    is, the work fails with ``distributed.scheduler.NoWorkerError`` after ``config.wait_seconds``.
 
     Raises:
         OSError: No scheduler answers at ``config.address``.
@@ -44,21 +47,20 @@ def dask_cluster(config: ClusterConfig) -> Iterator[str]:
             yield config.address
         return
     with _local_cluster(config) as cluster:
-        cluster.wait_for_workers(config.workers, timeout=START_SECONDS)
+        cluster.wait_for_workers(config.workers, timeout=config.wait_seconds)
         yield cluster.scheduler_address
 
 
 def _local_cluster(config: ClusterConfig) -> SpecCluster:
+    import dask
     from distributed import Scheduler, SpecCluster
 
     from tasks.worker import MortalWorker
 
     scheduler = {"host": LOOPBACK, "dashboard": True, "dashboard_address": f"{LOOPBACK}:{config.dashboard_port}"}
     worker = {"host": LOOPBACK, "nthreads": 1, "memory_limit": config.memory_limit, "silence_logs": logging.WARNING}
-    return SpecCluster(
-        scheduler={"cls": Scheduler, "options": scheduler},
-        workers={
-            number: {"cls": MortalWorker, "options": {"worker_kwargs": worker}} for number in range(config.workers)
-        },
-        silence_logs=logging.WARNING,
-    )
+    workers = {number: {"cls": MortalWorker, "options": {"worker_kwargs": worker}} for number in range(config.workers)}
+    with dask.config.set({"distributed.scheduler.no-workers-timeout": f"{config.wait_seconds} s"}):
+        return SpecCluster(
+            scheduler={"cls": Scheduler, "options": scheduler}, workers=workers, silence_logs=logging.WARNING
+        )
