@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 
-.PHONY: help install nightly shop-day up down status test drill check
+.PHONY: help install nightly shop-day up down status test drill coverage check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ test: $(INSTALLED) ## Run every test
 
 drill: $(INSTALLED) ## Run the long tests: other seeds in every run, each says its own
 	@$(TIMED) python -m pytest -m drill
+
+coverage: $(INSTALLED) ## Run every test and say what none of their processes reached; below 90 % it fails
+	@$(TIMED) coverage erase; coverage run -m pytest; coverage combine --quiet; coverage report
 
 check: $(INSTALLED) ## Lint, types, and the walls between the rooms
 	ruff check .

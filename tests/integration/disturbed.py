@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,8 @@ SMALL = {
 }
 """A few steps of training, whose candidate beats popularity and so comes into service."""
 USERS = 100
+NIGHT_SECONDS = 580.0
+"""How long a night may take, whatever happens to it."""
 END_SECONDS = 10.0
 """How long after a kill a process of the night may be seen."""
 
@@ -133,8 +135,14 @@ def model_server(house: House) -> Iterator[int]:
         yield pid
 
 
-def run_night(house: House, log: Path, **faults: object) -> int:
+def run_night(house: House, log: Path, *, meanwhile: Callable[[int], None] = lambda _: None, **faults: object) -> int:
     """Run a night under faults; return its exit code once nobody of it is left.
+
+    Args:
+        house: Where.
+        log: Gets what it says.
+        meanwhile: Is called with its pid once it runs.
+        faults: What is ordered, see tests/faults/sitecustomize.py, without ``FAULT_``.
 
     Raises:
         AssertionError: A process of it is still there after `END_SECONDS`.
@@ -145,7 +153,8 @@ def run_night(house: House, log: Path, **faults: object) -> int:
     with log.open("ab") as out:
         command = [sys.executable, "-m", "flows.nightly"]
         night = subprocess.Popen(command, env=faulty.environment, cwd=ROOT, stdout=out, stderr=out)
-        code = night.wait(280)
+        meanwhile(night.pid)
+        code = night.wait(NIGHT_SECONDS)
     deadline = time.monotonic() + END_SECONDS
     while (left := {pid: said for pid, said in processes(house).items() if pid not in before}) and (
         time.monotonic() < deadline

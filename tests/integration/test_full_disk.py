@@ -39,10 +39,8 @@ def _as_root(*command: str) -> None:
     )
 
 
-@pytest.mark.parametrize("point", ["quarantine", "examples", "step", "logged model"])
-def test_a_disk_that_fills_stops_the_night_and_harms_nothing(
-    point: str, undisturbed: Undisturbed, tmp_path: Path
-) -> None:
+def fill_and_recover(point: str, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    """Fill the disk at a commit point, see that the night fails as it should, make room, and run it again."""
     home = undisturbed.house.home
     with small_disk(home), undisturbed.second() as house:
         before = outcome(house)
@@ -56,3 +54,10 @@ def test_a_disk_that_fills_stops_the_night_and_harms_nothing(
         undisturbed.night(house)
         (home / "ballast").unlink()
         undisturbed.assert_equal(house)
+
+
+@pytest.mark.parametrize("point", ["quarantine", "examples", "step", "logged model"])
+def test_a_disk_that_fills_stops_the_night_and_harms_nothing(
+    point: str, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    fill_and_recover(point, undisturbed, tmp_path)

@@ -1,0 +1,106 @@
+"""The long way round: every commit point alone, before and after, a full disk at each, and kills at random moments."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from data_contracts.commit_point import POINTS
+from tests.integration.disturbed import Undisturbed, run_night
+from tests.integration.test_full_disk import fill_and_recover
+from tests.integration.test_killed import COUNT
+
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
+KILLS = 20
+
+
+@pytest.fixture(scope="module")
+def seed(request: pytest.FixtureRequest) -> int:
+    """Of what is random here; DRILL_SEED brings an earlier drill back."""
+    return int(os.environ.get("DRILL_SEED") or random.SystemRandom().randrange(2**32))
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a line, captured or not."""
+
+    def line(text: str) -> None:
+        with capsys.disabled():
+            request.config.get_terminal_writer().line(text)
+
+    return line
+
+
+@pytest.fixture(scope="module", autouse=True)
+def invariants(undisturbed: Undisturbed, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Say at the end by what the nights were compared."""
+    yield
+    request.config.get_terminal_writer().line(f"\nCompared each time: {', '.join(undisturbed.outcome)}")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_night_killed_at_a_point_and_run_again_is_as_undisturbed(
+    point: str, moment: str, undisturbed: Undisturbed
+) -> None:
+    with undisturbed.second() as house:
+        undisturbed.night(house, code=-signal.SIGKILL, POINT=point, MOMENT=moment, COUNT=COUNT.get(point, 1))
+        undisturbed.night(house)
+        undisturbed.assert_equal(house)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_night_whose_disk_is_full_at_a_point_and_that_is_run_again_is_as_undisturbed(
+    point: str, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    fill_and_recover(point, undisturbed, tmp_path)
+
+
+@dataclass
+class Kill:
+    """A kill at a moment, of the flow or of any process that it started.
+
+    Attributes:
+        seconds: After the start of the night.
+        chance: Chooses among the processes; the flow itself is killed without.
+        killed: Command line of who was; empty when the night was over by then.
+    """
+
+    seconds: float
+    chance: random.Random | None
+    killed: str = ""
+
+    def __call__(self, pid: int) -> None:
+        time.sleep(self.seconds)
+        try:
+            victim = psutil.Process(pid)
+            if self.chance is not None:
+                victim = self.chance.choice([victim, *victim.children(recursive=True)])
+            line = " ".join(victim.cmdline())[-120:]
+            victim.kill()
+            self.killed = line
+        except psutil.Error:
+            return
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_night_killed_at_any_moment_and_run_again_is_as_undisturbed(
+    number: int, seed: int, undisturbed: Undisturbed, say: Callable[[str], None]
+) -> None:
+    """When it is not the flow that is killed, the night may help itself, or end with an error."""
+    chance = random.Random(f"{seed} {number}")
+    with undisturbed.second() as house:
+        for _ in range(chance.randint(1, 3)):
+            kill = Kill(chance.uniform(1, undisturbed.seconds), chance if chance.random() < 0.5 else None)
+            code = run_night(house, undisturbed.log, meanwhile=kill)
+            say(f"DRILL_SEED={seed}, {number}: {kill.killed!r} killed after {kill.seconds:.1f} s, exit code {code}")
+        undisturbed.night(house)
+        undisturbed.assert_equal(house)
