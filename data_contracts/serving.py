@@ -33,6 +33,7 @@ class VersionHeld(Value):
 
     version: str
     since: datetime = Field(description="When it was loaded or, if served, put in service; UTC.")
+    trained_through: str = Field(description="Key of the newest window that it learned from: a day, ISO 8601.")
 
 
 class ServerState(Value):

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -19,7 +20,7 @@ from typing import Protocol
 from data_contracts.bundle import download_bundle, find_version
 from data_contracts.manifest import DamagedError
 from data_contracts.version import CHAMPION
-from models.serving.bundle import open_bundle, replay_golden
+from models.serving.bundle import open_bundle, read_record, replay_golden
 from models.use_case import Predictor
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,23 @@ class VersionError(Exception):
 
 class RegistryFailedError(VersionError):
     """The registry does not answer, breaks off, or knows no such version; asked again, it may well give it."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A version in memory.
+
+    Attributes:
+        version: Of the registered model.
+        predictor: Answers.
+        trained_through: Key of the newest window that it learned from: a day, ISO 8601.
+        since: When it was loaded or, if served, put in service; UTC.
+    """
+
+    version: str
+    predictor: Predictor
+    trained_through: str
+    since: datetime
 
 
 class Registry(Protocol):
@@ -45,7 +63,7 @@ class Registry(Protocol):
         """Return the version to serve from the start, or None when there is none; raises as `load` does."""
         ...
 
-    def load(self, version: str) -> Predictor:
+    def load(self, version: str) -> Loaded:
         """Return a version ready to answer, checked.
 
         Raises:
@@ -72,15 +90,16 @@ class MlflowRegistry:
             found = find_version(self.tracking_uri, self.name, CHAMPION)
         return None if found is None else str(found.version)
 
-    def load(self, version: str) -> Predictor:
+    def load(self, version: str) -> Loaded:
         """Fetch the bundle, verify its manifest, load it, and replay its golden requests."""
         with TemporaryDirectory(prefix="nightshift-bundle-") as folder:
             with _asked(f"{self.name} version {version}"):
                 bundle = download_bundle(self.tracking_uri, self.name, version, Path(folder))
             predictor = open_bundle(bundle)
+            trained_through = read_record(bundle).trained_through
             count = replay_golden(bundle, predictor)
         logger.info("%s version %s: %d golden requests answered as when it was made", self.name, version, count)
-        return predictor
+        return Loaded(version, predictor, trained_through, datetime.now(UTC))
 
 
 @contextmanager

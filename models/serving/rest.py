@@ -1,4 +1,4 @@
-"""REST: the Open Inference Protocol v2, the operations of `data_contracts.serving`, and a page for people."""
+"""REST: the Open Inference Protocol v2, the operations of `data_contracts.serving`, metrics, and a page for people."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.serving.inference import NoRepository, ServingDataPlane
+from models.serving.metrics import metrics
 from models.serving.operations import operations
 from models.serving.registry import RegistryFailedError, VersionError
 
@@ -40,6 +41,7 @@ def rest_app(dataplane: ServingDataPlane, *, max_bytes: int) -> FastAPI:
     app = FastAPI(title="Nightshift", docs_url="/docs", redoc_url=None)
     register_v2_endpoints(app, dataplane, NoRepository(dataplane.model_registry))
     app.include_router(operations(dataplane.model.versions))
+    app.include_router(metrics(dataplane.model.versions))
     app.add_middleware(BodyLimit, max_bytes=max_bytes)
     for error, status in STATUS.items():
         app.add_exception_handler(error, _refusal(status))

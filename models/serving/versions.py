@@ -18,8 +18,7 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from data_contracts.serving import ServerState, VersionHeld
-from models.serving.registry import Registry, RegistryFailedError, VersionError
-from models.use_case import Predictor
+from models.serving.registry import Loaded, Registry, RegistryFailedError, VersionError
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +29,6 @@ class StagingFailedError(VersionError):
 
 class NotStagedError(VersionError):
     """A version must be staged before it is switched to."""
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A version in memory."""
-
-    version: str
-    predictor: Predictor
-    since: datetime
 
 
 @dataclass(frozen=True)
@@ -91,7 +81,7 @@ class Versions:
             with self._changing:
                 self.held = replace(self.held, staged=None)
             try:
-                predictor = self.registry.load(version)
+                loaded = self.registry.load(version)
             except RegistryFailedError:
                 raise
             except Exception as error:  # the boundary of a model swap: whatever breaks, the one served stays
@@ -100,7 +90,7 @@ class Versions:
                     f"{self.registry.name} version {version} cannot be staged: {type(error).__name__}: {error}"
                 ) from error
             with self._changing:
-                self.held = replace(self.held, staged=Loaded(version, predictor, datetime.now(UTC)))
+                self.held = replace(self.held, staged=loaded)
 
     def switch(self, version: str) -> None:
         """Serve a version that is in memory; requests under way end on the one they began with.
@@ -133,7 +123,9 @@ class Versions:
 
 
 def _held(loaded: Loaded | None) -> VersionHeld | None:
-    return None if loaded is None else VersionHeld(version=loaded.version, since=loaded.since)
+    if loaded is None:
+        return None
+    return VersionHeld(version=loaded.version, since=loaded.since, trained_through=loaded.trained_through)
 
 
 def _names(held: Held) -> str:
