@@ -26,26 +26,31 @@ def window_end(workspace: Workspace) -> date | None:
 
 
 def new_files(
-    workspace: Workspace, files: Sequence[SourceFile], through: date | None
+    workspace: Workspace, files: Sequence[SourceFile], end: date | None
 ) -> tuple[list[SourceFile], date | None]:
-    """Return the files that no night consumed, and the day to take them to.
+    """Return the files that no night consumed; of a night that died between its commits only its own, and its last day.
 
-    A night that died between its two commits is finished first: with its own files, up to its own day.
+    Args:
+        workspace: Whose tables say what was consumed.
+        files: Those that the source has.
+        end: Last day of the newest window, if there is one.
     """
     tables = contracts(workspace.use_case)
     unseen = Table(workspace.tables, tables["events"]).unseen(file.transaction for file in files)
     new = [file for file in files if file.transaction in unseen]
     quarantine = Table(workspace.tables, tables["quarantine"])
     untouched = quarantine.unseen(file.transaction for file in new)
-    unfinished = [file for file in new if file.transaction not in untouched]
-    if not unfinished:
-        return new, through
-    last_day = date.fromordinal(quarantine.mark("window") or date.max.toordinal())
-    log.info("Finishing the night of %s first: %s files.", last_day, f"{len(unfinished):,}")
-    return unfinished, last_day
+    begun = [file for file in new if file.transaction not in untouched]
+    last_day = date.fromordinal(quarantine.mark("window") or date.min.toordinal())
+    if not begun or (end is not None and last_day <= end):
+        return new, None
+    log.info("Finishing the night of %s first: %s files.", last_day, f"{len(begun):,}")
+    return begun, last_day
 
 
-def due(staged: Sequence[StagedFile], asked: date | None, end: date | None) -> tuple[list[StagedFile], date]:
+def due(
+    staged: Sequence[StagedFile], *, asked: date | None, begun: date | None, end: date | None
+) -> tuple[list[StagedFile], date]:
     """Return the files to take, and the last day to take; a file is of the day of its median event.
 
     Where no window can be closed that day is ``end``: `validate` sees whether the files hold anything but repeats.
@@ -53,12 +58,15 @@ def due(staged: Sequence[StagedFile], asked: date | None, end: date | None) -> t
     Args:
         staged: Every new file.
         asked: Last day to take; the newest complete day when None.
+        begun: Last day of a night that died between its commits. It takes all of its files that are still there.
         end: Last day of the newest window, if there is one.
 
     Raises:
         NoCompleteDayError: No day is over and full enough, and none ever will be with these files alone.
         EmptyDayError: No event happened on the day.
     """
+    if begun:
+        return list(staged), begun
     last_day = asked or _last_day(staged, end)
     taken = _up_to(last_day, staged)
     if end is None or (last_day > end and (taken or asked)):

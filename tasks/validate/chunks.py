@@ -34,9 +34,9 @@ def check_chunks(workspace: Workspace, staged: Staged, limits: Limits, opens: da
     system, folder = fsspec.url_to_fs(staged.uri)
     chunks = sorted(system.glob(posixpath.join(folder, "*.parquet")))
     quarantine = Table(workspace.tables, contracts(workspace.use_case)["quarantine"])
-    begun = not quarantine.unseen(staged.consumed)
+    begun = was_begun(quarantine, staged)
     name = posixpath.basename(staged.uri) + ("-again" if begun else "")  # what a commit made visible stays as it is
-    known = _known(quarantine, but=opens)
+    known = _known(quarantine, but=opens if begun else None)
     own = workspace.use_case
     with Client(cluster, set_as_default=False) as client:
         futures = [
@@ -59,7 +59,12 @@ def check_chunks(workspace: Workspace, staged: Staged, limits: Limits, opens: da
     return report
 
 
+def was_begun(quarantine: Table, staged: Staged) -> bool:
+    """Whether this very night died between its commits: `quarantine` has it already, `events` not."""
+    return not quarantine.unseen(staged.consumed) and quarantine.mark("window") == staged.through.toordinal()
+
+
 def _known(quarantine: Table, *, but: date | None) -> list[str]:
-    """Files of `quarantine`, but for this night's own: one that died between its commits has some."""
+    """Files of `quarantine`, but for those of one night."""
     files = sorted(quarantine.file_rows())
     return [file for file in files if but is None or quarantine.partition_of(file) != str(but)]
