@@ -26,7 +26,7 @@ from tasks.ingest.days import Days, added
 from tasks.ingest.due import due, new_files, window_end
 from tasks.ingest.errors import IngestError, joined
 from tasks.ingest.files import StagedFile, stage_file
-from tasks.ingest.repeats import Chunk, Slice, drop_repeats, plan
+from tasks.ingest.repeats import Chunk, drop_repeats, plan
 from tasks.ingest.sources import SourceFile, list_files
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, even
             staging(events.contract),
             pure=False,
         )
-        for number, part in enumerate(plan(days) or [Slice(days=None)])
+        for number, part in enumerate(plan(days))
     ]
     chunks: list[Chunk] = client.gather(futures)
     clear(posixpath.join(folder, "files"))

@@ -61,6 +61,10 @@ class Report:
         )
 
 
+NOTHING = Report(counts=(), broken=Counter(), examples={}, accepted=(), quarantined=(), repeats=0, first_day=None)
+"""What is said of files without any rows."""
+
+
 def validate_chunk(uri: str, name: str, known: list[str], tables: str, use_case: UseCaseName, limits: Limits) -> Report:
     """Check the staged rows at ``uri``; write those that keep their contract, and those that break it.
 

@@ -14,7 +14,7 @@ from data_contracts.contract import Limits
 from data_contracts.night import Staged, Workspace
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
-from tasks.validate.chunk import Report, validate_chunk
+from tasks.validate.chunk import NOTHING, Report, validate_chunk
 from tasks.validate.page import page_uri, write_page
 
 
@@ -52,8 +52,8 @@ def check_chunks(workspace: Workspace, staged: Staged, limits: Limits, opens: da
             )
             for number, chunk in enumerate(chunks)
         ]
-        report: Report = reduce(add, client.gather(futures))
-        if opens:
+        report: Report = reduce(add, client.gather(futures) or [NOTHING])
+        if opens and chunks:
             page = page_uri(workspace, opens)
             client.submit(write_page, page, own, limits, report.counts, pure=False).result()
     return report

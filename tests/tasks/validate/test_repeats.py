@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -97,6 +97,50 @@ def test_a_night_that_died_between_its_commits_ends_as_if_it_had_not(shop: Shop)
     assert {name: _rows(shop.table(name)) for name in rows} == rows
     assert {file: file.stat().st_mtime_ns for file in shop.files("tables/quarantine")} == written
     assert _counts(shop.night()) == (300, 300, 0, 0)
+
+
+def _die_between_the_commits(shop: Shop, through: date) -> None:
+    """Run a night, and take its commit of `events` back."""
+    log = Path(shop.table("events").uri) / "_delta_log"
+    before = {file.name for file in log.iterdir()}
+    shop.night(through=through)
+    for file in [file for file in log.iterdir() if file.name not in before]:
+        file.unlink()
+
+
+@pytest.mark.parametrize("then", ["touched", "removed"])
+def test_a_night_that_died_is_finished_with_the_files_that_are_left(shop: Shop, then: str) -> None:
+    shop.night("a.csv", lines(DAY))
+    shop.write("b.csv", lines(on_day(1)))
+    shop.write("c.csv", [*lines(on_day(2)), f",i,{on_day(2)},1"])
+    _die_between_the_commits(shop, on_day(2))
+    _touch(shop, "c.csv") if then == "touched" else (shop.logs / "c.csv").unlink()
+    finished = shop.night()
+    assert (finished.window.last_day, _counts(finished)) == (on_day(2), (300, 300, 0, 0))
+    after = shop.night("d.csv", lines(on_day(3)))
+    assert _counts(after) == ((601, 600, 0, 1) if then == "touched" else (300, 300, 0, 0))
+    assert len(_rows(shop.table("quarantine"))) == 1
+
+
+def test_a_night_that_died_and_lost_its_files_holds_nobody_up(shop: Shop) -> None:
+    shop.night("a.csv", lines(DAY))
+    shop.write("b.csv", [*lines(on_day(1), 100), f",i,{on_day(1)},1"])
+    _die_between_the_commits(shop, on_day(1))
+    elsewhere = (shop.logs / "b.csv").rename(shop.logs.parent / "b.csv")
+    assert _counts(shop.night("c.csv", lines(on_day(2)))) == (300, 300, 0, 0)
+    elsewhere.rename(shop.logs / "b.csv")
+    assert shop.night().window.last_day == on_day(2)
+    assert _counts(shop.night("d.csv", lines(on_day(3)))) == (401, 400, 0, 1)
+
+
+def test_a_night_that_died_and_has_only_a_file_without_rows_left_is_over(shop: Shop) -> None:
+    first = shop.night("a.csv", lines(DAY))
+    shop.write("b.csv", lines(on_day(1)))
+    shop.write("empty.csv", [])
+    _die_between_the_commits(shop, on_day(1))
+    (shop.logs / "b.csv").unlink()
+    assert shop.night().window == first.window
+    assert _counts(shop.night("c.csv", lines(on_day(2)))) == (300, 300, 0, 0)
 
 
 @pytest.mark.parametrize("harm", ["changed", "missing", "extra", "unsealed"])
