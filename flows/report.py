@@ -17,6 +17,7 @@ from data_contracts.night import Evidence, Night, Promotion, Window, Workspace
 from data_contracts.table import Table as DataTable
 from data_contracts.use_cases import contracts
 from data_contracts.version import NIGHT
+from flows.nights import Seen, duration
 from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
 from tasks.evaluate.record import SHOWN, recorded_evidence
 from tasks.tidy.disk import disk_use, in_words
@@ -36,6 +37,15 @@ def services(found: Mapping[str, tuple[str, bool]]) -> None:
     """Print every server, its address, and whether it answers."""
     for name, (url, answers) in found.items():
         line(f"{name:<10} {url:<28} {'answers' if answers else 'does not answer'}")
+
+
+def nights(seen: Seen, stale_hours: float | None) -> None:
+    """Print what is not well, what is served, and the last nights."""
+    for problem in seen.problems(stale_hours):
+        line(f"not well: {problem}")
+    line(f"{seen.age()}.")
+    for night in seen.nights:
+        line(f"{night.planned:%F %R}  {night.state:<10} {duration(night.took):>12}  {night.name}  {night.reason}")
 
 
 def failure(error: BaseException) -> None:

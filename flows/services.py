@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 from data_contracts.bundle import find_version
 from data_contracts.version import CHAMPION
-from flows import alerts, manager, report
+from flows import manager, nights, report, schedule
 from flows.manager import ROOT, ServiceError
 from flows.settings import NightlySettings, explained
 from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
@@ -75,30 +75,8 @@ def services(settings: NightlySettings) -> tuple[Service, ...]:
 def up(settings: NightlySettings) -> None:
     """Start what does not answer yet, wait until all of it does, and tell Prefect what it is to do."""
     _start(settings, services(settings))
-    _register(settings)
+    schedule.register(settings)
     report.services({service.name: (service.url, service.answers()) for service in services(settings)})
-
-
-def _register(settings: NightlySettings) -> None:
-    """Register deployments and automations; again is the same as once."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
-        cwd=ROOT,
-        env=manager.environment(settings),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    if done.returncode:
-        raise ServiceError(f"Prefect's server at {settings.prefect_url} took no deployments:\n{done.stdout}")
-    try:
-        with temporary_settings({PREFECT_API_URL: f"{settings.prefect_url}/api"}):
-            alerts.install(settings.alerts)
-    except alerts.NoSuchBlockError as error:
-        raise ServiceError(str(error)) from error
 
 
 def serve(settings: NightlySettings) -> None:
@@ -162,8 +140,13 @@ def down(settings: NightlySettings) -> None:
 
 
 def status(settings: NightlySettings) -> None:
-    """Say which servers answer."""
-    report.services({service.name: (service.url, service.answers()) for service in services(settings)})
+    """Say which servers answer, and whether the nights are well."""
+    found = services(settings)
+    answers = {service.name: (service.url, service.answers()) for service in found}
+    report.services(answers)
+    if answers["prefect"][1]:
+        with schedule.spoken_to(settings):
+            report.nights(nights.look(settings), settings.alerts.stale_hours)
 
 
 def worker(settings: NightlySettings) -> None:
