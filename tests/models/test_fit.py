@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from mlflow import MlflowClient
 from pydantic import JsonValue
 
 from data_contracts.job import FitJob, FitResult, TablesAt, Validation
+from data_contracts.manifest import damage
 from data_contracts.parallelism import ParallelismConfig
 from models.recommender.weights import load
 from tasks.job import JobFailedError, run_job
@@ -16,6 +19,7 @@ from tasks.train.gang import launcher
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
 
+FAULTS = Path(__file__).parents[1] / "faults"
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 1, "dropout": 0.0},
     "loss": {"kind": "sampled_softmax", "negatives": 20},
@@ -54,19 +58,35 @@ class Lab:
             run_id=self.client.create_run(found).info.run_id,
         )
 
-    def train(self, job: FitJob, stop_at: str = "nothing stops it") -> FitResult:
-        """Train to the end, or until a line of the log holds ``stop_at``."""
+    def train(self, job: FitJob, fault: tuple[str, str, int] | None = None) -> FitResult:
+        """Train to the end, or until a process is killed at a commit point: before or after it, the n-th time."""
         self.lines.clear()
+        environment = {"OMP_NUM_THREADS": "1"}
+        if fault is not None:
+            once = self.folder / f"killed-{uuid4().hex}"
+            point, moment, count = fault
+            environment |= {"PYTHONPATH": str(FAULTS), "FAULT_TARGET": "self", "FAULT_ONCE": str(once)}
+            environment |= {"FAULT_POINT": point, "FAULT_MOMENT": moment, "FAULT_COUNT": str(count)}
         return run_job(
             "models.fit",
             job,
             Path(job.run_folder),
             FitResult,
             launcher=launcher(job.parallelism),
-            environment={"OMP_NUM_THREADS": "1"},
+            environment=environment,
             on_line=self.lines.append,
-            wanted=lambda: not any(stop_at in line for line in self.lines),
         )
+
+    def killed(self, job: FitJob, point: str, moment: str, count: int = 1) -> list[int]:
+        """Train until a process is killed, and return the epochs that came to their end."""
+        with pytest.raises(JobFailedError, match="no result"):
+            self.train(job, (point, moment, count))
+        assert any("SIGKILL" in line or "Signal 9" in line for line in self.lines), self.lines
+        return self.epochs()
+
+    def epochs(self) -> list[int]:
+        """Return the epochs that came to their end when it trained last."""
+        return [int(found[1]) for line in self.lines if (found := re.search(r" epoch (\d+): ", line))]
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +121,50 @@ def test_one_process_ends_where_two_do_and_logs_every_epoch(lab: Lab, undisturbe
     assert len(logged) == len(lab.client.get_metric_history(job.run_id, "train/loss")) == alone.epochs
 
 
-def test_a_killed_training_goes_on_from_its_last_epoch_and_ends_as_if_undisturbed(lab: Lab) -> None:
+def change_a_byte(folder: Path, checkpoint: int) -> None:
+    """Damage a checkpoint, by its place in order."""
+    file = sorted((folder / "training").iterdir())[checkpoint] / "training.ckpt"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_training_killed_and_damaged_again_and_again_ends_as_if_undisturbed(lab: Lab) -> None:
     undisturbed = lab.train(lab.job("dropping", 2, DROPPING))
     job = lab.job("killed", 2, DROPPING)
-    with pytest.raises(JobFailedError, match="no result"):
-        lab.train(job, stop_at="epoch 0:")
-    assert not (Path(job.run_folder) / "checkpoint").exists()
-    resumed = lab.train(job)
-    assert not any("epoch 0:" in line for line in lab.lines)
-    assert resumed.samples == undisturbed.samples
+    folder = Path(job.run_folder)
+    assert lab.killed(job, "step", "after", 17) == [0], "13 steps are an epoch"
+    assert lab.killed(job, "checkpoint", "before") == [1]
+    assert lab.killed(job, "checkpoint", "after") == [1]
+    change_a_byte(folder, -1)
+    assert lab.killed(job, "step", "before", 20) == [1]
+    refused = [line for line in lab.lines if "is damaged, and refused: 'training.ckpt': sha256 is" in line]
+    assert ["step-0000000026" in line for line in refused] == [True], lab.lines
+    change_a_byte(folder, 0)
+    change_a_byte(folder, 1)
+    assert lab.killed(job, "checkpoint", "after", 3) == [0, 1, 2]
+    assert lab.killed(job, "weights", "before") == []
+    assert not (folder / "checkpoint").exists()
+    resumed = lab.train(job, ("fit result", "after", 1))
+    assert lab.epochs() == []
+    assert resumed.model_copy(update={"checkpoint": undisturbed.checkpoint}) == undisturbed
     torch.testing.assert_close(weights_of(resumed), weights_of(undisturbed), rtol=0, atol=0)
+    left = {path.name: damage(path) for path in [*(folder / "training").iterdir(), Path(resumed.checkpoint)]}
+    assert left == {"step-0000000013": [], "step-0000000026": [], "step-0000000039": [], "checkpoint": []}
+
+
+def test_a_training_that_had_stopped_early_does_not_go_on(lab: Lab) -> None:
+    still: dict[str, JsonValue] = {
+        **CONFIG,
+        "optimizer": {"kind": "rowwise_adagrad", "learning_rate": 1e-30, "row_learning_rate": 1e-30},
+        "fit": {"batch_size": 200, "max_epochs": 9, "patience": 1},
+    }
+    job = lab.job("still", 1, still)
+    assert lab.killed(job, "checkpoint", "after", 2) == [0, 1]
+    assert lab.train(job).epochs == 2
+    assert lab.epochs() == []
 
 
 def test_a_loss_that_is_no_number_stops_the_training_by_name(lab: Lab) -> None:
