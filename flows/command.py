@@ -66,7 +66,7 @@ def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
 
 
 def _run(flow: Flow[..., Promotion], through: date | None, settings: NightlySettings) -> None:
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
     from flows import report, services
     from flows.temporary import start_prefect
@@ -77,7 +77,7 @@ def _run(flow: Flow[..., Promotion], through: date | None, settings: NightlySett
     if settings.tracking_uri is None and mlflow.answers():
         settings = settings.model_copy(update={"tracking_uri": settings.mlflow_url})
     started = datetime.now(UTC)
-    with temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api}):
+    with temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: settings.prefect_url}):
         state: Any = flow(through=through, settings=settings, return_state=True)
         outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, BaseException):

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from flows.ending import Ended, ends_in_time, ends_when_asked, exit_code
+
+END_SECONDS = 10
+"""Promised to whoever ends a night."""
+DEAF = """
+import signal, time
+from flows.ending import SIGNALS, ends_in_time
+
+for number in SIGNALS:
+    signal.signal(number, lambda *_: None)
+with ends_in_time():
+    print("at work", flush=True)
+    while True:
+        time.sleep(1)
+"""
+
+
+@pytest.fixture
+def deaf() -> Iterator[subprocess.Popen[str]]:
+    """A process at work that does not end by itself when it is asked to."""
+    process = subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at work\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_cannot_end_in_order_ends_in_time(deaf: subprocess.Popen[str], number: signal.Signals) -> None:
+    deaf.send_signal(number)
+    assert deaf.wait(END_SECONDS) == exit_code(number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_is_asked_to_end_says_by_what_and_then_hears_as_before(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(Ended, match=number.name) as ended, ends_when_asked():
+        os.kill(os.getpid(), number)
+    assert ended.value.number == number
+    assert signal.getsignal(number) is before
+
+
+def test_a_work_that_ends_by_itself_leaves_nothing_behind_and_other_signals_do_not_end_it() -> None:
+    before = set(threading.enumerate())
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGUSR1, lambda number, _: heard.append(number))
+    with ends_in_time():
+        (watch,) = set(threading.enumerate()) - before
+        os.kill(os.getpid(), signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, handler)
+    watch.join(END_SECONDS)
+    assert heard == [signal.SIGUSR1]
+    assert not watch.is_alive()
+    assert signal.set_wakeup_fd(-1) == -1
