@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,31 +14,59 @@ from mlflow import MlflowClient
 
 from data_contracts.bundle import BUNDLE
 from data_contracts.job import PublishResult, commit, read
+from data_contracts.manifest import DamagedError
+from models.publish import write_bundle
 from models.serving.bundle import open_bundle, read_record, replay_golden
 from tests.models.serving.tiny_shop import WINDOWS, item, new_run, publish_job
 
 ROOT = Path(__file__).parents[2]
+FAULTS = ROOT / "tests" / "faults"
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str, PublishResult]:
-    """Publish by the job's own process, twice."""
+    """Publish by the job's own process: killed while it logs the model, killed once it has, and at last not."""
     folder = tmp_path_factory.mktemp("shop")
     tracking_uri, run_id = new_run(folder)
     commit(publish_job(folder, tracking_uri=tracking_uri, run_id=run_id), folder / "job.json")
-    results = []
-    for _ in range(2):
-        subprocess.run([sys.executable, "-m", "models.publish", str(folder / "job.json")], cwd=ROOT, check=True)
-        results.append(read(folder / "result.json", PublishResult))
-    assert results[0] == results[1]
-    return folder, tracking_uri, run_id, results[0]
+    begin_to_log(MlflowClient(tracking_uri=tracking_uri), run_id, folder / "torn")
+    assert publish(folder, FAULT_POINT="logged model", FAULT_MOMENT="after") == -signal.SIGKILL
+    assert publish(folder) == 0
+    return folder, tracking_uri, run_id, read(folder / "result.json", PublishResult)
 
 
-def test_a_run_has_one_model_however_often_it_is_published(published: tuple[Path, str, str, PublishResult]) -> None:
+def begin_to_log(client: MlflowClient, run_id: str, torn: Path) -> None:
+    """Leave a model behind as a kill does while its artifacts are copied."""
+    experiment = client.get_run(run_id).info.experiment_id
+    begun = client.create_logged_model(experiment, name="recommender", source_run_id=run_id)
+    (torn / "artifacts" / BUNDLE).mkdir(parents=True)
+    (torn / "artifacts" / BUNDLE / "model.safetensors").write_bytes(b"torn")
+    client.log_model_artifacts(begun.model_id, str(torn))
+
+
+def publish(folder: Path, **fault: str) -> int:
+    """Run the job, and return its exit code."""
+    environment = {**os.environ, "PYTHONPATH": str(FAULTS), "FAULT_TARGET": "self", **fault}
+    command = [sys.executable, "-m", "models.publish", str(folder / "job.json")]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def test_a_run_has_one_model_and_is_ended_however_often_it_was_killed(
+    published: tuple[Path, str, str, PublishResult],
+) -> None:
     _, tracking_uri, run_id, result = published
     client = MlflowClient(tracking_uri=tracking_uri)
-    models = client.search_logged_models([client.get_run(run_id).info.experiment_id])
-    assert [model.model_id for model in models] == [result.model_id]
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    models = client.search_logged_models([run.info.experiment_id])
+    assert [(model.model_id, model.status) for model in models] == [(result.model_id, "READY")]
+
+
+def test_weights_changed_since_they_were_trained_are_refused(tmp_path: Path) -> None:
+    job = publish_job(tmp_path)
+    (Path(job.checkpoint) / "model.safetensors").write_bytes(b"other")
+    with pytest.raises(DamagedError, match=r"'model.safetensors': sha256 is"):
+        write_bundle(job)
 
 
 def test_the_model_carries_its_bundle_signature_example_and_requirements(
