@@ -56,6 +56,11 @@ class File(NamedTuple):
     generation: int
     damage: Damage = ""
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """What it is remembered by once it is consumed."""
+        return self.name, self.generation
+
 
 def source(folder: Path, kind: Format) -> SourceConfig:
     """Return where the logs lie and how to read them."""

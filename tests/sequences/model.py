@@ -56,14 +56,25 @@ class Broken(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one night takes from its files."""
+    """What one night takes from its files.
+
+    Attributes:
+        files: Those consumed, by name and generation.
+        version: Of table `events`, with them.
+        read: Rows in the files.
+        events: Rows that are new and break no rule.
+        broken: Rows that are new and break one, as they came and as they are kept.
+        begun: Whether they are in quarantine already.
+    """
 
     files: frozenset[tuple[str, int]]
+    version: int
     through: date
     first_day: date
     read: int
     events: list[Event]
-    broken: list[Broken]
+    broken: dict[Line, Broken]
+    begun: bool
 
     @property
     def repeats(self) -> int:
@@ -86,9 +97,11 @@ class Model:
 
     Attributes:
         files: What lies at the source.
-        batches: What was published: version n of table `events` is the first n + 1 of them.
-        quarantine: Rows in quarantine.
-        begun: A night whose files are in `quarantine` and not yet in `events`.
+        consumed: Files in table `events`, by name and generation.
+        version: Of table `events`; -1 without one.
+        batches: The windows published.
+        quarantine: Rows in quarantine, as they came and as they are kept.
+        begun: Files in table `quarantine`, and the last day of the newest night there.
         builds: Features of finished nights.
         planned: Features of a night that was begun.
         committed: Tables that have the planned features.
@@ -98,9 +111,11 @@ class Model:
     budget: float
     held_out: HeldOut
     files: dict[str, File] = field(default_factory=dict)
+    consumed: set[tuple[str, int]] = field(default_factory=set)
+    version: int = -1
     batches: list[Batch] = field(default_factory=list)
-    quarantine: Counter[Broken] = field(default_factory=Counter)
-    begun: Batch | None = None
+    quarantine: list[tuple[Line, Broken]] = field(default_factory=list)
+    begun: tuple[frozenset[tuple[str, int]], date] = (frozenset(), date.min)
     builds: list[Build] = field(default_factory=list)
     planned: Build | None = None
     committed: set[str] = field(default_factory=set)
@@ -124,61 +139,81 @@ class Model:
         due = self._due(through)
         if due is not None:
             yield "staging"
-            batch = self._judged(*due)
-            if self.begun is None or not batch.files <= self.begun.files:
-                yield "quarantine"
-                self.quarantine.update(batch.broken)
-                self.begun = batch
-            yield "events"
-            self.batches.append(batch)
-            self.begun = None
+            yield from self._publish(self._parted(*due))
         yield from self._features()
 
     def _due(self, asked: date | None) -> tuple[list[File], date] | None:
         """Return the files to take and the last day; None when there is nothing to take."""
-        seen = {key for batch in self.batches for key in batch.files}
-        new = [file for _, file in sorted(self.files.items()) if (file.name, file.generation) not in seen]
         if not self.files:
             raise RefusedError(NoFilesError)
-        unfinished = [file for file in new if self.begun and (file.name, file.generation) in self.begun.files]
-        if self.begun and unfinished:
-            new, asked = unfinished, self.begun.through
-        if not new:
-            return None
+        new = [file for _, file in sorted(self.files.items()) if file.key not in self.consumed]
+        begun, last_day = self.begun
+        rest = [file for file in new if file.key in begun]
+        is_begun = bool(rest) and (self.end is None or last_day > self.end)
+        new = rest if is_begun else new
         if any(file.damage for file in new):
             raise RefusedError(IngestError)
+        if is_begun or not new:
+            return (new, last_day) if new else None
         through = asked or newest_complete_day(days(new), today=datetime.now(UTC).date())
         if through is None and any(days(new)):
             through = self.end
         if through is None:
             raise RefusedError(NoCompleteDayError)
-        taken = [file for file in new if (median_day(days([file])) or through) <= through]
+        taken = _up_to(through, new)
         if self.end is not None and (through <= self.end or not (taken or asked)):
-            return None
-        if not days(taken).get(through):
+            through = self.end
+            taken = [file for file in _up_to(through, new) if file.lines]
+        elif not days(taken).get(through):
             raise RefusedError(EmptyDayError)
-        return taken, through
+        return (taken, through) if taken else None
 
-    def _judged(self, taken: Sequence[File], through: date) -> Batch:
-        """Part rows into events and broken ones, the first of equal ones only."""
-        rows: dict[Line, tuple[str, int]] = {}
-        for file in taken:
-            for row, line in enumerate(file.lines):
-                rows.setdefault(line, (file.name, row))
-        rules = {line: next(self._rules(line, through), "") for line in rows}
-        events = [event_of(line) for line in rows if not rules[line]]
-        broken = [Broken(*rows[line], rule, through) for line, rule in rules.items() if rule]
-        if len(broken) > self.budget * len(rows) or not events:
-            raise RefusedError(ContractViolationError)
-        earliest = min(event.timestamp.date() for event in events)
+    def _parted(self, taken: Sequence[File], through: date) -> Batch:
+        """Part rows into events and broken ones; of equal ones the first, and none that the tables have."""
+        files = frozenset(file.key for file in taken)
+        begun = files <= self.begun[0] and self.begun[1] == through
+        known = {(broken.file, line) for line, broken in self.quarantine if not (begun and broken.night == through)}
+        accepted: set[tuple[object, ...]] = set(self.events)
+        events: list[Event] = []
+        broken: dict[Line, Broken] = {}
+        for line, (name, row) in _firsts(taken).items():
+            if line[:5] in accepted and not line.problem:
+                continue
+            rule = next(self._rules(line, through), "")
+            if not rule:
+                events.append(event_of(line))
+            elif (name, line) not in known:
+                broken[line] = Broken(name, row, rule, through)
+        earliest = min((event.timestamp.date() for event in events), default=through)
         return Batch(
-            files=frozenset((file.name, file.generation) for file in taken),
+            files=files,
+            version=self.version + 1,
             through=through,
             first_day=earliest if self.end is None else self.end + timedelta(days=1),
             read=sum(len(file.lines) for file in taken),
             events=events,
             broken=broken,
+            begun=begun,
         )
+
+    def _publish(self, batch: Batch) -> Iterator[str]:
+        """Commit what is new; remember files with nothing new; let what is late wait for the next window."""
+        if self.batches and batch.repeats == batch.read:
+            yield "events"
+            self.consumed |= batch.files
+            self.version += 1
+        elif self.end is None or batch.through > self.end:
+            rows = len(batch.events) + len(batch.broken)
+            if len(batch.broken) > self.budget * rows or not batch.events:
+                raise RefusedError(ContractViolationError)
+            if not batch.begun:
+                yield "quarantine"
+                self.quarantine += batch.broken.items()
+                self.begun = self.begun[0] | batch.files, batch.through
+            yield "events"
+            self.batches.append(batch)
+            self.consumed |= batch.files
+            self.version += 1
 
     def _rules(self, line: Line, through: date) -> Iterator[str]:
         """Name the rules that a row breaks, in their order."""
@@ -199,10 +234,8 @@ class Model:
 
     def _features(self) -> Iterator[str]:
         """Finish the features of a night that was begun, then make those of the newest events."""
-        newest = len(self.batches) - 1
-        begun = [self.planned.version] if self.planned else []
-        done = self.builds[-1].version if self.builds else None
-        for version in sorted({*begun, newest} - {done}):
+        versions = {build.version for build in (self.planned, *self.batches[-1:]) if build is not None}
+        for version in sorted(versions - {build.version for build in self.builds}):
             build = self.planned or self._plan(version)
             for table in ("items", "item_counts", "examples", "histories"):
                 if table not in self.committed:
@@ -214,9 +247,10 @@ class Model:
 
     def _plan(self, version: int) -> Build:
         """Part the events that have no features yet into windows."""
-        done = self.builds[-1].version + 1 if self.builds else 0
-        events = [event for batch in self.batches[done : version + 1] for event in batch.events]
-        last_day = self.batches[version].through
+        done = self.builds[-1].version if self.builds else -1
+        batches = [batch for batch in self.batches if done < batch.version <= version]
+        events = [event for batch in batches for event in batch.events]
+        last_day = batches[-1].through
         if self.builds:
             first_day = self.builds[-1].last_day + timedelta(days=1)
             return Build(version, first_day, last_day, {last_day.isoformat(): events})
@@ -249,6 +283,19 @@ def event_of(line: Line) -> Event:
     assert line.item_id is not None
     assert line.timestamp is not None
     return Event(line.user_id, line.item_id, line.event, line.timestamp, line.value)
+
+
+def _up_to(day: date, files: Sequence[File]) -> list[File]:
+    return [file for file in files if (median_day(days([file])) or day) <= day]
+
+
+def _firsts(files: Sequence[File]) -> dict[Line, tuple[str, int]]:
+    """Return every row once, and where it came first."""
+    rows: dict[Line, tuple[str, int]] = {}
+    for file in files:
+        for number, line in enumerate(file.lines):
+            rows.setdefault(line, (file.name, number))
+    return rows
 
 
 def days(files: Sequence[File]) -> Counter[date | None]:

@@ -15,7 +15,7 @@ from hypothesis import currently_in_test_context, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from data_contracts.night import HeldOut, Night, Workspace
+from data_contracts.night import HeldOut, Night, Window, Workspace
 from tasks.ingest.stage import stage_night
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.night import build_night
@@ -92,10 +92,19 @@ class Nights(RuleBasedStateMachine):
         self.a_day_goes_by(rows, 0)
         self._night(through)
 
-    @rule(rows=specs(good=4, other=2), through=throughs, kill=kills)
-    def a_day_and_its_night_killed(self, rows: list[Spec], through: int | None, kill: Kill) -> None:
-        self.a_day_goes_by(rows, 0)
-        self._night(through, kill)
+    @rule(rows=specs(good=4, other=2), kill=kills, then=st.sampled_from(["again", "a new day", "touched", "removed"]))
+    def a_day_and_its_night_killed(self, rows: list[Spec], kill: Kill, then: str) -> None:
+        """Then another night, on the same files or on others."""
+        self.day += timedelta(days=1)
+        file = self._new_file(rows, self.day)
+        self._night(None, kill)
+        if then == "a new day":
+            self.a_day_goes_by(rows, 0)
+        elif then == "touched":
+            self._write(file)
+        elif then == "removed":
+            self._remove(file)
+        self._night(None)
 
     @rule(rows=specs(good=1, other=1), days=st.integers(1, 5))
     def a_late_file(self, rows: list[Spec], days: int) -> None:
@@ -117,6 +126,13 @@ class Nights(RuleBasedStateMachine):
         for file in list(self.model.files.values()):
             if file.damage:
                 self._write(file._replace(damage=""))
+
+    @precondition(lambda self: self.model.files)
+    @rule(number=st.integers(0, 9), rows=specs(good=0, other=2))
+    def a_file_is_written_again(self, number: int, rows: list[Spec]) -> None:
+        """With the same rows and more, of the newest day; or merely touched, with no more."""
+        file = self._any_file(number)
+        self._write(file._replace(lines=file.lines + lines(rows, self.day, self.format)))
 
     @precondition(lambda self: self.model.files)
     @rule(number=st.integers(0, 9))
@@ -158,7 +174,7 @@ class Nights(RuleBasedStateMachine):
     def _night(self, back: int | None, kill: Kill | None = None) -> None:
         """Run a night of the model and the real one, and compare what they leave."""
         through = None if back is None else self.day - timedelta(days=back)
-        batches, builds = len(self.model.batches), len(self.model.builds)
+        version, builds = self.model.version, len(self.model.builds)
         before = disk(self.home.tables)
         error, end = self._imagine(through, kill)
         if currently_in_test_context():
@@ -168,11 +184,11 @@ class Nights(RuleBasedStateMachine):
             at = killed_at(*kill, disk=Path(self.home.home)) if kill and error is Killed else nullcontext()
             with pytest.raises(error), at:
                 self._run(through)
-            if error is not Killed and len(self.model.batches) == batches:
+            if error is not Killed and self.model.version == version:
                 assert disk(self.home.tables) == before, "a refused night changes nothing"
         else:
             night = self._run(through)
-            if len(self.model.builds) == builds:
+            if (self.model.version, len(self.model.builds)) == (version, builds):
                 assert disk(self.home.tables) == before, "a night again changes nothing"
             prune(self.home, "", runs=1)
             assert disk(self.home.staging) == {}
@@ -198,10 +214,9 @@ class Nights(RuleBasedStateMachine):
         """Run the data side of a night, and compare what its rooms say with the model."""
         staged = stage_night(self.home, source(self.logs, self.format), through, self.cluster)
         validated = validate_night(self.home, staged, VALIDATION, self.cluster)
-        if staged.uri:
-            batch = self.model.batches[-1]
-            assert (staged.rows_read, staged.repeats) == (batch.read, batch.repeats)
-            assert (validated.accepted, validated.quarantined) == (len(batch.events), len(batch.broken))
-            assert staged.rows_read == validated.accepted + validated.quarantined + staged.repeats
-            assert (validated.window.first_day, validated.window.last_day) == (batch.first_day, batch.through)
+        batch = self.model.batches[-1]
+        assert validated.window == Window(first_day=batch.first_day, last_day=batch.through)
+        assert validated.events == batch.version
+        counts = validated.rows_read, validated.accepted, validated.quarantined, validated.repeats
+        assert counts == (batch.read, len(batch.events), len(batch.broken), batch.repeats)
         return build_night(self.home, validated, HELD_OUT, FEATURES, "nightly", self.cluster)
