@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
-from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
+from data_contracts.night import HeldOut, Night, Validated, Window, Workspace
 from data_contracts.table import Table
 from tasks.preprocess.errors import (
     NoNewEventsError,
@@ -18,14 +18,18 @@ from tasks.preprocess.errors import (
     TooFewTargetsError,
 )
 from tasks.preprocess.recommender.config import FeatureConfig
-from tasks.preprocess.recommender.night import build_night
 from tasks.preprocess.recommender.tables import Tables
 from tests.killing import Killed, Moment, killed_at
 from tests.tasks.preprocess.recommender.logs import FIRST_DAY, Event, frame, publish, shop, workspace
-
-COMMITS = ("items", "item_counts", "examples", "histories")
-FEATURES = FeatureConfig(max_length=8)
-HELD_OUT = HeldOut(min_targets=100, min_users=10)
+from tests.tasks.preprocess.recommender.nights import (
+    COMMITS,
+    assert_equal,
+    build,
+    late,
+    orphans,
+    publish_night,
+    rows,
+)
 
 
 class TwoNights(NamedTuple):
@@ -34,44 +38,6 @@ class TwoNights(NamedTuple):
     home: Workspace
     validated: list[Validated]
     nights: list[Night]
-
-
-def build(
-    home: Workspace,
-    validated: Validated,
-    cluster: str,
-    *,
-    held_out: HeldOut = HELD_OUT,
-    features: FeatureConfig = FEATURES,
-    protocol: Protocol = "nightly",
-) -> Night:
-    return build_night(home, validated, held_out, features, protocol, cluster)
-
-
-def late(day: int) -> pl.DataFrame:
-    return shop([day], per_day=20, seed=1)
-
-
-def rows(home: Workspace, night: Night) -> dict[str, pl.DataFrame]:
-    """Rows of every table, in one order however many files hold them."""
-    tables = Tables(home.tables)
-    order = {
-        "items": ["item_index"],
-        "item_counts": ["window", "item_index"],
-        "examples": ["window", "bucket", "user_id", "target_timestamp"],
-        "histories": ["window", "bucket", "user_id"],
-    }
-    return {
-        name: pl.DataFrame(getattr(tables, name).read(night.tables[name])).sort(keys, maintain_order=True)
-        for name, keys in order.items()
-    }
-
-
-def publish_night(home: Workspace, number: int) -> Validated:
-    """Publish the first night's events, or the second's: one more day, with late events."""
-    if number:
-        return publish(home, pl.concat([shop([4]), late(3)]), [4])
-    return publish(home, shop(range(4)), range(4))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +111,9 @@ def test_nights_killed_at_a_commit_are_finished_by_a_rerun(
         with pytest.raises(Killed), killed_at(point, moment):
             build(home, validated, cluster)
         assert build(home, validated, cluster) == wanted
-    assert_equal(home, undisturbed)
+    assert_equal(rows(home, undisturbed.nights[1]), rows(undisturbed.home, undisturbed.nights[1]))
+    assert not list(Path(home.staging).iterdir())
+    assert not any(orphans(home).values()), "the rerun wrote files under other names"
 
 
 def test_a_night_that_was_broken_off_is_finished_before_the_next_one(
@@ -157,17 +125,7 @@ def test_a_night_that_was_broken_off_is_finished_before_the_next_one(
         build(home, publish_night(home, 0), cluster)
     other_end = HeldOut(min_targets=400, min_users=10)
     assert build(home, publish_night(home, 1), cluster, held_out=other_end) == undisturbed.nights[1]
-    assert_equal(home, undisturbed)
-
-
-def assert_equal(home: Workspace, undisturbed: TwoNights) -> None:
-    """Every row is that of the undisturbed nights, and no file is there that no table refers to."""
-    seen, wanted = (rows(one, undisturbed.nights[1]) for one in (home, undisturbed.home))
-    for table in wanted:
-        assert seen[table].equals(wanted[table]), table
-    tables = Tables(home.tables)
-    assert [getattr(tables, name).remove_orphans() for name in COMMITS] == [{}] * len(COMMITS)
-    assert not Path(home.staging).exists() or not list(Path(home.staging).iterdir())
+    assert_equal(rows(home, undisturbed.nights[1]), rows(undisturbed.home, undisturbed.nights[1]))
 
 
 def test_a_missed_night_is_caught_up_in_one_window(undisturbed: TwoNights, cluster: str, tmp_path: Path) -> None:
