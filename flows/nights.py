@@ -14,6 +14,7 @@ SHOWN = 14
 """Nights that are shown."""
 REASON_LENGTH = 300
 """Characters of a reason that are shown."""
+PREFECTS_WORDS = "Flow run encountered an exception: "
 
 
 class StaleModelError(Exception):
@@ -81,10 +82,9 @@ class Seen:
         """Say, without a full stop, what is served, since when, and how old its data is; or why nothing is."""
         if self.served is None or self.data_age is None:
             return f"Nothing is served: {self.unserved}"
-        hours = self.data_age.total_seconds() / 3600
         return (
             f"Version {self.served.version} is in service since {self.served.since:%F %R} UTC; "
-            f"the last day it learned from, {self.served.trained_through}, ended {hours:,.0f} h ago"
+            f"the last day it learned from, {self.served.trained_through}, ended {_long(self.data_age)} ago"
         )
 
 
@@ -132,6 +132,10 @@ def duration(took: timedelta) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s" if seconds else ""
 
 
+def _long(span: timedelta) -> str:
+    return f"{span.days:,} days" if span > timedelta(days=3) else f"{span / timedelta(hours=1):,.0f} h"
+
+
 def _plain(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
 
@@ -171,5 +175,5 @@ def _nights(now: datetime) -> tuple[NightSeen, ...]:
 
 
 def _one_line(message: str) -> str:
-    text = " ".join(message.split())
+    text = " ".join(message.removeprefix(PREFECTS_WORDS).split())
     return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"

@@ -50,7 +50,7 @@ def _learned_until(served: Loaded) -> datetime:
 
 
 def metrics(versions: Versions) -> APIRouter:
-    """Build ``GET /metrics``: the age of what is served, how long requests take, and what the process uses."""
+    """Build ``GET /metrics``: the age of what is served, and what the process uses."""
     router = APIRouter(tags=["operations"])
     ages = CollectorRegistry()
     ages.register(Age(versions))
