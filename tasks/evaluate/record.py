@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from data_contracts.commit_point import commit_point
 from data_contracts.night import Evidence
 
@@ -21,7 +23,7 @@ DRAWN = ("hr@10", "ndcg@10")
 
 
 def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
-    """Return what `record_evidence` recorded in the run, or None when it never came to its end."""
+    """Return what `record_evidence` recorded in the run, or None when it never came to its end: not whole, say."""
     import mlflow
     from mlflow import MlflowClient
 
@@ -32,7 +34,10 @@ def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
         file = mlflow.artifacts.download_artifacts(
             run_id=run_id, artifact_path=EVIDENCE, dst_path=folder, tracking_uri=tracking_uri
         )
-        return Evidence.model_validate_json(Path(file).read_text(encoding="utf-8"))
+        try:
+            return Evidence.model_validate_json(Path(file).read_text(encoding="utf-8"))
+        except ValidationError:
+            return None
 
 
 def record_evidence(tracking_uri: str, evidence: Evidence) -> None:

@@ -6,8 +6,10 @@ import shutil
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import product
 from pathlib import Path
 from threading import Thread
+from typing import get_args
 
 import pytest
 from mlflow import MlflowClient
@@ -18,6 +20,7 @@ from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
 from tasks.deploy.config import ServingConfig
 from tasks.deploy.server import ModelServer, ServerAbsentError, ServerFailedError, ServerRefusedError
 from tasks.deploy.service import put_in_service
+from tests.killing import Killed, Moment, killed_at
 from tests.models.serving.running import running_server
 from tests.models.serving.tiny_shop import damage, item, register, register_two
 
@@ -86,6 +89,23 @@ def test_versions_go_in_and_out_of_service_on_a_real_server(shop: Shop, tmp_path
             ModelServer("story", serving).switch("77")
         with pytest.raises(ServerAbsentError, match="serves no model 'other'"):
             ModelServer("other", serving).state()
+
+
+def test_a_deployment_broken_off_anywhere_ends_as_if_it_was_not(shop: Shop, tmp_path: Path) -> None:
+    register_two(shop[1], name="broken")
+    house, client = workspace(shop, "broken"), MlflowClient(tracking_uri=shop[0])
+    with running_server(shop[0], tmp_path, name="broken") as server:
+        serving = ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url)
+        server.wait_until_ready()
+        for point, moment in product(("stage", "champion", "switch", "deployed"), get_args(Moment)):
+            with pytest.raises(Killed), killed_at(point, moment):
+                put_in_service(house, promotion("broken", "2"), serving)
+            served = put_in_service(house, promotion("broken", "2"), serving)
+            assert served.served.startswith("broken version 2 is in service"), (point, moment)
+            assert champion(shop, "broken") == recommend_over_rest(serving, "broken", "ada", 1).version == "2"
+            client.set_registered_model_alias("broken", "champion", "1")
+            client.delete_model_version_tag("broken", "2", "nightshift.deployed")
+            ModelServer("broken", serving).switch("1")
 
 
 def test_without_a_server_the_alias_moves_and_the_record_says_so(shop: Shop, nobody: ServingConfig) -> None:

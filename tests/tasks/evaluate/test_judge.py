@@ -106,6 +106,8 @@ def test_the_first_candidate_is_judged_against_the_baselines_and_its_evidence_re
     assert artifacts == {"evidence.json", "evidence.png"}
     elsewhere = candidate.model_copy(update={"checkpoint": "gone"})
     assert judged(workspace, elsewhere, night) == evidence
+    client.log_text(candidate.run_id, evidence.model_dump_json()[:100], "evidence.json")  # as a kill may leave it
+    assert judged(workspace, candidate, night) == evidence
 
 
 def test_the_champion_is_fetched_and_judged_on_the_same_targets_unless_it_is_damaged(

@@ -10,6 +10,7 @@ from data_contracts.bundle import find_version
 from data_contracts.night import Evidence, HeldOut, ModelVersion, Night, Promotion, Protocol, Window, Workspace
 from tasks.promote.config import GateConfig
 from tasks.promote.record import decide_once
+from tests.killing import Killed, Moment, killed_at
 
 COUNTS = {"window_targets": 2_000, "window_users": 300, "targets": 1_800}
 
@@ -71,6 +72,19 @@ def test_a_decision_is_recorded_on_the_version_and_stands(
     assert second.previous == first.version
     assert alias(workspace, "challenger") == second.version.version
     assert alias(workspace, "champion") == first.version
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("point", ["challenger", "decision"])
+def test_a_decision_broken_off_is_made_once(
+    workspace: Workspace, client: MlflowClient, tmp_path: Path, point: str, moment: Moment
+) -> None:
+    version = new_version(client, tmp_path)
+    with pytest.raises(Killed), killed_at(point, moment):
+        promoted(workspace, version, candidate=0.2)
+    decided = promoted(workspace, version, candidate=0.2)
+    assert decided == promoted(workspace, version, candidate=0.01)
+    assert alias(workspace, "challenger") == version.version
 
 
 def test_a_version_that_is_not_there_is_an_error(workspace: Workspace, client: MlflowClient) -> None:

@@ -16,6 +16,7 @@ from models.serving.bundle import read_record
 from tasks.job import JobFailedError
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.register.version import register_once
+from tests.killing import Killed, killed_at
 from tests.models.serving.tiny_shop import WINDOWS, new_run, write_tables, write_weights
 
 METRICS = {"candidate": {"ndcg@10": 0.2}, "popularity": {"ndcg@10": 0.1}}
@@ -40,13 +41,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 def test_a_run_becomes_one_version_with_its_evidence_beside_it(house: House, tmp_path: Path) -> None:
     workspace, candidate, night = house
     evidence = Evidence(run_id=candidate.run_id, metrics=METRICS, counts={"users": 3})
-    versions = [
-        register_once(workspace, candidate, evidence, night, RecommenderConfig(), FeatureConfig()) for _ in range(2)
-    ]
-    assert versions[0] == versions[1]
+    with pytest.raises(Killed), killed_at("version", "after"):
+        register_once(workspace, candidate, evidence, night, RecommenderConfig(), FeatureConfig())
+    version = register_once(workspace, candidate, evidence, night, RecommenderConfig(), FeatureConfig())
     client = MlflowClient(tracking_uri=workspace.tracking_uri)
     (found,) = client.search_model_versions("name = 'shop'")
-    assert (found.run_id, str(found.version)) == (candidate.run_id, versions[0].version)
+    assert (found.run_id, str(found.version)) == (candidate.run_id, version.version)
+    left = {path.name for path in Path(workspace.runs, candidate.run_id).rglob("*")}
+    assert left == {"publish", "job.json", "result.json", "log.txt", ".lock"}, "what is heavy is in the version"
     assert Night.model_validate_json(found.tags["nightshift.night"]) == night
     assert found.tags["nightshift.trained_through"] == WINDOWS[0]
     assert json.loads(found.tags["nightshift.metrics"]) == METRICS
@@ -55,14 +57,14 @@ def test_a_run_becomes_one_version_with_its_evidence_beside_it(house: House, tmp
         ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
     )
     assert found.tags.get("nightshift.git_commit", "") == head.stdout.strip()
-    bundle = download_bundle(workspace.tracking_uri, "shop", versions[0].version, tmp_path)
+    bundle = download_bundle(workspace.tracking_uri, "shop", version.version, tmp_path)
     verify(bundle)
     record = read_record(bundle)
     assert (record.tables.folder, record.tables.versions) == (workspace.tables, night.tables)
 
     folder = tmp_path / "kept" / "champion-1"
     for _ in range(2):
-        assert fetch_bundle(workspace.tracking_uri, "shop", versions[0].version, folder) == folder
+        assert fetch_bundle(workspace.tracking_uri, "shop", version.version, folder) == folder
         (folder / "in use").touch()
     assert (folder / "in use").exists()
     assert [path.name for path in folder.parent.iterdir()] == ["champion-1"]
