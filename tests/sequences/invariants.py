@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from data_contracts.night import Night, Workspace
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
-from tests.sequences.model import Broken, Event, Model
+from tests.sequences.model import Model
+from tests.sequences.rows import Broken, Event
 
 Place = tuple[Any, ...]
 Rows = list[dict[str, Any]]
@@ -54,9 +55,9 @@ def assert_published(workspace: Workspace, model: Model) -> None:
 
 def assert_features(workspace: Workspace, night: Night, model: Model, max_length: int) -> None:
     """Every table of a finished night holds what its events say, at the version that the night's record names."""
-    windows = [(key, events) for build in model.builds for key, events in build.windows.items()]
+    windows = [(key, events) for build in model.features.builds for key, events in build.windows.items()]
     assert night.windows == tuple(key for key, _ in windows)
-    newest = model.builds[-1]
+    newest = model.features.builds[-1]
     assert (night.window.first_day, night.window.last_day) == (newest.first_day, newest.last_day)
     now = versions(workspace)
     assert now.pop("quarantine") is not None

@@ -61,9 +61,10 @@ class Spec(NamedTuple):
     fault: str
 
 
-def lines(specs: Iterable[Spec], day: date, kind: Format) -> tuple[Line, ...]:
-    """Return rows of ``day``. Parquet's are typed: there, what only text can get wrong is right."""
-    return tuple(_line(spec, day, kind) for spec in specs)
+def lines(specs: Iterable[Spec], day: date, kind: Format, crowd: int) -> tuple[Line, ...]:
+    """Return rows of ``day`` by ``crowd`` users. Parquet's are typed: what only text can get wrong is right there."""
+    users = {user: USERS[number % crowd] for number, user in enumerate(USERS)}
+    return tuple(_line(spec._replace(user=users[spec.user]), day, kind) for spec in specs)
 
 
 def _line(spec: Spec, day: date, kind: Format) -> Line:

@@ -1,0 +1,96 @@
+"""What a row becomes: an event, a row in quarantine, or the repeat of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import NamedTuple
+
+from tests.sequences.logs import Line
+
+FIRST_DAY = date(1995, 1, 1)
+MAX_ID_BYTES = 256
+
+
+class Event(NamedTuple):
+    """One accepted row."""
+
+    user_id: str
+    item_id: str
+    event: str
+    timestamp: datetime
+    value: float | None
+
+    @property
+    def place(self) -> tuple[datetime, bytes, bytes]:
+        """Its place among the user's events."""
+        return self.timestamp, self.item_id.encode(), self.event.encode()
+
+
+class Broken(NamedTuple):
+    """One row in quarantine."""
+
+    file: str
+    row: int
+    rule: str
+    night: date
+
+
+class Batch(NamedTuple):
+    """What one night takes from its files.
+
+    Attributes:
+        files: Those consumed, by name and generation.
+        version: Of table `events`, with them.
+        read: Rows in the files.
+        events: Rows that are new and break no rule.
+        broken: Rows that are new and break one, as they came and as they are kept.
+        begun: Whether they are in quarantine already.
+    """
+
+    files: frozenset[tuple[str, int]]
+    version: int
+    through: date
+    first_day: date
+    read: int
+    events: list[Event]
+    broken: dict[Line, Broken]
+    begun: bool
+
+    @property
+    def repeats(self) -> int:
+        """Rows read that became nothing."""
+        return self.read - len(self.events) - len(self.broken)
+
+
+def event_of(line: Line) -> Event:
+    """Return a row that breaks no rule as an event."""
+    assert line.user_id is not None
+    assert line.item_id is not None
+    assert line.timestamp is not None
+    return Event(line.user_id, line.item_id, line.event, line.timestamp, line.value)
+
+
+def broken_rules(line: Line, *, earliest: date, through: date) -> Iterator[str]:
+    """Name the rules that a row breaks, in their order.
+
+    Args:
+        line: The row.
+        earliest: First day that is not too late.
+        through: Last day of the night.
+    """
+    if line.problem:
+        yield line.problem
+    ids = {"user_id": line.user_id, "item_id": line.item_id}
+    yield from (f"{name} missing" for name, given in (ids | {"timestamp": line.timestamp}).items() if given is None)
+    yield from (f"{name} too long" for name, given in ids.items() if len((given or "").encode()) > MAX_ID_BYTES)
+    if not math.isfinite(line.value or 0):
+        yield "value not finite"
+    day = line.timestamp.date() if line.timestamp else through
+    if day < FIRST_DAY:
+        yield "timestamp before first_day"
+    if day < earliest:
+        yield "timestamp older than late_days"
+    if day > through:
+        yield "timestamp after through"
