@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from data_contracts.contract import ContractError
-from data_contracts.night import Validated
+from data_contracts.night import HeldOut, Night, Validated
 from data_contracts.table import Table
+from tasks.preprocess.recommender.config import FeatureConfig
+from tasks.preprocess.recommender.night import build_night
 from tests.tasks.validate.logs import DAY, Shop, lines, on_day
 
 BROKEN = [f",i1,{DAY}T01:00:00Z,1", f"u1,i1,{DAY},nan", "u1,i1,soon,1"]
@@ -73,6 +75,17 @@ def test_nothing_but_repeats_opens_no_window_and_is_not_read_again(
     assert shop.stage().uri == "", "they are consumed"
     later = shop.night("b.csv", lines(on_day(1)))
     assert (later.events, _counts(later)) == (2, (300, 300, 0, 0))
+
+
+def test_nothing_but_repeats_gives_preprocess_nothing_to_do(shop: Shop, cluster: str) -> None:
+    def build(validated: Validated) -> Night:
+        held_out = HeldOut(min_targets=1, min_users=1)
+        return build_night(shop.workspace, validated, held_out, FeatureConfig(), "nightly", cluster)
+
+    first = build(shop.night("a.csv", lines(DAY) + lines(on_day(1))))
+    _touch(shop, "a.csv")
+    assert build(shop.night()) == first
+    assert build(shop.night("b.csv", lines(on_day(2)))).windows[-1] == str(on_day(2))
 
 
 def test_late_rows_alone_wait_for_the_next_window(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
