@@ -114,7 +114,8 @@ class _NightBuilder:
 
     def _ranges(self, rows: int) -> int:
         """Return into how many ranges of users the work is cut, so that each fits into a worker's memory."""
-        remembered = 0 if self.tables.done is None else rows * self.features.max_length
+        known = sum(self.tables.histories.file_rows().values())
+        remembered = min(rows, known) * self.features.max_length
         wanted = -(-(rows + remembered) // self.rows_per_task)
         return min(max(wanted, len(self.client.nthreads())), BUCKETS)
 

@@ -138,6 +138,34 @@ def test_a_missed_night_is_caught_up_in_one_window(undisturbed: TwoNights, clust
     assert counts["count"].sum() == 600
 
 
+def test_a_user_with_more_events_than_a_task_may_hold_loses_none_of_them(cluster: str, tmp_path: Path) -> None:
+    """Two nights; in the second the robot's events lie among those remembered of others."""
+    houses = [workspace(tmp_path / name) for name in ("whole", "segments")]
+    robots = [
+        frame(Event(86_400 * day + 20 * at, f"item-{at % 37}", "view", "robot") for at in range(2_000))
+        for day in (3, 4)
+    ]
+    tables = []
+    for home, rows_per_task in zip(houses, (1_000_000, 600), strict=True):
+        build(
+            home, publish(home, pl.concat([shop(range(4)), robots[0]]), range(4)), cluster, rows_per_task=rows_per_task
+        )
+        second = publish(home, pl.concat([shop([4]), late(3), robots[1]]), [4])
+        tables.append(rows(home, build(home, second, cluster, rows_per_task=rows_per_task)))
+    whole, segments = tables
+    assert any("-001.parquet" in file for file in Tables(houses[1].tables).examples.file_rows()), "one segment only"
+    for table in ("items", "item_counts", "histories"):
+        assert segments[table].equals(whole[table]), table
+    lists = ["target", "target_event", "target_timestamp"]
+    targets = [
+        examples.select("window", "user_id", *lists).explode(lists).sort(pl.all())
+        for examples in (whole["examples"], segments["examples"])
+    ]
+    assert targets[0].equals(targets[1])
+    length = segments["examples"].select(pl.col("context").list.len() + pl.col("target").list.len())
+    assert length.to_series().max() == 9
+
+
 def test_leave_one_out_takes_empty_tables_only(tmp_path: Path, cluster: str) -> None:
     home = workspace(tmp_path)
     validated = publish(home, shop(range(4)), range(4))
