@@ -71,12 +71,13 @@ def _make(client: SyncPrefectClient, name: str, wanted: AutomationCore | None) -
 
 
 def _silent() -> AutomationCore:
-    """Crash a run of which no heartbeat came: its process was killed, or its machine is gone."""
+    """Crash a running run of which no heartbeat came: its process was killed, or its machine is gone."""
     from prefect.settings import get_current_settings
 
     seconds = MISSED_HEARTBEATS * (get_current_settings().flows.heartbeat_frequency or 0)
     message = f"No sign of life for {seconds} s: its process was killed, or its machine is gone."
-    return _crash(SILENT, after=("heartbeat",), expect=("heartbeat", *ENDS), seconds=seconds, message=message)
+    started = ("Running", "heartbeat")  # it may be killed before its first heartbeat
+    return _crash(SILENT, after=started, expect=("heartbeat", *ENDS), seconds=seconds, message=message)
 
 
 def _never_begun() -> AutomationCore:

@@ -23,7 +23,8 @@ NAMES = ("prefect", "mlflow", "worker", "server")
 """Of the services, as supervisord.conf has them."""
 MODULE = "supervisor.supervisord"
 MARK, MANAGER = "NIGHTSHIFT_SERVICES", "MANAGER"
-STOP_SECONDS = 20.0
+STOP_SECONDS = 60.0
+"""How long to wait for a manager to end: it kills what does not within ten seconds of its SIGTERM."""
 
 
 class ServiceError(Exception):
