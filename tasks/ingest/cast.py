@@ -14,6 +14,9 @@ from tasks.ingest.errors import WrongColumnError
 _MICROSECONDS: dict[TimeUnit, float] = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 _WHOLE: dict[object, int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """Up to here every whole number is a float of its own."""
+_INK = r"\S"
+_CUT = 256
+"""Characters kept of a longer text."""
 _YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000  # us since 1970
 
 
@@ -65,9 +68,7 @@ def _original(names: Mapping[str, str]) -> pl.Expr:
 
 
 def _cut(text: pl.Expr) -> pl.Expr:
-    return (
-        pl.when(text.str.len_bytes() <= MAX_TEXT_BYTES).then(text).otherwise(text.str.head(MAX_TEXT_BYTES // 4) + "…")
-    )
+    return pl.when(text.str.len_bytes() <= MAX_TEXT_BYTES).then(text).otherwise(text.str.head(_CUT) + "…")
 
 
 def _problem(name: str, raw: pl.DataType) -> pl.Expr:
@@ -88,19 +89,21 @@ def _filled(name: str, typed: pl.Expr | None, wanted: pl.DataType, source: Sourc
 
 def _given(name: str, raw: pl.DataType) -> pl.Expr:
     column = pl.col(name)
-    return (column.is_not_null() & (column.str.strip_chars() != "")) if raw == pl.String else column.is_not_null()
+    return column.str.contains(_INK) if raw == pl.String else column.is_not_null()
 
 
 def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, time_unit: TimeUnit) -> pl.Expr:
     if raw.is_nested():
         raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
+    if raw == pl.String:
+        column = pl.when(column.str.len_bytes() <= MAX_TEXT_BYTES).then(column)
     if isinstance(wanted, pl.Datetime):
-        moment = _time(name, raw, time_unit).cast(wanted)
+        moment = _time(column, name, raw, time_unit).cast(wanted)
         return pl.when(moment.to_physical().is_between(_YEAR_1, _YEAR_10000, closed="left")).then(moment)
     if wanted == pl.String:
         text = _text(column, raw)
-        return pl.when((text.str.strip_chars() != "") & (text.str.len_bytes() <= MAX_TEXT_BYTES)).then(text)
+        return pl.when(text.str.contains(_INK)).then(text)
     if raw == pl.String:
         column = column.str.strip_chars()
     return column.cast(wanted, strict=False)
@@ -118,9 +121,8 @@ def _text(column: pl.Expr, raw: pl.DataType) -> pl.Expr:
     return pl.when(column.abs() < _WHOLE[type(raw)]).then(text)
 
 
-def _time(name: str, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
+def _time(column: pl.Expr, name: str, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
     """Return the column as us since 1970, UTC, null where it cannot be read."""
-    column = pl.col(name)
     if isinstance(raw, pl.Datetime):
         moment = column.cast(pl.Datetime("us", raw.time_zone))
         return moment.dt.convert_time_zone("UTC") if raw.time_zone else moment.dt.replace_time_zone("UTC")

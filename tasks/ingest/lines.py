@@ -20,6 +20,9 @@ from tasks.ingest.errors import UnreadableFileError
 BLOCK_BYTES = 16 * 1024 * 1024
 """Read at a time, and so the longest row of text."""
 
+BLOCK_ROWS = 256 * 1024
+"""Rows handed on at a time, at most."""
+
 Names = Mapping[str, str]
 """Contract column to source column."""
 

@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 
 from data_contracts.staging import MAX_TEXT_BYTES
 from tasks.ingest.errors import UnreadableFileError
-from tasks.ingest.lines import BLOCK_BYTES, Names, block
+from tasks.ingest.lines import BLOCK_BYTES, BLOCK_ROWS, Names, block
 
-BLOCK_ROWS = 256 * 1024
 _READ_BYTES = 1024 * 1024
 _PAGES_BYTES = 4 * BLOCK_BYTES
 """What a column of a row group may hold before its values are asked to be short: its pages are decoded whole."""
+_PACKED_BYTES = 256
+"""A dictionary with a longer text stays packed: written once, it would be decoded as often as it is used."""
 
 
 def head(uri: str) -> pa.Schema:
@@ -39,21 +40,30 @@ def rows(uri: str, names: Names) -> Iterator[pl.DataFrame]:
     columns = list(names.values())
     start = 0
     with fsspec.open(uri, "rb") as raw:
-        file = pq.ParquetFile(raw, buffer_size=_READ_BYTES, page_checksum_verification=True)
-        for group in range(file.num_row_groups):
-            count = _rows_per_batch(raw, file.metadata, group, columns)
-            for batch in file.iter_batches(count, row_groups=[group], columns=columns):
+        metadata = pq.ParquetFile(raw).metadata
+        for group in range(metadata.num_row_groups):
+            longest = {name: _longest(raw, metadata, group, name) for name in columns}
+            packed = [name for name in columns if longest[name] > _PACKED_BYTES]
+            width = _width(metadata.row_group(group), group, columns)
+            width += sum(min(longest[name], MAX_TEXT_BYTES) for name in packed)
+            count = min(BLOCK_ROWS, BLOCK_BYTES // max(1, width))
+            for batch in _batches(raw, metadata, group, columns, count=count, packed=packed):
                 own = {name: _series(batch[column]) for name, column in names.items()}
                 yield block(own, source_row=np.arange(start, start + batch.num_rows))
                 start += batch.num_rows
 
 
-def _rows_per_batch(raw: BinaryIO, metadata: pq.FileMetaData, group: int, columns: Sequence[str]) -> int:
-    """Return how many rows decode to about a block.
+def _batches(
+    raw: BinaryIO, metadata: pq.FileMetaData, group: int, columns: Sequence[str], *, count: int, packed: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    file = pq.ParquetFile(
+        raw, metadata=metadata, read_dictionary=packed, buffer_size=_READ_BYTES, page_checksum_verification=True
+    )
+    yield from file.iter_batches(count, row_groups=[group], columns=columns)
 
-    A text of a dictionary is written once and decoded as often as it is used, so the longest one counts.
-    """
-    info = metadata.row_group(group)
+
+def _width(info: pq.RowGroupMetaData, group: int, columns: Sequence[str]) -> int:
+    """Return the bytes of a row, on average, as they are written."""
     chunks = [info.column(number) for number in range(info.num_columns)]
     sizes: dict[str, int] = {
         chunk.path_in_schema: chunk.total_uncompressed_size // max(info.num_rows, 1)
@@ -63,17 +73,14 @@ def _rows_per_batch(raw: BinaryIO, metadata: pq.FileMetaData, group: int, column
     for name, size in sizes.items():
         if size > MAX_TEXT_BYTES and size * info.num_rows > _PAGES_BYTES:
             raise UnreadableFileError(
-                f"row group {group} holds {size:,} bytes a row in column {name!r}, wanted at most {MAX_TEXT_BYTES:,}; "
-                "leave those rows out"
+                f"row group {group} holds {size:,} bytes a row in column {name!r}, wanted at most {MAX_TEXT_BYTES:,}"
             )
-    longest = sum(_longest(raw, metadata, group, name) for name in columns)
-    return min(BLOCK_ROWS, max(1, BLOCK_BYTES // max(1, longest + sum(sizes.values()))))
+    return sum(sizes.values())
 
 
 def _longest(raw: BinaryIO, metadata: pq.FileMetaData, group: int, column: str) -> int:
     """Return the bytes of the longest text in a column's dictionary; 0 where it has none."""
-    file = pq.ParquetFile(raw, metadata=metadata, read_dictionary=[column], buffer_size=_READ_BYTES)
-    for batch in file.iter_batches(1, row_groups=[group], columns=[column]):
+    for batch in _batches(raw, metadata, group, [column], count=1, packed=[column]):
         values = batch.column(0)
         if pa.types.is_dictionary(values.type) and _is_text(values.type.value_type):
             return int(pc.max(pc.binary_length(values.dictionary)).as_py() or 0)

@@ -15,7 +15,7 @@ from pyarrow import csv
 
 from tasks.ingest import lines, parquet
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.lines import Names
+from tasks.ingest.lines import BLOCK_ROWS, Names
 
 SEQUENCE_START = datetime(2000, 1, 1, tzinfo=UTC)
 """Where sequences begin. Their n-th item stands n us later; only the order means anything."""
@@ -43,13 +43,17 @@ def blocks(uri: str, source: SourceConfig, names: Names) -> Iterator[pl.DataFram
     Raises:
         UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `lines.split` and `parquet.rows`.
     """
+    for block in _blocks(uri, source, names):
+        yield from block.iter_slices(BLOCK_ROWS)
+
+
+def _blocks(uri: str, source: SourceConfig, names: Names) -> Iterator[pl.DataFrame]:
     if source.format == "parquet":
-        yield from parquet.rows(uri, names)
-    elif source.format == "csv":
-        yield from lines.split(uri, _fields(source), names)
-    else:
-        for block in lines.split(uri, lines.whole(), {"line": "line"}, head=["line"]):
-            yield _from_json(block, names) if source.format == "jsonl" else _from_sequences(block)
+        return parquet.rows(uri, names)
+    if source.format == "csv":
+        return lines.split(uri, _fields(source), names)
+    whole = lines.split(uri, lines.whole(), {"line": "line"}, head=["line"])
+    return (_from_json(block, names) if source.format == "jsonl" else _from_sequences(block) for block in whole)
 
 
 def _fields(source: SourceConfig) -> csv.ParseOptions:
