@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.disturbed import Undisturbed, outcome
+from tests.integration.disturbed import Undisturbed
+from tests.integration.outcome import outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MEGABYTES = 16
