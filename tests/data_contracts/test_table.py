@@ -64,10 +64,10 @@ def test_what_no_version_refers_to_is_removed_and_every_version_reads_as_before(
     DeltaTable(table.uri).optimize.compact()
     versions = [table.read(version).sort_by("number") for version in range(4)]
     orphans = table.write(thing("b c"), "killed") + table.write(thing("new"), "killed")
-    half = Path(table.uri, "name=a", "half.parquet")
+    half = Path(table.uri, "name=a", "killed.parquet.0a1b")
     half.write_bytes(b"PAR1")
     removed = table.remove_orphans()
-    assert removed == {part.path: part.size for part in orphans} | {"name=a/half.parquet": 4}
+    assert removed == {part.path: part.size for part in orphans} | {"name=a/killed.parquet.0a1b": 4}
     assert not any(Path(table.uri, path).exists() for path in removed)
     assert table.version() == 3
     assert [table.read(version).sort_by("number") for version in range(4)] == versions

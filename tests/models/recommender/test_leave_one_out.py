@@ -59,5 +59,5 @@ def write_events(file: Path, workspace: Workspace) -> int:
         timestamp.dt.date().alias("day"),
     )
     table = Table(workspace.tables, EVENTS)
-    marks = {"window": THROUGH.toordinal()}
+    marks = {"window": THROUGH.toordinal(), "published": 0, "accepted": events.height}
     return table.commit(table.write(events.to_arrow(), "ratings"), consumed=["file:ml-100k"], marks=marks)

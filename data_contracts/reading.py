@@ -1,0 +1,107 @@
+"""A contracted Delta table as its readers see it: every version that was ever committed, and what it says of itself."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from data_contracts.contract import DataContract
+
+
+class ReadableTable:
+    """One table, in a folder of its own.
+
+    Args:
+        folder: URI under which every table has a folder of its own.
+        contract: What is promised about it.
+    """
+
+    def __init__(self, folder: str, contract: DataContract) -> None:
+        self.contract = contract
+        self.uri = posixpath.join(folder, contract.name)
+
+    def _open(self, version: int | None = None) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.uri, version=version)
+        except TableNotFoundError:
+            return None
+
+    def id(self) -> str | None:
+        """Return the table's id, which it keeps for life; one made anew has another. None when never written."""
+        table = self._open()
+        return None if table is None else str(table.metadata().id)
+
+    def version(self) -> int | None:
+        """Return the newest version, or None when nothing was ever committed."""
+        table = self._open()
+        return None if table is None else table.version()
+
+    def consumed(self, name: str) -> bool:
+        """Whether a commit said that it consumed ``name``."""
+        return not self.unseen([name])
+
+    def unseen(self, names: Iterable[str]) -> set[str]:
+        """Return those of ``names`` that no commit consumed."""
+        table = self._open()
+        return {name for name in names if table is None or table.transaction_version(name) is None}
+
+    def mark(self, name: str, version: int | None = None) -> int | None:
+        """Return the number last remembered under ``name``, or None."""
+        table = self._open(version)
+        return None if table is None else table.transaction_version(f"mark:{name}")
+
+    def note(self, name: str) -> str | None:
+        """Return the text last remembered under ``name``, or None."""
+        table = self._open()
+        commits = [] if table is None else table.history()
+        return next((str(commit[name]) for commit in commits if name in commit), None)
+
+    def dataset(self, version: int | None = None) -> ds.Dataset:
+        """Open the table at ``version`` (the newest when omitted) for reading in pieces.
+
+        Raises:
+            FileNotFoundError: The table, or that version of it, does not exist.
+        """
+        try:
+            return DeltaTable(self.uri, version=version).to_pyarrow_dataset()
+        except (TableNotFoundError, DeltaError) as error:
+            raise FileNotFoundError(f"table {self.contract.name!r} version {version} at {self.uri}: {error}") from error
+
+    def read(
+        self,
+        version: int | None = None,
+        *,
+        columns: list[str] | None = None,
+        where: ds.Expression | None = None,
+    ) -> pa.Table:
+        """Read rows of one version, the newest when omitted; an empty table when nothing was ever committed."""
+        if version is None and self.version() is None:
+            empty = self.contract.schema.empty_table()
+            return empty.select(columns) if columns else empty
+        return self.dataset(version).to_table(columns=columns, filter=where)
+
+    def file_rows(self, version: int | None = None) -> dict[str, int]:
+        """Rows of every file visible at ``version``, by its URI; none when nothing was ever committed."""
+        table = self._open(version)
+        if table is None:
+            return {}
+        added = pa.table(table.get_add_actions())
+        return {
+            posixpath.join(self.uri, unquote(path)): rows
+            for path, rows in zip(added["path"].to_pylist(), added["num_records"].to_pylist(), strict=True)
+        }
+
+    def partition_of(self, file: str) -> str:
+        """Return the value of the partition column in a file of this table, by the file's URI."""
+        return unquote(file.removeprefix(self.uri).split("/")[1].partition("=")[2])
+
+    def partitions(self, version: int | None = None) -> list[str]:
+        """Values of the partition column at ``version``, sorted; none when nothing was ever committed."""
+        table = self._open(version)
+        return [] if table is None else sorted(value for part in table.partitions() for value in part.values())
