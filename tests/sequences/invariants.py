@@ -142,3 +142,10 @@ def _by_user(rows: Rows) -> dict[tuple[str, str], Rows]:
     for row in rows:
         found[row["window"], row["user_id"]].append(row)
     return found
+
+
+PROMISES = [
+    (check.__doc__ or "").strip()
+    for check in (assert_published, assert_features, _assert_items, _assert_examples, _assert_history)
+]
+"""What was looked at, in words."""
