@@ -15,6 +15,8 @@ _MICROSECONDS: dict[TimeUnit, float] = {"s": 1_000_000, "ms": 1_000, "us": 1, "n
 _WHOLE: dict[object, int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """Up to here every whole number is a float of its own."""
 _INK = r"\S"
+_ROUNDED = r"^-?\d(\.\d+)?e\+\d+$"
+"""What has become of a whole number of more than 64 bits in JSON: others share it."""
 _CUT = 256
 """Characters kept of a longer text."""
 _YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000  # us since 1970
@@ -39,7 +41,7 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
         WrongColumnError: A column's type can never become the one wanted.
     """
     wanted = pl.DataFrame(pl.from_arrow(schema.empty_table())).schema
-    typed = {name: _typed(name, raw.schema[name], wanted[name], source.time_unit) for name in names}
+    typed = {name: _typed(name, raw.schema[name], wanted[name], source) for name in names}
     problems = [
         pl.when(_given(name, raw.schema[name]) & typed[name].is_null()).then(_problem(name, raw.schema[name]))
         for name in names
@@ -92,17 +94,19 @@ def _given(name: str, raw: pl.DataType) -> pl.Expr:
     return column.str.contains(_INK) if raw == pl.String else column.is_not_null()
 
 
-def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, time_unit: TimeUnit) -> pl.Expr:
+def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
     if raw.is_nested():
         raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
     if raw == pl.String:
         column = pl.when(column.str.len_bytes() <= MAX_TEXT_BYTES).then(column)
     if isinstance(wanted, pl.Datetime):
-        moment = _time(column, name, raw, time_unit).cast(wanted)
+        moment = _time(column, name, raw, source.time_unit).cast(wanted)
         return pl.when(moment.to_physical().is_between(_YEAR_1, _YEAR_10000, closed="left")).then(moment)
     if wanted == pl.String:
         text = _text(column, raw)
+        if source.format == "jsonl":
+            text = pl.when(~text.str.contains(_ROUNDED)).then(text)
         return pl.when(text.str.contains(_INK)).then(text)
     if raw == pl.String:
         column = column.str.strip_chars()
@@ -128,6 +132,8 @@ def _time(column: pl.Expr, name: str, raw: pl.DataType, unit: TimeUnit) -> pl.Ex
         return moment.dt.convert_time_zone("UTC") if raw.time_zone else moment.dt.replace_time_zone("UTC")
     if raw == pl.Date:
         return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    if raw == pl.Null:
+        return column.cast(pl.Datetime("us", "UTC"))
     if unit == "iso":
         if raw != pl.String:
             raise WrongColumnError(f"column {name!r} is {raw}: set source.time_unit to s, ms, us or ns")

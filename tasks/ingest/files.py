@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,8 +20,11 @@ from tasks.ingest.cast import cast
 from tasks.ingest.columns import described, mapping
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import UndecodableError, UnreadableFileError, WrongColumnError
+from tasks.ingest.lines import is_ended
 from tasks.ingest.readers import blocks, head
 from tasks.ingest.sources import SourceFile
+
+log = logging.getLogger(__name__)
 
 SORTED_BY = ["day", "row_hash"]
 _ROWS_PER_GROUP = 64 * 1024
@@ -65,6 +69,8 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
     with _reading(file, source):
         named = head(file.uri, source)
         names = mapping(incoming(contract), source, None if named is None else named.names)
+        if source.format in ("csv", "sequences") and not is_ended(file.uri):
+            log.warning("%s does not end with a line break: its last row may be cut short.", file.name)
     days = _write(path, _typed(file, source, names, contract, given))
     columns = {names[name]: "string" for name in given} if named is None else described(named)
     return StagedFile(source=file, path=path, days=days, columns=columns)
@@ -83,9 +89,9 @@ def _reading(file: SourceFile, source: SourceConfig) -> Iterator[None]:
         text = str(error)
         undecodable = isinstance(error, UnicodeDecodeError) or "utf8" in text.lower() or _NO_CHARACTER in text
         kind, next_step = (UndecodableError, "Write it as UTF-8") if undecodable else (UnreadableFileError, "Mend it")
-        text = text if len(text) <= _ERROR_LENGTH else f"{text[:_ERROR_LENGTH]}…"
+        what = text.split("\n", maxsplit=1)[0][:_ERROR_LENGTH].rstrip(".")
         raise kind(
-            f"{file.name} ({file.size:,} bytes) as {source.format}: {text}. {next_step}, or take it away."
+            f"{file.name} ({file.size:,} bytes) as {source.format}: {what}. {next_step}, or take it away."
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from pyarrow import csv
 from data_contracts.staging import MAX_TEXT_BYTES
 from tasks.ingest.errors import UnreadableFileError
 
-BLOCK_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES = 8 * 1024 * 1024
 """Read at a time, and so the longest row of text."""
 
 BLOCK_ROWS = 256 * 1024
@@ -28,8 +29,9 @@ Names = Mapping[str, str]
 
 _CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 _NEVER_IN_TEXT = "\x1f"  # separates nothing: the whole line is one field
+_WITHOUT_HEAD, _BELOW_HEAD = 1, 2  # what Arrow calls the first row of data
 _LINES_IN_ONE_ROW = 1_000
-_MALFORMED_BYTES = 4 * BLOCK_BYTES
+_MALFORMED_BYTES = 8 * BLOCK_BYTES
 
 
 def fields(*, separator: str, quoted: bool) -> csv.ParseOptions:
@@ -48,7 +50,7 @@ def head(uri: str, parse: csv.ParseOptions) -> list[str]:
     Raises:
         UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `split`.
     """
-    malformed = _Malformed(first_row=2)
+    malformed = _Malformed(first_row=_BELOW_HEAD)
     with _open(uri) as file, malformed.heard(parse):
         names: list[str] = csv.open_csv(file, read_options=_read_options(), parse_options=parse).schema.names
     return names
@@ -66,9 +68,9 @@ def split(uri: str, parse: csv.ParseOptions, names: Names, *, head: list[str] | 
     Raises:
         UnreadableFileError: A quote is opened and not closed, a row is longer than a block, or too many do not split.
         OSError: The file is truncated or damaged.
-        pyarrow.ArrowInvalid: It is empty, or not UTF-8.
+        pyarrow.ArrowInvalid: It is not UTF-8.
     """
-    malformed = _Malformed(first_row=2 if head is None else 1)
+    malformed = _Malformed(first_row=_BELOW_HEAD if head is None else _WITHOUT_HEAD)
     convert = csv.ConvertOptions(
         include_columns=list(names.values()),
         column_types=dict.fromkeys(names.values(), pa.string()),
@@ -84,6 +86,16 @@ def split(uri: str, parse: csv.ParseOptions, names: Names, *, head: list[str] | 
             yield block({name: pl.from_arrow(batch[column]) for name, column in names.items()}, source_row=rows)
             yield malformed.before(start, names)
     yield malformed.before(None, names)
+
+
+def is_ended(uri: str) -> bool:
+    """Whether the last line ends with a line break; a compressed file says by itself whether it is whole."""
+    if posixpath.splitext(uri)[1] in _CODECS:
+        return True
+    with fsspec.open(uri, "rb") as raw:
+        size = raw.seek(0, os.SEEK_END)
+        raw.seek(max(0, size - 1))
+        return size == 0 or raw.read() in (b"\n", b"\r")
 
 
 def block(columns: Mapping[str, object], *, source_row: object) -> pl.DataFrame:
@@ -114,7 +126,7 @@ class _Malformed:
 
     def __init__(self, *, first_row: int) -> None:
         self.rows: dict[int, str] = {}
-        self._first_row = first_row  # what Arrow calls the first row of data
+        self._first_row = first_row
         self._held = 0
         self._problem = ""
 
@@ -130,6 +142,10 @@ class _Malformed:
                     f"a row is longer than {BLOCK_BYTES:,} bytes, or a quote is opened and not closed; where quotes "
                     "are ordinary characters, set source.quoted to false"
                 ) from error
+            if "mpty CSV file" in str(error):
+                if self._first_row == _WITHOUT_HEAD:
+                    return
+                raise UnreadableFileError("it has no whole line, wanted one that names the columns") from error
             if self._problem:
                 raise UnreadableFileError(self._problem) from error
             raise

@@ -17,7 +17,7 @@ from tasks.ingest.errors import UnreadableFileError
 from tasks.ingest.lines import BLOCK_BYTES, BLOCK_ROWS, Names, block
 
 _READ_BYTES = 1024 * 1024
-_PAGES_BYTES = 4 * BLOCK_BYTES
+_PAGES_BYTES = 8 * BLOCK_BYTES
 """What a column of a row group may hold before its values are asked to be short: its pages are decoded whole."""
 _PACKED_BYTES = 256
 """A dictionary with a longer text stays packed: written once, it would be decoded as often as it is used."""
@@ -80,12 +80,14 @@ def _width(info: pq.RowGroupMetaData, group: int, columns: Sequence[str]) -> int
 
 def _longest(raw: BinaryIO, metadata: pq.FileMetaData, group: int, column: str) -> int:
     """Return the bytes of the longest text in a column's dictionary; 0 where it has none."""
-    for batch in _batches(raw, metadata, group, [column], count=1, packed=[column]):
-        values = batch.column(0)
-        if pa.types.is_dictionary(values.type) and _is_text(values.type.value_type):
-            return int(pc.max(pc.binary_length(values.dictionary)).as_py() or 0)
-        break
-    return 0
+    info = metadata.row_group(group)
+    if column not in [info.column(number).path_in_schema for number in range(info.num_columns)]:
+        return 0
+    first = next(_batches(raw, metadata, group, [column], count=1, packed=[column]), None)
+    values = None if first is None else first.column(0)
+    if values is None or not pa.types.is_dictionary(values.type) or not _is_text(values.type.value_type):
+        return 0
+    return int(pc.max(pc.binary_length(values.dictionary)).as_py() or 0)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -93,7 +95,9 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _series(values: pa.Array) -> pl.Series:
-    """Unpack a dictionary into views of its texts, not copies."""
+    """Unpack a dictionary into views of its texts, not copies. Polars has no decimals of more than 38 digits."""
+    if pa.types.is_decimal256(values.type):
+        values = values.cast(pa.decimal128(38, values.type.scale))
     if pa.types.is_dictionary(values.type):
         return pl.Series(pl.from_arrow(values.dictionary)).gather(pl.Series(pl.from_arrow(values.indices)))
     return pl.Series(pl.from_arrow(values))
