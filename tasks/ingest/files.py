@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 SORTED_BY = ["day", "row_hash"]
 _ROWS_PER_GROUP = 64 * 1024
+_BYTES_OF_A_ROW = 256
+"""Text up to which a row counts as one."""
 _EXAMPLE_LENGTH = 200
 _ERROR_LENGTH = 500
 _NO_CHARACTER = "\ufffd"
@@ -42,12 +44,14 @@ class StagedFile(Value):
         path: Its staged Parquet: the contract's incoming columns, provenance, ``day`` (date32, null without a time) and
             ``row_hash`` (uint32); sorted by these two within each block.
         days: Rows by day, UTC; None for rows without a time.
+        weights: The same, with a row of much text counted as several: what it takes to hold them.
         columns: Source column to its type; for JSON Lines those that are read and hold something.
     """
 
     source: SourceFile
     path: str
     days: dict[date | None, int]
+    weights: dict[date | None, int]
     columns: dict[str, str]
 
     @property
@@ -71,9 +75,9 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
         names = mapping(incoming(contract), source, None if named is None else named.names)
         if source.format in ("csv", "sequences") and not is_ended(file.uri):
             log.warning("%s does not end with a line break: its last row may be cut short.", file.name)
-    days = _write(path, _typed(file, source, names, contract, given))
+    days, weights = _write(path, _typed(file, source, names, contract, given))
     columns = {names[name]: "string" for name in given} if named is None else described(named)
-    return StagedFile(source=file, path=path, days=days, columns=columns)
+    return StagedFile(source=file, path=path, days=days, weights=weights, columns=columns)
 
 
 @contextmanager
@@ -133,16 +137,24 @@ def _refuse_empty_columns(
         )
 
 
-def _write(path: str, typed: Iterator[pl.DataFrame]) -> Counter[date | None]:
-    """Write sorted blocks, and count their rows by day."""
-    days: Counter[date | None] = Counter()
+def _write(path: str, typed: Iterator[pl.DataFrame]) -> tuple[Counter[date | None], Counter[date | None]]:
+    """Write sorted blocks; count and weigh their rows by day."""
+    days, weights = Counter[date | None](), Counter[date | None]()
     writer: pq.ParquetWriter | None = None
     with ExitStack() as stack:
         raw = stack.enter_context(fsspec.open(path, "wb", auto_mkdir=True))
         for block in typed:
             days.update(dict(block["day"].value_counts().iter_rows()))
+            weights.update(dict(block.group_by("day").agg(_weight(block.schema).sum()).iter_rows()))
             table = block.sort(SORTED_BY, maintain_order=True).to_arrow(compat_level=pl.CompatLevel.oldest())
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(raw, table.schema, compression="zstd"))
             writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
-    return days
+    return days, weights
+
+
+def _weight(schema: pl.Schema) -> pl.Expr:
+    texts = [
+        pl.col(name).str.len_bytes() for name, kind in schema.items() if kind == pl.String and name != "source_file"
+    ]
+    return 1 + pl.sum_horizontal(texts).cast(pl.Int64) // _BYTES_OF_A_ROW

@@ -23,8 +23,8 @@ from tasks.ingest.days import Days
 
 ROWS_PER_CHUNK = 1_000_000
 _HASHES = 2**32
-_ROWS_HELD = ROWS_PER_CHUNK * 5 // 4
-"""Rows after which repeats are dropped before more are read. Most slices hold fewer, and are looked through once."""
+_BYTES_HELD = 256 * ROWS_PER_CHUNK
+"""After which repeats are dropped before more are read. Most slices hold fewer, and are looked through once."""
 _ROWS_PER_BATCH = 64 * 1024
 _READ_AHEAD = 4
 _PROVENANCE = {field.name for field in PROVENANCE}
@@ -59,7 +59,7 @@ class Slice(Value):
 def plan(days: Days, *, rows_per_chunk: int = ROWS_PER_CHUNK) -> list[Slice]:
     """Cut the night into slices of about ``rows_per_chunk`` rows: whole days while they fit, so few files hold a day.
 
-    Every row is in exactly one slice, and rows that are equal are in the same.
+    Every row is in exactly one slice, and rows that are equal are in the same. A row may count as several.
     """
     slices: list[Slice] = []
     run: list[date] = []
@@ -107,7 +107,7 @@ def drop_repeats(
 ) -> Chunk:
     """Write the rows of one slice to ``path``, the first of equal ones only, less those that the table has.
 
-    What is in memory is bounded by the rows written and `_ROWS_HELD`, however many repeats or old rows there are.
+    What is in memory is bounded by the rows written and `_BYTES_HELD`, however many repeats or old rows there are.
 
     Args:
         staged: Staged files, in the order of their source files.
@@ -142,8 +142,8 @@ def _first_of_equal(rows: ds.Scanner, by: Sequence[str]) -> tuple[pl.DataFrame, 
     for batch in rows.to_batches():
         held.append(pa.table(batch))
         read += batch.num_rows
-        waiting += batch.num_rows
-        if waiting > _ROWS_HELD:
+        waiting += batch.nbytes
+        if waiting > _BYTES_HELD:
             held, waiting = [_unique(held, by).to_arrow().cast(schema)], 0
     return _unique(held, by), read
 

@@ -131,7 +131,7 @@ def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, even
             staging(events.contract),
             pure=False,
         )
-        for number, part in enumerate(plan(days))
+        for number, part in enumerate(plan(added(*(file.weights for file in taken))))
     ]
     chunks: list[Chunk] = client.gather(futures)
     clear(posixpath.join(folder, "files"))

@@ -64,7 +64,7 @@ def test_a_column_of_nothing_but_nulls_says_nothing_about_its_type() -> None:
 
 def _file(name: str, **columns: str) -> StagedFile:
     source = SourceFile(uri=f"file:///{name}", size=1, transaction=name)
-    return StagedFile(source=source, path="", days={}, columns=columns)
+    return StagedFile(source=source, path="", days={}, weights={}, columns=columns)
 
 
 READ = {"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us]", "value": "float"}
