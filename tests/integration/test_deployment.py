@@ -1,25 +1,214 @@
-"""The schedule's way: `make up`, `prefect deployment run`, the served model, `make down`."""
+"""The schedule's way: `make up`, deployed nights that are killed, fail or are late, who hears of it, `make down`.
+
+The tests share one set of servers, and go in order.
+"""
 
 from __future__ import annotations
 
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.request import urlopen
+
+import httpx
 import psutil
 import pytest
 
+from flows import alerts, manager
 from tests.integration.conftest import House
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_deployed_night_runs_to_completed_and_is_served(house: House) -> None:
+CRASHED_WITHIN_SECONDS = 120
+"""As docs/operations.md states it."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A house whose servers are up.
+
+    Attributes:
+        house: With Prefect's server in its environment.
+        told: Every notification that came, as it came.
+        ear: URL where notifications are heard.
+    """
+
+    house: House
+    told: list[str]
+    ear: str
+
+    @property
+    def log(self) -> str:
+        """What the worker and its runs said."""
+        return (self.house.home / "services" / "worker.log").read_text()
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """Ask Prefect's API: POST with a body, GET without."""
+        url = self.house.environment["PREFECT_API_URL"] + path
+        answer = httpx.post(url, json=body) if body else httpx.get(url)
+        return answer.raise_for_status().json()
+
+    def start_night(self) -> str:
+        """Ask for a night now, and return its run's id."""
+        deployment = self.ask("/deployments/name/nightly-retrain/nightly")["id"]
+        return str(self.ask(f"/deployments/{deployment}/create_flow_run", state={"type": "SCHEDULED"})["id"])
+
+    def state(self, run: str) -> dict[str, Any]:
+        """Return a run's state."""
+        return dict(self.ask(f"/flow_runs/{run}")["state"])
+
+    def wait_for(self, run: str, name: str, *, seconds: float = 200) -> str:
+        """Wait until a run is in the state of that name, and return its message."""
+        self.wait(lambda: self.state(run)["name"] == name, seconds, lambda: f"{self.state(run)}\n{self.log}")
+        return str(self.state(run)["message"])
+
+    def wait(self, condition: Callable[[], bool], seconds: float, seen: Callable[[], object]) -> None:
+        """Wait until a condition holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, seen()
+            time.sleep(1)
+
+    def process(self, *words: str) -> psutil.Process | None:
+        """Return the process started for this house whose command line has all these words."""
+        started = [psutil.Process(pid) for pid in manager.left(self.house.settings())]
+        return next((each for each in started if set(words) <= set(each.cmdline())), None)
+
+
+@contextmanager
+def ear() -> Iterator[tuple[str, list[str]]]:
+    """A server that remembers what it is told; yields its URL, and what it was told."""
+    told: list[str] = []
+
+    class Ear(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", told
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def deployed(house: House) -> Iterator[Deployed]:
+    """`make up` with a webhook that is told, and an age of data that the made-up shop, long past, is beyond."""
     house.shop("--days", "3")
-    up = house.run("flows.services", "up")
-    assert up.count(" answers") == 4, up
-    api = {"PREFECT_API_URL": f"{house.environment['NIGHTSHIFT_PREFECT_URL']}/api"}
-    client = House(house.home, {**house.environment, **api})
-    watched = client.run("prefect", "deployment", "run", "nightly-retrain/nightly", "--watch", seconds=500)
-    assert "finished successfully" in watched, (watched, (house.home / "services" / "worker.log").read_text())
-    planned = client.run("prefect", "flow-run", "ls", "--state", "Scheduled", "--flow-name", "nightly-retrain")
-    assert "nightly-retrain" in planned, f"the schedule plans no run:\n{planned}"
-    house.run("flows.services", "down")
+    api = f"{house.environment['NIGHTSHIFT_PREFECT_URL']}/api"
+    house = house.under(PREFECT_API_URL=api, NIGHTSHIFT_ALERTS__STALE_HOURS=1)
+    with ear() as (url, told):
+        up = house.run("flows.services", "up")
+        assert up.count(" answers") == 4, up
+        yield Deployed(house, told, url)
+
+
+def save_webhook(api: str, url: str) -> None:
+    """Make the block that people make in Prefect's UI."""
+    kind = httpx.get(f"{api}/block_types/slug/custom-webhook").raise_for_status().json()["id"]
+    filters = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
+    schema = httpx.post(f"{api}/block_schemas/filter", json=filters).raise_for_status().json()[0]["id"]
+    data = {"name": "ops", "url": url, "json_data": {"text": "{{subject}} {{body}}"}}
+    block = {"name": "ops", "data": data, "block_schema_id": schema, "block_type_id": kind}
+    httpx.post(f"{api}/block_documents/", json=block).raise_for_status()
+
+
+def test_make_up_again_registers_nothing_twice_and_whoever_is_to_be_told(deployed: Deployed) -> None:
+    def automations() -> dict[str, str]:
+        return {each["name"]: each["id"] for each in deployed.ask("/automations/filter", limit=50)}
+
+    before = automations()
+    assert len(before) == 3
+    told = deployed.house.under(NIGHTSHIFT_ALERTS__NOTIFY="custom-webhook/ops")
+    refused = told.run("flows.services", "up", code=1)
+    assert "alerts.notify: Prefect's server has no block 'custom-webhook/ops'" in refused
+    save_webhook(deployed.house.environment["PREFECT_API_URL"], deployed.ear)
+    told.run("flows.services", "up")
+    after = automations()
+    assert len(after) == 4
+    for name in (alerts.SILENT, alerts.NEVER_BEGUN):
+        assert after[name] == before[name], f"{name!r} was made anew, and forgot the runs that it follows"
+    assert len(deployed.ask("/automations/filter", limit=50)) == 4
+    assert len(deployed.ask("/deployments/filter", limit=50)) == 2
+
+
+def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_one_is_served(deployed: Deployed) -> None:
+    server = deployed.process("models.serving.server")
+    killed = deployed.start_night()
+    deployed.wait_for(killed, "Running")
+    worker = deployed.process("worker", "start")
+    assert worker is not None
+    [engine] = [child for child in worker.children() if "prefect.engine" in child.cmdline()]
+    worker.kill()
+    engine.kill()
+    message = deployed.wait_for(killed, "Crashed", seconds=CRASHED_WITHIN_SECONDS)
+    assert message.startswith("No sign of life for 90 s")
+    deployed.wait(lambda: any("Crashed No sign of life" in text for text in deployed.told), 60, lambda: deployed.told)
+    again = deployed.process("worker", "start")
+    assert again is not None
+    assert again.pid != worker.pid
+    assert deployed.process("models.serving.server") == server, "the model server went with the worker"
+    deployed.wait_for(deployed.start_night(), "Completed", seconds=500)
+    served = httpx.get(f"{deployed.house.environment['NIGHTSHIFT_SERVING__REST_URL']}/nightshift/models/shop").json()
+    assert served["served"]["version"] == "1"
+    planned = deployed.ask("/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
+    assert planned, "the schedule plans no run"
+
+
+def test_a_night_that_fails_says_why_wherever_it_is_looked_for(deployed: Deployed) -> None:
+    broken = deployed.house.home / "logs" / "2026-01-04.csv.gz"
+    broken.write_bytes(b"no gzip")
+    message = deployed.wait_for(deployed.start_night(), "Failed")
+    broken.unlink()
+    assert "2026-01-04.csv.gz" in message
+    deployed.wait(lambda: any("2026-01-04.csv.gz" in text for text in deployed.told), 60, lambda: deployed.told)
+    deployed.wait(lambda: "2026-01-04.csv.gz" in page(deployed), 120, lambda: page(deployed))
+    assert "Version 1 is in service" in page(deployed)
+    status = deployed.house.run("flows.services", "status")
+    assert "not well: The last night" in status
+    assert "2026-01-04.csv.gz" in status
+
+
+def page(deployed: Deployed) -> str:
+    """What the newest artifact `nights` says; nothing before there is one."""
+    found = deployed.ask("/artifacts/filter", artifacts={"key": {"any_": ["nights"]}}, sort="CREATED_DESC", limit=1)
+    return str(found[0]["data"]) if found else ""
+
+
+def test_old_data_behind_what_is_served_is_told_of_and_measured(deployed: Deployed) -> None:
+    deployed.wait(lambda: any("StaleModelError" in text for text in deployed.told), 120, lambda: deployed.told)
+    with urlopen(f"{deployed.house.environment['NIGHTSHIFT_SERVING__REST_URL']}/metrics", timeout=10) as answer:
+        metrics = answer.read().decode()
+    assert 'nightshift_model_data_age_seconds{model="shop",version="1"}' in metrics
+    assert 'nightshift_model_in_service_seconds{model="shop",version="1"}' in metrics
+
+
+def test_a_night_that_nobody_begins_is_late_and_told_of(deployed: Deployed) -> None:
+    worker = deployed.process("worker", "start")
+    assert worker is not None
+    worker.suspend()
+    try:
+        late = deployed.start_night()
+        deployed.wait_for(late, "Late", seconds=90)
+        deployed.wait(lambda: any(": Late" in text for text in deployed.told), 60, lambda: deployed.told)
+    finally:
+        worker.resume()
+    deployed.wait_for(late, "Completed")
+
+
+def test_make_down_ends_everything_even_what_a_killed_manager_left(deployed: Deployed) -> None:
+    [running] = manager.running(deployed.house.settings())
+    psutil.Process(running).send_signal(signal.SIGKILL)
+    deployed.house.run("flows.services", "down")
+    home = str(deployed.house.home)
     left = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
-    assert not [command for command in left if command and str(house.home) in " ".join(command)]
+    assert not [command for command in left if command and home in " ".join(command)]
