@@ -165,12 +165,14 @@ class Evidence(Value):
         metrics: Contestant (`candidate`, `champion`, `popularity`, ...) to metric name to value.
         counts: What was judged: `users`, `targets`, `repeats_dropped`, ...
         left_out: Contestant that was not judged to the reason.
+        champion_damaged: Whether the champion was left out because its bundle is not as it was published.
     """
 
     run_id: str
     metrics: dict[str, dict[str, float]]
     counts: dict[str, int]
     left_out: dict[str, str] = {}
+    champion_damaged: bool = False
 
 
 class ModelVersion(Value):

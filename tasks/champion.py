@@ -22,13 +22,14 @@ class Champion(Value):
     version: str = Field(description="Of the registered model.")
     trained_through: str = Field("", description="Key of the newest window it was trained on; empty if it is not told.")
     stranger: str = Field("", description="Why it may not be judged or trained further tonight; empty when it may.")
-    bundle: str = Field("", description="Folder of its bundle, verified; empty for a stranger.")
+    damaged: str = Field("", description="What is wrong with its bundle in MLflow itself; empty when nothing is.")
+    bundle: str = Field("", description="Folder of its bundle, verified; empty for a stranger or a damaged one.")
 
 
 def find_champion(workspace: Workspace, night: Night, run_id: str) -> Champion | None:
     """Return the version in service, if any, seen from a night; its bundle is fetched once, and again when damaged.
 
-    One whose bundle is damaged in MLflow itself is a stranger too: the night does without it, and says so.
+    The night does without one whose bundle is damaged in MLflow itself, and nobody takes its place: see the gate.
 
     Args:
         workspace: Says where runs and MLflow are.
@@ -50,7 +51,7 @@ def find_champion(workspace: Workspace, night: Night, run_id: str) -> Champion |
     try:
         fetch_bundle(workspace.tracking_uri, workspace.name, version, folder)
     except DamagedError as error:
-        return Champion(version=version, trained_through=trained_through, stranger=str(error))
+        return Champion(version=version, trained_through=trained_through, damaged=str(error))
     return Champion(version=version, trained_through=trained_through, bundle=str(folder))
 
 

@@ -44,12 +44,13 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
     folder = Path(workspace.runs) / candidate.run_id / "evaluate"
     *known_windows, window = night.windows
     champion = find_champion(workspace, night, candidate.run_id)
-    contestants, left_out = {"candidate": candidate.checkpoint}, {}
-    if champion is not None and champion.stranger:
-        left_out[CHAMPION] = champion.stranger
-        logger.warning("The champion is not judged: %s.", champion.stranger)
-    elif champion is not None:
+    contestants, left_out, damaged = {"candidate": candidate.checkpoint}, {}, False
+    if champion is not None and champion.bundle:
         contestants[CHAMPION] = champion.bundle
+    elif champion is not None:
+        left_out[CHAMPION] = champion.stranger or champion.damaged
+        damaged = bool(champion.damaged)
+        logger.warning("The champion is not judged: %s.", left_out[CHAMPION])
     job = EvaluateJob(
         use_case=workspace.use_case,
         tables=TablesAt(folder=workspace.tables, versions=night.tables),
@@ -61,6 +62,12 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         features=features.model_dump(mode="json"),
     )
     result = run_job("models.evaluate", job, folder, EvaluateResult)
-    evidence = Evidence(run_id=candidate.run_id, metrics=result.metrics, counts=result.counts, left_out=left_out)
+    evidence = Evidence(
+        run_id=candidate.run_id,
+        metrics=result.metrics,
+        counts=result.counts,
+        left_out=left_out,
+        champion_damaged=damaged,
+    )
     record_evidence(workspace.tracking_uri, evidence)
     return evidence

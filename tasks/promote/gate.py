@@ -21,6 +21,9 @@ class Decision(NamedTuple):
 def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Protocol) -> Decision:
     """Promote a candidate that beats popularity and loses at most ``gate.max_loss`` of the champion's metric.
 
+    A champion of other tables cannot be compared with, and gives way. A damaged one might, were it whole: it stays
+    until somebody restores it or takes its alias off.
+
     Args:
         evidence: Metrics of ``candidate``, ``popularity`` and, if one was judged, ``champion``; the counts
             ``window_targets`` and ``window_users`` (all there were) and ``targets`` (those judged).
@@ -42,7 +45,11 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
     if counts["window_targets"] < held_out.min_targets or counts["window_users"] < held_out.min_users:
         wanted = f"{held_out.min_targets:,} targets of {held_out.min_users:,} users"
         return Decision(promoted=False, reason=f"The window holds {window}, too few to decide: it takes {wanted}.")
-    return _compare(values, gate.max_loss, seen, evidence.left_out.get(CHAMPION))
+    left_out = evidence.left_out.get(CHAMPION)
+    if evidence.champion_damaged:
+        step = f"Restore its files, or take the alias {CHAMPION!r} off it."
+        return Decision(promoted=False, reason=f"{seen}; nobody can say whether that is enough: {left_out}. {step}")
+    return _compare(values, gate.max_loss, seen, left_out)
 
 
 def _compare(values: Mapping[str, float], max_loss: float, seen: str, left_out: str | None) -> Decision:

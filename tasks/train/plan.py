@@ -82,8 +82,8 @@ def _obstacle(champion: Champion | None, newest: str, shape: Shape, champion_sha
     name = f"version {champion.version}"
     if not warm_start:
         return "train.warm_start is false"
-    if champion.stranger:
-        return champion.stranger
+    if champion.stranger or champion.damaged:
+        return champion.stranger or champion.damaged
     if champion_shape != shape:
         return f"{name} has another network: {champion_shape}, wanted {shape}"
     if champion.trained_through == newest:

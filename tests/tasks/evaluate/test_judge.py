@@ -132,6 +132,7 @@ def test_the_champion_is_fetched_and_judged_on_the_same_targets_unless_it_is_dam
     assert list(evidence.metrics) == ["candidate", "popularity", "markov"]
     assert "version 2 is damaged in MLflow" in evidence.left_out["champion"]
     assert "'model.safetensors': sha256" in evidence.left_out["champion"]
+    assert evidence.champion_damaged
 
 
 def test_a_champion_whose_bundle_is_gone_is_left_out(

@@ -103,3 +103,17 @@ def test_a_champion_that_was_not_judged_is_named_with_the_reason() -> None:
     decided = decision(0.06, None, left_out={"champion": "version 3 was trained on tables made before these"})
     assert decided.promoted
     assert decided.reason.endswith("the champion was not judged: version 3 was trained on tables made before these.")
+
+
+def test_a_damaged_champion_keeps_its_place() -> None:
+    left_out = {"champion": "version 3 is damaged in MLflow"}
+    evidence = Evidence(
+        run_id="run",
+        metrics={"candidate": {"ndcg@10": 0.3}, "popularity": {"ndcg@10": 0.05}},
+        counts={"window_targets": 2_000, "window_users": 300, "targets": 1_500, "users": 300},
+        left_out=left_out,
+        champion_damaged=True,
+    )
+    decided = decide(evidence, GateConfig(), HeldOut(), "nightly")
+    assert not decided.promoted
+    assert "version 3 is damaged in MLflow. Restore its files, or take the alias 'champion' off it." in decided.reason
