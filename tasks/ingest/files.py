@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 SORTED_BY = ["day", "row_hash"]
 _ROWS_PER_GROUP = 64 * 1024
-_BYTES_OF_A_ROW = 256
+_BYTES_OF_A_ROW = 128
 """Text up to which a row counts as one."""
 _EXAMPLE_LENGTH = 200
 _ERROR_LENGTH = 500

@@ -25,8 +25,8 @@ ROWS_PER_CHUNK = 1_000_000
 _HASHES = 2**32
 _BYTES_HELD = 256 * ROWS_PER_CHUNK
 """After which repeats are dropped before more are read. Most slices hold fewer, and are looked through once."""
-_ROWS_PER_BATCH = 64 * 1024
-_READ_AHEAD = 4
+_ROWS_PER_BATCH = 8 * 1024
+_READ_AHEAD = 1
 _PROVENANCE = {field.name for field in PROVENANCE}
 
 
