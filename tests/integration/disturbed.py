@@ -116,14 +116,14 @@ def write_day(house: House, day: int) -> None:
 
 @contextmanager
 def model_server(house: House) -> Iterator[int]:
-    """Run the house's model server; yield its pid."""
+    """Run the model server of a house that has a champion; yield its pid."""
     serving = house.settings().serving
     ports = [url.rpartition(":")[2] for url in (serving.rest_url, serving.grpc_url)]
     options = ["--tracking-uri", house.settings().workspace().tracking_uri, "--name", "shop"]
     options += ["--rest-port", ports[0], "--grpc-port", ports[1]]
     command = [sys.executable, "-m", "models.serving.server", *options]
     log = house.home.with_name("server.log")
-    with started(command, house.environment, log, f"{serving.rest_url}/v2/health/live") as pid:
+    with started(command, house.environment, log, f"{serving.rest_url}/v2/health/ready") as pid:
         yield pid
 
 
