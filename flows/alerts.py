@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from prefect.automations import AutomationCore
     from prefect.client.orchestration import SyncPrefectClient
 
-SILENT = "nightshift: a run that falls silent has crashed"
-NEVER_BEGUN = "nightshift: a run that never begins has crashed"
+SILENT = "nightshift: a night that falls silent has crashed"
+NEVER_BEGUN = "nightshift: a night that never begins has crashed"
 TOLD = "nightshift: somebody is told of a bad run"
-WATCHED = ("nightly-retrain", "watch")
-"""Flows of whose bad runs somebody is told."""
+NIGHT, WATCH = "nightly-retrain", "watch"
+"""The flows."""
 
 MISSED_HEARTBEATS = 3
 BEGIN_SECONDS = 300
 """How long a run's process may take to begin; for as long Prefect holds a slot for a run that has not begun."""
+ANY_RUN: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
 ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
 BAD = ("Failed", "Crashed", "Cancelled", "TimedOut", "Late")
 
@@ -93,7 +94,8 @@ def _crash(name: str, *, after: Sequence[str], expect: Sequence[str], seconds: i
     trigger = EventTrigger(
         after=_events(after),
         expect=_events(expect),
-        match={"prefect.resource.id": "prefect.flow-run.*"},
+        match=ANY_RUN,
+        match_related=_of(NIGHT),
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         within=timedelta(seconds=seconds),
@@ -108,8 +110,8 @@ def _told(block: UUID) -> AutomationCore:
 
     trigger = EventTrigger(
         expect=_events(BAD),
-        match={"prefect.resource.id": "prefect.flow-run.*"},
-        match_related={"prefect.resource.role": "flow", "prefect.resource.name": list(WATCHED)},
+        match=ANY_RUN,
+        match_related=_of(NIGHT, WATCH),
         posture=Posture.Reactive,
     )
     notification = SendNotification(
@@ -122,6 +124,10 @@ def _told(block: UUID) -> AutomationCore:
 
 def _events(names: Iterable[str]) -> set[str]:
     return {f"prefect.flow-run.{name}" for name in names}
+
+
+def _of(*flows: str) -> dict[str, str | list[str]]:
+    return {"prefect.resource.role": "flow", "prefect.resource.name": list(flows)}
 
 
 def _block(client: SyncPrefectClient, name: str) -> UUID:

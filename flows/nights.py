@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from data_contracts.serving import VersionHeld
-from flows.alerts import BAD, ENDS
+from flows.alerts import BAD, ENDS, NIGHT
 from flows.settings import NightlySettings
 from tasks.deploy.server import ModelServer, ServerError
 
@@ -156,7 +156,7 @@ def _nights(now: datetime) -> tuple[NightSeen, ...]:
 
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=["nightly-retrain"])),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[NIGHT])),
             flow_run_filter=FlowRunFilter(expected_start_time=FlowRunFilterExpectedStartTime(before_=now)),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=SHOWN,
