@@ -32,6 +32,7 @@ _NEVER_IN_TEXT = "\x1f"  # separates nothing: the whole line is one field
 _WITHOUT_HEAD, _BELOW_HEAD = 1, 2  # what Arrow calls the first row of data
 _LINES_IN_ONE_ROW = 1_000
 _MALFORMED_BYTES = 8 * BLOCK_BYTES
+_BYTES_BESIDE = 200  # what a row costs in memory beside its text
 
 
 def fields(*, separator: str, quoted: bool) -> csv.ParseOptions:
@@ -153,7 +154,7 @@ class _Malformed:
     def _keep(self, row: csv.InvalidRow) -> Literal["skip", "error"]:
         number = row.number - self._first_row
         self.rows[number] = row.text[:MAX_TEXT_BYTES]
-        self._held += sys.getsizeof(self.rows[number])
+        self._held += sys.getsizeof(self.rows[number]) + _BYTES_BESIDE
         if row.text.count("\n") > _LINES_IN_ONE_ROW:
             self._problem = (
                 f"row {number:,} opens a quote and does not close it for {_LINES_IN_ONE_ROW:,} lines; where quotes "

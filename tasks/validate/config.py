@@ -6,6 +6,8 @@ from datetime import date
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from data_contracts.staging import MAX_TEXT_BYTES
+
 
 class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
     """What is accepted, what goes to quarantine, and when the night stops."""
@@ -18,7 +20,9 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         3, description="Events up to this many days older than the window's first day are still accepted."
     )
     kinds: tuple[str, ...] = Field((), description="Known kinds of event; empty accepts every kind.")
-    max_id_bytes: PositiveInt = Field(256, description="Longest id accepted, in bytes of UTF-8.")
+    max_id_bytes: PositiveInt = Field(
+        256, le=MAX_TEXT_BYTES, description="Longest id accepted, in bytes of UTF-8; at most what `ingest` reads."
+    )
     volume_change: PositiveFloat = Field(
         0.5,
         description="Warn when the window's rows a day differ from the median day of the four weeks before it by more "
