@@ -6,8 +6,10 @@ input is consumed once: that is all it takes to run a night twice and change not
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Iterable, Sequence
+from urllib.parse import unquote
 
 import fsspec
 import pyarrow as pa
@@ -113,9 +115,19 @@ class Table(ReadableTable):
         if table is None:
             return {}
         system, folder = fsspec.url_to_fs(self.uri)
-        every_version = list(range(table.version() + 1))
-        orphans = table.vacuum(0, enforce_retention_duration=False, full=True, keep_versions=every_version)
+        invisible = table.vacuum(0, enforce_retention_duration=False, full=True)
+        orphans = sorted(set(invisible) - self._rewritten())
         removed = {path: int(system.size(posixpath.join(folder, path))) for path in orphans}
         for path in orphans:
             system.rm(posixpath.join(folder, path))
         return removed
+
+    def _rewritten(self) -> set[str]:
+        """Return the files that older versions have and newer ones have not: of a table that was compacted by hand."""
+        system, log = fsspec.url_to_fs(posixpath.join(self.uri, "_delta_log"))
+        actions: list[dict[str, dict[str, str]]] = []
+        for commit in system.ls(log, detail=False):
+            if commit.endswith(".json"):
+                with system.open(commit, "r", encoding="utf-8") as lines:
+                    actions += (json.loads(line) for line in lines if '"remove"' in line)
+        return {unquote(action["remove"]["path"]) for action in actions if "remove" in action}

@@ -74,6 +74,24 @@ def test_what_no_version_refers_to_is_removed_and_every_version_reads_as_before(
     assert table.remove_orphans() == {}
 
 
+def test_what_was_compacted_long_ago_stays_and_versions_cleaned_away_are_not_asked_for(tmp_path: Path) -> None:
+    """Checkpoints forget which files were compacted; only commits tell."""
+    table = Table(str(tmp_path), BY_NAME)
+    for number in range(3):
+        commit(table, "b c", number)
+    written = DeltaTable(table.uri)
+    written.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
+    written.create_checkpoint()
+    written.optimize.compact()
+    written.create_checkpoint()
+    for number in range(3):
+        Path(table.uri, "_delta_log", f"{number:020}.json").unlink()
+    before = table.read(3)
+    orphans = table.write(thing("b c"), "killed")
+    assert list(table.remove_orphans()) == [part.path for part in orphans]
+    assert (before.num_rows, table.read(3)) == (3, before)
+
+
 def test_nothing_is_removed_where_nothing_was_ever_committed(tmp_path: Path) -> None:
     assert Table(str(tmp_path), CONTRACT).remove_orphans() == {}
 
