@@ -17,6 +17,8 @@ from data_contracts.parallelism import ParallelismConfig
 
 JOB, RESULT = "job.json", "result.json"
 """Files of a job's folder."""
+STARTER = "NIGHTSHIFT_STARTER"
+"""Variable with the number of the process that starts ``models.job``: a child cannot ask for a parent that is gone."""
 
 Config = dict[str, JsonValue]
 AnyValue = TypeVar("AnyValue", bound=Value)

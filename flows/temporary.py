@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from urllib.request import urlopen
 
+from data_contracts.job import STARTER
 from tasks.job import end
 
 START_SECONDS = 120.0
@@ -36,6 +37,7 @@ def start_prefect(home: Path) -> str:
             stdin=subprocess.DEVNULL,
             env={
                 **os.environ,
+                STARTER: str(os.getpid()),
                 "PREFECT_HOME": str(home),
                 "PREFECT_UI_ENABLED": "false",
                 "PREFECT__SERVER_EPHEMERAL": "1",

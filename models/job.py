@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from data_contracts.commit_point import commit_point
-from data_contracts.job import RESULT, commit, read
+from data_contracts.job import RESULT, STARTER, commit, read
 from data_contracts.night import Value
 
 _PR_SET_PDEATHSIG = 1
@@ -39,7 +39,7 @@ def main(kind: type[Job], work: Callable[[Job], Value | None]) -> None:
         kind: Of value that ``job.json`` holds.
         work: Does it and returns the result; None from a process that is not to commit one.
     """
-    die_with_parent()
+    die_with_parent(os.getppid())
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     path = Path(sys.argv[1])
     result = work(read(path, kind))
@@ -48,18 +48,19 @@ def main(kind: type[Job], work: Callable[[Job], Value | None]) -> None:
             commit(result, path.with_name(RESULT))
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process as soon as the one that started it is gone.
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process as soon as the one that started it is gone, or end now if it is gone already.
 
-    Linux only, elsewhere a job may outlive its parent. What happened before this call is only noticed when the
-    parent went away during it.
+    Linux only, elsewhere a job may outlive its parent.
+
+    Args:
+        parent: Number of the process that started this one.
 
     Source:
         prctl(2), PR_SET_PDEATHSIG.
     """
     if sys.platform != "linux":
         return
-    parent = os.getppid()
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         error = ctypes.get_errno()
         raise OSError(error, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error)}")
@@ -74,7 +75,8 @@ def _leave_session() -> None:
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    die_with_parent(int(os.environ.get(STARTER, os.getppid())))
+    os.environ[STARTER] = str(os.getpid())  # of what the module starts: torchelastic's agent starts ranks
     _leave_session()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

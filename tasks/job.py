@@ -21,7 +21,7 @@ from typing import TextIO, TypeVar
 
 from pydantic import ValidationError
 
-from data_contracts.job import JOB, RESULT, commit, read
+from data_contracts.job import JOB, RESULT, STARTER, commit, read
 from data_contracts.night import Value
 from tasks.lock import LOCK, LockedError, locked
 
@@ -111,7 +111,8 @@ def _follow(
 ) -> int:
     """Run ``command`` with its output in ``log``, pass the lines on, and return the exit code; it ends with us."""
     with log.open("w", encoding="utf-8") as out, log.open(encoding="utf-8", errors="replace") as lines:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(environment))
+        own = {**environment, STARTER: str(os.getpid())}
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=own)
         try:
             while process.poll() is None and wanted():
                 _pass_on(lines, on_line)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 
 from distributed.deploy.subprocess import SubprocessWorker
+
+from data_contracts.job import STARTER
 
 
 class MortalWorker(SubprocessWorker):
@@ -15,4 +18,5 @@ class MortalWorker(SubprocessWorker):
     async def _start(self) -> None:
         spec = json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs})
         command = ("-m", "models.job", "dask", "spec", self.scheduler, "--spec", spec)
-        self.process = await asyncio.create_subprocess_exec(sys.executable, *command)
+        environment = {**os.environ, STARTER: str(os.getpid())}
+        self.process = await asyncio.create_subprocess_exec(sys.executable, *command, env=environment)
