@@ -16,22 +16,13 @@ import pytest
 from data_contracts.recommender.events import EVENTS
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError, UndecodableError, UnreadableFileError, WrongColumnError
-from tasks.ingest.files import StagedFile, stage_file
+from tasks.ingest.files import stage_file
 from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.sources import SourceFile, list_files
+from tests.tasks.ingest.source import stage
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
 HEAD = "user_id,item_id,timestamp,value\n"
 LINES = [f"u{n % 7},i{n % 11},2026-11-{20 + n % 3}T00:00:00Z,1.5\n" for n in range(60)]
-
-
-def _stage(folder: Path, name: str, content: bytes | str, **settings: Any) -> tuple[StagedFile, list[dict[str, Any]]]:
-    file = folder / name
-    file.write_bytes(content.encode() if isinstance(content, str) else content)
-    (source,) = list_files(str(file))
-    staged = stage_file(source, str(folder / "staged.parquet"), SourceConfig(uri=str(file), **settings), EVENTS)
-    rows = pq.read_table(folder / "staged.parquet")
-    return staged, sorted(rows.to_pylist(), key=lambda row: (row["source_row"], row["timestamp"] or _NEVER))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +36,7 @@ def _stage(folder: Path, name: str, content: bytes | str, **settings: Any) -> tu
     ],
 )
 def test_a_file_is_read_whatever_it_is_packed_in(tmp_path: Path, name: str, pack: Any) -> None:
-    staged, rows = _stage(tmp_path, name, pack((HEAD + "".join(LINES)).encode()))
+    staged, rows = stage(tmp_path / name, pack((HEAD + "".join(LINES)).encode()))
     assert staged.rows == 60
     assert staged.days == {date(2026, 11, 20 + n): 20 for n in range(3)}
     assert [row["source_row"] for row in rows] == list(range(60))
@@ -53,19 +44,19 @@ def test_a_file_is_read_whatever_it_is_packed_in(tmp_path: Path, name: str, pack
 
 
 def test_rows_that_do_not_split_are_kept_with_their_place(tmp_path: Path) -> None:
-    _, rows = _stage(tmp_path, "log.csv", HEAD + "a,1,2026-11-20\n" + LINES[0] + "b,2,2026-11-20,1,extra\n" + LINES[1])
+    _, rows = stage(tmp_path / "log.csv", HEAD + "a,1,2026-11-20\n" + LINES[0] + "b,2,2026-11-20,1,extra\n" + LINES[1])
     assert [row["problem"] for row in rows] == ["wrong number of columns", None, "wrong number of columns", None]
     assert json.loads(rows[2]["original"]) == {"line": "b,2,2026-11-20,1,extra"}
 
 
 def test_fields_in_quotes_hold_separators_and_line_breaks(tmp_path: Path) -> None:
-    _, rows = _stage(tmp_path, "log.csv", HEAD + '"a,\nb",1,2026-11-20,\n' + LINES[1])
+    _, rows = stage(tmp_path / "log.csv", HEAD + '"a,\nb",1,2026-11-20,\n' + LINES[1])
     assert [row["user_id"] for row in rows] == ["a,\nb", "u1"]
 
 
 def test_quotes_may_be_ordinary_characters(tmp_path: Path) -> None:
-    _, rows = _stage(
-        tmp_path, "log.tsv", 'user_id\titem_id\ttimestamp\n"a\tb"\t2026-11-20\n', separator="\t", quoted=False
+    _, rows = stage(
+        tmp_path / "log.tsv", 'user_id\titem_id\ttimestamp\n"a\tb"\t2026-11-20\n', separator="\t", quoted=False
     )
     assert (rows[0]["user_id"], rows[0]["item_id"]) == ('"a', 'b"')
 
@@ -73,7 +64,7 @@ def test_quotes_may_be_ordinary_characters(tmp_path: Path) -> None:
 def test_extra_columns_are_ignored_and_names_are_mapped(tmp_path: Path) -> None:
     text = "line;who;what;when\nx;a;1;1795348800\n"
     columns = {"user_id": "who", "item_id": "what", "timestamp": "when"}
-    _, rows = _stage(tmp_path, "log.csv", text, separator=";", columns=columns, time_unit="s")
+    _, rows = stage(tmp_path / "log.csv", text, separator=";", columns=columns, time_unit="s")
     assert (rows[0]["user_id"], rows[0]["item_id"], rows[0]["value"]) == ("a", "1", None)
     assert rows[0]["timestamp"] == datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -85,7 +76,7 @@ def test_json_lines_give_fields_paths_and_the_lines_that_are_no_json(tmp_path: P
     ]
     text = "\n".join([*map(json.dumps, lines), '{"user": {', "", json.dumps(lines[0])])
     columns = {"user_id": "$.user.id", "item_id": "item.id", "timestamp": "ts", "value": "stars"}
-    _, rows = _stage(tmp_path, "log.jsonl", text, format="jsonl", columns=columns, time_unit="s")
+    _, rows = stage(tmp_path / "log.jsonl", text, format="jsonl", columns=columns, time_unit="s")
     assert [row["user_id"] for row in rows] == ["7", "8", None, "7"]
     assert [row["value"] for row in rows] == [4.5, None, None, 4.5]
     assert [row["problem"] for row in rows] == [None, "timestamp unparseable", "not JSON", None]
@@ -99,7 +90,7 @@ def test_parquet_keeps_its_own_types(tmp_path: Path) -> None:
         {"user_id": [1, 2], "item_id": pa.array(["a", "b"]).dictionary_encode(), "timestamp": [moment, None]}
     )
     pq.write_table(table, tmp_path / "source.parquet")
-    staged, rows = _stage(tmp_path, "log.parquet", (tmp_path / "source.parquet").read_bytes(), format="parquet")
+    staged, rows = stage(tmp_path / "log.parquet", (tmp_path / "source.parquet").read_bytes(), format="parquet")
     assert [(row["user_id"], row["item_id"], row["timestamp"]) for row in rows] == [
         ("1", "a", moment),
         ("2", "b", None),
@@ -108,7 +99,7 @@ def test_parquet_keeps_its_own_types(tmp_path: Path) -> None:
 
 
 def test_sequences_give_an_order_and_no_times(tmp_path: Path) -> None:
-    _, rows = _stage(tmp_path, "log.txt", "1 10 11 10\n2  5 \n3\n", format="sequences")
+    _, rows = stage(tmp_path / "log.txt", "1 10 11 10\n2  5 \n3\n", format="sequences")
     assert [(row["user_id"], row["item_id"]) for row in rows] == [
         ("1", "10"),
         ("1", "11"),
@@ -201,13 +192,13 @@ def test_a_file_that_cannot_be_taken_says_what_is_wrong_with_it(
     tmp_path: Path, name: str, content: bytes | str, settings: dict[str, Any], kind: type[IngestError], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
-        _stage(tmp_path, name, content, **settings)
+        stage(tmp_path / name, content, **settings)
 
 
 @pytest.mark.parametrize("cut", [slice(0, 300), slice(300, None)])
 def test_a_truncated_parquet_file_is_named(tmp_path: Path, cut: slice) -> None:
     with pytest.raises(UnreadableFileError, match="log"):
-        _stage(tmp_path, "log.parquet", _parquet(tmp_path / "whole.parquet")[cut], format="parquet")
+        stage(tmp_path / "log.parquet", _parquet(tmp_path / "whole.parquet")[cut], format="parquet")
 
 
 def test_a_lost_connection_is_no_fault_of_the_file(tmp_path: Path) -> None:
@@ -222,7 +213,7 @@ def test_bytes_of_parquet_that_are_no_text_are_named(tmp_path: Path) -> None:
     table = pa.table({"user_id": [b"\xff"], "item_id": ["b"], "timestamp": ["2026-11-20"]})
     pq.write_table(table, tmp_path / "source.parquet")
     with pytest.raises(UndecodableError, match=r"log.parquet.*utf8"):
-        _stage(tmp_path, "log.parquet", (tmp_path / "source.parquet").read_bytes(), format="parquet")
+        stage(tmp_path / "log.parquet", (tmp_path / "source.parquet").read_bytes(), format="parquet")
 
 
 def test_rows_of_a_big_file_are_numbered_across_blocks(tmp_path: Path) -> None:

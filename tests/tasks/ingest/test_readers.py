@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -234,3 +236,31 @@ def test_a_damaged_file_is_named_with_what_to_do(
     assert name in str(error.value)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 1_000
+
+
+def test_memory_does_not_grow_with_what_a_row_holds(tmp_path: Path) -> None:
+    long = "x" * 1_000_000
+    many = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), [long])
+    columns = _columns([("u", f"i{number}") for number in range(20_000)])
+    contents: dict[str, bytes] = {
+        "ids.csv": _csv([(f"{long}{number}", "i") for number in range(40)]),
+        "ids.jsonl": _json([(f"{long}{number}", "i") for number in range(40)]),
+        "ids.parquet": _parquet(_columns([(f"{long}{number}", "i") for number in range(50)])),
+        "packed.parquet": _parquet(columns | {"user_id": many}),
+        "zeros.csv.gz": gzip.compress(bytes(50_000_000), compresslevel=1),
+        "user.sequences": f"{long}{' 1' * 500_000}\n".encode(),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    paths = [str(tmp_path / name) for name in contents]
+    command = [sys.executable, "-m", "tests.tasks.ingest.stage_in", *paths]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    *ends, peak = done.stdout.split()
+    assert ends == ["staged"] * 4 + ["UnreadableFileError", "staged"]
+    assert int(peak) < 2**30, "20 GB of texts in one of them"
+    assert _problems(tmp_path / "packed.parquet.staged") == {"user_id longer than 16,384 bytes": 20_000}
+
+
+def _problems(staged: Path) -> dict[str, int]:
+    counts = pq.read_table(staged)["problem"].value_counts()
+    return {count["values"].as_py(): count["counts"].as_py() for count in counts}
