@@ -17,7 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_contracts.night import Workspace
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
+from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError, UndecodableError, UnreadableFileError, WrongColumnError
+from tasks.ingest.stage import stage_night
+from tasks.validate.config import ValidationConfig
+from tasks.validate.publish import validate_night
 from tests.tasks.ingest.source import stage
 
 NAMES = ["user_id", "item_id", "timestamp", "value"]
@@ -55,25 +62,23 @@ def _packed(ids: Sequence[tuple[str, str]]) -> bytes:
     return _parquet(columns | {name: pa.array(columns[name]).dictionary_encode() for name in ("user_id", "item_id")})
 
 
-NASTY = st.sampled_from(
-    [
-        "\U0001f469\u200d\U0001f52c",
-        "שלום",
-        "e\u0301",
-        "\u2028",
-        "\x85x",
-        "\ufeff",
-        "\0",
-        '"',
-        "'",
-        ",",
-        "a\nb",
-        "\u00a0x",
-        "NULL",
-        "nan",
-    ]
-)
-ANY_ID = st.builds("{}{}".format, st.text(max_size=12), NASTY).filter(str.strip)
+NASTY_IDS = [
+    "\U0001f469\u200d\U0001f52c",
+    "שלום",
+    "e\u0301",
+    "\u2028",
+    "\x85x",
+    "\ufeff",
+    "\0",
+    '"',
+    "'",
+    ",",
+    "a\nb",
+    "\u00a0x",
+    "NULL",
+    "nan",
+]
+ANY_ID = st.builds("{}{}".format, st.text(max_size=12), st.sampled_from(NASTY_IDS)).filter(str.strip)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +241,23 @@ def test_a_damaged_file_is_named_with_what_to_do(
     assert name in str(error.value)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 1_000
+
+
+def test_every_id_reaches_the_table_as_it_came_and_a_long_one_the_quarantine(tmp_path: Path, cluster: str) -> None:
+    workspace = Workspace(name="shop", use_case="recommender", home=str(tmp_path / "home"), tracking_uri="sqlite://")
+    ids = [(f"{nasty}{number}", nasty + "!") for number, nasty in enumerate(NASTY_IDS * 10)]
+    logs = tmp_path / "log.jsonl"
+    logs.write_bytes(_json(ids) + _json([("x" * 1_000_000, "i"), ("y" * 300, "i")]))
+    config = ValidationConfig(max_quarantined=0.1)
+    staged = stage_night(workspace, SourceConfig(uri=str(logs), format="jsonl"), None, cluster)
+    validate_night(workspace, staged, config, cluster)
+    events, quarantine = (Table(workspace.tables, contracts("recommender")[name]) for name in ("events", "quarantine"))
+    rows = events.read(columns=["user_id", "item_id"]).to_pylist()
+    assert sorted((row["user_id"], row["item_id"]) for row in rows) == sorted(ids)
+    broken = {row["rule"]: row["row"] for row in quarantine.read().to_pylist()}
+    assert sorted(broken) == ["user_id longer than 16,384 bytes", "user_id too long"]
+    assert max(map(len, broken.values())) < 1_000
+    assert all(json.loads(row) for row in broken.values())
 
 
 def test_memory_does_not_grow_with_what_a_row_holds(tmp_path: Path) -> None:
