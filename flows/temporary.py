@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from data_contracts.job import STARTER
+from data_contracts.job import STARTER
 from tasks.job import end
 
 START_SECONDS = 120.0
