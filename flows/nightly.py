@@ -13,6 +13,7 @@ from flows.settings import NightlySettings
 from tasks.cluster import dask_cluster
 from tasks.deploy.task import deploy
 from tasks.evaluate.task import evaluate
+from tasks.full_disk import names_a_full_disk
 from tasks.ingest.task import ingest
 from tasks.lock import only_night
 from tasks.preprocess.task import preprocess
@@ -36,7 +37,7 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     """
     settings = settings or NightlySettings()
     workspace = settings.workspace()
-    with only_night(workspace, flow_run.name), ends_in_time():
+    with only_night(workspace, flow_run.name), ends_in_time(), names_a_full_disk(workspace):
         with dask_cluster(settings.cluster) as address:
             staged = ingest(workspace, settings.source, through, address)
             validated = validate(workspace, staged, settings.validation, address)
