@@ -49,7 +49,7 @@ up: $(INSTALLED) ## Start Prefect server and worker, MLflow and the model server
 down: $(INSTALLED) ## End what `make up` and `make nightly` started
 	@python -m flows.services down
 
-status: $(INSTALLED) ## Say which servers answer
+status: $(INSTALLED) ## Say which servers answer, and whether the nights are well
 	@python -m flows.services status
 
 test: $(INSTALLED) ## Run every test
