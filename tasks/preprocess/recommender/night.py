@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -29,7 +29,7 @@ from tasks.preprocess.recommender.ranges import (
     write_items,
 )
 from tasks.preprocess.recommender.refuse import refuse_older_events, refuse_other_features, refuse_other_protocol
-from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, spread_by_user
+from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, count_users, spread_by_user
 from tasks.preprocess.recommender.tables import Tables, consumes
 from tasks.preprocess.recommender.write import count_values
 
@@ -101,7 +101,7 @@ class _NightBuilder:
     def build(self, window: Window, held_out: HeldOut, protocol: Protocol) -> None:
         """Commit what is still missing of this night."""
         files = self.tables.new_files(self.events)
-        ranges = self._ranges(sum(files.values()))
+        ranges = self._ranges(files)
         with spread_by_user(self.client, files, self.staging, ranges, rows_per_task=self.rows_per_task) as spread:
             if self.tables.begun == self.events:
                 plan = self.tables.plan()
@@ -112,11 +112,16 @@ class _NightBuilder:
             self._commit_items(order)
             self._commit_cut(order)
 
-    def _ranges(self, rows: int) -> int:
-        """Return into how many ranges of users the work is cut, so that each fits into a worker's memory."""
-        known = sum(self.tables.histories.file_rows().values())
-        remembered = min(rows, known) * self.features.max_length
-        wanted = -(-(rows + remembered) // self.rows_per_task)
+    def _ranges(self, files: Mapping[str, int]) -> int:
+        """Return into how many ranges of users the work is cut, so that each fits into a worker's memory.
+
+        Histories, of all windows, are at least as many as the users who have one; tonight's users are at most as many
+        as are remembered.
+        """
+        histories = sum(self.tables.histories.file_rows().values())
+        users = self.client.submit(count_users, sorted(files), pure=False).result() if histories else 0
+        remembered = min(users, histories) * self.features.max_length
+        wanted = -(-(sum(files.values()) + remembered) // self.rows_per_task)
         return min(max(wanted, len(self.client.nthreads())), BUCKETS)
 
     def _plan(self, spread: Spread, window: Window, held_out: HeldOut, protocol: Protocol) -> Plan:

@@ -108,7 +108,7 @@ def cut_range(number: int, order: Order, versions: Mapping[str, int | None], wri
     users = events.select("user_id").unique().collect(engine="streaming")
     known = newest_histories(tables.histories, versions["histories"], users, order.spread.buckets(number))
     progress = _Progress(order, items, known)
-    name = f"{order.name}-{number:04}-of-{order.spread.ranges:04}"
+    name = f"{order.name}-{order.spread.name(number)}"
     parts: dict[str, list[Part]] = {table: [] for table in write}
     whole = order.plan.protocol == "leave_one_out"  # a user's last two events are found among all of them
     for segment, rows in enumerate([events.collect()] if whole else in_segments(events, order.rows_per_segment)):

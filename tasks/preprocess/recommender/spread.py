@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from data_contracts.staging import clear
 
 ROWS_PER_TASK = 1_000_000
 """Events, new and remembered, that one Dask task holds in memory."""
+
+_RANGE = re.compile(r"(\d+)-of-(\d+)\.parquet$")
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +40,11 @@ class Spread:
 
     def buckets(self, number: int) -> tuple[int, int]:
         """Return the first bucket of range ``number`` and the first one after it."""
-        return -(-number * BUCKETS // self.ranges), -(-(number + 1) * BUCKETS // self.ranges)
+        return _buckets(number, self.ranges)
+
+    def name(self, number: int) -> str:
+        """Return the name of range ``number``; `may_hold` knows a file by it whose name ends so."""
+        return f"{number:04}-of-{self.ranges:04}"
 
     def read(self, number: int) -> pl.LazyFrame:
         """Return range ``number``: ``user_id``, ``bucket``, ``item_id``, ``event``, ``timestamp``, in no order."""
@@ -82,6 +89,26 @@ def group_files(files: Mapping[str, int], rows_per_task: int) -> list[list[str]]
         groups[-1].append(file)
         room -= rows
     return groups
+
+
+def may_hold(file: str, buckets: tuple[int, int]) -> bool:
+    """Whether ``file``, of any night, may hold rows of ``buckets``, the first one and the first one after them.
+
+    True for a file that is not named after a range, as one is that was compacted by hand.
+    """
+    found = _RANGE.search(file)
+    first, end = _buckets(int(found[1]), int(found[2])) if found else (0, BUCKETS)
+    return first < buckets[1] and buckets[0] < end
+
+
+def count_users(files: Sequence[str]) -> int:
+    """Return about how many users, give or take a tenth, have events in ``files``; memory holds a block of ids."""
+    users = pl.scan_parquet(list(files), hive_partitioning=False).select(pl.col("user_id").approx_n_unique())
+    return int(users.collect(engine="streaming").item())
+
+
+def _buckets(number: int, ranges: int) -> tuple[int, int]:
+    return -(-number * BUCKETS // ranges), -(-(number + 1) * BUCKETS // ranges)
 
 
 def bucket_of(column: str) -> pl.Expr:

@@ -23,6 +23,7 @@ from tests.killing import Killed, Moment, killed_at
 from tests.tasks.preprocess.recommender.logs import FIRST_DAY, Event, frame, publish, shop, workspace
 from tests.tasks.preprocess.recommender.nights import (
     COMMITS,
+    FEATURES,
     assert_equal,
     build,
     late,
@@ -136,6 +137,20 @@ def test_a_missed_night_is_caught_up_in_one_window(undisturbed: TwoNights, clust
     assert night.windows[-2:] == ("2026-01-05", "2026-01-07")
     counts = rows(later, night)["item_counts"].filter(pl.col("window") == "2026-01-07")
     assert counts["count"].sum() == 600
+
+
+def test_a_night_is_cut_in_as_many_ranges_as_its_own_users_need_however_many_windows_they_have(
+    undisturbed: TwoNights, cluster: str, tmp_path: Path
+) -> None:
+    later = copy(undisturbed.home, tmp_path)
+    before = Tables(later.tables).histories.file_rows()
+    new = shop([5])
+    build(later, publish(later, new, [5]), cluster, rows_per_task=100)
+    (ranges,) = {file.rpartition("-of-")[2] for file in Tables(later.tables).histories.file_rows().keys() - before}
+    users = new["user_id"].n_unique()
+    assert sum(before.values()) > 2 * users
+    wanted = (new.height + users * FEATURES.max_length) / 100
+    assert wanted - 1 <= int(ranges.removesuffix(".parquet")) <= wanted + 2
 
 
 def test_a_user_with_more_events_than_a_task_may_hold_loses_none_of_them(cluster: str, tmp_path: Path) -> None:

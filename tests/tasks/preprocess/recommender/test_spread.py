@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.recommender.histories import BUCKETS
-from tasks.preprocess.recommender.spread import Spread, bucket_of, group_files, spread_by_user
+from tasks.preprocess.recommender.spread import Spread, bucket_of, count_users, group_files, may_hold, spread_by_user
 from tests.tasks.preprocess.recommender.logs import shop
 
 
@@ -42,6 +42,24 @@ def test_ranges_hold_every_bucket_once(ranges: int) -> None:
     bounds = [spread.buckets(number) for number in range(ranges)]
     assert [bucket for low, high in bounds for bucket in range(low, high)] == list(range(BUCKETS))
     assert all(bucket * ranges // BUCKETS == number for number, bound in enumerate(bounds) for bucket in range(*bound))
+
+
+@given(st.integers(1, BUCKETS), st.integers(1, BUCKETS), st.data())
+def test_a_range_opens_the_files_of_another_night_that_share_a_bucket_with_it(
+    ranges: int, before: int, data: st.DataObject
+) -> None:
+    bounds = Spread("", ranges, 0).buckets(data.draw(st.integers(0, ranges - 1)))
+    old = Spread("", before, 0)
+    opened = [number for number in range(before) if may_hold(f"x/night-000001-{old.name(number)}.parquet", bounds)]
+    assert opened == [number for number in range(before) if set(range(*old.buckets(number))) & set(range(*bounds))]
+    assert may_hold("x/part-00001-compacted.zstd.parquet", bounds)
+
+
+def test_users_are_counted_about_and_once_whatever_they_did(tmp_path: Path) -> None:
+    files = [str(tmp_path / f"{number}.parquet") for number in range(3)]
+    for file in files:
+        pl.DataFrame({"user_id": [f"user-{number % 5_000}" for number in range(20_000)]}).write_parquet(file)
+    assert count_users(files) == pytest.approx(5_000, rel=0.1)
 
 
 def test_files_are_grouped_alike_however_they_are_listed() -> None:
