@@ -32,6 +32,10 @@ class ContractViolationError(ContractError):
     """Rows or the table broke rules beyond what is allowed; nothing was published."""
 
 
+AFTER_THROUGH = "timestamp after through"
+"""Name of the rule for rows of days after the night. It comes last: a row that breaks it first keeps all the others."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What the rules of one night are measured against.

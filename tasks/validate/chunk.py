@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from operator import add
-from typing import Self
+from typing import NamedTuple, Self
 
 import fsspec
 import polars as pl
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_contracts.check import RuleCounts, check, name_of
-from data_contracts.contract import DataContract, Limits
+from data_contracts.contract import AFTER_THROUGH, DataContract, Limits
 from data_contracts.night import UseCaseName
 from data_contracts.staging import incoming, staging
 from data_contracts.table import Part, Table
@@ -31,11 +31,12 @@ class Report:
 
     Attributes:
         counts: Of each rule, over all rows read.
-        broken: Rule to the number of rows that broke it first, repeats left out.
+        broken: Rule to the number of rows that broke it first, repeats and early rows left out.
         examples: Rule to the first of these rows, for people.
         accepted: Parts of table `events`.
         quarantined: Parts of table `quarantine`.
-        repeats: Rows that break a rule and are in table `quarantine` already.
+        begun: Rows that this very night put into `quarantine`, before it died.
+        repeats: Rows that break a rule and are in table `quarantine` from nights before.
         first_day: Of the rows accepted; None without any.
     """
 
@@ -44,6 +45,7 @@ class Report:
     examples: dict[str, str]
     accepted: tuple[Part, ...]
     quarantined: tuple[Part, ...]
+    begun: int
     repeats: int
     first_day: date | None
 
@@ -56,25 +58,42 @@ class Report:
             examples={**other.examples, **self.examples},
             accepted=self.accepted + other.accepted,
             quarantined=self.quarantined + other.quarantined,
+            begun=self.begun + other.begun,
             repeats=self.repeats + other.repeats,
             first_day=min(days, default=None),
         )
 
 
-NOTHING = Report(counts=(), broken=Counter(), examples={}, accepted=(), quarantined=(), repeats=0, first_day=None)
+NOTHING = Report((), Counter(), {}, accepted=(), quarantined=(), begun=0, repeats=0, first_day=None)
 """What is said of files without any rows."""
 
 
-def validate_chunk(uri: str, name: str, known: list[str], tables: str, use_case: UseCaseName, limits: Limits) -> Report:
+class Known(NamedTuple):
+    """Files of table `quarantine`: what is in them is not put there again.
+
+    Attributes:
+        before: Of nights before.
+        tonight: Of this very night, which put them there and died.
+    """
+
+    before: list[str]
+    tonight: list[str]
+
+
+def validate_chunk(
+    uri: str, name: str, known: Known, tables: str, use_case: UseCaseName, limits: Limits, today: date
+) -> Report:
     """Check the staged rows at ``uri``; write those that keep their contract, and those that break it.
 
     Args:
         uri: Of one staged Parquet file.
         name: Of the files to write, without ending.
-        known: Files of table `quarantine` from nights before: what is in them is not put there again.
+        known: What is in quarantine.
         tables: URI of the tables' folder.
         use_case: Whose contract `events` is meant.
         limits: What the rules are measured against.
+        today: UTC. Rows of days after the night, up to today, are early: their log is still written, and they are on
+            no budget.
 
     Raises:
         ContractError: A rule could not be computed.
@@ -90,13 +109,17 @@ def validate_chunk(uri: str, name: str, known: list[str], tables: str, use_case:
     accepted = _accepted(rows.filter(good), contract)
     rule = pa.array([name_of(rule) for rule in rules], pa.string()).take(first_broken.filter(bad))
     all_broken = _broken(rows.filter(bad), rule, contract, limits.through)
-    broken = _unknown(all_broken, known)
+    early = _is_early(rows.filter(bad), rule, contract, today)
+    broken = _unknown(all_broken.append_column("early", early), known.before)
+    fresh = _unknown(broken, known.tonight)
+    on_budget = broken.filter(pc.invert(broken["early"]))
     return Report(
         counts=checked.counts,
-        broken=_counted(broken["rule"]),
-        examples=_examples(broken),
+        broken=_counted(on_budget["rule"]),
+        examples=_examples(on_budget),
         accepted=tuple(Table(tables, contract).write(accepted, name)),
-        quarantined=tuple(Table(tables, quarantine).write(broken, name)),
+        quarantined=tuple(Table(tables, quarantine).write(fresh.drop_columns("early"), name)),
+        begun=broken.num_rows - fresh.num_rows,
         repeats=all_broken.num_rows - broken.num_rows,
         first_day=pc.min(accepted[contract.partition_by]).as_py() if accepted.num_rows else None,
     )
@@ -122,21 +145,26 @@ def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, night: date)
     return kept.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
+def _is_early(rows: pa.Table, rule: pa.Array, contract: DataContract, today: date) -> pa.ChunkedArray:
+    """Say of each broken row whether it only came before its day was over: accepted once its log comes again."""
+    day = rows[contract.time_column].cast(pa.date32())
+    early = pc.and_(pc.equal(rule, AFTER_THROUGH), pc.less_equal(day, today))
+    return pc.and_(pc.is_null(rows["problem"]), pc.fill_null(early, fill_value=False))
+
+
 def _unknown(broken: pa.Table, known: list[str]) -> pa.Table:
-    """Return the rows that quarantine does not have: the same file gave the same row before, whatever rule it broke."""
+    """Return the rows that ``known`` files of quarantine lack, whatever file they came from and rule they broke."""
     if not (broken.num_rows and known):
         return broken
-    by = ["source_file", "row"]
     rows = pl.DataFrame(broken)
     found = (
         pl.scan_parquet(known, hive_partitioning=False)
-        .select(by)
-        .filter(pl.col("source_file").is_in(rows["source_file"].unique().to_list()))
-        .join(rows.lazy().select(by), on=by, how="semi")
+        .select("row")
+        .join(rows.lazy().select("row"), on="row", how="semi")
         .unique()
         .collect(engine="streaming")
     )
-    return rows.join(found, on=by, how="anti", maintain_order="left").to_arrow(compat_level=pl.CompatLevel.oldest())
+    return rows.join(found, on="row", how="anti", maintain_order="left").to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def _counted(rules: pa.ChunkedArray) -> Counter[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import reduce
 from operator import add
 
@@ -14,7 +14,7 @@ from data_contracts.contract import Limits
 from data_contracts.night import Staged, Workspace
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
-from tasks.validate.chunk import NOTHING, Report, validate_chunk
+from tasks.validate.chunk import NOTHING, Known, Report, validate_chunk
 from tasks.validate.page import page_uri, write_page
 
 
@@ -34,10 +34,11 @@ def check_chunks(workspace: Workspace, staged: Staged, limits: Limits, opens: da
     system, folder = fsspec.url_to_fs(staged.uri)
     chunks = sorted(system.glob(posixpath.join(folder, "*.parquet")))
     quarantine = Table(workspace.tables, contracts(workspace.use_case)["quarantine"])
-    begun = was_begun(quarantine, staged)
-    name = posixpath.basename(staged.uri) + ("-again" if begun else "")  # what a commit made visible stays as it is
-    known = _known(quarantine, but=opens if begun else None)
-    own = workspace.use_case
+    known = _known(quarantine, staged)
+    name = posixpath.basename(staged.uri)
+    if known.tonight:
+        name = f"{name}-again-{quarantine.version()}"  # what a commit made visible stays as it is
+    own, today = workspace.use_case, datetime.now(UTC).date()
     with Client(cluster, set_as_default=False) as client:
         futures = [
             client.submit(
@@ -48,6 +49,7 @@ def check_chunks(workspace: Workspace, staged: Staged, limits: Limits, opens: da
                 workspace.tables,
                 own,
                 limits,
+                today,
                 pure=False,
             )
             for number, chunk in enumerate(chunks)
@@ -64,7 +66,10 @@ def was_begun(quarantine: Table, staged: Staged) -> bool:
     return not quarantine.unseen(staged.consumed) and quarantine.mark("window") == staged.through.toordinal()
 
 
-def _known(quarantine: Table, *, but: date | None) -> list[str]:
-    """Files of `quarantine`, but for those of one night."""
-    files = sorted(quarantine.file_rows())
-    return [file for file in files if but is None or quarantine.partition_of(file) != str(but)]
+def _known(quarantine: Table, staged: Staged) -> Known:
+    known = Known(before=[], tonight=[])
+    begun = was_begun(quarantine, staged)
+    for file in sorted(quarantine.file_rows()):
+        is_tonights = begun and quarantine.partition_of(file) == str(staged.through)
+        (known.tonight if is_tonights else known.before).append(file)
+    return known

@@ -64,12 +64,11 @@ def _published(events: Table, *, page: str) -> Validated:
     version = events.version()
     if version is None:
         raise ContractError("nothing new came in, and table 'events' is empty. Nothing was published.")
-    published = events.mark("published")
     names = ("window", "window_first", "rows_read", "accepted", "quarantined", "repeats")
     marks = {name: events.mark(name) or 0 for name in names}
     first_day, last_day = date.fromordinal(marks.pop("window_first")), date.fromordinal(marks.pop("window"))
     return Validated(
-        events=version if published is None else published,
+        events=events.mark("published") or 0,
         window=Window(first_day=first_day, last_day=last_day),
         docs_uri=page,
         **marks,
@@ -77,8 +76,14 @@ def _published(events: Table, *, page: str) -> Validated:
 
 
 def _refuse_changed_files(staged: Staged) -> None:
+    folder = Path(staged.uri)
+    if not folder.exists():
+        raise ContractError(
+            f"staged rows are gone: there is no {folder}. Nothing was published. Start the night again: it stages the "
+            "files anew."
+        )
     try:
-        verify(Path(staged.uri))
+        verify(folder)
     except DamagedError as error:
         raise ContractError(
             f"staged rows were changed after `ingest` wrote them: {error} Nothing was published, and staging was "
@@ -119,11 +124,13 @@ def _publish(
             refuse_over_budget(
                 report.broken,
                 report.examples,
-                rows=counts["accepted"] + counts["quarantined"],
+                rows=counts["accepted"] + report.broken.total(),
                 budget=config.max_quarantined,
                 what=what,
                 page=page,
             )
+            if early := counts["quarantined"] - report.broken.total():
+                log.info("%s: %s rows are of days after it, and accepted once their log is whole.", what, f"{early:,}")
             window = _window(report, events, staged)
             weigh_volume(counts["accepted"], window, events, config)
             _commit(report, window, counts, staged, events, quarantine)
@@ -136,8 +143,9 @@ def _publish(
 
 
 def _counts(report: Report, staged: Staged, what: str) -> dict[str, int]:
-    """Count what became of the rows read, in the very files that are to be committed, and see that none is missing."""
+    """Count what became of the rows read, in the very files that are committed, and see that none is missing."""
     accepted, quarantined = (sum(part.rows for part in parts) for parts in (report.accepted, report.quarantined))
+    quarantined += report.begun
     counts = {"accepted": accepted, "quarantined": quarantined, "repeats": staged.repeats + report.repeats}
     refuse_lost_rows(staged.rows_read, **counts, what=what)
     return {"rows_read": staged.rows_read, **counts}
@@ -154,7 +162,7 @@ def _commit(
     report: Report, window: Window, counts: dict[str, int], staged: Staged, events: Table, quarantine: Table
 ) -> None:
     last_day, version = window.last_day.toordinal(), events.version()
-    if not was_begun(quarantine, staged):
+    if report.quarantined or not was_begun(quarantine, staged):
         quarantine.commit(report.quarantined, sorted(quarantine.unseen(staged.consumed)), marks={"window": last_day})
     marks = {
         "window": last_day,

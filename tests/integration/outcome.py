@@ -21,7 +21,7 @@ from tasks.deploy.client import recommend_over_rest
 from tasks.deploy.server import ModelServer
 from tests.integration.conftest import House
 
-AGAIN = "-again-"
+AGAIN = re.compile(r"-again-\d+-")
 """In the name of a table's file that a night wrote when it ran again, beside one that is visible already."""
 
 
@@ -121,6 +121,6 @@ def _files(house: House) -> dict[str, Any]:
     shown = [path for path in inside if path.parts[0] not in {"prefect", "services", "logs"}]
     weights = [path for path in shown if path.suffix == ".safetensors"]
     return {
-        "files": [path.as_posix().replace(AGAIN, "-") for path in shown],
+        "files": [AGAIN.sub("-", path.as_posix()) for path in shown],
         "weights": {path.as_posix(): hashlib.sha256((house.home / path).read_bytes()).hexdigest() for path in weights},
     }

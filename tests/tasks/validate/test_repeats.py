@@ -3,16 +3,17 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from data_contracts.contract import ContractError
-from data_contracts.night import HeldOut, Night, Validated
+from data_contracts.contract import ContractError, ContractViolationError
+from data_contracts.night import HeldOut, Night, Staged, Validated
 from data_contracts.table import Table
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.night import build_night
+from tasks.validate.config import ValidationConfig
 from tests.tasks.validate.logs import DAY, Shop, lines, on_day
 
 BROKEN = [f",i1,{DAY}T01:00:00Z,1", f"u1,i1,{DAY},nan", "u1,i1,soon,1"]
@@ -21,6 +22,11 @@ BROKEN = [f",i1,{DAY}T01:00:00Z,1", f"u1,i1,{DAY},nan", "u1,i1,soon,1"]
 def _touch(shop: Shop, name: str) -> None:
     """Give a file another time; its bytes stay."""
     os.utime(shop.logs / name, (1, 1))
+
+
+def _one_row_more(staged: Staged) -> Staged:
+    """As if a row had been lost since."""
+    return staged.model_copy(update={"rows_read": staged.rows_read + 1})
 
 
 def _counts(validated: Validated) -> tuple[int, int, int, int]:
@@ -47,10 +53,10 @@ def test_repeats_are_repeats_however_old_they_are(shop: Shop) -> None:
     assert _counts(shop.night("b.csv", lines(on_day(10)))) == (600, 300, 0, 300)
 
 
-def test_broken_rows_come_once_for_each_file_and_repeats_of_them_are_on_nobodys_budget(shop: Shop) -> None:
+def test_broken_rows_come_once_and_repeats_of_them_are_on_nobodys_budget(shop: Shop) -> None:
     shop.night("a.csv", [*lines(DAY), *BROKEN])
-    assert _counts(shop.night("b.csv", [*lines(on_day(1)), "u1,i1,soon,1"])) == (301, 300, 1, 0)
-    _touch(shop, "a.csv")
+    assert _counts(shop.night("b.csv", [*lines(on_day(1)), "u1,i1,soon,1"])) == (301, 300, 0, 1)
+    (shop.logs / "a.csv").rename(shop.logs / "a.1.csv")
     assert _counts(shop.night("c.csv", lines(on_day(2), 100))) == (403, 100, 0, 303)
 
 
@@ -135,6 +141,34 @@ def test_a_night_that_died_is_finished_with_the_files_that_are_left(shop: Shop, 
     assert len(_rows(shop.table("quarantine"))) == 1
 
 
+def test_what_newer_settings_call_broken_when_a_night_is_finished_is_in_quarantine(shop: Shop) -> None:
+    shop.night("a.csv", lines(DAY))
+    shop.write("b.csv", [*lines(on_day(1)), f"{'u' * 20},i,{on_day(1)},1", f",i,{on_day(1)},1"])
+    _die_between_the_commits(shop, on_day(1))
+    strict = ValidationConfig(max_id_bytes=10)
+    with pytest.raises(ContractError, match="rows read 303 is not"):
+        shop.validate(_one_row_more(shop.stage()), strict)
+    validated = shop.validate(shop.stage(), strict)
+    assert _counts(validated) == (302, 300, 2, 0)
+    kept = shop.table("quarantine").read()
+    assert sorted(kept["rule"].to_pylist()) == ["user_id missing", "user_id too long"]
+    assert (shop.table("events").read().num_rows, shop.table("quarantine").version()) == (600, 2)
+    assert shop.stage().uri == ""
+
+
+def test_a_log_that_is_written_all_day_is_taken_every_night(shop: Shop) -> None:
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=ago) for ago in (3, 2, 1)]
+    for number, day in enumerate(days):
+        whole = [line for one in days[: number + 1] for line in lines(one)]
+        validated = shop.night("log.csv", whole + lines(day + timedelta(days=1), 30), through=day)
+        assert (validated.window.last_day, validated.accepted, validated.quarantined) == (day, 300, 30)
+    assert shop.table("events").read().num_rows == 900
+    ahead = [f"u,i{n},{today + timedelta(days=2)},1" for n in range(30)]
+    with pytest.raises(ContractViolationError, match="timestamp after through: 30 rows"):
+        shop.night("log.csv", whole + lines(today) + ahead, through=today)
+
+
 def test_a_night_that_died_and_lost_its_files_holds_nobody_up(shop: Shop) -> None:
     shop.night("a.csv", lines(DAY))
     shop.write("b.csv", [*lines(on_day(1), 100), f",i,{on_day(1)},1"])
@@ -154,6 +188,14 @@ def test_a_night_that_died_and_has_only_a_file_without_rows_left_is_over(shop: S
     (shop.logs / "b.csv").unlink()
     assert shop.night().window == first.window
     assert _counts(shop.night("c.csv", lines(on_day(2)))) == (300, 300, 0, 0)
+
+
+def test_staged_files_that_are_gone_are_said_to_be(shop: Shop) -> None:
+    shop.write("a.csv", lines(DAY))
+    staged = shop.stage()
+    shutil.rmtree(staged.uri)
+    with pytest.raises(ContractError, match=r"staged rows are gone: there is no .*Start the night again"):
+        shop.validate(staged)
 
 
 @pytest.mark.parametrize("harm", ["changed", "missing", "extra", "unsealed"])
@@ -183,7 +225,6 @@ def test_a_night_that_lost_a_row_is_refused_and_leaves_nothing(shop: Shop) -> No
     published = shop.files("tables")
     shop.write("b.csv", lines(DAY + timedelta(days=1)))
     staged = shop.stage()
-    lost = staged.model_copy(update={"rows_read": staged.rows_read + 1})
     with pytest.raises(ContractError, match=r"rows read 301 is not accepted 300 \+ quarantined 0 \+ repeats 0"):
-        shop.validate(lost)
+        shop.validate(_one_row_more(staged))
     assert (shop.files("tables"), shop.files("staging")) == (published, [])
