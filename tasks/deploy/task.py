@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from data_contracts.night import Promotion, Workspace
 from tasks.deploy.config import ServingConfig
@@ -11,6 +12,7 @@ from tasks.deploy.service import put_in_service
 
 @task(
     name="deploy",
+    cache_policy=NO_CACHE,
     task_run_name="deploy-{promotion.version.name}-{promotion.version.version}",
     retries=2,
     retry_delay_seconds=[10, 60],

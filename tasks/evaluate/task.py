@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel
 
 from data_contracts.night import Candidate, Evidence, Night, Workspace
@@ -11,7 +12,7 @@ from tasks.evaluate.judge import judge
 from tasks.evaluate.record import as_markdown
 
 
-@task(name="evaluate", task_run_name="evaluate-{night.window.last_day}")
+@task(name="evaluate", cache_policy=NO_CACHE, task_run_name="evaluate-{night.window.last_day}")
 def evaluate(
     workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel
 ) -> Evidence:

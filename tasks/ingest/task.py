@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from data_contracts.night import Staged, Workspace
@@ -19,7 +20,7 @@ async def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bo
     return not isinstance(await state.aresult(raise_on_failure=False), IngestError)
 
 
-@task(name="ingest", retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_may_pass)
+@task(name="ingest", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_may_pass)
 def ingest(workspace: Workspace, source: SourceConfig, through: date | None, cluster: str) -> Staged:
     """See `stage_night`. Retried because a worker may be lost, but not for bad input; safe, it writes over its own."""
     return stage_night(workspace, source, through, cluster)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from data_contracts.contract import ContractError
@@ -20,6 +21,7 @@ async def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bo
 
 @task(
     name="preprocess",
+    cache_policy=NO_CACHE,
     task_run_name="preprocess-{validated.window}",
     retries=2,
     retry_delay_seconds=[10, 60],

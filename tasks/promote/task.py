@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from data_contracts.night import Evidence, HeldOut, ModelVersion, Night, Promotion, Workspace
 from tasks.promote.config import GateConfig
 from tasks.promote.record import decide_once
 
 
-@task(name="promote", task_run_name="promote-{version.name}-{version.version}", retries=2, retry_delay_seconds=[10, 60])
+@task(
+    name="promote",
+    cache_policy=NO_CACHE,
+    task_run_name="promote-{version.name}-{version.version}",
+    retries=2,
+    retry_delay_seconds=[10, 60],
+)
 def promote(
     workspace: Workspace, version: ModelVersion, evidence: Evidence, night: Night, gate: GateConfig, held_out: HeldOut
 ) -> Promotion:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel
 
 from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
 from tasks.register.version import register_once
 
 
-@task(name="register", task_run_name="register-{night.window.last_day}", retries=2, retry_delay_seconds=[10, 60])
+@task(
+    name="register",
+    cache_policy=NO_CACHE,
+    task_run_name="register-{night.window.last_day}",
+    retries=2,
+    retry_delay_seconds=[10, 60],
+)
 def register(
     workspace: Workspace,
     candidate: Candidate,

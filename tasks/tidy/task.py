@@ -6,6 +6,7 @@ import logging
 
 from prefect import task
 from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
 
 from data_contracts.night import Candidate, Workspace
 from tasks.tidy.config import KeepConfig
@@ -15,7 +16,7 @@ from tasks.tidy.prune import prune
 log = logging.getLogger(__name__)
 
 
-@task(name="tidy")
+@task(name="tidy", cache_policy=NO_CACHE)
 def tidy(workspace: Workspace, candidate: Candidate, keep: KeepConfig) -> None:
     """See `prune`. What fails is a warning: the night was good, the next one tidies. Shows disk use as an artifact."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel
 
 from data_contracts.night import Candidate, Night, Workspace
@@ -10,7 +11,7 @@ from tasks.train.candidate import train_candidate
 from tasks.train.config import TrainConfig
 
 
-@task(name="train", task_run_name="train-{night.window.last_day}")
+@task(name="train", cache_policy=NO_CACHE, task_run_name="train-{night.window.last_day}")
 def train(
     workspace: Workspace, night: Night, config: TrainConfig, model: BaseModel, features: BaseModel, cluster: str
 ) -> Candidate:

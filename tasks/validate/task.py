@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect import Task, task
 from prefect.artifacts import create_link_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from data_contracts.contract import ContractError
@@ -19,7 +20,7 @@ async def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bo
     return not isinstance(await state.aresult(raise_on_failure=False), ContractError)
 
 
-@task(name="validate", retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_may_pass)
+@task(name="validate", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_may_pass)
 def validate(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> Validated:
     """See `validate_night`. Retried, but not for bad data; safe, an input is consumed once. Links the Data Docs."""
     validated = validate_night(workspace, staged, config, cluster)
