@@ -63,6 +63,7 @@ class Histories:
 
 def _newest(table: Table, version: int) -> pl.DataFrame:
     """Read the newest row of each user, window by window from the newest: never more in memory than one window."""
+    table.dataset(version)  # raises when it is not there, where `partitions` names none
     newest = pl.DataFrame(table.contract.schema.empty_table()).select("user_id", "items", "seen")
     for window in reversed(table.partitions(version)):
         rows = table.read(version, columns=newest.columns, where=ds.field("window") == window)

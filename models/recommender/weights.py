@@ -20,7 +20,7 @@ ITEM_ROWS = "embedding.item.weight"
 """The one tensor with a row an item, 1..N, after padding's row 0."""
 
 
-class WeightsError(Exception):
+class WeightsError(ValueError):
     """Weights do not fit the network they are meant for."""
 
 

@@ -3,7 +3,8 @@
 Errors of this module::
 
     VersionError
-    └── RegistryFailedError    the registry does not give a version: that says nothing about it, and may pass
+    ├── StagingFailedError     a version is damaged, cannot be loaded or answers wrongly: a verdict on it
+    └── RegistryFailedError    the registry or this machine fails: that says nothing about the version, and may pass
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from safetensors import SafetensorError
+
 from data_contracts.bundle import download_bundle, find_version
 from data_contracts.manifest import DamagedError
 from data_contracts.version import CHAMPION
-from models.serving.bundle import open_bundle, read_record, replay_golden
+from models.serving.bundle import GoldenAnswersError, open_bundle, read_record, replay_golden
 from models.use_case import Predictor
 
 logger = logging.getLogger(__name__)
@@ -30,8 +33,16 @@ class VersionError(Exception):
     """A version cannot be put in service."""
 
 
+class StagingFailedError(VersionError):
+    """A version is damaged, cannot be loaded, or answers otherwise than when it was made: a verdict on it."""
+
+
 class RegistryFailedError(VersionError):
-    """The registry does not answer, breaks off, or knows no such version; asked again, it may well give it."""
+    """The registry does not answer or knows no such version, or the disk is full, say; asked again, it may go well."""
+
+
+UNFIT = (DamagedError, GoldenAnswersError, SafetensorError, ValueError)
+"""What is wrong with a bundle itself; anything else that goes wrong while it is loaded is trouble of the machine."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +71,19 @@ class Registry(Protocol):
         ...
 
     def champion(self) -> str | None:
-        """Return the version to serve from the start, or None when there is none; raises as `load` does."""
+        """Return the version to serve from the start, or None when there is none.
+
+        Raises:
+            RegistryFailedError: It cannot be said now.
+        """
         ...
 
     def load(self, version: str) -> Loaded:
         """Return a version ready to answer, checked.
 
         Raises:
-            RegistryFailedError: It cannot be had now; any other exception says that it is not fit to answer.
+            StagingFailedError: It is not fit to answer.
+            RegistryFailedError: It cannot be had now.
         """
         ...
 
@@ -86,28 +102,40 @@ class MlflowRegistry:
 
     def champion(self) -> str | None:
         """See `Registry`."""
-        with _asked(f"{self.name}: its champion"):
+        with _asked(f"{self.name}'s champion"):
             found = find_version(self.tracking_uri, self.name, CHAMPION)
         return None if found is None else str(found.version)
 
     def load(self, version: str) -> Loaded:
         """Fetch the bundle, verify its manifest, load it, and replay its golden requests."""
-        with TemporaryDirectory(prefix="nightshift-bundle-") as folder:
-            with _asked(f"{self.name} version {version}"):
+        what = f"{self.name} version {version}"
+        with _asked(what), TemporaryDirectory(prefix="nightshift-bundle-") as folder:
+            with _judged(what, DamagedError):
                 bundle = download_bundle(self.tracking_uri, self.name, version, Path(folder))
-            predictor = open_bundle(bundle)
-            trained_through = read_record(bundle).trained_through
-            count = replay_golden(bundle, predictor)
+            with _judged(what, *UNFIT):
+                predictor = open_bundle(bundle)
+                trained_through = read_record(bundle).trained_through
+                count = replay_golden(bundle, predictor)
         logger.info("%s version %s: %d golden requests answered as when it was made", self.name, version, count)
         return Loaded(version, predictor, trained_through, datetime.now(UTC))
 
 
 @contextmanager
 def _asked(what: str) -> Iterator[None]:
-    """Tell a registry that fails from a bundle that is damaged."""
+    """Call everything but a verdict a failure that may pass."""
     try:
         yield
-    except DamagedError:
+    except StagingFailedError:
         raise
     except Exception as error:  # the boundary of a model swap: whatever breaks, the one served stays
-        raise RegistryFailedError(f"{what}: the registry does not give it: {type(error).__name__}: {error}") from error
+        raise RegistryFailedError(f"{what} cannot be had now: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _judged(what: str, *unfit: type[Exception]) -> Iterator[None]:
+    """Turn what is wrong with a bundle into a verdict on its version."""
+    try:
+        yield
+    except unfit as error:
+        logger.exception("%s cannot be staged", what)
+        raise StagingFailedError(f"{what} cannot be staged: {type(error).__name__}: {error}") from error

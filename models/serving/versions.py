@@ -4,10 +4,8 @@ At most three versions are in memory: served, staged, previous.
 
 Errors of this module::
 
-    VersionError               (`models.serving.registry`)
-    ├── StagingFailedError     a version is damaged, cannot be loaded or answers wrongly; what was served still is
-    ├── RegistryFailedError    (`models.serving.registry`) the registry does not give it
-    └── NotStagedError         a switch to a version that is not in memory
+    VersionError           (`models.serving.registry`, with those of loading)
+    └── NotStagedError     a switch to a version that is not in memory
 """
 
 from __future__ import annotations
@@ -18,13 +16,9 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from data_contracts.serving import ServerState, VersionHeld
-from models.serving.registry import Loaded, Registry, RegistryFailedError, VersionError
+from models.serving.registry import Loaded, Registry, VersionError
 
 logger = logging.getLogger(__name__)
-
-
-class StagingFailedError(VersionError):
-    """A version is damaged, cannot be loaded, or answers otherwise than when it was made: a verdict on it."""
 
 
 class NotStagedError(VersionError):
@@ -80,15 +74,7 @@ class Versions:
                 return
             with self._changing:
                 self.held = replace(self.held, staged=None)
-            try:
-                loaded = self.registry.load(version)
-            except RegistryFailedError:
-                raise
-            except Exception as error:  # the boundary of a model swap: whatever breaks, the one served stays
-                logger.exception("%s version %s cannot be staged", self.registry.name, version)
-                raise StagingFailedError(
-                    f"{self.registry.name} version {version} cannot be staged: {type(error).__name__}: {error}"
-                ) from error
+            loaded = self.registry.load(version)
             with self._changing:
                 self.held = replace(self.held, staged=loaded)
 

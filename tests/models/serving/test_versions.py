@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models.serving.registry import MlflowRegistry, RegistryFailedError
-from models.serving.versions import NotStagedError, StagingFailedError, Versions
+from models.serving.registry import MlflowRegistry, RegistryFailedError, StagingFailedError
+from models.serving.versions import NotStagedError, Versions
 from tests.models.serving.tiny_shop import damage, register, register_two
 
 
@@ -49,7 +49,7 @@ def test_a_version_staged_makes_room_before_another_is_loaded(shop: tuple[str, P
     versions = Versions(registry)
     versions.serve_champion()
     versions.stage("2")
-    with pytest.raises(RegistryFailedError, match="version 7: the registry does not give it: LookupError"):
+    with pytest.raises(RegistryFailedError, match="crowd version 7 cannot be had now: LookupError"):
         versions.stage("7")
     assert held(versions) == ("1", None, None)
 
@@ -70,8 +70,20 @@ def test_a_name_without_a_champion_serves_nothing(shop: tuple[str, Path]) -> Non
 def test_a_registry_that_breaks_is_said_and_nothing_is_served(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database")
     versions = Versions(MlflowRegistry(f"sqlite:///{tmp_path}/mlflow.db", "shop"))
-    with pytest.raises(RegistryFailedError, match="its champion: the registry does not give it: "):
+    with pytest.raises(RegistryFailedError, match="shop's champion cannot be had now: "):
         versions.serve_champion()
+
+
+def test_tables_that_are_not_mounted_say_nothing_about_the_version(shop: tuple[str, Path], versions: Versions) -> None:
+    tables = shop[1] / "tables"
+    away = tables.rename(shop[1] / "not mounted")
+    try:
+        with pytest.raises(RegistryFailedError, match="shop version 2 cannot be had now: FileNotFoundError: table"):
+            versions.stage("2")
+    finally:
+        away.rename(tables)
+    versions.stage("2")
+    assert held(versions) == (None, "2", None)
 
 
 def test_what_cannot_be_staged_leaves_the_one_served(shop: tuple[str, Path]) -> None:
