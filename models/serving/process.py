@@ -7,6 +7,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from models.serving.grpc import grpc_server
 from models.serving.inference import ServedModel, ServingDataPlane
 from models.serving.operations import in_background
-from models.serving.registry import MlflowRegistry
+from models.serving.registry import MlflowRegistry, RegistryFailedError
 from models.serving.rest import rest_app
 from models.serving.versions import Versions
 
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 3
 """How long requests under way may take to end once the server is told to."""
+AGAIN_SECONDS = 10
+"""How long a server without a model waits before it asks a registry that failed again."""
 
 
 class RestServer(uvicorn.Server):
@@ -66,10 +69,22 @@ async def serve(options: argparse.Namespace, rest_socket: socket.socket) -> None
     await rpc.start()
     addresses = (options.host, rest_socket.getsockname()[1], options.host, rpc_port)
     logger.info("%s: REST on http://%s:%d gRPC on %s:%d", options.name, *addresses)
-    in_background(versions.serve_champion).add_done_callback(_say)
+    in_background(lambda: _serve_champion(versions)).add_done_callback(_say)
     await rest.serve(sockets=[rest_socket])
     await rpc.stop(STOP_SECONDS)
     logger.info("%s: ended", options.name)
+
+
+def _serve_champion(versions: Versions) -> None:
+    """Serve the champion once the registry gives it, unless another version is put in service first."""
+    while versions.held.served is None:
+        try:
+            versions.serve_champion()
+        except RegistryFailedError as error:
+            logger.warning("nothing is served; asking again in %d s: %s", AGAIN_SECONDS, error)
+            time.sleep(AGAIN_SECONDS)
+        else:
+            break
 
 
 def _say(champion: Future[None]) -> None:

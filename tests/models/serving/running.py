@@ -27,6 +27,9 @@ class Running:
     def wait_until_ready(self) -> None:
         _wait(lambda: httpx.get(f"{self.rest_url}/v2/health/ready").status_code == 200, self.log)
 
+    def wait_until_said(self, words: str) -> None:
+        _wait(lambda: words in self.log.read_text(), self.log)
+
     def get(self, path: str) -> httpx.Response:
         return httpx.get(self.rest_url + path, timeout=60)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -276,6 +277,19 @@ def test_a_server_without_a_model_takes_one_later_and_refuses_a_damaged_one(
         assert server.operate("switch", "2", name="unborn").status_code == 409
         state = server.get("/nightshift/models/unborn").json()
         assert (state["served"]["version"], state["staged"]) == ("1", None)
+
+
+def test_a_server_whose_registry_failed_at_its_start_serves_the_champion_later(
+    shop: tuple[str, Path], tmp_path: Path
+) -> None:
+    database = tmp_path / "mlflow.db"
+    database.write_bytes(b"no database")
+    with running_server(f"sqlite:///{database}", tmp_path) as server:
+        server.wait_until_said("nothing is served; asking again in 10 s: shop's champion cannot be had now")
+        assert server.get("/v2/health/ready").status_code == 503
+        shutil.copyfile(shop[1] / "mlflow.db", database)
+        server.wait_until_ready()
+        assert server.get("/nightshift/models/shop").json()["served"]["version"] == "1"
 
 
 @pytest.mark.parametrize("option", ["--rest-port", "--grpc-port"])
