@@ -62,28 +62,27 @@ def due(
         end: Last day of the newest window, if there is one.
 
     Raises:
-        NoCompleteDayError: No day is over and full enough, and none ever will be with these files alone.
-        EmptyDayError: No event happened on the day.
+        NoCompleteDayError: The tables are empty, and no day is over and full enough.
+        EmptyDayError: No event happened on the day asked for, or on the first one that can be closed.
     """
     if begun:
         return list(staged), begun
     last_day = asked or _last_day(staged, end)
-    taken = _up_to(last_day, staged)
-    if end is None or (last_day > end and (taken or asked)):
-        _refuse_an_empty_day(taken, staged, last_day)
-    else:
+    taken, left = _parted(last_day, staged)
+    is_empty = not added(*(file.days for file in taken))[last_day]
+    if end is not None and (last_day <= end or (is_empty and asked is None)):
         log.info("No day after %s, on which the tables end, can be closed yet.", end)
         last_day = end
-        taken = [file for file in _up_to(end, staged) if file.rows]
-    _say_what_waits([file for file in staged if file not in taken], last_day)
+        taken, left = _parted(last_day, staged)
+    elif is_empty:
+        raise _empty_day(taken, staged, last_day, asked)
+    _say_what_waits(left, last_day)
     return taken, last_day
 
 
 def _last_day(staged: Sequence[StagedFile], end: date | None) -> date:
     days, today = added(*(file.days for file in staged)), datetime.now(UTC).date()
-    last_day = newest_complete_day(days, today=today)
-    if last_day is None and any(days):
-        last_day = end
+    last_day = newest_complete_day(days, today=today) or end
     if last_day is None:
         raise NoCompleteDayError(
             f"no complete day before today, {today} UTC by this machine's clock, in {len(staged):,} new files; "
@@ -93,9 +92,12 @@ def _last_day(staged: Sequence[StagedFile], end: date | None) -> date:
     return last_day
 
 
-def _up_to(last_day: date, staged: Sequence[StagedFile]) -> list[StagedFile]:
-    middles = [(file, median_day(file.days)) for file in staged]
-    return [file for file, middle in middles if middle is None or middle <= last_day]
+def _parted(last_day: date, staged: Sequence[StagedFile]) -> tuple[list[StagedFile], list[StagedFile]]:
+    """Return the files up to a day, those without any time among them, and the later ones."""
+    taken, left = list[StagedFile](), list[StagedFile]()
+    for file in staged:
+        (left if (median_day(file.days) or last_day) > last_day else taken).append(file)
+    return taken, left
 
 
 def _say_what_waits(left: Sequence[StagedFile], last_day: date) -> None:
@@ -113,12 +115,11 @@ def _say_what_waits(left: Sequence[StagedFile], last_day: date) -> None:
     )
 
 
-def _refuse_an_empty_day(taken: Sequence[StagedFile], staged: Sequence[StagedFile], through: date) -> None:
-    if added(*(file.days for file in taken))[through]:
-        return
+def _empty_day(
+    taken: Sequence[StagedFile], staged: Sequence[StagedFile], last_day: date, asked: date | None
+) -> EmptyDayError:
     days = added(*(file.days for file in staged))
-    raise EmptyDayError(
-        f"no event on {through} in the {len(taken):,} files due, of {len(staged):,} new ones; {span(days)}. "
-        f"{NOTHING_PUBLISHED} "
-        "Wait for the files of that day, or leave `through` out."
+    return EmptyDayError(
+        f"no event on {last_day} in the {len(taken):,} files due, of {len(staged):,} new ones; {span(days)}. "
+        f"{NOTHING_PUBLISHED} Wait for the files of that day{', or leave `through` out' if asked else ''}."
     )

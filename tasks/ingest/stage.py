@@ -62,7 +62,8 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
         if not taken:
             clear(folder)
             return Staged(uri="", through=last_day)
-        columns = agreed(taken, remembered(events), source, events.contract)
+        given = [file for file in taken if file.rows]
+        columns = agreed(given, remembered(events), source, events.contract) if given else {}
         with commit_point("staging"):
             chunks = _drop_repeats(client, taken, folder, events)
             seal(Path(folder))

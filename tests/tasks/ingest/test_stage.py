@@ -133,11 +133,9 @@ def test_files_of_a_wrong_clock_wait_and_are_named(
     _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
     left = _staging(workspace)
     _write(logs / "ahead.csv", _lines(date(2131, 1, 1)))
-    _write(logs / "empty.csv", [])
     with caplog.at_level(logging.INFO):
         assert _stage(workspace, logs, cluster) == Staged(uri="", through=DAY)
-    for said in ("ahead.csv: their events are of 2131-01-01 to 2131-01-01", "empty.csv: there are no rows in them"):
-        assert said in caplog.text
+    assert "ahead.csv: their events are of 2131-01-01 to 2131-01-01" in caplog.text
     assert f"today is {datetime.now(UTC).date()} UTC by this machine's clock" in caplog.text
     assert _staging(workspace) == left
 
@@ -169,21 +167,31 @@ def test_a_night_that_died_between_its_commits_is_finished_first(
     assert (again.consumed, again.through, again.rows) == (first.consumed, DAY, first.rows)
 
 
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        pytest.param(["u,i,soon"], "no time in them can be read", id="unreadable times"),
-        pytest.param([], "there are no rows in them", id="no rows"),
-    ],
-)
-def test_new_files_that_no_later_night_could_take_do_not_wait(
-    workspace: Workspace, logs: Path, cluster: str, lines: list[str], message: str
+@pytest.mark.parametrize("lines", [pytest.param(["u,i,soon"], id="unreadable times"), pytest.param([], id="no rows")])
+def test_new_files_without_any_time_are_taken_and_close_no_window(
+    workspace: Workspace, logs: Path, cluster: str, caplog: pytest.LogCaptureFixture, lines: list[str]
 ) -> None:
     _write(logs / "a.csv", _lines(DAY))
     _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
     _write(logs / "b.csv", lines)
-    with pytest.raises(NoCompleteDayError, match=message):
-        _stage(workspace, logs, cluster)
+    with caplog.at_level(logging.INFO):
+        staged = _stage(workspace, logs, cluster)
+    assert (staged.through, staged.rows_read, len(staged.consumed)) == (DAY, len(lines), 1)
+    assert f"No day after {DAY}, on which the tables end, can be closed yet" in caplog.text
+    assert "left for a later night" not in caplog.text
+
+
+def test_a_day_that_only_later_files_hold_waits_for_them_unless_it_is_asked_for(
+    workspace: Workspace, logs: Path, cluster: str
+) -> None:
+    today = datetime.now(UTC).date()
+    yesterday = today - timedelta(days=1)
+    _write(logs / "a.csv", _lines(DAY - timedelta(days=2)))
+    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
+    _write(logs / "today.csv", _lines(yesterday, 5) + _lines(today))
+    assert _stage(workspace, logs, cluster) == Staged(uri="", through=DAY - timedelta(days=2))
+    with pytest.raises(EmptyDayError, match="leave `through` out"):
+        _stage(workspace, logs, cluster, yesterday)
 
 
 @pytest.mark.parametrize(
