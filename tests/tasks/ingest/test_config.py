@@ -20,6 +20,9 @@ from tasks.ingest.config import SourceConfig
             id="both at once",
         ),
         pytest.param(
+            {"format": "sequences", "accept_changes": True}, ["accept_changes has no meaning"], id="nothing can change"
+        ),
+        pytest.param(
             {"columns": {"event": "kind"}, "defaults": {"event": "view"}},
             ["'event' is both in columns and in defaults"],
             id="default never used",
