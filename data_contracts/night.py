@@ -95,7 +95,8 @@ class Staged(Value):
         rows_read: Rows in the files taken.
         rows: Rows staged.
         through: Last day to take, UTC.
-        columns: Source column to its type, which the next night's files are compared with.
+        columns: Source column to the narrowest and the widest type taken so far, which the next night's files are
+            compared with.
     """
 
     uri: str
@@ -104,7 +105,7 @@ class Staged(Value):
     repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one in table `events`.")
     rows: int = 0
     through: date
-    columns: dict[str, str] = {}
+    columns: dict[str, tuple[str, str]] = {}
 
 
 class Validated(Value):

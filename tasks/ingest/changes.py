@@ -13,6 +13,7 @@ from typing import NamedTuple
 from data_contracts.contract import DataContract
 from data_contracts.staging import COLUMNS, incoming
 from data_contracts.table import Table
+from tasks.ingest.columns import is_optional
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import NOTHING_PUBLISHED, ChangedColumnError
 from tasks.ingest.files import StagedFile
@@ -35,6 +36,9 @@ _WIDER = {pair for types in _WIDENING for pair in combinations(types, 2)}
 _DECIMAL = re.compile(r"decimal\d+\((\d+), (-?\d+)\)")
 _FILES_NAMED = 3
 
+Span = tuple[str, str]
+"""The narrowest and the widest type in which a column was taken: an old file may come again as it was."""
+
 
 class Change(NamedTuple):
     """One column that is not what it was.
@@ -42,7 +46,7 @@ class Change(NamedTuple):
     Attributes:
         column: Of the source.
         how: ``new``, ``missing``, ``wider``, ``narrower`` or ``of another kind``.
-        before: Its type until then; empty when new.
+        before: Its widest type until then; empty when new.
         now: Its type in this file; empty when missing.
     """
 
@@ -57,49 +61,47 @@ class Change(NamedTuple):
 
 
 def agreed(
-    files: Sequence[StagedFile], known: Mapping[str, str], source: SourceConfig, contract: DataContract
-) -> dict[str, str]:
+    files: Sequence[StagedFile], known: Mapping[str, Span], source: SourceConfig, contract: DataContract
+) -> dict[str, Span]:
     """Compare each file's columns with those before it, and return what the next night is to know.
 
     A new or wider column is recorded, and so is any change of a column that is not read.
 
     Args:
         files: The night's, older before newer.
-        known: Source column to type, from the last night; empty before the first.
+        known: Source column to types, from the last night; empty before the first.
         source: Which columns are read, and whether every change is meant.
         contract: Of the table that they are read for.
 
     Raises:
-        ChangedColumnError: A column that is read is narrower, of another kind or missing; every one is listed.
+        ChangedColumnError: A column that is read is narrower than ever, of another kind or missing; every one is
+            listed. Of JSON Lines a column that may be empty may be missing, too, and is remembered.
     """
-    read = {source.columns.get(name, name) for name in incoming(contract).names}
+    fields = {source.columns.get(field.name, field.name): field for field in incoming(contract)}
+    passing = {name for name, field in fields.items() if source.format == "jsonl" and is_optional(field, source)}
     heads = list(_heads(files, source))
-    columns = dict(known or dict(heads[:1]).popitem()[1])
+    columns = dict(known or {name: (kind, kind) for name, kind in heads[0][1].items()})
     accepted, refused = defaultdict[Change, list[str]](list), defaultdict[Change, list[str]](list)
     for name, own in heads:
         for change in _changes(columns, own):
-            if change.column in read and change.how not in ("new", "wider") and not source.accept_changes:
+            meant = source.accept_changes or change.how in ("new", "wider")
+            if change.column in fields and not (meant or (change.how == "missing" and change.column in passing)):
                 refused[change].append(name)
                 continue
             accepted[change].append(name)
             if change.now:
-                columns[change.column] = change.now
+                columns[change.column] = _span(columns.get(change.column), change)
     for change, names in accepted.items():
         log.info("Source: %s.", _described(change, names))
-    if refused:
-        problems = "\n".join(f"  - {_described(change, names)}" for change, names in refused.items())
-        raise ChangedColumnError(
-            f"{len(refused):,} changes in columns that are read:\n{problems}\n{NOTHING_PUBLISHED} Mend the files or, "
-            "if this is meant, set source.accept_changes to true for one night."
-        )
-    there = {column for _, own in heads for column in own}
-    return {column: kind for column, kind in columns.items() if column in there}
+    _refuse(refused)
+    there = passing.union(*(own for _, own in heads))
+    return {column: span for column, span in columns.items() if column in there}
 
 
-def remembered(events: Table) -> dict[str, str]:
+def remembered(events: Table) -> dict[str, Span]:
     """Return the columns of the night that came last into ``events``; nothing before the first."""
-    columns: dict[str, str] = json.loads(events.note(COLUMNS) or "{}")
-    return columns
+    columns: dict[str, list[str]] = json.loads(events.note(COLUMNS) or "{}")
+    return {name: (narrowest, widest) for name, (narrowest, widest) in columns.items()}
 
 
 def compared(before: str, now: str) -> str:
@@ -130,11 +132,31 @@ def _heads(files: Sequence[StagedFile], source: SourceConfig) -> Iterator[tuple[
         yield from ((file.source.name, file.columns) for file in files)
 
 
-def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
+def _changes(before: Mapping[str, Span], now: Mapping[str, str]) -> list[Change]:
     new = [Change(name, "new", "", now[name]) for name in now if name not in before]
-    missing = [Change(name, "missing", before[name], "") for name in before if name not in now]
-    other = [Change(name, compared(before[name], now[name]), before[name], now[name]) for name in now if name in before]
+    missing = [Change(name, "missing", before[name][1], "") for name in before if name not in now]
+    other = [Change(name, _how(before[name], now[name]), before[name][1], now[name]) for name in now if name in before]
     return [*missing, *(change for change in other if change.how), *new]
+
+
+def _how(span: Span, now: str) -> str:
+    to_narrowest, to_widest = (compared(before, now) for before in span)
+    is_between = to_narrowest in ("", "wider") and to_widest == "narrower"
+    return "" if is_between else to_widest
+
+
+def _span(before: Span | None, change: Change) -> Span:
+    narrowest = before[0] if before and change.how == "wider" else "null"
+    return change.now if narrowest == "null" else narrowest, change.now
+
+
+def _refuse(refused: Mapping[Change, Sequence[str]]) -> None:
+    if refused:
+        problems = "\n".join(f"  - {_described(change, names)}" for change, names in refused.items())
+        raise ChangedColumnError(
+            f"{len(refused):,} changes in columns that are read:\n{problems}\n{NOTHING_PUBLISHED} Mend the files or, "
+            "if this is meant, set source.accept_changes to true for one night."
+        )
 
 
 def _described(change: Change, files: Sequence[str]) -> str:

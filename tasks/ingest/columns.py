@@ -38,13 +38,18 @@ def mapping(schema: pa.Schema, source: SourceConfig, available: Sequence[str] | 
             found[field.name] = name
             if available is not None and available.count(name) > 1:
                 problems.append(f"{field.name} is read from column {name!r}, which stands there more than once")
-        elif field.name in source.columns or not (field.nullable or field.name in source.defaults):
+        elif not is_optional(field, source):
             why = "is another column by source.columns" if is_taken else "is not there"
             problems.append(f"{field.name} is read from column {name!r}, which {why}")
     if problems:
         seen = "" if available is None else f"; the file has {sorted(available)}"
         raise WrongColumnError("; ".join(problems) + seen + ". Set source.columns.")
     return found
+
+
+def is_optional(field: pa.Field, source: SourceConfig) -> bool:
+    """Whether a source may be without this column of the contract."""
+    return field.name not in source.columns and (field.nullable or field.name in source.defaults)
 
 
 def described(schema: pa.Schema) -> dict[str, str]:

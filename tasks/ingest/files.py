@@ -17,7 +17,7 @@ from data_contracts.contract import DataContract
 from data_contracts.night import Value
 from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
-from tasks.ingest.columns import described, mapping
+from tasks.ingest.columns import described, is_optional, mapping
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import UndecodableError, UnreadableFileError, WrongColumnError
 from tasks.ingest.lines import is_ended
@@ -128,7 +128,7 @@ def _refuse_empty_columns(
     empty = [
         f"{name} is read from {names[name]!r}"
         for name in names
-        if not given[name] and (name in source.columns or not (schema.field(name).nullable or name in source.defaults))
+        if not given[name] and not is_optional(schema.field(name), source)
     ]
     if empty:
         raise WrongColumnError(

@@ -20,7 +20,7 @@ from data_contracts.night import Staged, Workspace
 from data_contracts.staging import clear, staging
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
-from tasks.ingest.changes import agreed, remembered
+from tasks.ingest.changes import Span, agreed, remembered
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.days import Days, added
 from tasks.ingest.due import due, new_files, window_end
@@ -63,7 +63,8 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
             clear(folder)
             return Staged(uri="", through=last_day)
         given = [file for file in taken if file.rows]
-        columns = agreed(given, remembered(events), source, events.contract) if given else {}
+        known = remembered(events)
+        columns = agreed(given, known, source, events.contract) if given else known
         with commit_point("staging"):
             chunks = _drop_repeats(client, taken, folder, events)
             seal(Path(folder))
@@ -71,7 +72,7 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
 
 
 def _staged(
-    folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], last_day: date, columns: dict[str, str]
+    folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], last_day: date, columns: dict[str, Span]
 ) -> Staged:
     rows, repeats, known = (sum(getattr(chunk, name) for chunk in chunks) for name in ("rows", "repeats", "known"))
     log.info(

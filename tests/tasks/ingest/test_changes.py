@@ -14,7 +14,7 @@ from data_contracts.night import Workspace
 from data_contracts.recommender.events import EVENTS
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
-from tasks.ingest.changes import agreed, compared, remembered
+from tasks.ingest.changes import Span, agreed, compared, remembered
 from tasks.ingest.columns import described
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import ChangedColumnError
@@ -71,6 +71,11 @@ READ = {"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us]", "
 PARQUET = SourceConfig(format="parquet")
 
 
+def _known(columns: dict[str, str]) -> dict[str, Span]:
+    """What is known of columns that always had one type."""
+    return {name: (kind, kind) for name, kind in columns.items()}
+
+
 def test_what_is_new_wider_or_not_read_is_recorded_and_remembered(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     files = [
@@ -78,8 +83,9 @@ def test_what_is_new_wider_or_not_read_is_recorded_and_remembered(caplog: pytest
         _file("b", **READ | {"value": "double"}, page="int32", country="string"),
         _file("c", **READ | {"value": "double"}, page="int32", country="string"),
     ]
-    known = agreed(files, READ | {"page": "int64", "gone": "bool"}, PARQUET, EVENTS)
-    assert known == READ | {"value": "double", "page": "int32", "shop": "string", "country": "string"}
+    known = agreed(files, _known(READ | {"page": "int64", "gone": "bool"}), PARQUET, EVENTS)
+    one = _known(READ | {"page": "int32", "shop": "string", "country": "string"})
+    assert known == one | {"value": ("float", "double")}
     assert [record.getMessage() for record in caplog.records] == [
         "Source: column 'gone' is missing (bool), from a, b, c.",
         "Source: column 'shop' is new (string), in a.",
@@ -104,7 +110,7 @@ def test_every_change_that_is_refused_is_named_with_its_files() -> None:
         "Nothing was published. Mend the files or, if this is meant, set source.accept_changes to true for one night."
     )
     meant = SourceConfig(format="parquet", accept_changes=True)
-    assert agreed(files, {}, meant, EVENTS) == READ | {"user_id": "int64", "item_id": "int64"}
+    assert agreed(files, {}, meant, EVENTS) == _known(READ | {"item_id": "int64"}) | {"user_id": ("int32", "int64")}
 
 
 def test_only_the_columns_that_the_settings_read_can_stop_a_night() -> None:
@@ -112,17 +118,38 @@ def test_only_the_columns_that_the_settings_read_can_stop_a_night() -> None:
     files = [_file("a", who="string", user_id="string", item_id="string", timestamp="date")]
     known = READ | {"who": "string", "value": "null"}
     with pytest.raises(ChangedColumnError, match=r"(?s)1 changes .*'value' is missing"):
-        agreed(files, known | {"timestamp": "date"}, mapped, EVENTS)
+        agreed(files, _known(known | {"timestamp": "date"}), mapped, EVENTS)
 
 
-def test_a_field_of_json_lines_is_missing_when_no_file_of_the_night_has_it() -> None:
+def test_an_old_file_may_come_again_in_the_type_it_had_and_nothing_narrower() -> None:
+    known = _known(READ | {"user_id": "int32"})
+    for kind in ("null", "int64", "int32", "double", "int64"):
+        known = agreed([_file(kind, **READ | {"user_id": kind})], known, PARQUET, EVENTS)
+    assert known["user_id"] == ("int32", "double")
+    for kind, how in (("int16", "narrower"), ("string", "of another kind"), ("float", "narrower")):
+        with pytest.raises(ChangedColumnError, match=rf"'user_id' is {how} \(double -> {kind}\)"):
+            agreed([_file(kind, **READ | {"user_id": kind})], known, PARQUET, EVENTS)
+    empty = agreed([_file("empty", **READ | {"user_id": "null"})], {}, PARQUET, EVENTS)
+    assert agreed([_file("first", **READ)], empty, PARQUET, EVENTS)["user_id"] == ("int64", "int64")
+
+
+def test_an_optional_field_of_json_lines_is_remembered_through_nights_that_have_none() -> None:
     source = SourceConfig(format="jsonl")
     names = dict.fromkeys(("user_id", "item_id", "timestamp"), "string")
     files = [_file("a", **names), _file("b", **names, value="string"), _file("c")]
-    known = agreed(files, names | {"value": "string"}, source, EVENTS)
-    assert known == names | {"value": "string"}
-    with pytest.raises(ChangedColumnError, match=r"'value' is missing .*, from all 2 files"):
-        agreed([files[0], files[2]], known, source, EVENTS)
+    wanted = _known(names | {"value": "string"})
+    assert agreed(files, wanted, source, EVENTS) == wanted
+    assert agreed([files[0], files[2]], wanted, source, EVENTS) == wanted
+
+
+def test_a_field_of_json_lines_that_is_needed_or_mapped_is_missing_when_no_file_of_the_night_has_it() -> None:
+    source = SourceConfig(format="jsonl", columns={"value": "price"})
+    names = dict.fromkeys(("user_id", "item_id", "timestamp"), "string")
+    known = _known(names | {"price": "string"})
+    with pytest.raises(ChangedColumnError, match=r"(?s)1 changes.*'price' is missing .*, from all 2 files"):
+        agreed([_file("a", **names), _file("c")], known, source, EVENTS)
+    with pytest.raises(ChangedColumnError, match=r"4 changes"):
+        agreed([_file("c")], known, source, EVENTS)
 
 
 def _rows(day: date, **columns: Any) -> pa.Table:
@@ -143,17 +170,19 @@ def test_a_night_remembers_its_columns_with_its_commit_and_not_before(tmp_path: 
     staged = stage()
     assert remembered(events) == {}, "nothing is remembered of a night that was not published"
     validate_night(workspace, staged, ValidationConfig(), cluster)
-    assert remembered(events) == {"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us, UTC]"}
+    plain = _known({"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us, UTC]"})
+    assert remembered(events) == plain
 
     wide = pa.array([1.0, 2.0] * 10), pa.array([Decimal("0.5")] * 20)
     pq.write_table(_rows(date(2026, 11, 2), user_id=wide[0], value=wide[1]), logs / "2.parquet")
     validate_night(workspace, stage(), ValidationConfig(), cluster)
-    assert remembered(events) | {"value": "decimal128(1, 1)", "user_id": "double"} == remembered(events)
+    assert remembered(events) == plain | _known({"value": "decimal128(1, 1)"}) | {"user_id": ("int64", "double")}
     assert set(events.read()["user_id"].to_pylist()) == {"1", "2"}, "a wider type is no other user"
 
-    pq.write_table(_rows(date(2026, 11, 3)), logs / "3.parquet")
+    narrow = pa.array([1, 2] * 10, pa.int32())
+    pq.write_table(_rows(date(2026, 11, 3), user_id=narrow), logs / "3.parquet")
     with pytest.raises(ChangedColumnError, match=r"(?s)'value' is missing .*'user_id' is narrower .*Nothing was publ"):
         stage()
     assert not list(Path(workspace.staging).rglob("*.parquet"))
     validate_night(workspace, stage(accept_changes=True), ValidationConfig(), cluster)
-    assert remembered(events) == {"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us, UTC]"}
+    assert remembered(events) == plain | _known({"user_id": "int32"})
