@@ -93,7 +93,6 @@ class Staged(Value):
     Attributes:
         uri: Folder of the staged Parquet, sealed by a manifest; empty when nothing was new.
         rows_read: Rows in the files taken.
-        rows: Rows staged.
         through: Last day to take, UTC.
         columns: Source column to the narrowest and the widest type taken so far, which the next night's files are
             compared with.
@@ -103,7 +102,6 @@ class Staged(Value):
     consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
     rows_read: int = 0
     repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one in table `events`.")
-    rows: int = 0
     through: date
     columns: dict[str, tuple[str, str]] = {}
 

@@ -87,17 +87,13 @@ def _pieces(count: int) -> list[tuple[int, int]]:
 
 
 class Chunk(Value):
-    """One file of staged rows, without repeats.
+    """What was dropped from one file of staged rows.
 
     Attributes:
-        path: Of the Parquet file.
-        rows: In it.
         repeats: Rows dropped.
         known: Those of them that the table has.
     """
 
-    path: str
-    rows: int
     repeats: int
     known: int
 
@@ -131,7 +127,7 @@ def drop_repeats(
     with fsspec.open(path, "wb", auto_mkdir=True) as file:
         table = contract.conform(kept.to_arrow(compat_level=pl.CompatLevel.oldest()))
         pq.write_table(table, file, compression="zstd")
-    return Chunk(path=path, rows=kept.height, repeats=read - kept.height, known=first.height - kept.height)
+    return Chunk(repeats=read - kept.height, known=first.height - kept.height)
 
 
 def _first_of_equal(rows: ds.Scanner, by: Sequence[str]) -> tuple[pl.DataFrame, int]:

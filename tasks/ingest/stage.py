@@ -74,10 +74,11 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
 def _staged(
     folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], last_day: date, columns: dict[str, Span]
 ) -> Staged:
-    rows, repeats, known = (sum(getattr(chunk, name) for chunk in chunks) for name in ("rows", "repeats", "known"))
+    read = sum(file.rows for file in taken)
+    repeats, known = (sum(getattr(chunk, name) for chunk in chunks) for name in ("repeats", "known"))
     log.info(
         "%s rows staged up to %s; %s exact repeats dropped, %s of them of rows in table 'events'.",
-        f"{rows:,}",
+        f"{read - repeats:,}",
         last_day,
         f"{repeats:,}",
         f"{known:,}",
@@ -85,9 +86,8 @@ def _staged(
     return Staged(
         uri=folder,
         consumed=tuple(file.source.transaction for file in taken),
-        rows_read=sum(file.rows for file in taken),
+        rows_read=read,
         repeats=repeats,
-        rows=rows,
         through=last_day,
         columns=columns,
     )
