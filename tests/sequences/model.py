@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from data_contracts.contract import ContractViolationError
+from data_contracts.contract import AFTER_THROUGH, ContractViolationError
 from tasks.ingest.days import added, median_day, newest_complete_day
 from tasks.ingest.errors import EmptyDayError, IngestError, NoCompleteDayError, NoFilesError
 from tests.sequences.features import Features, RefusedError
@@ -99,7 +99,7 @@ class Model:
         """Part rows into events and broken ones; of equal ones the first, and none that the tables have."""
         files = frozenset(file.key for file in taken)
         begun = files <= self.begun[0] and self.begun[1] == through
-        known = {(broken.file, line) for line, broken in self.quarantine if not (begun and broken.night == through)}
+        known = {line for line, broken in self.quarantine if not (begun and broken.night == through)}
         accepted: set[tuple[object, ...]] = set(self.events)
         events: list[Event] = []
         broken: dict[Line, Broken] = {}
@@ -109,7 +109,7 @@ class Model:
             rule = next(broken_rules(line, earliest=self._earliest, through=through), "")
             if not rule:
                 events.append(event_of(line))
-            elif (name, line) not in known:
+            elif line not in known:
                 broken[line] = Broken(name, row, rule, through)
         earliest = min((event.timestamp.date() for event in events), default=through)
         return Batch(
@@ -130,8 +130,8 @@ class Model:
             self.consumed |= batch.files
             self.version += 1
         elif self.end is None or batch.through > self.end:
-            rows = len(batch.events) + len(batch.broken)
-            if len(batch.broken) > self.budget * rows or not batch.events:
+            on_budget = sum(broken.rule != AFTER_THROUGH for broken in batch.broken.values())
+            if on_budget > self.budget * (len(batch.events) + on_budget) or not batch.events:
                 raise RefusedError(ContractViolationError)
             if not batch.begun:
                 yield "quarantine"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import NamedTuple
 
+from data_contracts.contract import AFTER_THROUGH
 from tests.sequences.logs import Line
 
 FIRST_DAY = date(1995, 1, 1)
@@ -93,4 +94,4 @@ def broken_rules(line: Line, *, earliest: date, through: date) -> Iterator[str]:
     if day < earliest:
         yield "timestamp older than late_days"
     if day > through:
-        yield "timestamp after through"
+        yield AFTER_THROUGH
