@@ -171,7 +171,9 @@ def test_a_night_remembers_its_columns_with_its_commit_and_not_before(tmp_path: 
     assert remembered(events) == {}, "nothing is remembered of a night that was not published"
     validate_night(workspace, staged, ValidationConfig(), cluster)
     plain = _known({"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us, UTC]"})
-    assert remembered(events) == plain
+    pq.write_table(_rows(date(2026, 11, 1), user_id=pa.nulls(20)).slice(0, 0), logs / "empty.parquet")
+    validate_night(workspace, stage(), ValidationConfig(), cluster)
+    assert remembered(events) == plain, "a file without rows says nothing"
 
     wide = pa.array([1.0, 2.0] * 10), pa.array([Decimal("0.5")] * 20)
     pq.write_table(_rows(date(2026, 11, 2), user_id=wide[0], value=wide[1]), logs / "2.parquet")
