@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from data_contracts.job import STARTER
-from data_contracts.job import STARTER
 from tasks.job import end
 
 START_SECONDS = 120.0
