@@ -3,6 +3,9 @@
 import logging
 import os
 
+HEARTBEAT_SECONDS = 30
+"""From one sign of life of a run to the next, Prefect's least. Not in pyproject.toml: a run elsewhere reads none."""
+
 QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -11,7 +14,7 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GX_ANALYTICS_ENABLED": "false",
 }
-for name, value in QUIET.items():
+for name, value in {**QUIET, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}.items():
     os.environ.setdefault(name, value)
 
 logging.getLogger("tasks").setLevel(logging.INFO)

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, PositiveFloat
 
+from flows import HEARTBEAT_SECONDS
+
 if TYPE_CHECKING:
     from prefect.automations import AutomationCore
     from prefect.client.orchestration import SyncPrefectClient
@@ -19,7 +21,6 @@ TOLD = "nightshift: somebody is told of a bad run"
 NIGHT, WATCH = "nightly-retrain", "watch"
 """The flows."""
 
-MISSED_HEARTBEATS = 3
 BEGIN_SECONDS = 300
 """How long a run's process may take to begin; for as long Prefect holds a slot for a run that has not begun."""
 ANY_RUN: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
@@ -34,6 +35,12 @@ class AlertConfig(BaseModel, frozen=True, extra="forbid"):
         None,
         pattern=r"^[a-z0-9-]+/[a-z0-9-]+$",
         description="Prefect's block that is told of each bad run, `<type>/<name>`, such as `slack-webhook/ops`.",
+    )
+    silent_seconds: int = Field(
+        10 * HEARTBEAT_SECONDS,
+        ge=3 * HEARTBEAT_SECONDS,
+        description="A night of which Prefect's server hears nothing for so long has crashed; so a server that is "
+        "down, or a machine that sleeps, for longer than this ends the night.",
     )
     stale_hours: PositiveFloat | None = Field(
         None, description="Older data behind the served model is an alert too: the run of `watch` that sees it fails."
@@ -54,7 +61,7 @@ def install(config: AlertConfig) -> None:
 
     with get_client(sync_client=True) as client:
         told = None if config.notify is None else _told(_block(client, config.notify))
-        for name, wanted in ((SILENT, _silent()), (NEVER_BEGUN, _never_begun()), (TOLD, told)):
+        for name, wanted in ((SILENT, _silent(config.silent_seconds)), (NEVER_BEGUN, _never_begun()), (TOLD, told)):
             _make(client, name, wanted)
 
 
@@ -71,11 +78,8 @@ def _make(client: SyncPrefectClient, name: str, wanted: AutomationCore | None) -
         client.create_automation(wanted)
 
 
-def _silent() -> AutomationCore:
+def _silent(seconds: int) -> AutomationCore:
     """Crash a running run of which no heartbeat came: its process was killed, or its machine is gone."""
-    from prefect.settings import get_current_settings
-
-    seconds = MISSED_HEARTBEATS * (get_current_settings().flows.heartbeat_frequency or 0)
     message = f"No sign of life for {seconds} s: its process was killed, or its machine is gone."
     started = ("Running", "heartbeat")  # it may be killed before its first heartbeat
     return _crash(SILENT, after=started, expect=("heartbeat", *ENDS), seconds=seconds, message=message)
