@@ -86,6 +86,17 @@ def left(settings: NightlySettings) -> list[int]:
     return [pid for pid, _ in _marked(settings)]
 
 
+def orphans(settings: NightlySettings) -> list[int]:
+    """Return those of ``left`` whose manager is gone, so that nobody starts them again when they end."""
+    managers = {"-".join(("manager", *names)) for names in running(settings).values()}
+    return [pid for pid, variables in _marked(settings) if variables[MANAGER] not in managers]
+
+
+def own_mlflow(settings: NightlySettings) -> bool:
+    """Whether MLflow is started here, before its database; another one is named by ``tracking_uri``, http(s)."""
+    return not settings.workspace().tracking_uri.startswith("http")
+
+
 def end(settings: NightlySettings, processes: Collection[int]) -> None:
     """End processes that were started for this home; a manager ends its services first.
 
@@ -109,7 +120,7 @@ def wait(condition: Callable[[], bool], seconds: float) -> None:
 
 def environment(settings: NightlySettings) -> dict[str, str]:
     """Return the environment in which services run, and whatever speaks with them."""
-    home = settings.home.resolve()
+    home, store = settings.home.resolve(), settings.workspace().tracking_uri
     ports = {"PREFECT_PORT": settings.prefect_url, "MLFLOW_PORT": settings.mlflow_url}
     ports |= {"REST_PORT": settings.serving.rest_url, "GRPC_PORT": settings.serving.grpc_url}
     return {
@@ -121,10 +132,10 @@ def environment(settings: NightlySettings) -> dict[str, str]:
         "NIGHTSHIFT_HOME": str(home),
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_API_URL": f"{settings.prefect_url}/api",
-        "MLFLOW_STORE": f"sqlite:///{home}/mlflow.db",
+        "MLFLOW_STORE": store,
         "MLFLOW_ARTIFACTS": str(home / "artifacts"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes for what is not used here
-        "NIGHTSHIFT_TRACKING_URI": settings.mlflow_url,
+        "NIGHTSHIFT_TRACKING_URI": settings.mlflow_url if own_mlflow(settings) else store,
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 import argparse
 import os
 import socket
-import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.error import URLError
-from urllib.request import urlopen
+from http.client import HTTPException
+from urllib.request import Request, urlopen
 
 from data_contracts.bundle import find_version
 from data_contracts.version import CHAMPION
 from flows import manager, nights, report, schedule
-from flows.manager import ROOT, ServiceError
+from flows.manager import Manager, ServiceError
 from flows.settings import NightlySettings, explained
-from tasks.deploy.server import ModelServer, ServerAbsentError, ServerRefusedError
+from tasks.deploy.server import ModelServer, ServerAbsentError, ServerFailedError, ServerRefusedError
 
 START_SECONDS = 180.0
+FALLS = 3
+"""As often a service may end by itself before its start is given up."""
 POOL = "nightshift"
 """Prefect's work pool, as prefect.yaml names it."""
 
@@ -35,6 +37,7 @@ class Service:
         name: In supervisord.conf.
         url: Where people open it.
         health: Address that answers when it is well.
+        asks: JSON that is sent to that address, if any.
         says: What the answer must contain.
         listens: Whether it has a port of its own.
     """
@@ -42,15 +45,17 @@ class Service:
     name: str
     url: str
     health: str
+    asks: bytes | None = None
     says: bytes = b""
     listens: bool = True
 
     def answers(self) -> bool:
         """Whether it says that it is well, within two seconds."""
         try:
-            with urlopen(self.health, timeout=2) as response:
+            asked = Request(self.health, self.asks, {"content-type": "application/json"})
+            with urlopen(asked, timeout=2) as response:
                 return self.says in response.read()
-        except (URLError, OSError):
+        except (HTTPException, OSError):
             return False
 
     def port_taken(self) -> bool:
@@ -62,18 +67,22 @@ class Service:
 
 
 def services(settings: NightlySettings) -> tuple[Service, ...]:
-    """Return every service; the worker's word is its work pool's at Prefect's server."""
+    """Return every service that is started here; Prefect's server has the worker's word, its pool paused or not."""
     prefect, mlflow, rest = settings.prefect_url, settings.mlflow_url, settings.serving.rest_url
+    pool, online = f"{prefect}/api/work_pools/{POOL}", b'{"workers": {"status": {"any_": ["ONLINE"]}}}'
     return (
         Service("prefect", prefect, f"{prefect}/api/health"),
-        Service("mlflow", mlflow, f"{mlflow}/health"),
-        Service("worker", prefect, f"{prefect}/api/work_pools/{POOL}", says=b'"status":"READY"', listens=False),
+        *([Service("mlflow", mlflow, f"{mlflow}/health")] if manager.own_mlflow(settings) else []),
+        Service("worker", prefect, f"{pool}/workers/filter", asks=online, says=b'"ONLINE"', listens=False),
         Service("server", rest, f"{rest}/v2/health/live"),
     )
 
 
 def up(settings: NightlySettings) -> None:
     """Start what does not answer yet, wait until all of it does, and tell Prefect what it is to do."""
+    if unkept := manager.orphans(settings):
+        manager.end(settings, unkept)
+        report.line("what a killed manager had left is ended, and started anew")
     _start(settings, services(settings))
     schedule.register(settings)
     report.services({service.name: (service.url, service.answers()) for service in services(settings)})
@@ -89,11 +98,17 @@ def serve(settings: NightlySettings) -> None:
 
 
 def _serves(settings: NightlySettings) -> bool:
-    """Whether a server answers, and for these logs' model."""
+    """Whether a server answers, and for these logs' model.
+
+    Raises:
+        ServiceError: It breaks, or stays silent.
+    """
     try:
         return ModelServer(settings.name, settings.serving).state().name == settings.name
     except (ServerAbsentError, ServerRefusedError):
         return False
+    except ServerFailedError as error:
+        raise ServiceError(f"server: {error}. `make down` ends it; its log: {manager.logs(settings)}") from error
 
 
 def _start(settings: NightlySettings, wanted: tuple[Service, ...]) -> None:
@@ -103,16 +118,22 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...]) -> None:
     new = [service for service in missing if service.name not in kept]
     _require_free_ports(new)
     started = None
-    if new:
+    if new and manager.own_mlflow(settings):
         find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)  # makes a new database, once
+    if new:
         started = manager.start(settings, [service.name for service in new])
-    manager.wait(lambda: bool(started and started.fallen()) or not _silent(missing), START_SECONDS)
-    fallen, silent = started.fallen() if started else [], _silent(missing)
+    manager.wait(lambda: bool(_given_up(started)) or not _silent(missing), START_SECONDS)
+    fallen, silent = _given_up(started), _silent(missing)
     if started and silent:
         manager.end(settings, [started.pid])
     if silent:
-        why = f"{fallen[0]} ended by itself" if fallen else f"no answer after {START_SECONDS:.0f} s"
+        why = f"{fallen[0]} ended by itself {FALLS} times" if fallen else f"no answer after {START_SECONDS:.0f} s"
         raise ServiceError(f"{', '.join(silent)}: {why}. The logs: {manager.logs(settings)}")
+
+
+def _given_up(started: Manager | None) -> list[str]:
+    falls = Counter(started.fallen() if started else [])
+    return [name for name, times in falls.items() if times >= FALLS]
 
 
 def _silent(wanted: Sequence[Service]) -> list[str]:
@@ -150,15 +171,13 @@ def status(settings: NightlySettings) -> None:
 
 
 def worker(settings: NightlySettings) -> None:
-    """Become the Prefect worker, once the server answers."""
+    """Become the Prefect worker, once the server answers; it makes its work pool should there be none."""
     prefect = services(settings)[0]
     manager.wait(prefect.answers, START_SECONDS)
     if not prefect.answers():
         raise ServiceError(f"worker: Prefect's server at {prefect.url} did not answer within {START_SECONDS:.0f} s.")
-    command = [sys.executable, "-m", "prefect"]
-    pool = ["--type", "process", POOL]
-    subprocess.run([*command, "work-pool", "create", "--overwrite", *pool], check=True, cwd=ROOT)
-    os.execv(sys.executable, [*command, "worker", "start", "--pool", POOL, "--type", "process"])
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    os.execv(sys.executable, command)
 
 
 COMMANDS = {"up": up, "down": down, "status": status, "serve": serve, "worker": worker}
