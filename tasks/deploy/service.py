@@ -27,7 +27,7 @@ def put_in_service(workspace: Workspace, promotion: Promotion, serving: ServingC
 
     Raises:
         LookupError: There is no such version.
-        ServerFailedError: The server breaks or stays silent while it stages or switches.
+        ServerFailedError: The server breaks or stays silent while it stages or switches, or has lost what it staged.
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
     name, version = promotion.version.name, promotion.version.version
@@ -67,8 +67,10 @@ def _switched(server: ModelServer, version: str) -> str:
     try:
         with commit_point("switch"):
             server.switch(version)
-    except (ServerAbsentError, ServerRefusedError) as error:
-        return f"Version {version} is champion, but the server did not switch: {error}. Restart it, or switch it."
+    except ServerAbsentError as error:
+        return f"Version {version} is champion, but not in service: {error}. A server that starts loads the champion."
+    except ServerRefusedError as error:  # it was started again since, or somebody staged another version
+        raise ServerFailedError(f"version {version} was staged and is champion, but not in service: {error}") from error
     return _served(server)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import product
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from mlflow import MlflowClient
 
 from data_contracts.bundle import find_version
+from data_contracts.commit_point import EVENT
 from data_contracts.night import ModelVersion, Promotion, Workspace
 from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
 from tasks.deploy.config import ServingConfig
@@ -108,6 +110,35 @@ def test_a_deployment_broken_off_anywhere_ends_as_if_it_was_not(shop: Shop, tmp_
             ModelServer("broken", serving).switch("1")
 
 
+_meanwhile: list[Callable[[], object]] = []
+
+
+def _hear(event: str, arguments: tuple[object, ...]) -> None:
+    if event == EVENT and arguments == ("switch", "before") and _meanwhile:
+        _meanwhile.pop()()
+
+
+sys.addaudithook(_hear)  # for good: a hook cannot be taken away
+
+
+def test_a_server_that_lost_what_it_staged_is_told_again_and_serves_it_then(shop: Shop, tmp_path: Path) -> None:
+    register_two(shop[1], name="forgetful")
+    third = register(shop[1], seed=2, name="forgetful")
+    house = workspace(shop, "forgetful")
+    with running_server(shop[0], tmp_path, name="forgetful") as server:
+        serving = ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url)
+        server.wait_until_ready()
+        _meanwhile.append(lambda: ModelServer("forgetful", serving).stage(third))
+        with pytest.raises(ServerFailedError, match=r"version 2 .* not in service: .* version 2 is not in memory"):
+            put_in_service(house, promotion("forgetful", "2"), serving)
+        found = find_version(shop[0], "forgetful", "2")
+        assert found is not None
+        assert not found.tags.keys() & {"nightshift.promoted", "nightshift.reason", "nightshift.deployed"}
+        served = put_in_service(house, promotion("forgetful", "2"), serving)
+        assert (served.promoted, champion(shop, "forgetful")) == (True, "2")
+        assert served.served.startswith("forgetful version 2 is in service")
+
+
 def test_without_a_server_the_alias_moves_and_the_record_says_so(shop: Shop, nobody: ServingConfig) -> None:
     register(shop[1], seed=0, name="lonely")
     served = put_in_service(workspace(shop, "lonely"), promotion("lonely", "1"), nobody)
@@ -180,7 +211,7 @@ def test_a_registry_that_the_server_cannot_reach_says_nothing_about_the_version(
         server.wait_until_ready()
         whole = database.read_bytes()
         database.write_bytes(b"gone")  # a file moved away stays open
-        with pytest.raises(ServerFailedError, match=r"503.*version 2: the registry does not give it"):
+        with pytest.raises(ServerFailedError, match=r"503.*version 2 cannot be had now"):
             put_in_service(house, promotion("remote", "2"), serving)
         assert champion(shop, "remote") == "1"
         found = find_version(shop[0], "remote", "2")
