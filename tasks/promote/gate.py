@@ -47,7 +47,10 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
         return Decision(promoted=False, reason=f"The window holds {window}, too few to decide: it takes {wanted}.")
     left_out = evidence.left_out.get(CHAMPION)
     if evidence.champion_damaged:
-        step = f"Restore its files, or take the alias {CHAMPION!r} off it."
+        step = (
+            f"Restore its files, or take the alias {CHAMPION!r} off it. The next night with new files decides; this "
+            "decision stands."
+        )
         return Decision(promoted=False, reason=f"{seen}; nobody can say whether that is enough: {left_out}. {step}")
     return _compare(values, gate.max_loss, seen, left_out)
 
