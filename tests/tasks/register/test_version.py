@@ -63,10 +63,11 @@ def test_a_run_becomes_one_version_with_its_evidence_beside_it(house: House, tmp
     assert (record.tables.folder, record.tables.versions) == (workspace.tables, night.tables)
 
     folder = tmp_path / "kept" / "champion-1"
+    made = []
     for _ in range(2):
         assert fetch_bundle(workspace.tracking_uri, "shop", version.version, folder) == folder
-        (folder / "in use").touch()
-    assert (folder / "in use").exists()
+        made.append(((folder / "manifest.json").stat().st_ino, (folder / "manifest.json").stat().st_mtime_ns))
+    assert made[0] == made[1], "a whole bundle that is there is kept"
     assert [path.name for path in folder.parent.iterdir()] == ["champion-1"]
 
 
