@@ -13,6 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 INSTALLED := .venv/.installed
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
+TWO_AT_A_TIME = -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install nightly shop-day up down status test drill coverage check
 
@@ -52,14 +53,14 @@ down: $(INSTALLED) ## End what `make up` and `make nightly` started
 status: $(INSTALLED) ## Say which servers answer, and whether the nights are well
 	@python -m flows.services status
 
-test: $(INSTALLED) ## Run every test
-	@$(TIMED) python -m pytest
+test: $(INSTALLED) ## Run every test, two files at a time, the longest first
+	@$(TIMED) python -m pytest $(TWO_AT_A_TIME)
 
 drill: $(INSTALLED) ## Run the long tests: other seeds in every run, each says its own
 	@$(TIMED) python -m pytest -m drill
 
 coverage: $(INSTALLED) ## Run every test and say what none of their processes reached; below 90 % it fails
-	@$(TIMED) coverage erase; coverage run -m pytest; coverage combine --quiet; coverage report
+	@$(TIMED) coverage erase; coverage run -m pytest $(TWO_AT_A_TIME); coverage combine --quiet; coverage report
 
 check: $(INSTALLED) ## Lint, types, and the walls between the rooms
 	ruff check .

@@ -17,6 +17,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-data", type=Path, default=ROOT.parent / "shared" / "data", help="Folder of real logs.")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: two are run at a time."""
+    items.sort(key=lambda item: "integration" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def real_data(request: pytest.FixtureRequest) -> Path:
     """The folder of real logs; without it a test is skipped and says so, in CI it fails."""
