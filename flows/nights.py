@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from data_contracts.bundle import find_version
 from data_contracts.serving import VersionHeld
+from data_contracts.version import CHAMPION
 from flows.alerts import BAD, ENDS, NIGHT
 from flows.settings import NightlySettings
 from tasks.deploy.server import ModelServer, ServerError
@@ -18,7 +20,7 @@ PREFECTS_WORDS = "Flow run encountered an exception: "
 
 
 class StaleModelError(Exception):
-    """What is served learned from data older than ``alerts.stale_hours`` allows."""
+    """What is served learned from data older than ``alerts.stale_hours`` allows; or a champion is not served."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,14 @@ class Seen:
         nights: The newest first, those planned for later left out.
         served: The version in service; None when there is none.
         unserved: Why there is none, if so.
+        champion: Whether there is a champion that should be; asked only when none is served.
     """
 
     now: datetime
     nights: tuple[NightSeen, ...]
     served: VersionHeld | None = None
     unserved: str = ""
+    champion: bool = False
 
     @property
     def data_age(self) -> timedelta | None:
@@ -75,8 +79,10 @@ class Seen:
         return found
 
     def is_stale(self, stale_hours: float | None) -> bool:
-        """Whether what is served learned from data older than allowed; nothing served is no older than any."""
-        return stale_hours is not None and self.data_age is not None and self.data_age > timedelta(hours=stale_hours)
+        """Whether what is served learned from data older than allowed, or a champion is there and not served."""
+        if stale_hours is None:
+            return False
+        return self.champion if self.data_age is None else self.data_age > timedelta(hours=stale_hours)
 
     def age(self) -> str:
         """Say, without a full stop, what is served, since when, and how old its data is; or why nothing is."""
@@ -100,17 +106,18 @@ def look(settings: NightlySettings) -> Seen:
         unserved = f"the server at {settings.serving.rest_url} holds no version yet"
     except ServerError as error:
         served, unserved = None, str(error)
-    return Seen(now, _nights(now), served, unserved)
+    return Seen(now, _nights(now), served, unserved, champion=served is None and _has_champion(settings))
 
 
 def require_fresh(seen: Seen, stale_hours: float | None) -> None:
-    """Say so when what is served is stale.
+    """Say so when what is served is stale, or nothing is though there is a champion.
 
     Raises:
         StaleModelError: It is; the message says by how much.
     """
     if seen.is_stale(stale_hours):
-        raise StaleModelError(f"{seen.age()}; alerts.stale_hours allows {stale_hours:g}. Look at the nights since.")
+        step = "Look at the nights since" if seen.served else "There is a champion: look at the model server's log"
+        raise StaleModelError(f"{seen.age()}; alerts.stale_hours allows {stale_hours:g}. {step}.")
 
 
 def markdown(seen: Seen, stale_hours: float | None) -> str:
@@ -142,6 +149,17 @@ def _plain(text: str) -> str:
 
 def _end(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+
+
+def _has_champion(settings: NightlySettings) -> bool:
+    """Whether there is a champion; an MLflow that does not answer does not say that there is none."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return find_version(settings.workspace().tracking_uri, settings.name, CHAMPION) is not None
+    except (MlflowException, SQLAlchemyError):
+        return True
 
 
 def _nights(now: datetime) -> tuple[NightSeen, ...]:

@@ -47,6 +47,13 @@ def test_nothing_served_is_a_problem_and_says_why() -> None:
     require_fresh(seen, 1)
 
 
+def test_a_champion_that_is_not_served_is_stale_whatever_its_age() -> None:
+    seen = Seen(NOW, (), None, "the server holds no version yet", champion=True)
+    require_fresh(seen, None)
+    with pytest.raises(StaleModelError, match=r"Nothing is served: the server holds .* There is a champion: look at"):
+        require_fresh(seen, 1_000)
+
+
 def test_data_older_than_allowed_is_stale_and_counted_from_the_end_of_its_last_day() -> None:
     seen = Seen(NOW, (), SERVED)
     assert seen.data_age == timedelta(hours=26)
