@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
-from prefect import Task, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
 
 from data_contracts.night import Staged, Workspace
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError
 from tasks.ingest.stage import stage_night
+from tasks.retry import unless
 
 
-async def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
-    """Bad input stays bad; anything else, a lost worker say, may pass."""
-    return not isinstance(await state.aresult(raise_on_failure=False), IngestError)
-
-
-@task(name="ingest", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_may_pass)
+@task(
+    name="ingest",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[10, 60],
+    retry_condition_fn=unless(IngestError),
+)
 def ingest(workspace: Workspace, source: SourceConfig, through: date | None, cluster: str) -> Staged:
     """See `stage_night`. Retried because a worker may be lost, but not for bad input; safe, it writes over its own."""
     return stage_night(workspace, source, through, cluster)

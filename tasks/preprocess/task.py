@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from prefect import Task, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
 
 from data_contracts.contract import ContractError
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
 from tasks.preprocess.errors import PreprocessError
 from tasks.preprocess.recommender.config import FeatureConfig
-
-
-async def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
-    """Logs too small stay so; anything else, a lost worker say, may pass."""
-    return not isinstance(await state.aresult(raise_on_failure=False), ContractError | PreprocessError)
+from tasks.retry import unless
 
 
 @task(
@@ -25,7 +18,7 @@ async def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bo
     task_run_name="preprocess-{validated.window}",
     retries=2,
     retry_delay_seconds=[10, 60],
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=unless(ContractError, PreprocessError),
 )
 def preprocess(
     workspace: Workspace,

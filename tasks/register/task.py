@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
 from tasks.register.version import register_once
+from tasks.retry import unless
 
 
 @task(
@@ -16,6 +17,7 @@ from tasks.register.version import register_once
     task_run_name="register-{night.window.last_day}",
     retries=2,
     retry_delay_seconds=[10, 60],
+    retry_condition_fn=unless(),
 )
 def register(
     workspace: Workspace,

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from prefect import Task, task
+from prefect import task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
 
 from data_contracts.contract import ContractError
 from data_contracts.night import Staged, Validated, Workspace
+from tasks.retry import unless
 from tasks.validate.config import ValidationConfig
 from tasks.validate.publish import validate_night
 
 
-async def _may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
-    """Bad data stays bad; anything else, a lost worker say, may pass."""
-    return not isinstance(await state.aresult(raise_on_failure=False), ContractError)
-
-
-@task(name="validate", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=_may_pass)
+@task(
+    name="validate",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[10, 60],
+    retry_condition_fn=unless(ContractError),
+)
 def validate(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> Validated:
     """See `validate_night`. Retried, but not for bad data; safe, an input is consumed once. Links the Data Docs."""
     validated = validate_night(workspace, staged, config, cluster)
