@@ -104,10 +104,17 @@ def _fit_job(
 
 
 def _kept(workspace: Workspace, file: Path, on_line: Callable[[str], None]) -> Candidate | None:
-    """Return the candidate of a training that is done; None if its weights are damaged, and not in a version yet."""
-    if not file.exists():
+    """Return the candidate of a training that is done; None if it cannot be read, or its weights are damaged.
+
+    Weights are not looked at once there is a version of them.
+    """
+    try:
+        candidate = read(file, Candidate)
+    except FileNotFoundError:
         return None
-    candidate = read(file, Candidate)
+    except ValueError as error:
+        on_line(f"{file} cannot be read, and is made again: {error}")
+        return None
     if find_version_of_run(workspace.tracking_uri, workspace.name, candidate.run_id) is not None:
         return candidate  # register has removed the weights: the version's bundle has them
     problems = damage(Path(candidate.checkpoint))
@@ -118,12 +125,19 @@ def _kept(workspace: Workspace, file: Path, on_line: Callable[[str], None]) -> C
 
 
 def _forget_damaged(result: Path, on_line: Callable[[str], None]) -> None:
-    """Remove a training's result whose weights are damaged: the training goes on from its checkpoints."""
-    if result.exists():
-        problems = damage(Path(read(result, FitResult).checkpoint))
-        if problems:
-            on_line(f"{result} is no answer any more, its weights are damaged: {'; '.join(problems)}")
-            result.unlink()
+    """Remove a training's result that cannot be read or whose weights are damaged: it goes on from its checkpoints."""
+    try:
+        checkpoint = Path(read(result, FitResult).checkpoint)
+    except FileNotFoundError:
+        return
+    except ValueError as error:
+        on_line(f"{result} is no answer any more, it cannot be read: {error}")
+        result.unlink()
+        return
+    problems = damage(checkpoint)
+    if problems:
+        on_line(f"{result} is no answer any more, its weights are damaged: {'; '.join(problems)}")
+        result.unlink()
 
 
 def _shape(model: Config, features: Config) -> Shape:

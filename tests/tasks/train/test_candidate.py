@@ -13,6 +13,7 @@ from mlflow.entities import Run
 from pydantic import BaseModel, JsonValue
 
 from data_contracts.bundle import BUNDLE
+from data_contracts.job import RESULT
 from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Night, Window, Workspace
 from models.fit_config import FitConfig
@@ -118,7 +119,7 @@ def test_its_run_says_what_went_in_and_what_came_out(house: House, first: Candid
 
 def test_a_run_whose_maker_died_gets_its_settings_and_tables(house: House) -> None:
     night = house.night(windows=3)
-    settings: dict[str, JsonValue] = {"model": {"width": 1}}
+    settings: dict[str, dict[str, JsonValue]] = {"model": {"width": 1}}
     key = key_of("shop", night, settings)
     made = house.client.create_run("1", tags={"nightshift.key": key}).info.run_id
     for _ in range(2):
@@ -147,6 +148,17 @@ def test_damaged_weights_are_made_again_from_the_trainings_checkpoints(
     assert weights.read_bytes() == whole
     assert any("damaged" in line and "'model.safetensors': sha256 is" in line for line in house.lines)
     assert not any("epoch 0:" in line for line in house.lines)
+
+
+def test_answers_that_cannot_be_read_are_given_again(house: House, first: Candidate) -> None:
+    kept = Path(house.workspace.runs) / first.run_id / CANDIDATE
+    result = Path(first.checkpoint).parent / RESULT
+    kept.write_text('{"of": "an older schema"}')
+    result.write_bytes(b"\xff")
+    assert house.train(windows=3) == first
+    assert [line for line in house.lines if f"{kept} cannot be read, and is made again" in line]
+    assert [line for line in house.lines if f"{result} is no answer any more, it cannot be read" in line]
+    house.train(windows=3, cluster="tcp://127.0.0.1:1")
 
 
 def test_a_training_that_fails_marks_its_run_as_failed(house: House) -> None:
