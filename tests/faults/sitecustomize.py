@@ -6,6 +6,7 @@ variables; without ``FAULT_POINT`` nothing does.
 FAULT_POINT     commit point at which it happens
 FAULT_MOMENT    ``before`` (the default) or ``after`` it
 FAULT_COUNT     the how-many-th time that a process passes there; 1 when omitted
+FAULT_SIGNAL    by which signal; ``SIGKILL`` when omitted
 FAULT_TARGET    who is killed: ``flow``, the nearest process upwards that runs flows.nightly (the default), or ``self``
 FAULT_FILL      file that grows until its disk is full; nobody is killed then
 FAULT_ONCE      file made just before; once it is there, nothing happens any more
@@ -77,7 +78,8 @@ def fill(file: str) -> None:
 
 def kill() -> None:
     """Kill the target, then stay here: nothing after this point may happen, and others see to it that we end."""
-    os.kill(os.getpid() if os.environ.get("FAULT_TARGET") == "self" else flow(), signal.SIGKILL)
+    number = signal.Signals[os.environ.get("FAULT_SIGNAL", "SIGKILL")]
+    os.kill(os.getpid() if os.environ.get("FAULT_TARGET") == "self" else flow(), number)
     while True:
         time.sleep(1)
 
