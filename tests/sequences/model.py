@@ -82,16 +82,15 @@ class Model:
             raise RefusedError(IngestError)
         if is_begun or not new:
             return (new, last_day) if new else None
-        through = asked or newest_complete_day(days(new), today=datetime.now(UTC).date())
-        if through is None and any(days(new)):
-            through = self.end
+        through = asked or newest_complete_day(days(new), today=datetime.now(UTC).date()) or self.end
         if through is None:
             raise RefusedError(NoCompleteDayError)
         taken = _up_to(through, new)
-        if self.end is not None and (through <= self.end or not (taken or asked)):
+        is_empty = not days(taken).get(through)
+        if self.end is not None and (through <= self.end or (is_empty and not asked)):
             through = self.end
-            taken = [file for file in _up_to(through, new) if file.lines]
-        elif not days(taken).get(through):
+            taken = _up_to(through, new)
+        elif is_empty:
             raise RefusedError(EmptyDayError)
         return (taken, through) if taken else None
 
