@@ -123,8 +123,11 @@ def read(path: Path, kind: type[AnyValue]) -> AnyValue:
 
 
 def commit(value: Value, path: Path) -> None:
-    """Write ``value`` so that ``path`` is either as before or whole, also after a loss of power."""
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write ``value`` so that ``path`` is either as before or whole, also after a loss of power.
+
+    One process at a time. What is left beside it by a kill, or by a full disk, the next commit takes.
+    """
+    staged = path.with_name(f".{path.name}.staged")
     with staged.open("w", encoding="utf-8") as file:
         file.write(value.model_dump_json(indent=2))
         file.flush()
