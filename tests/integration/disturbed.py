@@ -145,8 +145,12 @@ def run_night(house: House, log: Path, *, meanwhile: Callable[[int], None] = lam
     with log.open("ab") as out:
         command = [sys.executable, "-m", "flows.nightly"]
         night = subprocess.Popen(command, env=faulty.environment, cwd=ROOT, stdout=out, stderr=out)
-        meanwhile(night.pid)
-        code = night.wait(NIGHT_SECONDS)
+        try:
+            meanwhile(night.pid)
+            code = night.wait(NIGHT_SECONDS)
+        finally:
+            night.kill()
+            night.wait()
     deadline = time.monotonic() + END_SECONDS
     while (left := {pid: said for pid, said in processes(house).items() if pid not in before}) and (
         time.monotonic() < deadline

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.disturbed import Undisturbed
 from tests.integration.outcome import outcome
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 MEGABYTES = 16
 NO_SPACE = ("No space left on device", "database or disk is full")
 SERVED = ("in memory", "answers", "aliases")

@@ -12,7 +12,7 @@ from data_contracts.commit_point import POINTS
 from tests.integration.conftest import House
 from tests.integration.disturbed import Undisturbed
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 COUNT = {"step": 4}
 """Where not the first time: in the middle of the second epoch, with a checkpoint behind it."""
 
