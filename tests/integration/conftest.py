@@ -35,9 +35,13 @@ QUICK = {
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, outside the range from which the kernel takes ports for connections."""
+    """Ports that nobody listens on now, outside the range from which the kernel takes ports for connections.
+
+    Each pytest-xdist worker has a range of its own: another may not listen yet on what it was given.
+    """
+    low = 20_000 + 2_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 6)
     found: list[int] = []
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 200):
+    for port in random.SystemRandom().sample(range(low, low + 2_000), 200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 found.append(port)
