@@ -57,7 +57,7 @@ def fill_and_recover(point: str, undisturbed: Undisturbed, tmp_path: Path) -> No
         undisturbed.assert_equal(house)
 
 
-@pytest.mark.parametrize("point", ["quarantine", "examples", "step", "logged model"])
+@pytest.mark.parametrize("point", ["events", "step", "logged model"])
 def test_a_disk_that_fills_stops_the_night_and_harms_nothing(
     point: str, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
