@@ -57,8 +57,8 @@ def fill_and_recover(point: str, undisturbed: Undisturbed, tmp_path: Path) -> No
         undisturbed.assert_equal(house)
 
 
-@pytest.mark.parametrize("point", ["events", "step", "logged model"])
-def test_a_disk_that_fills_stops_the_night_and_harms_nothing(
-    point: str, undisturbed: Undisturbed, tmp_path: Path
+def test_a_disk_that_fills_in_mid_training_stops_the_night_and_harms_nothing(
+    undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    fill_and_recover(point, undisturbed, tmp_path)
+    """At every other point in the drill."""
+    fill_and_recover("step", undisturbed, tmp_path)

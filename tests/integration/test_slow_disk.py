@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.disturbed import FAULTS, Undisturbed
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture
