@@ -10,12 +10,12 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, PositiveFloat
 
 from data_contracts.night import UseCaseName, Value
 from data_contracts.parallelism import ParallelismConfig
 
-JOB, RESULT = "job.json", "result.json"
+JOB, RESULT, HEARTBEAT = "job.json", "result.json", "heartbeat.json"
 """Files of a job's folder."""
 STARTER = "NIGHTSHIFT_STARTER"
 """Variable with the number of the process that starts ``models.job``: a child cannot ask for a parent that is gone."""
@@ -38,6 +38,13 @@ class Validation(Value):
     every_user: bool = Field(False, description="All its users; otherwise those with hash(user_id) mod 20 = 0.")
 
 
+class CheckpointConfig(BaseModel, frozen=True, extra="forbid"):
+    """How often a training is saved, beside the end of every epoch."""
+
+    every_seconds: PositiveFloat = Field(60.0, description="From one checkpoint to the next, in mid-epoch.")
+    kept: int = Field(2, ge=2, description="The newest, and those to fall back to when it is damaged.")
+
+
 class FitJob(Value):
     """Train one model."""
 
@@ -53,6 +60,7 @@ class FitJob(Value):
         None, description="Bundle to start from, verified first; rows are added for new items."
     )
     parallelism: ParallelismConfig = ParallelismConfig()
+    checkpoints: CheckpointConfig = CheckpointConfig()
     config: Config = Field(description="`model` settings, checked by their owner, models/<use case>/config.py.")
     features: Config = Field(description="`features` settings under which the tables were made.")
     tracking_uri: str
@@ -66,6 +74,16 @@ class FitResult(Value):
     epochs: int
     samples: int = Field(description="Examples seen, repeats counted.")
     metrics: dict[str, float]
+
+
+class Heartbeat(Value):
+    """How far a training is."""
+
+    epoch: int = Field(description="From 0.")
+    epochs: int = Field(description="At most.")
+    step: int = Field(description="Done in this epoch.")
+    steps: int = Field(description="In this epoch.")
+    pace: float = Field(description="Examples a second, lately.")
 
 
 class EvaluateJob(Value):

@@ -2,31 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import BaseModel, Field, PositiveInt, model_validator
 
-Strategy = Literal["ddp"]
+Strategy = Literal["ddp", "fsdp", "pipeline"]
+Replicas = Literal["ddp", "fsdp"]
+Schedule = Literal["gpipe", "1f1b", "interleaved", "zero_bubble"]
+
+_STAGES_PER_PROCESS: dict[Schedule, int] = {"gpipe": 1, "1f1b": 1, "interleaved": 2, "zero_bubble": 2}
 
 
 class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     """How many processes do what. Checked before any of them starts."""
 
     strategy: Strategy = Field("ddp", description="One file per value under models/distributed/.")
-    num_nodes: PositiveInt = Field(1, description="Hosts, one torchelastic agent on each; one so far.")
+    pipeline_stages: PositiveInt = Field(1, description="Processes that a batch goes through, under `pipeline`.")
+    replicas: Replicas = Field("ddp", description="What the replicas of a stage hold, under `pipeline`.")
+    schedule: Schedule = Field("1f1b", description="In which order the stages work, under `pipeline`.")
+    microbatches: PositiveInt = Field(4, description="Parts that a replica's share of a batch goes through stages in.")
+    min_nodes: PositiveInt = Field(1, description="Hosts, one torchelastic agent on each, below which it stops.")
+    max_nodes: PositiveInt = Field(1, description="Hosts that it takes when they are there.")
     processes_per_node: PositiveInt = Field(2, description="Training processes on each host.")
     threads_per_process: PositiveInt = Field(1, description="OMP_NUM_THREADS of each process.")
 
     @model_validator(mode="after")
-    def _trains_on_one_host(self) -> Self:
-        if self.num_nodes > 1:
-            raise ValueError(
-                f"num_nodes is {self.num_nodes}: a training runs on one host so far. "
-                "Set num_nodes: 1 and raise processes_per_node instead."
-            )
+    def _fits_together(self) -> Self:
+        problems = [*self._nodes(), *self._pipeline()]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
+    def _nodes(self) -> Iterable[str]:
+        if self.min_nodes > self.max_nodes:
+            yield f"min_nodes is {self.min_nodes}, more than max_nodes, {self.max_nodes}: raise max_nodes."
+
+    def _pipeline(self) -> Iterable[str]:
+        if self.strategy != "pipeline":
+            kept = {name: getattr(self, name) for name in ("pipeline_stages", "replicas", "schedule", "microbatches")}
+            ignored = [name for name, value in kept.items() if value != type(self).model_fields[name].default]
+            if ignored:
+                yield f"{', '.join(ignored)}: only under strategy `pipeline`, and it is `{self.strategy}`. Leave out."
+            return
+        if self.pipeline_stages == 1:
+            yield "pipeline_stages is 1: nothing is cut. Set 2 or more, or strategy: ddp."
+        for world in self.worlds:
+            if world % self.pipeline_stages:
+                yield (
+                    f"pipeline_stages ({self.pipeline_stages}) must divide the world size ({world} = "
+                    f"{world // self.processes_per_node} nodes x {self.processes_per_node} processes). "
+                    f"Try one of {_divisors(world)}."
+                )
+
     @property
-    def world_size(self) -> int:
-        """Processes in all."""
-        return self.num_nodes * self.processes_per_node
+    def worlds(self) -> tuple[int, ...]:
+        """Processes in all, for each number of hosts that it may have."""
+        return tuple(nodes * self.processes_per_node for nodes in range(self.min_nodes, self.max_nodes + 1))
+
+    @property
+    def stages_per_process(self) -> int:
+        """Stages that each process holds, not one after the other but all around."""
+        return _STAGES_PER_PROCESS[self.schedule] if self.strategy == "pipeline" else 1
+
+    @property
+    def stages(self) -> int:
+        """Pieces that the network is cut into."""
+        return self.pipeline_stages * self.stages_per_process
+
+    def problems(self, *, batch_size: int, layers: int) -> tuple[str, ...]:
+        """Say what of a training's other settings does not go with this.
+
+        Args:
+            batch_size: Rows in a global batch.
+            layers: Pieces that the network can be cut into, at most.
+        """
+        return tuple(self._with(batch_size=batch_size, layers=layers))
+
+    def _with(self, *, batch_size: int, layers: int) -> Iterable[str]:
+        if self.strategy != "pipeline":
+            return
+        if layers < self.stages:
+            yield (
+                f"{self.stages} stages ({self.pipeline_stages} processes x {self.stages_per_process} under "
+                f"`{self.schedule}`) need as many layers, the network has {layers}. Take fewer stages, or more blocks."
+            )
+        for world in self.worlds:
+            parts = world // self.pipeline_stages * self.microbatches
+            if batch_size % parts:
+                yield (
+                    f"batch_size ({batch_size}) must be divisible by {parts} under `pipeline` "
+                    f"({world // self.pipeline_stages} replicas x {self.microbatches} microbatches). "
+                    f"Try {max(batch_size // parts, 1) * parts}."
+                )
+
+
+def _divisors(number: int) -> list[int]:
+    return [divisor for divisor in range(2, number + 1) if number % divisor == 0]

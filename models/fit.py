@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import warnings
 from collections.abc import Callable
@@ -13,26 +14,34 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor
 from pytorch_lightning.loggers import MLFlowLogger
-from pytorch_lightning.strategies import Strategy
 from torch.distributed.elastic.multiprocessing.errors import record
 
-from data_contracts.job import FitJob, FitResult
+from data_contracts.job import HEARTBEAT, FitJob, FitResult
 from data_contracts.manifest import publish, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
 from models.checkpoints import Checkpoints
 from models.distributed.ddp import Ddp
+from models.distributed.fsdp import Fsdp
+from models.distributed.gang import GangStrategy
+from models.distributed.pipeline import Pipeline
 from models.fit_config import FitConfig
 from models.job import main
+from models.layered import Batch, LayeredModule
+from models.ledger import Ledger
 from models.progress import Progress
-from models.use_case import use_case
+from models.use_case import UseCase, use_case
 
-TRAINING, CHECKPOINT = "training", "checkpoint"
-"""Folders of a run: what a training goes on from, and what it came to."""
+TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
+"""Folders of a run: what a training goes on from, what it saw, and what it came to."""
 
 logger = logging.getLogger(__name__)
 
-_STRATEGIES: dict[StrategyName, Callable[[], Strategy]] = {"ddp": Ddp}
+_STRATEGIES: dict[StrategyName, Callable[[ParallelismConfig], GangStrategy]] = {
+    "ddp": lambda _: Ddp(),
+    "fsdp": lambda _: Fsdp(),
+    "pipeline": Pipeline,
+}
 
 
 def fit(job: FitJob) -> FitResult | None:
@@ -53,19 +62,20 @@ def fit(job: FitJob) -> FitResult | None:
     parts = use_case(job.use_case)
     if job.warm_start is not None:
         verify(Path(job.warm_start))
-    module = parts.module(job)
     config = FitConfig.model_validate(job.config.get("fit", {}))
-    if config.precision == "64-true":
-        module.double()  # before Lightning would: it restores a checkpoint first, and would round it
-    progress = Progress()
-    checkpoints = Checkpoints(folder / TRAINING, parts.monitor, progress)
-    trainer = _trainer(job, config, [SeedOfEpoch(config.seed), progress, checkpoints], parts.monitor)
+    module = _module(parts, job, config)
+    progress = Progress(folder / HEARTBEAT)
+    checkpoints = Checkpoints(folder / TRAINING, job.run_id, job.checkpoints, module.monitor, progress)
+    data, ledger = parts.data(job), Ledger(folder / LEDGER)
+    callbacks = [SeedOfStep(config.seed), Clip(config.clip_norm), progress, ledger, checkpoints]
+    trainer = _trainer(job, config, callbacks, module.monitor)
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
-        trainer.fit(module, datamodule=parts.data(job), ckpt_path=checkpoints.resumed(), weights_only=True)
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoints.resumed(), weights_only=True)
     if not trainer.is_global_zero:
         return None
-    module.load_state_dict(checkpoints.best_weights())
+    module = _module(parts, job, config)  # whole again, whatever was left of the other
+    checkpoints.load_best(dict(module.named_parameters()))
     staged = folder / f".{CHECKPOINT}.staged"
     shutil.rmtree(staged, ignore_errors=True)
     parts.save(module, staged)
@@ -77,8 +87,13 @@ def fit(job: FitJob) -> FitResult | None:
     )
 
 
-class SeedOfEpoch(pl.Callback):
-    """Makes what an epoch draws at random its own and each process's: a resumed training draws it again.
+def _module(parts: UseCase, job: FitJob, config: FitConfig) -> LayeredModule:
+    module = parts.module(job)
+    return module.double() if config.precision == "64-true" else module
+
+
+class SeedOfStep(pl.Callback):
+    """Makes what a step draws at random its own and each process's: a resumed training draws it again.
 
     Args:
         seed: Of the training.
@@ -87,10 +102,34 @@ class SeedOfEpoch(pl.Callback):
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        batch: Batch,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
         """Seed torch on every device."""
-        place = np.random.SeedSequence([self.seed, trainer.current_epoch, trainer.global_rank])
+        place = np.random.SeedSequence([self.seed, trainer.global_step, trainer.global_rank])
         torch.manual_seed(int(place.generate_state(1, np.uint64)[0]))
+
+
+class Clip(pl.Callback):
+    """Scales a gradient that is too long, the whole of it, over all processes.
+
+    Args:
+        longest: What it is scaled down to.
+    """
+
+    def __init__(self, longest: float) -> None:
+        self.longest = longest
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer  # noqa: ARG002
+    ) -> None:
+        """Have the strategy do it: it knows who holds what."""
+        assert isinstance(trainer.strategy, GangStrategy)
+        trainer.strategy.clip_gradients(self.longest)
 
 
 def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monitor: str) -> pl.Trainer:
@@ -98,11 +137,10 @@ def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monit
     return pl.Trainer(
         accelerator=_accelerator(job.parallelism),
         devices=job.parallelism.processes_per_node,
-        num_nodes=job.parallelism.num_nodes,
-        strategy=_STRATEGIES[job.parallelism.strategy](),
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),  # torchelastic's: how many hosts came
+        strategy=_STRATEGIES[job.parallelism.strategy](job.parallelism),
         precision=config.precision,
         max_epochs=config.max_epochs,
-        gradient_clip_val=config.clip_norm,
         callbacks=[patience, LearningRateMonitor("epoch"), *callbacks],
         logger=MLFlowLogger(tracking_uri=job.tracking_uri, run_id=job.run_id),
         default_root_dir=job.run_folder,

@@ -6,21 +6,20 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from typing import Protocol
+from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 from data_contracts.commit_point import commit_point
+from data_contracts.job import Heartbeat, commit
+from models.layered import Batch
+
+TOLD_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
-
-
-class GlobalBatch(Protocol):
-    """What every use case's batch says about itself."""
-
-    examples: int
-    """Rows in the global batch, over all processes together."""
 
 
 class DivergedError(Exception):
@@ -28,19 +27,30 @@ class DivergedError(Exception):
 
 
 class Progress(pl.Callback):
-    """Says what an epoch came to, counts examples, and stops a training whose loss is no number."""
+    """Says how far it is and what an epoch came to, counts examples, and stops a training whose loss is no number.
 
-    def __init__(self) -> None:
+    Args:
+        file: Says how far the training is, every few seconds; `Heartbeat`.
+    """
+
+    def __init__(self, file: Path) -> None:
         self.samples = 0
+        self.file = file
         self.started = time.monotonic()
+        self._loss = torch.zeros(2, dtype=torch.float64)  # of this process and epoch: summed over targets, targets
+        self._told, self._samples_told = self.started, 0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Start to sum up the loss."""
+        self._loss.zero_()
 
     def on_train_batch_end(
         self,
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,  # noqa: ARG002
         outputs: STEP_OUTPUT,
-        batch: GlobalBatch,
-        batch_idx: int,  # noqa: ARG002
+        batch: Batch,
+        batch_idx: int,
     ) -> None:
         """Look at the loss of every step.
 
@@ -56,18 +66,48 @@ class Progress(pl.Callback):
                 f"the loss is {loss} at step {trainer.global_step:,} (epoch {trainer.current_epoch}, "
                 f"rank {trainer.global_rank}). Lower model.optimizer.learning_rate, or raise model.fit.warm_up_steps."
             )
+        total = batch.targets.total
+        self._loss += torch.tensor([loss * total, total / trainer.world_size], dtype=torch.float64)
+        if trainer.is_global_zero:
+            self._tell(trainer, batch_idx + 1)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def _tell(self, trainer: pl.Trainer, step: int) -> None:
+        """Give a sign of life every few seconds."""
+        now = time.monotonic()
+        if now - self._told < TOLD_SECONDS:
+            return
+        pace = (self.samples - self._samples_told) / (now - self._told)
+        self._told, self._samples_told = now, self.samples
+        steps, epochs = int(trainer.num_training_batches), trainer.max_epochs or 1
+        commit(Heartbeat(epoch=trainer.current_epoch, epochs=epochs, step=step, steps=steps, pace=pace), self.file)
+        logger.info("epoch %s: step %s of %s, %.0f examples/s", trainer.current_epoch, f"{step:,}", f"{steps:,}", pace)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say what was measured."""
+        total, targets = trainer.strategy.reduce(self._loss.to(trainer.strategy.root_device), reduce_op="sum").tolist()
+        pl_module.log("train/loss", total / targets, batch_size=1)
         metrics = trainer.callback_metrics  # asked by every process: what is not computed yet is added over all of them
         if trainer.is_global_zero:
             seen = ", ".join(f"{name} {float(value):.4f}" for name, value in sorted(metrics.items()))
             logger.info("epoch %s: %s, %.0f s", trainer.current_epoch, seen, time.monotonic() - self.started)
 
-    def state_dict(self) -> dict[str, int]:
-        """Return what a resumed training goes on from."""
-        return {"samples": self.samples}
+    def on_save_checkpoint(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        checkpoint: dict[str, Any],
+    ) -> None:
+        """Keep the epoch's loss so far, of all processes, for as many as go on from here."""
+        loss = trainer.strategy.reduce(self._loss.to(trainer.strategy.root_device, copy=True), reduce_op="sum")
+        checkpoint["progress"] = {"samples": self.samples, "loss": loss.cpu()}
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def on_load_checkpoint(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        checkpoint: dict[str, Any],
+    ) -> None:
         """Go on counting."""
-        self.samples = state_dict["samples"]
+        self.samples = self._samples_told = checkpoint["progress"]["samples"]
+        if trainer.is_global_zero:
+            self._loss.copy_(checkpoint["progress"]["loss"])

@@ -14,6 +14,8 @@ from data_contracts.night import UseCaseName
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
+    from models.layered import LayeredModule
+
 
 class Predictor(Protocol):
     """Answers requests from one bundle. Read-only once made: many threads may ask at once."""
@@ -35,15 +37,12 @@ class Predictor(Protocol):
 class UseCase(Protocol):
     """What is learned, from which batches, against which baselines, and how it answers."""
 
-    monitor: str
-    """The validation metric that decides which weights are best; higher is better."""
-
-    def module(self, job: FitJob) -> pl.LightningModule:
+    def module(self, job: FitJob) -> LayeredModule:
         """Build what is trained, from nothing or from ``job.warm_start``."""
         ...
 
     def data(self, job: FitJob) -> pl.LightningDataModule:
-        """Build the batches of ``job``'s windows."""
+        """Build the batches of ``job``'s windows: each a `models.layered.Batch`."""
         ...
 
     def save(self, module: pl.LightningModule, folder: Path) -> None:

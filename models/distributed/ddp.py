@@ -4,23 +4,20 @@ torch checks the annotations of a communication hook as objects, so they are not
 """
 
 import torch
-from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, distributed
-from torch.nn.parallel import DistributedDataParallel
+
+from models.distributed.gang import GangStrategy
+from models.layered import LayeredModule
 
 
-class Ddp(DDPStrategy):
-    """Lightning's DDP, adding gradients instead of averaging them.
+class Ddp(GangStrategy):
+    """PyTorch's DistributedDataParallel: gradients travel while the rest of them is computed."""
 
-    Each process's loss is its part of a mean over the global batch, so the parts add up; an average of
-    per-process means would weigh targets unequally, as processes hold different numbers of them.
-    """
-
-    def configure_ddp(self) -> None:
-        """Wrap the module, then have its gradients added."""
-        super().configure_ddp()
-        assert isinstance(self.model, DistributedDataParallel)
-        self.model.register_comm_hook(None, add_gradients)
+    def spread(self, module: LayeredModule) -> None:
+        """Wrap the module."""
+        wrapped = self._setup_model(module)
+        wrapped.register_comm_hook(None, add_gradients)
+        self.model = wrapped
 
 
 def add_gradients(_: object, bucket: distributed.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]

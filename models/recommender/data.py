@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,30 +19,38 @@ from numpy.typing import NDArray
 from data_contracts.job import FitJob
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.table import Table
+from models.distributed.gang import GangStrategy
+from models.host import once_per_host
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import frequent_users, item_counts
 from models.recommender.module import Batch, Targets
 from models.recommender.sequences import Sequences
 from models.recommender.split import validates
+from models.recommender.weights import max_length
 
 COLUMNS = ["user_id", "context", "target", "target_event", "window"]
 REPLAY_BREADTH = 4
 """Replayed examples are drawn from so many times as many, read as whole row groups."""
 
+_KINDS = ("training", "validation")
+
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batches:
-    """One process's shares of the global batches of one pass over ``sequences``.
+    """One process's shares of the global batches of one pass over ``sequences``; Lightning goes on with it where it was.
 
     Attributes:
         sequences: The examples.
         order: Rows of ``sequences`` in the order they are taken.
         batch_size: Rows in a global batch.
-        rank: Of this process.
+        rank: Of this process among those that share each batch.
         world_size: Processes that share each batch.
         first_step: Number of the first batch.
+        length: Positions of every share, at least; 0 takes the longest row's.
+        equal: Whether every share has as many rows as every other, filled up with padding.
+        taken: Batches handed out.
     """
 
     sequences: Sequences
@@ -50,17 +59,45 @@ class Batches:
     rank: int
     world_size: int
     first_step: int = 0
+    length: int = 0
+    equal: bool = False
+    taken: int = 0
+
+    @property
+    def examples(self) -> int:
+        """Return how many there are."""
+        return len(self.order)
 
     def __len__(self) -> int:
         return math.ceil(len(self.order) / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        targets = self.sequences.targets()
-        for index in range(len(self)):
-            rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-            item_BL, target_BL = self.sequences.padded(rows[self.rank :: self.world_size])
-            total = int(targets[rows].sum())
-            yield Batch(item_BL, Targets(target_BL, total, self.first_step + index), examples=len(rows))
+        targets, lengths = self.sequences.targets(), self.sequences.lengths()
+        count = self.batch_size // self.world_size if self.equal else 1
+        while self.taken < len(self):
+            rows = self.order[self.taken * self.batch_size : (self.taken + 1) * self.batch_size]
+            total, step = int(targets[rows].sum()), self.first_step + self.taken
+            own = rows[dealt(lengths[rows], self.world_size) == self.rank]
+            item_BL, target_BL = self.sequences.padded(own, count=count, length=self.length)
+            self.taken += 1
+            yield Batch(item_BL, Targets(target_BL, total, step), examples=len(rows), rows=own)
+
+    def state_dict(self) -> dict[str, int]:
+        """Return how far it was handed out."""
+        return {"taken": self.taken}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from there."""
+        self.taken = state_dict["taken"]
+
+
+def dealt(lengths: NDArray[np.int64], world_size: int) -> NDArray[np.int64]:
+    """Say which process takes which row, so that all have as many, and as much to do: to and fro, the longest first."""
+    place = np.arange(len(lengths))
+    there, back = place % world_size, world_size - 1 - place % world_size
+    process = np.empty_like(place)
+    process[np.argsort(-lengths, kind="stable")] = np.where(place // world_size % 2, back, there)
+    return process
 
 
 class RecommenderData(lightning.LightningDataModule):
@@ -74,13 +111,20 @@ class RecommenderData(lightning.LightningDataModule):
         super().__init__()
         self.job = job
         self.config = RecommenderConfig.model_validate(job.config)
+        self._length = max_length(job.features)
 
     def setup(self, stage: str) -> None:  # noqa: ARG002
-        """Read the examples into memory.
+        """Read the examples, once on each host: its processes share what was read.
 
         Raises:
             ValueError: There is nothing to train on.
         """
+        self.training, self.validation = once_per_host(self._read, _write, _open)
+        logger.info(
+            "%s examples to learn from, %s to validate on", f"{len(self.training):,}", f"{len(self.validation):,}"
+        )
+
+    def _read(self) -> tuple[Sequences, Sequences]:
         job = self.job
         counts = item_counts(job.tables, job.known_windows)
         dataset = Table(job.tables.folder, EXAMPLES).dataset(job.tables.versions[EXAMPLES.name])
@@ -90,17 +134,14 @@ class RecommenderData(lightning.LightningDataModule):
         learned = recent.filter(pc.and_not(pc.is_in(recent["window"], pa.array(job.windows)), validating))
         older = draw(dataset, job.replayed, round(job.replay * learned.num_rows), seed=self.config.fit.seed)
         learned = pa.concat_tables([learned, self._of_frequent_users(older)])
-        self.training = Sequences.of(learned, counts, self.config)
-        self.validation = Sequences.of(recent.filter(validating), counts, self.config)
-        if not len(self.training):
+        training = Sequences.of(learned, counts, self.config)
+        if not len(training):
             raise ValueError(
                 f"no example to learn from in windows {', '.join(job.windows)} of {job.tables.folder}: "
                 f"{learned.num_rows:,} examples, none with a target that counts. "
                 "Check model.target_events, model.min_item_count and model.min_user_count."
             )
-        logger.info(
-            "%s examples to learn from, %s to validate on", f"{len(self.training):,}", f"{len(self.validation):,}"
-        )
+        return training, Sequences.of(recent.filter(validating), counts, self.config)
 
     def _of_frequent_users(self, examples: pa.Table) -> pa.Table:
         if self.config.min_user_count == 1:
@@ -122,15 +163,34 @@ class RecommenderData(lightning.LightningDataModule):
         return self._batches(self.validation, np.arange(len(self.validation)))
 
     def _batches(self, sequences: Sequences, order: NDArray[np.int64], first_step: int = 0) -> Batches:
-        trainer = self._trainer()
+        strategy = self._trainer().strategy
+        assert isinstance(strategy, GangStrategy)
+        share = strategy.distributed_sampler_kwargs
         return Batches(
-            sequences, order, self.config.fit.batch_size, trainer.global_rank, trainer.world_size, first_step
+            sequences,
+            order,
+            self.config.fit.batch_size,
+            rank=share["rank"],
+            world_size=share["num_replicas"],
+            first_step=first_step,
+            length=self._length if strategy.equal_shares else 0,
+            equal=strategy.equal_shares,
         )
 
     def _trainer(self) -> lightning.Trainer:
         if self.trainer is None:
             raise RuntimeError("batches are shared between the processes of a trainer; none is attached.")
         return self.trainer
+
+
+def _write(read: tuple[Sequences, Sequences], folder: Path) -> None:
+    for name, sequences in zip(_KINDS, read, strict=True):
+        sequences.write(folder / name)
+
+
+def _open(folder: Path) -> tuple[Sequences, Sequences]:
+    training, validation = (Sequences.open(folder / name) for name in _KINDS)
+    return training, validation
 
 
 def draw(dataset: ds.Dataset, windows: tuple[str, ...], rows: int, *, seed: int) -> pa.Table:

@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric
 
 from data_contracts.job import Config, FitJob
+from models.layered import LayeredModule
 from models.recommender.config import RecommenderConfig, SampledSoftmax
 from models.recommender.counts import item_counts
 from models.recommender.losses import NegativeSampler, full_softmax, sampled_softmax
+from models.recommender.network import SasRec
 from models.recommender.optimizer import make_optimizer
-from models.recommender.weights import ITEM_ROWS, Weights, copy_into, new_network
+from models.recommender.weights import Weights, copy_into, new_network
 
+MONITOR = "validation/ndcg_at_10"
 LIST_LENGTH = 10
 LOGITS_AT_ONCE = 1 << 24
 """Scores that validation holds at once; 64 MiB in float32."""
@@ -41,23 +42,29 @@ class Targets:
     total: int
     step: int
 
+    def split(self, parts: int) -> list[Targets]:
+        """Cut into ``parts`` of equally many rows."""
+        return [Targets(item_BL, self.total, self.step) for item_BL in self.item_BL.tensor_split(parts)]
+
 
 @dataclass
 class Batch:
     """One process's share of a global batch.
 
     Attributes:
-        item_BL: Inputs, int64, 0 = padding on the right.
+        inputs: Items, int64 (B, L), 0 = padding on the right.
         targets: One step ahead of the inputs.
         examples: Rows in the global batch.
+        rows: Numbers of this share's examples among all, int64.
     """
 
-    item_BL: Tensor
+    inputs: Tensor
     targets: Targets
     examples: int
+    rows: NDArray[np.int64]
 
 
-class RecommenderModule(pl.LightningModule):
+class RecommenderModule(LayeredModule):
     """Trains `SasRec`.
 
     Args:
@@ -65,14 +72,12 @@ class RecommenderModule(pl.LightningModule):
         item_counts: Events of each item in the windows that the model may know, (N + 1,).
     """
 
+    network: SasRec
+
     def __init__(self, weights: Weights, item_counts: NDArray[np.int64]) -> None:
-        super().__init__()
-        self.network = weights.network.train()
+        super().__init__(weights.network.train(), MONITOR)
         self.config: RecommenderConfig = weights.config
         self.features: Config = weights.features
-        # Metrics of their own: `log` of plain numbers rounds the sum of batch sizes over processes to whole numbers.
-        self.train_loss = MeanMetric()
-        self.validation_ndcg = MeanMetric()
         self.negatives = (
             NegativeSampler(item_counts, self.config.loss, self.config.fit.seed)
             if isinstance(self.config.loss, SampledSoftmax)
@@ -109,31 +114,21 @@ class RecommenderModule(pl.LightningModule):
             total = sampled_softmax(self.network.head, state_MD, target_M, negative_K, log_expected_K)
         return total / targets.total
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Return this process's part of the loss."""
-        loss = self.loss(self.network(batch.item_BL), batch.targets)
-        own = int(batch.targets.item_BL.count_nonzero())
-        self.train_loss.update(loss.detach() * (batch.targets.total / max(own, 1)), weight=own)
-        self.log("train/loss", self.train_loss, on_step=False, on_epoch=True)
-        return loss
-
-    def validation_step(self, batch: Batch, _: int) -> None:
-        """Log NDCG@10, averaged over targets within an example, then over examples."""
+    def quality(self, state_BLD: Tensor, batch: Batch) -> Tensor:
+        """Return NDCG@10 of each row that has targets, averaged over them."""
         row_M, position_M = batch.targets.item_BL.nonzero(as_tuple=True)
-        state_MD = self.network(batch.item_BL)[row_M, position_M]
-        target_M = batch.targets.item_BL[row_M, position_M]
+        state_MD, target_M = state_BLD[row_M, position_M], batch.targets.item_BL[row_M, position_M]
         size = max(LOGITS_AT_ONCE // (self.network.items + 1), 1)
         pieces = [slice(start, start + size) for start in range(0, max(len(row_M), 1), size)]
         gain_M = torch.cat(
             [
-                self.gains(state_MD[piece], target_M[piece], batch.item_BL[row_M[piece]], position_M[piece])
+                self.gains(state_MD[piece], target_M[piece], batch.inputs[row_M[piece]], position_M[piece])
                 for piece in pieces
             ]
         )
-        targets_B = row_M.bincount(minlength=len(batch.item_BL))
-        gain_B = gain_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, gain_M) / targets_B
-        self.validation_ndcg.update(gain_B[targets_B > 0])
-        self.log("validation/ndcg_at_10", self.validation_ndcg)
+        targets_B = row_M.bincount(minlength=len(batch.inputs))
+        gain_B = gain_M.new_zeros(len(batch.inputs)).index_add(0, row_M, gain_M) / targets_B
+        return gain_B[targets_B > 0]
 
     def gains(self, state_MD: Tensor, target_M: Tensor, item_ML: Tensor, position_M: Tensor) -> Tensor:
         """Score every target by its rank among all items but those seen, ties at half rank.
@@ -159,9 +154,9 @@ class RecommenderModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser, and the learning rate's rise over the first steps."""
-        parameters = dict(self.network.named_parameters())
-        rows = parameters.pop(ITEM_ROWS)
-        optimizer = make_optimizer([rows], parameters.values(), self.config.optimizer)
+        rows = [layer.weight for layer in self.network.modules() if isinstance(layer, nn.Embedding)]
+        others = [parameter for parameter in self.network.parameters() if all(parameter is not row for row in rows)]
+        optimizer = make_optimizer(rows, others, self.config.optimizer)
         rise = max(self.config.fit.warm_up_steps, 1)
         schedule = LambdaLR(optimizer, lambda step: min((step + 1) / rise, 1.0))
         return {

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from models.network import LayeredNetwork
 from models.recommender.config import NetworkConfig
 
 INITIAL_STD = 0.02
@@ -102,8 +103,8 @@ class Head(nn.Module):
         return logits_MN
 
 
-class SasRec(nn.Module):
-    """Next-item network over items 1..N.
+class SasRec(LayeredNetwork):
+    """Next-item network over items 1..N: one state per position, float (B, L, D), for item numbers int64 (B, L).
 
     Args:
         items: N: how many items it knows.
@@ -124,13 +125,6 @@ class SasRec(nn.Module):
     def layers(self) -> list[nn.Module]:
         """Return the layers in order; each takes what the one before returns, so the list can be cut anywhere."""
         return [self.embedding, *self.blocks, self.head]
-
-    def forward(self, item_BL: Tensor) -> Tensor:
-        """Return one state per position, float (B, L, D), for item numbers int64 (B, L), 0 = padding on the right."""
-        state = item_BL
-        for layer in self.layers():
-            state = layer(state)
-        return state
 
     def scores(self, item_BL: Tensor) -> Tensor:
         """Return the scores of all items as the next of each row, float (B, N + 1); column 0, padding, is -inf.

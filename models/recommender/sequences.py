@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -16,6 +17,10 @@ from models.recommender.config import RecommenderConfig
 
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+_PARTS = ("item", "learned", "offset")
+_HEAD_BYTES = 128
+"""Of a ``.npy`` file without a number in it."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,21 @@ class Sequences:
         sequences = cls(item, learned, offset)
         return sequences.take(np.flatnonzero(sequences.targets()))
 
+    def write(self, folder: Path) -> None:
+        """Write it into ``folder``, which is made."""
+        folder.mkdir()
+        for name in _PARTS:
+            np.save(folder / f"{name}.npy", getattr(self, name))
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Map what was written into memory, which processes of one host share; the files may be removed then."""
+        return cls(*(_mapped(folder / f"{name}.npy") for name in _PARTS))
+
+    def lengths(self) -> Numbers:
+        """Count the items of each row."""
+        return np.diff(self.offset)
+
     def targets(self) -> Numbers:
         """Count the targets of each row."""
         before = np.concatenate([[0], np.cumsum(self.learned)])
@@ -77,28 +97,37 @@ class Sequences:
 
     def take(self, rows: Numbers) -> Self:
         """Return these rows, in this order."""
-        length = np.diff(self.offset)[rows]
+        length = self.lengths()[rows]
         offset = _starts(length)
         where = np.arange(offset[-1]) + np.repeat(self.offset[:-1][rows] - offset[:-1], length)
         return type(self)(self.item[where], self.learned[where], offset)
 
-    def padded(self, rows: Numbers) -> tuple[Tensor, Tensor]:
+    def padded(self, rows: Numbers, *, count: int = 1, length: int = 1) -> tuple[Tensor, Tensor]:
         """Pad rows on the right to the longest of them.
 
+        Args:
+            rows: Which, in order.
+            count: Rows of the result, at least: the rest are padding. A process without a share of a batch has one such
+                row, as it must still meet the others after its backward pass.
+            length: Positions of the result, at least.
+
         Returns:
-            Inputs and, one step ahead of them, targets, both int64 (B, L); 0 where there is none. One row of padding
-            when there are no rows: a process without a share must still meet the others after its backward pass.
+            Inputs and, one step ahead of them, targets, both int64 (B, L); 0 where there is none.
         """
-        if not len(rows):
-            return torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, 1, dtype=torch.int64)
-        length = np.diff(self.offset)[rows]
-        position = np.arange(max(length.max(), 2))
+        own = self.lengths()[rows]
+        position = np.arange(max(own.max(initial=2), length + 1))
         where = self.offset[:-1][rows, None] + position
-        where[position >= length[:, None]] = 0
-        item = np.where(position < length[:, None], self.item[where], 0)
+        where[position >= own[:, None]] = 0
+        item = np.where(position < own[:, None], self.item[where], 0)
         target = item[:, 1:] * self.learned[where[:, 1:]]
-        inputs = np.where(position[:-1] < length[:, None] - 1, item[:, :-1], 0)
-        return torch.from_numpy(inputs), torch.from_numpy(target)
+        inputs = np.where(position[:-1] < own[:, None] - 1, item[:, :-1], 0)
+        missing = ((0, max(count - len(rows), 0)), (0, 0))
+        return torch.from_numpy(np.pad(inputs, missing)), torch.from_numpy(np.pad(target, missing))
+
+
+def _mapped(path: Path) -> Numbers:
+    found: Numbers = np.load(path, mmap_mode="r" if path.stat().st_size > _HEAD_BYTES else None)
+    return found
 
 
 def _starts(length: Numbers) -> Numbers:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 class Recommender:
     """Next-item recommendation from behaviour logs."""
 
-    monitor = "validation/ndcg_at_10"
-
     def module(self, job: FitJob) -> RecommenderModule:
         """See `models.recommender.module`."""
         from models.recommender.module import RecommenderModule

@@ -49,15 +49,20 @@ class Weights:
 
 
 def new_network(items: int, config: RecommenderConfig, features: Config) -> SasRec:
-    """Make a network with fresh weights for items 1..``items``.
+    """Make a network with fresh weights for items 1..``items``."""
+    return SasRec(items, max_length(features), config.network)
+
+
+def max_length(features: Config) -> int:
+    """Return L of ``features``: the longest history that is read.
 
     Raises:
-        ValueError: ``features`` does not say a positive ``max_length``.
+        ValueError: They do not say a positive one.
     """
-    max_length = features.get("max_length")
-    if not isinstance(max_length, int) or max_length < 1:
-        raise ValueError(f"features.max_length is {max_length!r}; wanted a positive number of events.")
-    return SasRec(items, max_length, config.network)
+    length = features.get("max_length")
+    if not isinstance(length, int) or length < 1:
+        raise ValueError(f"features.max_length is {length!r}; wanted a positive number of events.")
+    return length
 
 
 def save(weights: Weights, folder: Path) -> None:

@@ -1,0 +1,130 @@
+"""What every way of splitting has in common: processes that meet, add gradients, and save one training together."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.strategies import DDPStrategy
+from torch import Tensor, distributed, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
+
+from models.distributed.saved import begin_save, load
+from models.layered import LayeredModule
+
+
+class GangStrategy(DDPStrategy):
+    """Lightning's DDP without its wrapper; each way of splitting says in `spread` what it does with the module.
+
+    Each process's loss is its part of a mean over the global batch, so the parts add up, and so do the gradients. An
+    average of per-process means would weigh targets unequally, as processes hold different numbers of them.
+
+    Attributes:
+        equal_shares: Whether every process needs batches of one shape.
+        speaks_for_its_share: Whether no other process takes the same rows of a batch and says so.
+    """
+
+    equal_shares = False
+    speaks_for_its_share = True
+    restore_checkpoint_after_setup = True
+
+    def setup_environment(self) -> None:
+        """Meet the other processes, once more for writing checkpoints."""
+        super().setup_environment()
+        self._writers = distributed.new_group(backend="gloo")
+        self._background = ThreadPoolExecutor(1, "checkpoint")
+
+    @abstractmethod
+    def spread(self, module: LayeredModule) -> None:
+        """Leave this process its part of the module, and have gradients added; ``self.model`` may be a wrapper then."""
+
+    def squared_norm(self, parameters: list[nn.Parameter]) -> Tensor:
+        """Return the squared length of the whole gradient, over all processes."""
+        return squared_norm(parameters)
+
+    def clip_gradients(self, longest: float) -> None:
+        """Scale the whole gradient, over all processes, down to ``longest``.
+
+        Source:
+            `torch.nn.utils.clip_grad_norm_`, which knows nothing of stages.
+        """
+        assert self.lightning_module is not None
+        parameters = [each for each in self.lightning_module.parameters() if each.grad is not None]
+        length = self.squared_norm(parameters).sqrt()
+        torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
+
+    def configure_ddp(self) -> None:
+        """Spread the module instead of wrapping it."""
+        assert isinstance(self.model, LayeredModule)
+        # A parameter of two layers has two names: it is saved under the first, whichever of them a process has.
+        first: dict[int, str] = {}
+        named = self.model.named_parameters(remove_duplicate=False)
+        self.aliases = {name: first.setdefault(id(parameter), name) for name, parameter in named}
+        self.spread(self.model)
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """Return what this process holds, by the names that the whole module has for it."""
+        assert self.lightning_module is not None
+        for each in self.sharded():
+            each.reshard()  # what was gathered for validation is not what is trained
+        return {self.aliases[name]: parameter for name, parameter in self.lightning_module.named_parameters()}
+
+    def sharded(self) -> list[FSDPModule]:
+        """Return the modules that this process holds a slice of."""
+        assert self.lightning_module is not None
+        return [module for module in self.lightning_module.modules() if isinstance(module, FSDPModule)]
+
+    def lightning_module_state_dict(self) -> dict[str, Any]:
+        """Return nothing: `save_checkpoint` asks for `parameters` itself."""
+        return {}
+
+    def optimizer_state(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """Return nothing but the settings of each group: `save_checkpoint` asks for the rest itself."""
+        groups = optimizer.state_dict()["param_groups"]
+        return {"groups": [{name: value for name, value in group.items() if name != "params"} for group in groups]}
+
+    def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
+        """Do nothing: `load_checkpoint` did."""
+
+    def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
+        """Restore the settings of each group; `load_checkpoint` did the rest."""
+        (optimizer,), (saved,) = self.optimizers, checkpoint["optimizer_states"]
+        for group, settings in zip(optimizer.param_groups, saved["groups"], strict=True):
+            group.update(settings)
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Begin to write what all processes hold into one folder that any way of splitting can go on from."""
+        (optimizer,) = self.optimizers
+        beside = checkpoint if self.is_global_zero else None
+        self.writing = begin_save(Path(filepath), self.parameters(), optimizer, beside, self._writers)
+
+    def after_writing(self, work: Callable[[], None]) -> Future[None]:
+        """Do some work in the background once all of a checkpoint is written."""
+        return self._background.submit(_after, self.writing, work)
+
+    def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
+        """Take this process's part of what was saved, however it was split then."""
+        (optimizer,) = self.optimizers
+        return load(Path(checkpoint_path), self.parameters(), optimizer)
+
+
+def _after(writing: Future[None], work: Callable[[], None]) -> None:
+    writing.result()
+    work()
+
+
+def squared_norm(parameters: list[nn.Parameter]) -> Tensor:
+    """Return the squared length of the gradients of parameters that this process or its shards hold whole."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not gradients:
+        return torch.zeros(())
+    length = torch.nn.utils.get_total_norm(gradients, foreach=True)
+    whole: Tensor = length.full_tensor() if isinstance(length, DTensor) else length
+    return whole.square()

@@ -1,0 +1,213 @@
+"""Consecutive layers on different processes; a batch goes through in small parts, and its gradients come back.
+
+With more processes than stages, each stage has replicas that share the batch: whole ones (`ddp`) or sharded (`fsdp`).
+Both go through `fully_shard`'s machinery, `DistributedDataParallel` is wrong under some schedules.
+
+Sources: Huang et al., "GPipe", 2019; Narayanan et al., "PipeDream" (1F1B), 2019, and interleaved, 2021; Qi et al.,
+"Zero Bubble Pipeline Parallelism", 2024; run by `torch.distributed.pipelining`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed._composable.replicate_with_fsdp import replicate
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
+from torch.distributed.pipelining import PipelineStage
+from torch.distributed.pipelining.schedules import (
+    Schedule1F1B,
+    ScheduleGPipe,
+    ScheduleInterleaved1F1B,
+    ScheduleInterleavedZeroBubble,
+    _PipelineSchedule,
+)
+from torch.distributed.tensor import DTensor
+
+from data_contracts.parallelism import ParallelismConfig, Schedule
+from models.distributed.cut import Cut, cut_once
+from models.distributed.fsdp import add_gradients, shard, shard_layers
+from models.distributed.gang import GangStrategy, squared_norm
+from models.layered import Batch, LayeredModule, Targets
+
+_SCHEDULES: dict[Schedule, type[_PipelineSchedule]] = {
+    "gpipe": ScheduleGPipe,
+    "1f1b": Schedule1F1B,
+    "interleaved": ScheduleInterleaved1F1B,
+    "zero_bubble": ScheduleInterleavedZeroBubble,
+}
+
+
+@dataclass
+class _Tied:
+    """A parameter that layers of several processes share: each holds a copy, and gets the sum of their gradients."""
+
+    parameter: str
+    group: distributed.ProcessGroup
+
+
+class _Stage(nn.Sequential):
+    """Consecutive layers on one process."""
+
+    def call(self, work: Callable[..., Tensor], *arguments: object) -> Tensor:
+        """Do work that needs the layers' parameters outside of their own turn: a loss takes those of the head."""
+        return work(*arguments)
+
+
+class Pipeline(GangStrategy):
+    """Stages, and replicas of each.
+
+    Args:
+        config: How many stages, in which order they work, what their replicas hold.
+    """
+
+    equal_shares = True
+
+    def __init__(self, config: ParallelismConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def setup_environment(self) -> None:
+        """Arrange the processes: a row for each replica, a column for each stage."""
+        super().setup_environment()
+        shape = (self.world_size // self.config.pipeline_stages, self.config.pipeline_stages)
+        self.mesh = init_device_mesh(self.root_device.type, shape, mesh_dim_names=("replica", "stage"))
+
+    @property
+    def distributed_sampler_kwargs(self) -> dict[str, Any]:
+        """Say which replica this process is part of: all of its stages take the same share of a batch."""
+        replicas = self.mesh["replica"]
+        return {"num_replicas": replicas.size(), "rank": replicas.get_local_rank()}
+
+    def spread(self, module: LayeredModule) -> None:
+        """Leave this process its stages."""
+        self._module = module
+        layers = module.network.layers()
+        cut = cut_once(self, module, Path(module.trainer.default_root_dir), self.config.stages)
+        self._tied = self._find_tied(module, cut)
+        place = self.mesh["stage"].get_local_rank()
+        own = [number for number in range(self.config.stages) if number % self.config.pipeline_stages == place]
+        names = {layer: name for name, layer in module.named_modules()}
+        for number in range(self.config.stages):
+            for layer in layers[cut.of(number)] if number not in own else ():
+                module.set_submodule(names[layer], nn.Identity())
+        self._stages = [self._replicated(_Stage(*layers[cut.of(number)])) for number in own]
+        group = self.mesh["stage"].get_group()
+        stages = [
+            PipelineStage(stage, number, self.config.stages, self.root_device, group=group)
+            for stage, number in zip(self._stages, own, strict=True)
+        ]
+        self.speaks_for_its_share = own[-1] == self.config.stages - 1
+        self._has_last = own[-1] == self.config.stages - 1
+        self._has_first = own[0] == 0
+        kind: Any = _SCHEDULES[self.config.schedule]
+        self._schedule: Any = kind(
+            stages if self.config.stages_per_process > 1 else stages[0],
+            self.config.microbatches,
+            loss_fn=self._loss,
+            scale_grads=False,
+        )
+
+    def sharded(self) -> list[FSDPModule]:
+        """Return the modules that this process holds a slice of; a stage is not in the module's own tree."""
+        stages = [stage for stage in self._stages if isinstance(stage, FSDPModule)]
+        return [*super().sharded(), *stages]
+
+    def _replicated(self, stage: _Stage) -> _Stage:
+        """Share a stage's work with its replicas."""
+        replicas = self.mesh["replica"]
+        if self.config.replicas == "fsdp":
+            shard_layers(list(stage), replicas)
+            shard(stage, replicas)
+        elif replicas.size() > 1:
+            replicate(stage, mesh=replicas)
+            assert isinstance(stage, FSDPModule)
+            add_gradients(stage)
+        if isinstance(stage, FSDPModule):
+            register_fsdp_forward_method(stage, "call")
+        return stage
+
+    def _find_tied(self, module: LayeredModule, cut: Cut) -> list[_Tied]:
+        """Find the parameters of layers of several processes, and have those processes meet."""
+        owners: dict[str, set[int]] = {}
+        names = {id(parameter): name for name, parameter in module.named_parameters()}
+        for number in range(self.config.stages):
+            for layer in module.network.layers()[cut.of(number)]:
+                for parameter in layer.parameters():
+                    owners.setdefault(names[id(parameter)], set()).add(number % self.config.pipeline_stages)
+        found, own = [], self.mesh["replica"].get_local_rank()
+        for name, places in owners.items():
+            if len(places) == 1:
+                continue
+            # Every process makes every group, in the same order, or they wait for each other for ever.
+            groups = [distributed.new_group([row[place] for place in sorted(places)]) for row in self.mesh.mesh.tolist()]
+            if self.mesh["stage"].get_local_rank() in places:
+                found.append(_Tied(name, groups[own]))
+        return found
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Run the schedule, which goes back and forth at once; the gradients wait for `backward`.
+
+        Lightning clears gradients between a step and its backward pass.
+        """
+        losses: list[Tensor] = []
+        earlier = self._take_gradients()
+        with self.precision_plugin.train_step_context():
+            self._run(self._schedule.step, batch, losses)
+        self._add_tied()
+        self._gradients = self._take_gradients()
+        for parameter, gradient in earlier:
+            parameter.grad = gradient
+        return torch.stack(losses).sum().detach() if losses else torch.zeros((), device=self.root_device)
+
+    def backward(self, closure_loss: Tensor, optimizer: object, *_: Any, **__: Any) -> Tensor:
+        """Hand over the gradients of the step."""
+        for parameter, gradient in self._gradients:
+            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        self._gradients = []
+        return closure_loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Run the stages, and judge in the last."""
+        with self.precision_plugin.val_step_context():
+            output = self._run(self._schedule.eval, batch, [])
+            if output is None:
+                judged = torch.empty(0, device=self.root_device)
+            else:
+                judged = self._stages[-1].call(self._module.quality, output, batch)
+            self._module.judged(judged)
+
+    def squared_norm(self, parameters: list[nn.Parameter]) -> Tensor:
+        """Add up the stages; what two of them hold counts once."""
+        named = self._module.named_parameters()
+        own = [parameter for name, parameter in named if self.aliases[name] == name and parameter.grad is not None]
+        total = squared_norm(own).to(self.root_device)
+        distributed.all_reduce(total, group=self.mesh["stage"].get_group())
+        return total
+
+    def _run(self, work: Any, batch: Batch, losses: list[Tensor]) -> Any:
+        self._targets: Sequence[Targets] = batch.targets.split(self.config.microbatches)
+        numbers = torch.arange(self.config.microbatches, device=self.root_device) if self._has_last else None
+        inputs = (batch.inputs,) if self._has_first else ()
+        return work(*inputs, target=numbers, losses=losses)
+
+    def _loss(self, output: Tensor, number: Tensor) -> Tensor:
+        return self._stages[-1].call(self._module.loss, output, self._targets[int(number[0])])
+
+    def _take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
+        found = [(each, each.grad) for each in self._module.parameters() if each.grad is not None]
+        for parameter, _ in found:
+            parameter.grad = None
+        return found
+
+    def _add_tied(self) -> None:
+        parameters = self.parameters()
+        for tied in self._tied:
+            gradient = parameters[tied.parameter].grad
+            local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
+            distributed.all_reduce(local, group=tied.group)

@@ -1,0 +1,42 @@
+"""What the processes of one host share."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from torch import distributed
+
+Made = TypeVar("Made")
+
+
+def once_per_host(
+    make: Callable[[], Made], write: Callable[[Made, Path], None], read: Callable[[Path], Made]
+) -> Made:
+    """Have one process of each host make something, and all of them read it from files that are gone afterwards.
+
+    Args:
+        make: Makes it.
+        write: Writes it into a folder.
+        read: Maps it into memory; it must not need the files by name any more.
+    """
+    if not distributed.is_initialized():
+        return make()
+    rank, place = distributed.get_rank(), distributed.get_node_local_rank(fallback_rank=0)
+    folder = Path(tempfile.mkdtemp(prefix="nightshift-")) if place == 0 else None
+    try:
+        if folder is not None:
+            write(make(), folder)
+        folders: list[Path | None] = [None] * distributed.get_world_size()
+        distributed.all_gather_object(folders, folder)
+        shared = folders[rank - place]
+        assert shared is not None
+        found = read(shared)
+        distributed.barrier()
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder)
+    return found

@@ -1,0 +1,101 @@
+"""What every use case trains: a network of layers, and a loss that is this process's part of a sum.
+
+A way of splitting (`models.distributed`) needs no more than this: it may cut `layers` anywhere, give each process any
+rows of a batch, and add what comes out.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import pytorch_lightning as pl
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from models.network import LayeredNetwork
+
+
+class Targets(Protocol):
+    """What is to be predicted for some rows of a global batch."""
+
+    total: int
+    """Targets in the whole global batch, over all processes."""
+
+    def split(self, parts: int) -> Sequence[Self]:
+        """Cut into ``parts`` of equally many rows, in order; ``total`` stays that of the whole."""
+        ...
+
+
+class Batch(Protocol):
+    """One process's share of a global batch."""
+
+    inputs: Tensor
+    """Rows first."""
+    examples: int
+    """Rows in the global batch, over all processes together."""
+    rows: NDArray[np.int64]
+    """Numbers of this share's examples among all: what the ledger counts."""
+
+    @property
+    def targets(self) -> Targets:
+        """One part a row of ``inputs``."""
+        ...
+
+
+@runtime_checkable
+class Loader(Protocol):
+    """One process's shares of an epoch's global batches; Lightning saves with its state how far it was handed out."""
+
+    examples: int
+    """Of the epoch, over all processes together."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Batch]: ...
+    def state_dict(self) -> dict[str, int]:
+        """Return how far it was handed out."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from there."""
+        ...
+
+
+class LayeredModule(pl.LightningModule):
+    """Trains a `LayeredNetwork`.
+
+    Args:
+        network: Of one process that has all of it; a way of splitting may leave each only some layers.
+        monitor: Name of the validation metric, the higher the better.
+    """
+
+    def __init__(self, network: LayeredNetwork, monitor: str) -> None:
+        super().__init__()
+        self.network = network
+        self.monitor = monitor
+        # A metric of its own: `log` of plain numbers rounds the sum of batch sizes over processes to whole numbers.
+        self.validation = MeanMetric()
+
+    @abstractmethod
+    def loss(self, output: Tensor, targets: Targets) -> Tensor:
+        """Return the sum of the rows' losses over ``targets.total``: what all processes return adds up to the mean."""
+
+    @abstractmethod
+    def quality(self, output: Tensor, batch: Batch) -> Tensor:
+        """Return the validation metric of every row that counts, (rows,)."""
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Return this process's part of the loss."""
+        return self.loss(self.network(batch.inputs), batch.targets)
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Judge this process's rows."""
+        self.judged(self.quality(self.network(batch.inputs), batch))
+
+    def judged(self, quality_B: Tensor) -> None:
+        """Count the metric of some rows, none where others count them; every process says so in every step."""
+        self.validation.update(quality_B)
+        self.log(self.monitor, self.validation)
