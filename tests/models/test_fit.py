@@ -123,7 +123,7 @@ def test_one_process_ends_where_two_do_and_logs_every_epoch(lab: Lab, undisturbe
 
 def change_a_byte(folder: Path, checkpoint: int) -> None:
     """Damage a checkpoint, by its place in order."""
-    file = sorted((folder / "training").iterdir())[checkpoint] / "training.ckpt"
+    file = sorted((folder / "training").iterdir())[checkpoint] / "newest" / "__0_0.distcp"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(bytes(content))
@@ -140,7 +140,7 @@ def test_a_training_killed_and_damaged_again_and_again_ends_as_if_undisturbed(la
     assert lab.killed(job, "checkpoint", "after") == [1]
     change_a_byte(folder, -1)
     assert lab.killed(job, "step", "before", 20) == [1]
-    refused = [line for line in lab.lines if "is damaged, and refused: 'training.ckpt': sha256 is" in line]
+    refused = [line for line in lab.lines if "'newest/__0_0.distcp': sha256 is" in line]
     assert ["step-0000000026" in line for line in refused] == [True], lab.lines
     change_a_byte(folder, 0)
     change_a_byte(folder, 1)
