@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, JsonValue, PositiveFloat
 from data_contracts.night import UseCaseName, Value
 from data_contracts.parallelism import ParallelismConfig
 
-JOB, RESULT, HEARTBEAT = "job.json", "result.json", "heartbeat.json"
+JOB, RESULT, HEARTBEAT, FAILURE = "job.json", "result.json", "heartbeat.json", "failure.json"
 """Files of a job's folder."""
 STARTER = "NIGHTSHIFT_STARTER"
 """Variable with the number of the process that starts ``models.job``: a child cannot ask for a parent that is gone."""
@@ -74,6 +74,24 @@ class FitResult(Value):
     epochs: int
     samples: int = Field(description="Examples seen, repeats counted.")
     metrics: dict[str, float]
+
+
+class Failure(Value):
+    """Why a training failed in a way in which it would fail again: it is not started once more."""
+
+    message: str
+
+
+class RendezvousJob(Value):
+    """Let the agents of a training meet."""
+
+    host: str = Field(description="Address to listen on.")
+
+
+class RendezvousResult(Value):
+    """Where they meet."""
+
+    endpoint: str = Field(description="Host and port.")
 
 
 class Heartbeat(Value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, PositiveInt, model_validator
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, model_validator
 
 Strategy = Literal["ddp", "fsdp", "pipeline"]
 Replicas = Literal["ddp", "fsdp"]
@@ -25,6 +25,10 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     min_nodes: PositiveInt = Field(1, description="Hosts, one torchelastic agent on each, below which it stops.")
     max_nodes: PositiveInt = Field(1, description="Hosts that it takes when they are there.")
     processes_per_node: PositiveInt = Field(2, description="Training processes on each host.")
+    max_restarts: NonNegativeInt = Field(
+        10, description="Times that killed processes are started again; what fails by itself is not."
+    )
+    join_seconds: PositiveInt = Field(120, description="How long it waits for min_nodes hosts.")
     threads_per_process: PositiveInt = Field(1, description="OMP_NUM_THREADS of each process.")
 
     @model_validator(mode="after")

@@ -16,8 +16,8 @@ from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor
 from pytorch_lightning.loggers import MLFlowLogger
 from torch.distributed.elastic.multiprocessing.errors import record
 
-from data_contracts.job import HEARTBEAT, FitJob, FitResult
-from data_contracts.manifest import publish, verify
+from data_contracts.job import FAILURE, HEARTBEAT, Failure, FitJob, FitResult, commit
+from data_contracts.manifest import DamagedError, publish, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
 from models.checkpoints import Checkpoints
@@ -28,8 +28,8 @@ from models.distributed.pipeline import Pipeline
 from models.fit_config import FitConfig
 from models.job import main
 from models.layered import Batch, LayeredModule
-from models.ledger import Ledger
-from models.progress import Progress
+from models.ledger import Ledger, LedgerError
+from models.progress import DivergedError, Progress
 from models.use_case import UseCase, use_case
 
 TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
@@ -44,7 +44,7 @@ _STRATEGIES: dict[StrategyName, Callable[[ParallelismConfig], GangStrategy]] = {
 }
 
 
-def fit(job: FitJob) -> FitResult | None:
+def train(job: FitJob) -> FitResult | None:
     """Train to the end, going on from the newest whole checkpoint if there is one; best weights go to ``checkpoint``.
 
     Returns:
@@ -125,7 +125,10 @@ class Clip(pl.Callback):
         self.longest = longest
 
     def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer  # noqa: ARG002
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        optimizer: torch.optim.Optimizer,  # noqa: ARG002
     ) -> None:
         """Have the strategy do it: it knows who holds what."""
         assert isinstance(trainer.strategy, GangStrategy)
@@ -158,5 +161,19 @@ def _accelerator(parallelism: ParallelismConfig) -> str:
     return "gpu" if torch.cuda.device_count() >= parallelism.processes_per_node else "cpu"
 
 
+@record
+def fit(job: FitJob) -> FitResult | None:
+    """See `train`; what would fail again is written down, so that nobody starts it again.
+
+    When another process was killed, this one fails too, in many ways: those are not written down.
+    """
+    try:
+        return train(job)
+    except (ValueError, DamagedError, DivergedError, LedgerError, torch.OutOfMemoryError) as error:
+        place = os.environ.get("RANK", "0")
+        commit(Failure(message=f"rank {place}: {type(error).__name__}: {error}"), Path(job.run_folder) / FAILURE)
+        raise
+
+
 if __name__ == "__main__":
-    main(FitJob, record(fit))
+    main(FitJob, fit)

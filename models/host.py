@@ -13,9 +13,7 @@ from torch import distributed
 Made = TypeVar("Made")
 
 
-def once_per_host(
-    make: Callable[[], Made], write: Callable[[Made, Path], None], read: Callable[[Path], Made]
-) -> Made:
+def once_per_host(make: Callable[[], Made], write: Callable[[Made, Path], None], read: Callable[[Path], Made]) -> Made:
     """Have one process of each host make something, and all of them read it from files that are gone afterwards.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
@@ -80,12 +80,22 @@ class LayeredModule(pl.LightningModule):
         self.validation = MeanMetric()
 
     @abstractmethod
-    def loss(self, output: Tensor, targets: Targets) -> Tensor:
-        """Return the sum of the rows' losses over ``targets.total``: what all processes return adds up to the mean."""
+    def loss(self, output: Tensor, targets: Any) -> Tensor:  # noqa: ANN401, a use case has its own
+        """Return the sum of the rows' losses over ``targets.total``: what all processes return adds up to the mean.
+
+        Args:
+            output: Of the last layer.
+            targets: The use case's own `Targets`.
+        """
 
     @abstractmethod
-    def quality(self, output: Tensor, batch: Batch) -> Tensor:
-        """Return the validation metric of every row that counts, (rows,)."""
+    def quality(self, output: Tensor, batch: Any) -> Tensor:  # noqa: ANN401
+        """Return the validation metric of every row that counts, (rows,).
+
+        Args:
+            output: Of the last layer.
+            batch: The use case's own `Batch`.
+        """
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return this process's part of the loss."""

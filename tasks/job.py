@@ -81,28 +81,28 @@ def run_job(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, module, seconds=lock_seconds, error=JobRunningError):
-        answered = _answered(job, folder, answer)
-        if answered is not None:
-            return answered
+        found = answered(job, folder, answer)
+        if found is not None:
+            return found
         result = folder / RESULT
         result.unlink(missing_ok=True)
         commit(job, folder / JOB)
         command = [sys.executable, *launcher, "-m", "models.job", module, str(folder / JOB)]
-        code = _follow(command, folder / LOG, {**os.environ, **(environment or {})}, on_line, wanted)
+        code = follow(command, folder / LOG, {**os.environ, **(environment or {})}, on_line, wanted)
         if not result.exists():
-            raise JobFailedError(_failure(module, code, folder / LOG))
+            raise JobFailedError(failure(module, code, folder / LOG))
         return read(result, answer)
 
 
-def _answered(job: Value, folder: Path, answer: type[Answer]) -> Answer | None:
-    """Return the result that answers an equal job; None without one, or when it is of older code and cannot be read."""
+def answered(job: Value, folder: Path, answer: type[Answer]) -> Answer | None:
+    """Return the result in ``folder`` that answers an equal job; None without one, or when it cannot be read."""
     try:
         return read(folder / RESULT, answer) if read(folder / JOB, type(job)) == job else None
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def _follow(
+def follow(
     command: Sequence[str],
     log: Path,
     environment: Mapping[str, str],
@@ -145,7 +145,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def _failure(module: str, code: int, log: Path) -> str:
+def failure(module: str, code: int, log: Path) -> str:
+    """Say that a job ended without a result, with the last lines of its log."""
     with log.open(encoding="utf-8", errors="replace") as lines:
         last = "".join(deque(lines, LAST_LINES)).strip() or "(it wrote nothing)"
     return (

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+import pytorch_lightning as pl
 import torch
 from pydantic import Field
 from pytorch_lightning.strategies import Strategy
@@ -24,7 +25,9 @@ class Cut(Value):
     """Which layers each stage has."""
 
     starts: tuple[int, ...] = Field(description="First layer of each stage, and the number of layers at the end.")
-    milliseconds: tuple[float, ...] = Field(description="Measured for each layer, there and back; the loss in the last.")
+    milliseconds: tuple[float, ...] = Field(
+        description="Measured for each layer, there and back; the loss in the last."
+    )
 
     def of(self, stage: int) -> slice:
         """Return the layers of a stage."""
@@ -49,13 +52,18 @@ def cut_once(strategy: Strategy, module: LayeredModule, folder: Path, stages: in
         except (FileNotFoundError, ValueError):
             cut = None
         if cut is None or len(cut.starts) != stages + 1:
-            batch = next(iter(module.trainer.datamodule.train_dataloader()))
+            batch = next(iter(_data(module).train_dataloader()))
             costs = measured(module, strategy.batch_to_device(batch))
             cut = Cut(starts=balanced(costs, stages), milliseconds=costs)
             commit(cut, folder / STAGES)
     found = strategy.broadcast(cut)
     assert found is not None
     return found
+
+
+def _data(module: LayeredModule) -> pl.LightningDataModule:
+    data: pl.LightningDataModule = module.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
+    return data
 
 
 def balanced(costs: tuple[float, ...], stages: int) -> tuple[int, ...]:
@@ -70,7 +78,7 @@ def balanced(costs: tuple[float, ...], stages: int) -> tuple[int, ...]:
     if len(costs) < stages:
         raise ValueError(f"{len(costs)} layers cannot be cut into {stages} stages: each needs one. Take fewer stages.")
     # best[end]: the dearest piece of the first `end` costs, and where the pieces start
-    best = {end: (sum(costs[:end]), (0,)) for end in range(1, len(costs) + 1)}
+    best: dict[int, tuple[float, tuple[int, ...]]] = {end: (sum(costs[:end]), (0,)) for end in range(1, len(costs) + 1)}
     for piece in range(1, stages):
         best = {
             end: min(
@@ -100,13 +108,13 @@ def _run(module: LayeredModule, batch: Batch) -> list[float]:
         states.append((given, state))
         given = state.detach().requires_grad_()
     loss = module.loss(given, batch.targets)
-    loss.backward()
+    torch.autograd.backward(loss)
     clock.append(_now(loss))
     back = []
     gradient = given.grad
     for before, state in reversed(states):
         start = _now(state)
-        state.backward(gradient)
+        torch.autograd.backward(state, gradient)
         back.append(_now(state) - start)
         gradient = before.grad
     there = [end - start for start, end in pairwise(clock)]

@@ -5,6 +5,7 @@ torch checks the annotations of a communication hook as objects, so they are not
 
 import torch
 from torch import Tensor, distributed
+from typing_extensions import override
 
 from models.distributed.gang import GangStrategy
 from models.layered import LayeredModule
@@ -13,6 +14,7 @@ from models.layered import LayeredModule
 class Ddp(GangStrategy):
     """PyTorch's DistributedDataParallel: gradients travel while the rest of them is computed."""
 
+    @override
     def spread(self, module: LayeredModule) -> None:
         """Wrap the module."""
         wrapped = self._setup_model(module)

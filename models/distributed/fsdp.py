@@ -1,5 +1,6 @@
-"""Every process holds a slice of every layer's parameters, gathers them while the layer is at work, and takes a share
-of each batch. Source: Zhao et al., "PyTorch FSDP", VLDB 2023, as `torch.distributed.fsdp.fully_shard` (FSDP2).
+"""Every process holds a slice of every layer, gathers the layer that is at work, and takes a share of each batch.
+
+Source: Zhao et al., "PyTorch FSDP", VLDB 2023, as `torch.distributed.fsdp.fully_shard` (FSDP2).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections import Counter
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+from typing_extensions import override
 
 from models.distributed.gang import GangStrategy
 from models.layered import LayeredModule
@@ -17,6 +19,7 @@ from models.layered import LayeredModule
 class Fsdp(GangStrategy):
     """Fully sharded data parallel. Parameters that layers share stay with the whole."""
 
+    @override
     def spread(self, module: LayeredModule) -> None:
         """Shard each layer that has its parameters for itself, then the rest."""
         mesh = init_device_mesh(self.root_device.type, (self.world_size,))
@@ -44,4 +47,4 @@ def shard(module: nn.Module, mesh: DeviceMesh) -> None:
 def add_gradients(module: FSDPModule) -> None:
     """Have gradients added instead of averaged, also where the backend cannot scale them (gloo)."""
     module.set_gradient_divide_factor(1.0)
-    module.set_force_sum_reduction_for_comms(True)  # noqa: FBT003, not our signature
+    module.set_force_sum_reduction_for_comms(True)

@@ -13,6 +13,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
+from typing_extensions import override
 
 from models.distributed.saved import begin_save, load
 from models.layered import LayeredModule
@@ -33,6 +34,7 @@ class GangStrategy(DDPStrategy):
     speaks_for_its_share = True
     restore_checkpoint_after_setup = True
 
+    @override
     def setup_environment(self) -> None:
         """Meet the other processes, once more for writing checkpoints."""
         super().setup_environment()
@@ -58,6 +60,7 @@ class GangStrategy(DDPStrategy):
         length = self.squared_norm(parameters).sqrt()
         torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
 
+    @override
     def configure_ddp(self) -> None:
         """Spread the module instead of wrapping it."""
         assert isinstance(self.model, LayeredModule)
@@ -79,24 +82,29 @@ class GangStrategy(DDPStrategy):
         assert self.lightning_module is not None
         return [module for module in self.lightning_module.modules() if isinstance(module, FSDPModule)]
 
+    @override
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Return nothing: `save_checkpoint` asks for `parameters` itself."""
         return {}
 
+    @override
     def optimizer_state(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """Return nothing but the settings of each group: `save_checkpoint` asks for the rest itself."""
         groups = optimizer.state_dict()["param_groups"]
         return {"groups": [{name: value for name, value in group.items() if name != "params"} for group in groups]}
 
+    @override
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
         """Do nothing: `load_checkpoint` did."""
 
+    @override
     def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
         """Restore the settings of each group; `load_checkpoint` did the rest."""
         (optimizer,), (saved,) = self.optimizers, checkpoint["optimizer_states"]
         for group, settings in zip(optimizer.param_groups, saved["groups"], strict=True):
             group.update(settings)
 
+    @override
     def save_checkpoint(
         self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any | None = None
     ) -> None:
@@ -109,6 +117,7 @@ class GangStrategy(DDPStrategy):
         """Do some work in the background once all of a checkpoint is written."""
         return self._background.submit(_after, self.writing, work)
 
+    @override
     def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
         """Take this process's part of what was saved, however it was split then."""
         (optimizer,) = self.optimizers

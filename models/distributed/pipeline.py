@@ -28,6 +28,7 @@ from torch.distributed.pipelining.schedules import (
     _PipelineSchedule,
 )
 from torch.distributed.tensor import DTensor
+from typing_extensions import override
 
 from data_contracts.parallelism import ParallelismConfig, Schedule
 from models.distributed.cut import Cut, cut_once
@@ -72,6 +73,7 @@ class Pipeline(GangStrategy):
         super().__init__()
         self.config = config
 
+    @override
     def setup_environment(self) -> None:
         """Arrange the processes: a row for each replica, a column for each stage."""
         super().setup_environment()
@@ -79,11 +81,13 @@ class Pipeline(GangStrategy):
         self.mesh = init_device_mesh(self.root_device.type, shape, mesh_dim_names=("replica", "stage"))
 
     @property
+    @override
     def distributed_sampler_kwargs(self) -> dict[str, Any]:
         """Say which replica this process is part of: all of its stages take the same share of a batch."""
         replicas = self.mesh["replica"]
         return {"num_replicas": replicas.size(), "rank": replicas.get_local_rank()}
 
+    @override
     def spread(self, module: LayeredModule) -> None:
         """Leave this process its stages."""
         self._module = module
@@ -113,6 +117,7 @@ class Pipeline(GangStrategy):
             scale_grads=False,
         )
 
+    @override
     def sharded(self) -> list[FSDPModule]:
         """Return the modules that this process holds a slice of; a stage is not in the module's own tree."""
         stages = [stage for stage in self._stages if isinstance(stage, FSDPModule)]
@@ -145,11 +150,14 @@ class Pipeline(GangStrategy):
             if len(places) == 1:
                 continue
             # Every process makes every group, in the same order, or they wait for each other for ever.
-            groups = [distributed.new_group([row[place] for place in sorted(places)]) for row in self.mesh.mesh.tolist()]
+            groups = [
+                distributed.new_group([row[place] for place in sorted(places)]) for row in self.mesh.mesh.tolist()
+            ]
             if self.mesh["stage"].get_local_rank() in places:
                 found.append(_Tied(name, groups[own]))
         return found
 
+    @override
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Run the schedule, which goes back and forth at once; the gradients wait for `backward`.
 
@@ -165,13 +173,15 @@ class Pipeline(GangStrategy):
             parameter.grad = gradient
         return torch.stack(losses).sum().detach() if losses else torch.zeros((), device=self.root_device)
 
-    def backward(self, closure_loss: Tensor, optimizer: object, *_: Any, **__: Any) -> Tensor:
+    @override
+    def backward(self, closure_loss: Tensor, optimizer: object, *_: object, **__: object) -> Tensor:
         """Hand over the gradients of the step."""
         for parameter, gradient in self._gradients:
             parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
         self._gradients = []
         return closure_loss
 
+    @override
     def validation_step(self, batch: Batch, _: int) -> None:
         """Run the stages, and judge in the last."""
         with self.precision_plugin.val_step_context():
@@ -182,6 +192,7 @@ class Pipeline(GangStrategy):
                 judged = self._stages[-1].call(self._module.quality, output, batch)
             self._module.judged(judged)
 
+    @override
     def squared_norm(self, parameters: list[nn.Parameter]) -> Tensor:
         """Add up the stages; what two of them hold counts once."""
         named = self._module.named_parameters()
@@ -190,7 +201,7 @@ class Pipeline(GangStrategy):
         distributed.all_reduce(total, group=self.mesh["stage"].get_group())
         return total
 
-    def _run(self, work: Any, batch: Batch, losses: list[Tensor]) -> Any:
+    def _run(self, work: Callable[..., Tensor | None], batch: Batch, losses: list[Tensor]) -> Tensor | None:
         self._targets: Sequence[Targets] = batch.targets.split(self.config.microbatches)
         numbers = torch.arange(self.config.microbatches, device=self.root_device) if self._has_last else None
         inputs = (batch.inputs,) if self._has_first else ()

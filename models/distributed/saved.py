@@ -15,8 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed import checkpoint as dcp
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load as read_tensors
+from torch.distributed.checkpoint.state_dict_saver import async_save
 from torch.distributed.tensor import DTensor, zeros
 from torch.optim import Optimizer
 
@@ -33,7 +35,7 @@ def begin_save(
     folder: Path,
     parameters: dict[str, nn.Parameter],
     optimizer: Optimizer,
-    beside: Any | None,
+    beside: dict[str, Any] | None,
     writers: distributed.ProcessGroup,
 ) -> Future[None]:
     """Copy a training, and begin to write it into ``folder``; every process of it calls this, with what it holds.
@@ -53,7 +55,8 @@ def begin_save(
         state |= {f"optimizer.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
     if beside is not None:
         torch.save(beside, folder / LIGHTNING)
-    writing: Future[None] = dcp.async_save(state, checkpoint_id=folder, process_group=writers)
+    writing = async_save(state, checkpoint_id=folder, process_group=writers)
+    assert isinstance(writing, Future)
     return writing
 
 
@@ -88,7 +91,8 @@ def load_parameters(folder: Path, parameters: dict[str, nn.Parameter]) -> None:
 
 
 def _saved(folder: Path) -> dict[str, TensorStorageMetadata]:
-    return dict(dcp.FileSystemReader(folder).read_metadata().state_dict_metadata)
+    tensors = FileSystemReader(folder).read_metadata().state_dict_metadata
+    return {name: saved for name, saved in tensors.items() if isinstance(saved, TensorStorageMetadata)}
 
 
 def _room(parameter: nn.Parameter, saved: TensorStorageMetadata) -> Tensor:
@@ -112,4 +116,4 @@ def _read(folder: Path, wanted: State, saved: dict[str, TensorStorageMetadata], 
             + "\n  - ".join(problems)
             + "\nRemove it to start from the beginning."
         )
-    dcp.load(wanted, checkpoint_id=folder, no_dist=alone or not distributed.is_initialized())
+    read_tensors(wanted, checkpoint_id=folder, no_dist=alone or not distributed.is_initialized())

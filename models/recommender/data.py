@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Batches:
-    """One process's shares of the global batches of one pass over ``sequences``; Lightning goes on with it where it was.
+    """One process's shares of the global batches of one pass over ``sequences``; a training goes on where it was.
 
     Attributes:
         sequences: The examples.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 
 from models.recommender.config import AdamWConfig, RowwiseAdagradConfig
 
@@ -28,7 +27,7 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
         Row-wise Adagrad of FBGEMM (`EXACT_ROWWISE_ADAGRAD`), as used by TorchRec; Gupta et al., 2014.
     """
 
-    def __init__(self, rows: Iterable[Parameter], others: Iterable[Parameter], config: RowwiseAdagradConfig) -> None:
+    def __init__(self, rows: Iterable[Tensor], others: Iterable[Tensor], config: RowwiseAdagradConfig) -> None:
         super().__init__(
             [
                 {"params": list(others), "rowwise": False},
@@ -53,7 +52,7 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
         super().step()
         return loss
 
-    def _step_rows(self, table: Parameter, gradient: Tensor, learning_rate: float) -> None:
+    def _step_rows(self, table: Tensor, gradient: Tensor, learning_rate: float) -> None:
         state = self.state[table]
         if not state:
             state["step"] = torch.zeros(())  # every state of AdamW has one
@@ -64,7 +63,7 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
 
 
 def make_optimizer(
-    rows: Iterable[Parameter], others: Iterable[Parameter], config: AdamWConfig | RowwiseAdagradConfig
+    rows: Iterable[Tensor], others: Iterable[Tensor], config: AdamWConfig | RowwiseAdagradConfig
 ) -> torch.optim.Optimizer:
     """Make the optimiser that ``config`` names, for the embedding's ``rows`` and all ``others``."""
     if isinstance(config, RowwiseAdagradConfig):

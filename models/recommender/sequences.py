@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -84,7 +84,8 @@ class Sequences:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Map what was written into memory, which processes of one host share; the files may be removed then."""
-        return cls(*(_mapped(folder / f"{name}.npy") for name in _PARTS))
+        item, learned, offset = (_mapped(folder / f"{name}.npy") for name in _PARTS)
+        return cls(item, learned, offset)
 
     def lengths(self) -> Numbers:
         """Count the items of each row."""
@@ -125,8 +126,8 @@ class Sequences:
         return torch.from_numpy(np.pad(inputs, missing)), torch.from_numpy(np.pad(target, missing))
 
 
-def _mapped(path: Path) -> Numbers:
-    found: Numbers = np.load(path, mmap_mode="r" if path.stat().st_size > _HEAD_BYTES else None)
+def _mapped(path: Path) -> NDArray[Any]:
+    found: NDArray[Any] = np.load(path, mmap_mode="r" if path.stat().st_size > _HEAD_BYTES else None)
     return found
 
 

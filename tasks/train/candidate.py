@@ -96,6 +96,7 @@ def _fit_job(
         validation=plan.validation,
         warm_start=start.bundle if start else None,
         parallelism=config.parallelism,
+        checkpoints=config.checkpoints,
         config=settings["model"],
         features=settings["features"],
         tracking_uri=workspace.tracking_uri,

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field, NonNegativeFloat, model_validator
 
+from data_contracts.job import CheckpointConfig
 from data_contracts.parallelism import ParallelismConfig
 
 
@@ -13,6 +14,7 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid"):
     """From where, on what, and in how many processes a night trains."""
 
     parallelism: ParallelismConfig = Field(ParallelismConfig(), description="How the work is spread over processes.")
+    checkpoints: CheckpointConfig = Field(CheckpointConfig(), description="How often a training is saved.")
     warm_start: bool = Field(True, description="Start from the champion's weights when they fit; else from nothing.")
     replay: NonNegativeFloat = Field(
         1.0, description="Examples drawn from older windows in a warm start, as a multiple of the new ones."

@@ -1,69 +1,210 @@
-"""Place a job's processes on the Dask cluster: one torchelastic agent in a task, and its ranks under it."""
+"""A training's processes on the Dask cluster: an agent (torchelastic) on each host, and its ranks under it.
+
+An agent starts ranks again that were killed, and has all of them meet anew when a host came. What it cannot know is
+done here: agents that ended are started again, lost hosts are done without, new ones are taken.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
-from distributed import Client, Worker, get_worker
+from dask.typing import Key
+from distributed import Client, Future, Worker, get_worker
 
-from data_contracts.job import FitJob, FitResult
+from data_contracts.job import (
+    FAILURE,
+    HEARTBEAT,
+    JOB,
+    RESULT,
+    Failure,
+    FitJob,
+    FitResult,
+    Heartbeat,
+    commit,
+    read,
+)
 from data_contracts.parallelism import ParallelismConfig
-from tasks.job import run_job
+from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure, follow
+from tasks.lock import LOCK, locked
+from tasks.train.meeting import environment, own_address, rendezvous
 
-LOOPBACK = "127.0.0.1"
+AGENTS, RENDEZVOUS = "agents", "rendezvous"
+"""Folders of a training: of each host's agent, and of the store where they meet."""
+POLL_SECONDS = 0.5
+LOCK_SECONDS = 15.0
+"""How long the processes of a killed owner may take to go."""
+
+OnLine = Callable[[str], None]
+OnHeartbeat = Callable[[Heartbeat], None]
 
 
-def fit_on_cluster(cluster: str, job: FitJob, on_line: Callable[[str], None]) -> FitResult:
-    """Train on a worker of the cluster and wait; the work ends when nobody waits for it any more.
+def fit_on_cluster(cluster: str, job: FitJob, on_line: OnLine, on_heartbeat: OnHeartbeat = lambda _: None) -> FitResult:
+    """Train on hosts of the cluster and wait; the work ends when nobody waits for it any more.
 
     Args:
         cluster: Dask scheduler's address.
-        job: Its ``run_folder`` is seen by the worker too.
+        job: Its ``run_folder`` is seen by every host.
         on_line: Is told every line that the processes write.
+        on_heartbeat: Is told how far the training is.
 
     Raises:
-        JobFailedError: The training failed.
+        JobFailedError: The training failed, or too few hosts came.
         JobRunningError: Somebody else trains in the run's folder.
     """
-    command = launcher(job.parallelism)
-    topic = f"fit-{uuid4().hex}"
-    with Client(cluster, set_as_default=False) as client:
-        client.subscribe_topic(topic, lambda event: on_line(event[1]))
-        future = client.submit(_fit, job, command, topic, key=topic, pure=False)
-        try:
-            result: FitResult = future.result()
-        finally:
-            future.cancel()
+    folder = Path(job.run_folder)
+    with locked(folder / LOCK, "a training", seconds=LOCK_SECONDS, error=JobRunningError):
+        result = answered(job, folder, FitResult)
+        if result is not None:
+            return result
+        for name in (RESULT, FAILURE, HEARTBEAT):
+            (folder / name).unlink(missing_ok=True)
+        commit(job, folder / JOB)
+        topic = f"fit-{uuid4().hex}"
+        with Client(cluster, set_as_default=False) as client:
+            client.subscribe_topic(topic, lambda event: on_line(event[1]))
+            with rendezvous(folder / RENDEZVOUS, own_address(cluster)) as endpoint:
+                gang = _Gang(client, job, endpoint, topic, on_line)
+                try:
+                    gang.follow(on_heartbeat)
+                finally:
+                    gang.end()
             client.unsubscribe_topic(topic)
-    return result
+        return read(folder / RESULT, FitResult)
 
 
-def launcher(parallelism: ParallelismConfig) -> tuple[str, ...]:
+def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ("--standalone",)) -> tuple[str, ...]:
     """Return Python's arguments that start torchelastic's agent, so that it dies with its starter."""
     return (
         *("-m", "models.job", "torch.distributed.run"),
+        f"--nnodes={parallelism.min_nodes}:{parallelism.max_nodes}",
         f"--nproc-per-node={parallelism.processes_per_node}",
-        *("--rdzv-backend=c10d", f"--rdzv-endpoint={LOOPBACK}:0", f"--local-addr={LOOPBACK}", "--max-restarts=0"),
+        f"--max-restarts={parallelism.max_restarts}",
+        *("--monitor-interval=0.2", *meet),
     )
 
 
-def _fit(job: FitJob, command: tuple[str, ...], topic: str) -> FitResult:
+@dataclass
+class _Gang:
+    """The agents of one training, by host."""
+
+    client: Client
+    job: FitJob
+    endpoint: str
+    topic: str
+    on_line: OnLine
+    agents: dict[str, Future[int]] = field(default_factory=dict)
+    starts: int = 0
+
+    def follow(self, on_heartbeat: OnHeartbeat) -> None:
+        """Keep agents on as many hosts as are there and wanted, until there is a result."""
+        folder, parallelism = Path(self.job.run_folder), self.job.parallelism
+        told, enough = None, time.monotonic()
+        self.meeting = uuid4().hex
+        while not (folder / RESULT).exists():
+            workers = _workers(self.client)
+            self._look_after(workers)
+            for host in workers:
+                if host not in self.agents and len(self.agents) < parallelism.max_nodes:
+                    self._start(host, workers[host])
+            if len(self.agents) >= parallelism.min_nodes:
+                enough = time.monotonic()
+            elif time.monotonic() - enough > parallelism.join_seconds:
+                raise JobFailedError(
+                    f"{len(workers)} hosts have Dask workers ({', '.join(sorted(workers)) or 'none'}), wanted "
+                    f"{parallelism.min_nodes}: train.parallelism.min_nodes; waited {parallelism.join_seconds} s. "
+                    "Start a worker on another host, or lower min_nodes. The training goes on from here."
+                )
+            heartbeat = _heartbeat(folder / HEARTBEAT)
+            if heartbeat is not None and heartbeat != told:
+                on_heartbeat(heartbeat)
+                told = heartbeat
+            time.sleep(POLL_SECONDS)
+
+    def _look_after(self, workers: Mapping[str, str]) -> None:
+        """Do without lost hosts, and forget agents that ended.
+
+        Raises:
+            JobFailedError: It would fail again, or failed too often.
+        """
+        folder = Path(self.job.run_folder)
+        for host, agent in list(self.agents.items()):
+            if host not in workers or agent.status in {"error", "lost", "cancelled"}:
+                del self.agents[host]
+                self.on_line(f"host {host} is lost: those left meet anew, and go on from the last checkpoint")
+                self.end()
+                self.meeting = uuid4().hex
+            elif agent.done() and not (folder / RESULT).exists():
+                del self.agents[host]
+                self._raise_if_final(host, agent.result())
+
+    def _raise_if_final(self, host: str, code: int) -> None:
+        folder = Path(self.job.run_folder)
+        try:
+            why = read(folder / FAILURE, Failure).message
+        except (FileNotFoundError, ValueError):
+            why = ""
+        if why or self.starts > self.job.parallelism.max_restarts:
+            said = failure("models.fit", code, folder / AGENTS / host / LOG)
+            raise JobFailedError(f"{why}\n{said}" if why else said)
+        self.on_line(f"the agent on {host} ended with exit code {code}, and is started again")
+
+    def _start(self, host: str, worker: str) -> None:
+        self.starts += 1
+        place = f"{host}-{uuid4().hex}"
+        self.agents[host] = self.client.submit(
+            _agent, self.job, self.endpoint, self.meeting, host, self.topic,
+            key=place, pure=False, workers=[worker], allow_other_workers=False,
+        )  # fmt: skip
+
+    def end(self) -> None:
+        """Have every agent ended; each asks by itself whether it is still wanted."""
+        for agent in self.agents.values():
+            agent.cancel()
+        self.agents.clear()
+
+
+def _agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -> int:
+    """Run an agent on this host, and return its exit code."""
     worker = get_worker()
-    return run_job(
-        "models.fit",
-        job,
-        Path(job.run_folder),
-        FitResult,
-        launcher=command,
-        environment={"OMP_NUM_THREADS": str(job.parallelism.threads_per_process)},
-        on_line=lambda line: worker.log_event(topic, line),
-        wanted=lambda: is_wanted(worker, topic),
+    key = worker.get_current_task()
+    folder, failed = Path(job.run_folder), Path(job.run_folder) / FAILURE
+    own = folder / AGENTS / host
+    settings = "is_host=false,keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=2"
+    meet = (
+        *("--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={meeting}", f"--local-addr={host}"),
+        f"--rdzv-conf={settings},join_timeout={job.parallelism.join_seconds}",
     )
+    with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
+        return follow(
+            [sys.executable, *launcher(job.parallelism, meet), "-m", "models.job", "models.fit", str(folder / JOB)],
+            own / LOG,
+            {**os.environ, **environment(host), "OMP_NUM_THREADS": str(job.parallelism.threads_per_process)},
+            lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),
+            lambda: is_wanted(worker, key) and not failed.exists(),
+        )
 
 
-def is_wanted(worker: Worker, key: str) -> bool:
+def is_wanted(worker: Worker, key: Key) -> bool:
     """Whether the scheduler still wants the task: a thread is not stopped by a cancellation, it has to ask."""
     task = worker.state.tasks.get(key)
     return task is not None and task.state == "executing"
+
+
+def _workers(client: Client) -> dict[str, str]:
+    """Return one worker of each host, by the host's address."""
+    known = client.scheduler_info(n_workers=-1)["workers"]
+    return {str(urlsplit(worker).hostname): worker for worker in sorted(known, reverse=True)}
+
+
+def _heartbeat(file: Path) -> Heartbeat | None:
+    try:
+        return read(file, Heartbeat)
+    except (FileNotFoundError, ValueError):
+        return None

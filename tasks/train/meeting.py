@@ -1,0 +1,66 @@
+"""Where the agents of one training meet, and by which of its network's interfaces a host finds the others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+from distributed.utils import get_ip
+
+from data_contracts.job import JOB, RESULT, STARTER, RendezvousJob, RendezvousResult, commit, read
+from tasks.job import LOG, JobFailedError, end, failure
+
+LOOPBACK = "127.0.0.1"
+START_SECONDS = 60.0
+
+
+def own_address(cluster: str) -> str:
+    """Return the address of this host that the cluster's hosts see."""
+    target = urlsplit(cluster)
+    return LOOPBACK if str(target.hostname).startswith("127.") else str(get_ip(target.hostname, target.port))
+
+
+@contextmanager
+def rendezvous(folder: Path, host: str) -> Iterator[str]:
+    """Let agents meet: yield the endpoint of a store in a process of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RESULT).unlink(missing_ok=True)
+    commit(RendezvousJob(host=host), folder / JOB)
+    command = [sys.executable, "-m", "models.job", "models.rendezvous", str(folder / JOB)]
+    with (folder / LOG).open("w", encoding="utf-8") as log:
+        environment = {**os.environ, STARTER: str(os.getpid())}
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not (folder / RESULT).exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise JobFailedError(failure("models.rendezvous", process.poll() or 0, folder / LOG))
+            time.sleep(0.1)
+        yield read(folder / RESULT, RendezvousResult).endpoint
+    finally:
+        end(process)
+
+
+def environment(host: str) -> dict[str, str]:
+    """Return the variables by which the processes of a host find the others."""
+    return {
+        "GLOO_SOCKET_IFNAME": _interface(host),
+        "NCCL_SOCKET_IFNAME": _interface(host),
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # else all ranks meet in the first agent, which may be gone
+    }
+
+
+def _interface(host: str) -> str:
+    """Return the name of the network interface with an address."""
+    if host.startswith("127."):
+        return "lo"
+    addresses = psutil.net_if_addrs()
+    found: str = next(name for name, own in addresses.items() if any(each.address == host for each in own))
+    return found
