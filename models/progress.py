@@ -85,7 +85,7 @@ class Progress(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say what was measured."""
         total, targets = trainer.strategy.reduce(self._loss.to(trainer.strategy.root_device), reduce_op="sum").tolist()
-        pl_module.log("train/loss", total / targets, batch_size=1)
+        pl_module.log("train/loss", total / targets, batch_size=1, sync_dist=True)  # each has the same
         metrics = trainer.callback_metrics  # asked by every process: what is not computed yet is added over all of them
         if trainer.is_global_zero:
             seen = ", ".join(f"{name} {float(value):.4f}" for name, value in sorted(metrics.items()))

@@ -38,6 +38,7 @@ from tasks.train.meeting import environment, own_address, rendezvous
 AGENTS, RENDEZVOUS = "agents", "rendezvous"
 """Folders of a training: of each host's agent, and of the store where they meet."""
 POLL_SECONDS = 0.5
+END_SECONDS = 30.0
 LOCK_SECONDS = 15.0
 """How long the processes of a killed owner may take to go."""
 
@@ -126,6 +127,9 @@ class _Gang:
                 on_heartbeat(heartbeat)
                 told = heartbeat
             time.sleep(POLL_SECONDS)
+        deadline = time.monotonic() + END_SECONDS
+        while not all(agent.done() for agent in self.agents.values()) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)  # the last processes are on their way out
 
     def _look_after(self, workers: Mapping[str, str]) -> None:
         """Do without lost hosts, and forget agents that ended.
@@ -140,6 +144,7 @@ class _Gang:
                 self.on_line(f"host {host} is lost: those left meet anew, and go on from the last checkpoint")
                 self.end()
                 self.meeting = uuid4().hex
+                return
             elif agent.done() and not (folder / RESULT).exists():
                 del self.agents[host]
                 self._raise_if_final(host, agent.result())
