@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,15 +87,7 @@ class Training:
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.result = fit_on_cluster(self.cluster, self.job, self.lines.append)
-        except BaseException as error:
-            self.error = error
+        self._run = ThreadPoolExecutor(1).submit(fit_on_cluster, self.cluster, self.job, self.lines.append)
 
     def account(self) -> Account:
         """Read its ledger."""
@@ -113,17 +106,13 @@ class Training:
         """Wait for something that the training is to do."""
         deadline = time.monotonic() + seconds
         while not condition():
-            assert self._thread.is_alive(), (self.error, self.lines[-20:])
+            assert not self._run.done(), (self._run.exception(), self.lines[-20:])
             assert time.monotonic() < deadline, self.lines[-20:]
             time.sleep(0.05)
 
     def end(self) -> FitResult:
         """Wait for its end."""
-        self._thread.join(200)
-        assert not self._thread.is_alive(), self.lines[-20:]
-        if self.error is not None:
-            raise self.error
-        return self.result
+        return self._run.result(200)
 
     def processes(self, module: str) -> list[psutil.Process]:
         """Return what runs ``module`` for this training, agents or ranks, oldest first."""

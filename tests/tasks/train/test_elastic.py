@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -24,7 +23,7 @@ CONFIG: dict[str, JsonValue] = {
     "loss": {"kind": "sampled_softmax", "negatives": 20},
     "fit": {"batch_size": 40, "max_epochs": 40, "patience": 40, "warm_up_steps": 5, "precision": "64-true"},
 }
-"""480 steps of a few milliseconds each. Nothing is dropped: what a process drops is its own, and their number changes."""
+"""480 steps of a few milliseconds each. No dropout: what a process drops is its own, and their number changes."""
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 
 
