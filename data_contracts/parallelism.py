@@ -74,32 +74,6 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
         """Pieces that the network is cut into."""
         return self.pipeline_stages * self.stages_per_process
 
-    def problems(self, *, batch_size: int, layers: int) -> tuple[str, ...]:
-        """Say what of a training's other settings does not go with this.
-
-        Args:
-            batch_size: Rows in a global batch.
-            layers: Pieces that the network can be cut into, at most.
-        """
-        return tuple(self._with(batch_size=batch_size, layers=layers))
-
-    def _with(self, *, batch_size: int, layers: int) -> Iterable[str]:
-        if self.strategy != "pipeline":
-            return
-        if layers < self.stages:
-            yield (
-                f"{self.stages} stages ({self.pipeline_stages} processes x {self.stages_per_process} under "
-                f"`{self.schedule}`) need as many layers, the network has {layers}. Take fewer stages, or more blocks."
-            )
-        for world in self.worlds:
-            parts = world // self.pipeline_stages * self.microbatches
-            if batch_size % parts:
-                yield (
-                    f"batch_size ({batch_size}) must be divisible by {parts} under `pipeline` "
-                    f"({world // self.pipeline_stages} replicas x {self.microbatches} microbatches). "
-                    f"Try {max(batch_size // parts, 1) * parts}."
-                )
-
 
 def _divisors(number: int) -> list[int]:
     return [divisor for divisor in range(2, number + 1) if number % divisor == 0]

@@ -128,6 +128,10 @@ class NightlySettings(BaseSettings):
             problems.append(
                 f"model.target_events {sorted(unknown)} can never come: validation.kinds knows {self.validation.kinds}"
             )
+        problems += (
+            problem.removesuffix(".")
+            for problem in self.model.fit.problems(self.train.parallelism, self.model.network.layers)
+        )
         if "://" in str(self.home) or ":/" in str(self.home):
             problems.append(
                 f"home {str(self.home)!r} is no folder of this machine; only source.uri may lie elsewhere yet"

@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor
 from pytorch_lightning.loggers import MLFlowLogger
+from torch import nn
+from torch.distributed._composable.checkpoint_activation import checkpoint
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from data_contracts.job import FAILURE, HEARTBEAT, Failure, FitJob, FitResult, commit
@@ -37,11 +38,7 @@ TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
 
 logger = logging.getLogger(__name__)
 
-_STRATEGIES: dict[StrategyName, Callable[[ParallelismConfig], GangStrategy]] = {
-    "ddp": lambda _: Ddp(),
-    "fsdp": lambda _: Fsdp(),
-    "pipeline": Pipeline,
-}
+_STRATEGIES: dict[StrategyName, type[GangStrategy]] = {"ddp": Ddp, "fsdp": Fsdp, "pipeline": Pipeline}
 
 
 def train(job: FitJob) -> FitResult | None:
@@ -64,6 +61,7 @@ def train(job: FitJob) -> FitResult | None:
         verify(Path(job.warm_start))
     config = FitConfig.model_validate(job.config.get("fit", {}))
     module = _module(parts, job, config)
+    _fit_layers(module.network.layers(), job.parallelism, config)
     progress = Progress(folder / HEARTBEAT)
     checkpoints = Checkpoints(folder / TRAINING, job.run_id, job.checkpoints, module.monitor, progress)
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
@@ -90,6 +88,22 @@ def train(job: FitJob) -> FitResult | None:
 def _module(parts: UseCase, job: FitJob, config: FitConfig) -> LayeredModule:
     module = parts.module(job)
     return module.double() if config.precision == "64-true" else module
+
+
+def _fit_layers(layers: list[nn.Module], parallelism: ParallelismConfig, config: FitConfig) -> None:
+    """Have the layers between the first and the last compute as the config says.
+
+    Raises:
+        ValueError: It does not go with the way of splitting.
+    """
+    problems = config.problems(parallelism, len(layers))
+    if problems:
+        raise ValueError("\n".join(problems))
+    for layer in layers[1:-1]:
+        if config.activation_checkpointing:
+            checkpoint(layer)
+        if config.compile:
+            layer.compile()
 
 
 class SeedOfStep(pl.Callback):
@@ -141,7 +155,7 @@ def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monit
         accelerator=_accelerator(job.parallelism),
         devices=job.parallelism.processes_per_node,
         num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),  # torchelastic's: how many hosts came
-        strategy=_STRATEGIES[job.parallelism.strategy](job.parallelism),
+        strategy=_STRATEGIES[job.parallelism.strategy](job.parallelism, config),
         precision=config.precision,
         max_epochs=config.max_epochs,
         callbacks=[patience, LearningRateMonitor("epoch"), *callbacks],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from data_contracts.parallelism import ParallelismConfig
 
 
 class FitConfig(BaseModel, frozen=True, extra="forbid"):
@@ -16,6 +19,53 @@ class FitConfig(BaseModel, frozen=True, extra="forbid"):
     warm_up_steps: NonNegativeInt = Field(100, description="Steps in which the learning rate rises to its value.")
     clip_norm: PositiveFloat = Field(1.0, description="Longest gradient; a longer one is scaled down to it.")
     precision: Literal["32-true", "bf16-mixed", "64-true"] = Field("32-true", description="Of weights and sums.")
+    accumulate: PositiveInt = Field(
+        1, description="Parts that a process does its share of a batch in: less memory, the same gradient."
+    )
+    activation_checkpointing: bool = Field(
+        False, description="Compute a layer again on the way back instead of keeping what it computed: less memory."
+    )
+    compile: bool = Field(False, description="Compile layers (torch.compile): needs a C++ compiler, and some minutes.")
     seed: NonNegativeInt = Field(
         0, description="Of the first weights, the order of examples, negatives, dropout and replay."
     )
+
+    def problems(self, parallelism: ParallelismConfig, layers: int) -> tuple[str, ...]:
+        """Say what of this does not go with a way of splitting the work.
+
+        Args:
+            parallelism: That way.
+            layers: Pieces that the network can be cut into, at most.
+        """
+        return tuple(self._pipeline(parallelism, layers)) if parallelism.strategy == "pipeline" else ()
+
+    def _pipeline(self, parallelism: ParallelismConfig, layers: int) -> Iterable[str]:
+        stages, schedule = parallelism.pipeline_stages, parallelism.schedule
+        if layers < parallelism.stages:
+            yield (
+                f"{parallelism.stages} stages ({stages} processes x {parallelism.stages_per_process} under "
+                f"`{schedule}`) need as many layers, the network has {layers}. Take fewer stages, or more blocks."
+            )
+        for world in parallelism.worlds:
+            parts = world // stages * parallelism.microbatches
+            if self.batch_size % parts:
+                yield (
+                    f"fit.batch_size ({self.batch_size}) must be divisible by {parts} under `pipeline` "
+                    f"({world // stages} replicas x {parallelism.microbatches} microbatches). "
+                    f"Try {max(self.batch_size // parts, 1) * parts}."
+                )
+        if self.accumulate > 1:
+            yield (
+                f"fit.accumulate is {self.accumulate}: under `pipeline` a share is done in microbatches, "
+                f"{parallelism.microbatches} of them. Leave it out, and raise train.parallelism.microbatches."
+            )
+        if schedule == "zero_bubble":
+            yield from (
+                f"fit.{name}: `zero_bubble` takes a layer's way back in two parts, and {why}. Leave it out, or take "
+                "schedule: 1f1b."
+                for name, why, wanted in (
+                    ("activation_checkpointing", "a layer is computed again once only", self.activation_checkpointing),
+                    ("compile", "a compiled one has only one", self.compile),
+                )
+                if wanted
+            )

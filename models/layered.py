@@ -45,6 +45,10 @@ class Batch(Protocol):
         """One part a row of ``inputs``."""
         ...
 
+    def split(self, parts: int) -> Sequence[Self]:
+        """Cut into ``parts`` of about equally many rows; what is said of the whole stays."""
+        ...
+
 
 @runtime_checkable
 class Loader(Protocol):

@@ -3,6 +3,8 @@
 torch checks the annotations of a communication hook as objects, so they are not postponed here.
 """
 
+from contextlib import AbstractContextManager
+
 import torch
 from torch import Tensor, distributed
 from typing_extensions import override
@@ -19,7 +21,13 @@ class Ddp(GangStrategy):
         """Wrap the module."""
         wrapped = self._setup_model(module)
         wrapped.register_comm_hook(None, add_gradients)
-        self.model = wrapped
+        self.model = self._wrapped = wrapped
+
+    @override
+    def alone(self) -> AbstractContextManager[None]:
+        """Leave gradients as they are: what was added over processes must not be added again."""
+        whole: AbstractContextManager[None] = self._wrapped.no_sync()
+        return whole
 
 
 def add_gradients(_: object, bucket: distributed.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
 from typing_extensions import override
 
+from data_contracts.parallelism import ParallelismConfig
 from models.distributed.saved import begin_save, load
-from models.layered import LayeredModule
+from models.fit_config import FitConfig
+from models.layered import Batch, LayeredModule
 
 
 class GangStrategy(DDPStrategy):
@@ -24,6 +28,10 @@ class GangStrategy(DDPStrategy):
 
     Each process's loss is its part of a mean over the global batch, so the parts add up, and so do the gradients. An
     average of per-process means would weigh targets unequally, as processes hold different numbers of them.
+
+    Args:
+        parallelism: How many processes do what.
+        fit: In how many parts a process does its share of a batch.
 
     Attributes:
         equal_shares: Whether every process needs batches of one shape.
@@ -33,6 +41,11 @@ class GangStrategy(DDPStrategy):
     equal_shares = False
     speaks_for_its_share = True
     restore_checkpoint_after_setup = True
+
+    def __init__(self, parallelism: ParallelismConfig, fit: FitConfig) -> None:
+        super().__init__()
+        self.config = parallelism
+        self.fit = fit
 
     @override
     def setup_environment(self) -> None:
@@ -59,6 +72,52 @@ class GangStrategy(DDPStrategy):
         parameters = [each for each in self.lightning_module.parameters() if each.grad is not None]
         length = self.squared_norm(parameters).sqrt()
         torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
+
+    @override
+    def training_step(self, batch: Batch, number: int) -> Tensor:
+        """Take a step, the share part by part; the gradients of all but the last wait for `backward`.
+
+        Lightning clears gradients between a step and its backward pass.
+        """
+        self.take_gradients()  # of the step before
+        *parts, last = batch.split(self.fit.accumulate)
+        losses = [torch.zeros((), device=self.root_device)]
+        for part in parts:
+            with self.alone():
+                loss = self._forward(part, number)
+                torch.autograd.backward(loss)
+            losses.append(loss.detach())
+        self.waiting = self.take_gradients()
+        return self._forward(last, number) + torch.stack(losses).sum()
+
+    def _forward(self, batch: Batch, number: int) -> Tensor:
+        loss = super().training_step(batch, number)
+        assert isinstance(loss, Tensor)
+        return loss
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Do not add gradients of what is done in here over the processes, if that is dear or wrong."""
+        return nullcontext()
+
+    def take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
+        """Take away the gradients that there are."""
+        assert self.lightning_module is not None
+        found = [(each, each.grad) for each in self.lightning_module.parameters() if each.grad is not None]
+        for parameter, _ in found:
+            parameter.grad = None
+        return found
+
+    def give_gradients(self) -> None:
+        """Put them back, beside what has come meanwhile."""
+        for parameter, gradient in self.waiting:
+            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        self.waiting = []
+
+    @override
+    def backward(self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any) -> Tensor:
+        """Go back, from the gradients that are there already."""
+        self.give_gradients()
+        return super().backward(closure_loss, optimizer, *args, **kwargs)
 
     @override
     def configure_ddp(self) -> None:
@@ -88,7 +147,7 @@ class GangStrategy(DDPStrategy):
         return {}
 
     @override
-    def optimizer_state(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return nothing but the settings of each group: `save_checkpoint` asks for the rest itself."""
         groups = optimizer.state_dict()["param_groups"]
         return {"groups": [{name: value for name, value in group.items() if name != "params"} for group in groups]}

@@ -30,7 +30,7 @@ from torch.distributed.pipelining.schedules import (
 from torch.distributed.tensor import DTensor
 from typing_extensions import override
 
-from data_contracts.parallelism import ParallelismConfig, Schedule
+from data_contracts.parallelism import Schedule
 from models.distributed.cut import Cut, cut_once
 from models.distributed.fsdp import add_gradients, shard, shard_layers
 from models.distributed.gang import GangStrategy, squared_norm
@@ -61,17 +61,9 @@ class _Stage(nn.Sequential):
 
 
 class Pipeline(GangStrategy):
-    """Stages, and replicas of each.
-
-    Args:
-        config: How many stages, in which order they work, what their replicas hold.
-    """
+    """Stages, and replicas of each."""
 
     equal_shares = True
-
-    def __init__(self, config: ParallelismConfig) -> None:
-        super().__init__()
-        self.config = config
 
     @override
     def setup_environment(self) -> None:
@@ -159,26 +151,19 @@ class Pipeline(GangStrategy):
 
     @override
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Run the schedule, which goes back and forth at once; the gradients wait for `backward`.
-
-        Lightning clears gradients between a step and its backward pass.
-        """
+        """Run the schedule, which goes there and back at once; the gradients wait for `backward`."""
         losses: list[Tensor] = []
-        earlier = self._take_gradients()
+        self.take_gradients()  # of the step before
         with self.precision_plugin.train_step_context():
             self._run(self._schedule.step, batch, losses)
         self._add_tied()
-        self._gradients = self._take_gradients()
-        for parameter, gradient in earlier:
-            parameter.grad = gradient
+        self.waiting = self.take_gradients()
         return torch.stack(losses).sum().detach() if losses else torch.zeros((), device=self.root_device)
 
     @override
-    def backward(self, closure_loss: Tensor, optimizer: object, *_: object, **__: object) -> Tensor:
+    def backward(self, closure_loss: Tensor, *_: object, **__: object) -> Tensor:
         """Hand over the gradients of the step."""
-        for parameter, gradient in self._gradients:
-            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
-        self._gradients = []
+        self.give_gradients()
         return closure_loss
 
     @override
@@ -209,12 +194,6 @@ class Pipeline(GangStrategy):
 
     def _loss(self, output: Tensor, number: Tensor) -> Tensor:
         return self._stages[-1].call(self._module.loss, output, self._targets[int(number[0])])
-
-    def _take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
-        found = [(each, each.grad) for each in self._module.parameters() if each.grad is not None]
-        for parameter, _ in found:
-            parameter.grad = None
-        return found
 
     def _add_tied(self) -> None:
         parameters = self.parameters()

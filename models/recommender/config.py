@@ -17,6 +17,11 @@ class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
     heads: PositiveInt = Field(2, description="Attention heads in each block; they share the width.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of numbers dropped while training.")
 
+    @property
+    def layers(self) -> int:
+        """Pieces that the network can be cut into: the embedding, the blocks, and the head."""
+        return self.blocks + 2
+
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:
         if self.width % self.heads:

@@ -49,7 +49,7 @@ class Batches:
         world_size: Processes that share each batch.
         first_step: Number of the first batch.
         length: Positions of every share, at least; 0 takes the longest row's.
-        equal: Whether every share has as many rows as every other, filled up with padding.
+        count: Rows of every share, at least: filled up with padding.
         taken: Batches handed out.
     """
 
@@ -60,7 +60,7 @@ class Batches:
     world_size: int
     first_step: int = 0
     length: int = 0
-    equal: bool = False
+    count: int = 1
     taken: int = 0
 
     @property
@@ -73,12 +73,11 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         targets, lengths = self.sequences.targets(), self.sequences.lengths()
-        count = self.batch_size // self.world_size if self.equal else 1
         while self.taken < len(self):
             rows = self.order[self.taken * self.batch_size : (self.taken + 1) * self.batch_size]
             total, step = int(targets[rows].sum()), self.first_step + self.taken
             own = rows[dealt(lengths[rows], self.world_size) == self.rank]
-            item_BL, target_BL = self.sequences.padded(own, count=count, length=self.length)
+            item_BL, target_BL = self.sequences.padded(own, count=self.count, length=self.length)
             self.taken += 1
             yield Batch(item_BL, Targets(target_BL, total, step), examples=len(rows), rows=own)
 
@@ -165,16 +164,16 @@ class RecommenderData(lightning.LightningDataModule):
     def _batches(self, sequences: Sequences, order: NDArray[np.int64], first_step: int = 0) -> Batches:
         strategy = self._trainer().strategy
         assert isinstance(strategy, GangStrategy)
-        share = strategy.distributed_sampler_kwargs
+        share, fit = strategy.distributed_sampler_kwargs, self.config.fit
         return Batches(
             sequences,
             order,
-            self.config.fit.batch_size,
+            fit.batch_size,
             rank=share["rank"],
             world_size=share["num_replicas"],
             first_step=first_step,
             length=self._length if strategy.equal_shares else 0,
-            equal=strategy.equal_shares,
+            count=fit.batch_size // share["num_replicas"] if strategy.equal_shares else fit.accumulate,
         )
 
     def _trainer(self) -> lightning.Trainer:

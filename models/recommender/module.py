@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -62,6 +62,11 @@ class Batch:
     targets: Targets
     examples: int
     rows: NDArray[np.int64]
+
+    def split(self, parts: int) -> list[Batch]:
+        """Cut into ``parts`` of about equally many rows."""
+        pieces = zip(self.inputs.tensor_split(parts), self.targets.split(parts), strict=True)
+        return [replace(self, inputs=inputs, targets=targets) for inputs, targets in pieces]
 
 
 class RecommenderModule(LayeredModule):
