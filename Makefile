@@ -12,10 +12,11 @@ export DO_NOT_TRACK := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 INSTALLED := .venv/.installed
+PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 TWO_AT_A_TIME = -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill coverage check
+.PHONY: help install nightly shop-day up down status test drill coverage bench-train bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +62,17 @@ drill: $(INSTALLED) ## Run the long tests: other seeds in every run, each says i
 
 coverage: $(INSTALLED) ## Run every test and say what none of their processes reached; below 90 % it fails
 	@$(TIMED) coverage erase; coverage run -m pytest $(TWO_AT_A_TIME); coverage combine --quiet; coverage report
+
+$(PEER)/.installed: benchmarks/peer-requirements.txt
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+
+bench-train: $(INSTALLED) $(PEER)/.installed ## Measure trainings beside a bare loop and RecTools, 25 min; BENCH=--quick tries it
+	@$(TIMED) python -m benchmarks.train --peer $(PEER)/bin/python $(BENCH)
+
+bench-gpu: $(INSTALLED) ## Measure how well a GPU is used; on a machine that has one
+	@$(TIMED) python -m benchmarks.gpu $(BENCH)
 
 check: $(INSTALLED) ## Lint, types, and the walls between the rooms
 	ruff check .

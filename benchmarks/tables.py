@@ -1,0 +1,77 @@
+"""Made-up logs of one window, as `preprocess` writes them: seeded walks over a catalogue with a long tail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import polars_hash as plh
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from benchmarks.sizes import Sizes
+from data_contracts.contract import DataContract
+from data_contracts.job import TablesAt
+from data_contracts.recommender.examples import EXAMPLES
+from data_contracts.recommender.histories import BUCKETS
+from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.table import Table
+
+WINDOW = "2026-11-01"
+FOLLOWED = 0.5
+"""Share of events that are the usual next one of the event before; the others are drawn by popularity."""
+
+
+def made_up(sizes: Sizes, seed: int = 0) -> NDArray[np.int32]:
+    """Return item numbers from 1, (users, events): popularity falls as 1 / rank, and each item has a usual next one."""
+    random = np.random.default_rng(seed)
+    chance = np.cumsum(1 / np.arange(1, sizes.items + 1))
+    drawn = np.searchsorted(chance, random.random((sizes.users, sizes.events)) * chance[-1])
+    follows = random.random(drawn.shape) < FOLLOWED
+    following = random.permutation(sizes.items)
+    for event in range(1, sizes.events):
+        drawn[:, event] = np.where(follows[:, event], following[drawn[:, event - 1]], drawn[:, event])
+    _, number = np.unique(drawn, return_inverse=True)  # items that nobody met have no number
+    return np.asarray(number.reshape(drawn.shape) + 1, np.int32)
+
+
+def write_tables(folder: Path, item_UE: NDArray[np.int32]) -> TablesAt:
+    """Write `items`, `item_counts` and `examples`, one example a user."""
+    number_N, count_N = np.unique(item_UE, return_counts=True)
+    window = pa.array([WINDOW] * len(number_N))
+    names = pa.array([f"item-{number}" for number in number_N])
+    rows = {
+        ITEMS: pa.table({"item_id": names, "item_index": number_N, "first_window": window}),
+        ITEM_COUNTS: pa.table({"item_index": number_N, "count": count_N, "window": window}),
+        EXAMPLES: _examples(item_UE),
+    }
+    return TablesAt(
+        folder=str(folder), versions={contract.name: _write(folder, contract, rows[contract]) for contract in rows}
+    )
+
+
+def _examples(item_UE: NDArray[np.int32]) -> pa.Table:
+    users, events = item_UE.shape
+    minute = np.tile(np.arange(events - 1) * 60_000_000, users)
+    columns = {
+        "user_id": pa.array([f"user-{user:06}" for user in range(users)]),
+        "context": _lists(pa.array(item_UE[:, 0]), users),
+        "target": _lists(pa.array(item_UE[:, 1:].ravel()), users),
+        "target_event": _lists(pa.array(["view"] * len(minute)), users),
+        "target_timestamp": _lists(pa.array(minute, pa.timestamp("us", "UTC")), users),
+        "window": pa.array([WINDOW] * users),
+    }
+    bucket = (plh.col("user_id").nchash.xxhash64() % BUCKETS).cast(pl.Int32)
+    hashed = pl.DataFrame({"user_id": pl.Series(columns["user_id"])}).select(bucket).to_series().to_arrow()
+    return pa.table({**columns, "bucket": hashed})
+
+
+def _lists(values: pa.Array, count: int) -> pa.ListArray:
+    """Cut into ``count`` lists of equal length."""
+    return pa.ListArray.from_arrays(np.linspace(0, len(values), count + 1).astype(np.int32), values)
+
+
+def _write(folder: Path, contract: DataContract, rows: pa.Table) -> int:
+    table = Table(str(folder), contract)
+    return table.commit(table.write(rows, "rows"), consumed=["made up"])

@@ -1,0 +1,40 @@
+"""Train several jobs in the same processes, one after the other: ``benchmarks.ways job.json`` under torchelastic.
+
+Most of a short training's time is the start of its processes; here it is spent once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data_contracts.job import RESULT, FitJob, FitResult, commit
+from data_contracts.night import Value
+from models.fit import train
+from models.job import main
+
+
+class Ways(Value):
+    """Trainings of as many processes."""
+
+    jobs: tuple[FitJob, ...]
+
+
+class Trained(Value):
+    """What came out, in order."""
+
+    results: tuple[FitResult, ...]
+
+
+def train_all(ways: Ways) -> Trained | None:
+    """Train every job; only the first process returns what came out."""
+    results = []
+    for job in ways.jobs:
+        result = train(job)
+        if result is not None:
+            commit(result, Path(job.run_folder) / RESULT)
+            results.append(result)
+    return Trained(results=tuple(results)) if results else None
+
+
+if __name__ == "__main__":
+    main(Ways, train_all)
