@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from benchmarks.clocked import Clock
+from benchmarks.clock import Clock
 from data_contracts.job import FitJob
 from models.job import main
 from models.recommender.data import RecommenderData
@@ -32,6 +32,7 @@ def bare(job: FitJob) -> Clock:
     optimizer: torch.optim.Optimizer = made["optimizer"]
     rise: LambdaLR = made["lr_scheduler"]["scheduler"]
     steps: list[float] = []
+    worked: list[float] = []
     losses: list[float] = []
     for epoch in range(fit.max_epochs):
         order = np.random.default_rng([fit.seed, epoch]).permutation(len(input_UL))
@@ -48,7 +49,8 @@ def bare(job: FitJob) -> Clock:
             rise.step()
             losses.append(float(loss))
             steps.append(time.perf_counter())
-    return Clock(steps=tuple(steps), losses=tuple(losses))
+            worked.append(time.process_time())
+    return Clock(steps=tuple(steps), worked=tuple(worked), losses=tuple(losses))
 
 
 if __name__ == "__main__":

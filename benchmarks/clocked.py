@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from pydantic import Field
 from torch.distributed.pipelining.schedules import _PipelineSchedule
 from torch.distributed.pipelining.stage import _PipelineStageBase
 
+from benchmarks.clock import Clock, clock_of
 from data_contracts.commit_point import EVENT
 from data_contracts.job import FitJob, commit, read
-from data_contracts.night import Value
 from models.fit import LEDGER, fit
 from models.job import main
 from models.ledger import account
@@ -31,23 +30,10 @@ Given = ParamSpec("Given")
 Got = TypeVar("Got")
 
 
-class Clock(Value):
-    """When what happened in one process; seconds of a clock that all processes of a host share."""
-
-    steps: tuple[float, ...] = Field(description="Ends of the steps.")
-    waits: tuple[float, ...] = Field((), description="Seconds that each batch was waited for.")
-    busy: tuple[tuple[float, float], ...] = Field((), description="From when to when a pipeline's stage computed.")
-    losses: tuple[float, ...] = Field((), description="Of the steps, over all processes.")
-
-
 _steps: list[float] = []
+_worked: list[float] = []
 _waits: list[float] = []
 _busy: list[tuple[float, float]] = []
-
-
-def clock_of(job: FitJob, rank: int) -> Path:
-    """Return the file that a process leaves its `Clock` in."""
-    return Path(job.run_folder) / f"clock-{rank}.json"
 
 
 def listen() -> None:
@@ -62,6 +48,7 @@ def listen() -> None:
 def _hear(event: str, arguments: tuple[object, ...]) -> None:
     if event == EVENT and arguments == ("step", "before"):
         _steps.append(time.perf_counter())
+        _worked.append(time.process_time())
 
 
 def _waited(iterate: Callable[[Batches], Iterator[Batch]]) -> Callable[[Batches], Iterator[Batch]]:
@@ -97,6 +84,7 @@ if __name__ == "__main__":
     seen = account(Path(told.run_folder) / LEDGER).steps
     found = Clock(
         steps=tuple(_steps),
+        worked=tuple(_worked),
         waits=tuple(_waits),
         busy=tuple(_busy),
         losses=tuple(seen[step].loss for step in sorted(seen)),

@@ -164,6 +164,7 @@ def compare(
 
 
 def _job(folder: Path, tables: TablesAt, way: ParallelismConfig, setting: Setting) -> FitJob:
+    folder.mkdir()
     client = MlflowClient(tracking_uri=f"sqlite:///{folder.parent}/mlflow.db")
     return FitJob(
         use_case="recommender",

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.clocked import Clock
+from benchmarks.clock import Clock
 from benchmarks.lab import Lab
 from benchmarks.pace import pace, step_seconds, waiting
 from benchmarks.results import Row, record, section

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from mlflow import MlflowClient
 
-from benchmarks.clocked import Clock, clock_of
+from benchmarks.clock import Clock, clock_of
 from benchmarks.sizes import Sizes
 from benchmarks.tables import WINDOW, made_up, write_tables
 from data_contracts.job import CheckpointConfig, FitJob, FitResult, TablesAt, Validation, read

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import torch
 
-from benchmarks.clocked import Clock
+from benchmarks.clock import Clock
 from data_contracts.job import FitJob
 from models.job import main
 from models.recommender.data import Batches, RecommenderData

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from benchmarks.clocked import Clock
+from benchmarks.clock import Clock
 from benchmarks.sizes import Sizes
 
 
@@ -19,6 +19,11 @@ def pace(clock: Clock, sizes: Sizes) -> float:
 def step_seconds(clock: Clock, sizes: Sizes) -> float:
     """Return how long the middle one of the steps took."""
     return median(end - start for start, end in pairwise(clock.steps[sizes.left_out - 1 :]))
+
+
+def work(clock: Clock, sizes: Sizes) -> float:
+    """Return the seconds that processors worked for the steps that count: what else the machine does hardly shows."""
+    return clock.worked[-1] - clock.worked[sizes.left_out - 1]
 
 
 def waiting(clock: Clock, sizes: Sizes) -> float:

@@ -60,7 +60,8 @@ def section(title: str, intro: str, rows: Sequence[Row], notes: Sequence[str]) -
 
 def machine() -> str:
     """Say when, where, and with which versions."""
-    commit = _git("rev-parse", "--short=12", "HEAD") + (" and changes" if _git("status", "--porcelain") else "")
+    changed = _git("status", "--porcelain", "--", ":/", ":(top,exclude)benchmarks/RESULTS.md")
+    commit = _git("rev-parse", "--short=12", "HEAD") + (" and changes" if changed else "")
     found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
@@ -70,14 +71,14 @@ def machine() -> str:
     )
 
 
-def record(name: str, text: str) -> None:
+def record(name: str, text: str, file: Path = FILE) -> None:
     """Put a section where the one of this name was, or at the end."""
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
-    before = FILE.read_text(encoding="utf-8") if FILE.exists() else HEAD
+    before = file.read_text(encoding="utf-8") if file.exists() else HEAD
     own = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     written = f"{begin}{text}{end}"
     after = own.sub(lambda _: written, before) if own.search(before) else f"{before}\n{written}"
-    FILE.write_text(after, encoding="utf-8")
+    file.write_text(after, encoding="utf-8")
 
 
 def _git(*arguments: str) -> str:

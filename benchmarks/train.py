@@ -17,9 +17,9 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.clocked import Clock
+from benchmarks.clock import Clock
 from benchmarks.lab import CHECKPOINTS, Lab
-from benchmarks.pace import bubble, pace, rows_a_second, step_seconds, waiting, wanted_bubble
+from benchmarks.pace import bubble, pace, rows_a_second, waiting, wanted_bubble, work
 from benchmarks.results import Row, record, section
 from benchmarks.sizes import PIPED, SHORT, TRAIN, Sizes, quick
 from data_contracts.parallelism import ParallelismConfig, Schedule
@@ -78,7 +78,7 @@ class Bench:
         self._losses[name] = clock.losses
         if len(self._losses) > 1:
             _compare(self._losses["fit"], self._losses["bare"])
-        seen = {name: pace(clock, self.train), f"{name} step": step_seconds(clock, self.train)}
+        seen = {name: pace(clock, self.train), f"{name} work": work(clock, self.train)}
         return seen | ({"waiting": waiting(clock, self.train)} if clock.waits else {})
 
     def _two(self) -> Numbers:
@@ -117,13 +117,13 @@ def _compare(fit: Sequence[float], bare: Sequence[float]) -> None:
 
 def rows_of(seen: Mapping[str, list[float]]) -> list[Row]:
     """Turn the numbers of all rounds into the table."""
-    cost, step_cost = _ratio(seen, "bare", "fit", -1), _ratio(seen, "fit step", "bare step", -1)
+    cost, work_cost = _ratio(seen, "bare", "fit", -1), _ratio(seen, "fit work", "bare work", -1)
     speed_up, waits, wanted = _ratio(seen, "two", "fit"), seen["waiting"], wanted_bubble(STAGES, MICROBATCHES)
     rows = [
         Row("`models.fit`, one process", seen["fit"], "samples/s"),
         Row("bare PyTorch loop, to the same losses", seen["bare"], "samples/s"),
         Row("cost of Lightning, loader, ledger, checkpoints", cost, "%", f"<= {COST:.0%}", median(cost) <= COST),
-        Row("the same by the middle step", step_cost, "%"),
+        Row("the same in processor time", work_cost, "%"),
         Row("time waiting for data", waits, "%", f"<= {WAITING:.0%}", median(waits) <= WAITING),
         Row("loader alone", seen["rows"], "rows/s"),
         Row("DDP, two processes", seen["two"], "samples/s"),
