@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from dask.typing import Key
-from distributed import Client, Future, Worker, get_worker
+from distributed import Client, Future, Status, Worker, get_worker
 
 from data_contracts.job import (
     FAILURE,
@@ -35,8 +35,8 @@ from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure, f
 from tasks.lock import LOCK, locked
 from tasks.train.meeting import environment, own_address, rendezvous
 
-AGENTS, RENDEZVOUS = "agents", "rendezvous"
-"""Folders of a training: of each host's agent, and of the store where they meet."""
+AGENTS, RENDEZVOUS, MEETING = "agents", "rendezvous", "meeting"
+"""In a training's folder: of each host's agent, of the store where they meet, and which of their meetings counts."""
 POLL_SECONDS = 0.5
 END_SECONDS = 30.0
 LOCK_SECONDS = 15.0
@@ -107,7 +107,7 @@ class _Gang:
         """Keep agents on as many hosts as are there and wanted, until there is a result."""
         folder, parallelism = Path(self.job.run_folder), self.job.parallelism
         told, enough = None, time.monotonic()
-        self.meeting = uuid4().hex
+        self._meet()
         while not (folder / RESULT).exists():
             workers = _workers(self.client)
             self._look_after(workers)
@@ -143,7 +143,7 @@ class _Gang:
                 del self.agents[host]
                 self.on_line(f"host {host} is lost: those left meet anew, and go on from the last checkpoint")
                 self.end()
-                self.meeting = uuid4().hex
+                self._meet()
                 return
             elif agent.done() and not (folder / RESULT).exists():
                 del self.agents[host]
@@ -168,8 +168,14 @@ class _Gang:
             key=place, pure=False, workers=[worker], allow_other_workers=False,
         )  # fmt: skip
 
+    def _meet(self) -> None:
+        """Call a meeting; agents of an earlier one end. One that is cut off would go on, a second training."""
+        self.meeting = uuid4().hex
+        (Path(self.job.run_folder) / MEETING).write_text(self.meeting, encoding="utf-8")
+
     def end(self) -> None:
-        """Have every agent ended; each asks by itself whether it is still wanted."""
+        """Have every agent ended; each asks by itself whether it is still wanted, and reads so where it cannot ask."""
+        (Path(self.job.run_folder) / MEETING).unlink(missing_ok=True)
         for agent in self.agents.values():
             agent.cancel()
         self.agents.clear()
@@ -192,14 +198,24 @@ def _agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -> i
             own / LOG,
             {**os.environ, **environment(host), "OMP_NUM_THREADS": str(job.parallelism.threads_per_process)},
             lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),
-            lambda: is_wanted(worker, key) and not failed.exists(),
+            lambda: is_wanted(worker, key) and _counts(meeting, folder) and not failed.exists(),
         )
 
 
+def _counts(meeting: str, folder: Path) -> bool:
+    try:
+        return (folder / MEETING).read_text(encoding="utf-8") == meeting
+    except FileNotFoundError:
+        return False
+
+
 def is_wanted(worker: Worker, key: Key) -> bool:
-    """Whether the scheduler still wants the task: a thread is not stopped by a cancellation, it has to ask."""
+    """Whether the scheduler still wants the task: a thread is not stopped by a cancellation, it has to ask.
+
+    A worker that lost its scheduler is closing: it waits for the task then.
+    """
     task = worker.state.tasks.get(key)
-    return task is not None and task.state == "executing"
+    return task is not None and task.state == "executing" and worker.status in {Status.running, Status.paused}
 
 
 def _workers(client: Client) -> dict[str, str]:

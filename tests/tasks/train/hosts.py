@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
+from typing import IO
 
 import psutil
-from distributed import Client
 
-from data_contracts.job import FitJob, FitResult
+from data_contracts.job import RESULT, FitJob, FitResult, read
 from models.ledger import Account, account
 from tasks.train.gang import fit_on_cluster
 
@@ -30,14 +31,18 @@ class Hosts:
     """A scheduler, and a worker on each host; hosts come and go."""
 
     scheduler: str
-    places: Mapping[str, Place] = field(default_factory=dict)
+    said: SimpleQueue[str]
+    places: Mapping[str, Place]
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def come(self, address: str) -> None:
-        """Start the worker of a host."""
-        command = [*self.places.get(address, ()), sys.executable, "-m", "dask", "worker", self.scheduler]
-        options = ["--host", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        self.workers[address] = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
+    def come(self, *addresses: str) -> None:
+        """Start the workers of hosts, and wait until the scheduler knows them."""
+        for address in addresses:
+            command = [*self.places.get(address, ()), sys.executable, "-m", "dask", "worker", self.scheduler]
+            options = ["--host", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+            self.workers[address] = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
+        for _ in addresses:
+            _next(self.said, "Register worker")
 
     def go(self, address: str) -> None:
         """Kill the worker of a host, and so all that runs there."""
@@ -54,19 +59,13 @@ def hosts(
     places = places or {}
     command = [*places.get(scheduler_host, ()), sys.executable, "-m", "dask", "scheduler", "--host", scheduler_host]
     process = subprocess.Popen([*command, "--port", "0", "--no-dashboard"], stderr=subprocess.PIPE, text=True)
-    made = Hosts("", places)
+    said: SimpleQueue[str] = SimpleQueue()
+    listener = threading.Thread(target=_listen, args=(process.stderr, said))
+    listener.start()
+    made = Hosts("", said, places)
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "Scheduler at:" in line:
-                made.scheduler = line.split()[-1]
-                break
-        rest = threading.Thread(target=process.stderr.read, daemon=True)
-        rest.start()
-        for address in addresses:
-            made.come(address)
-        with Client(made.scheduler, set_as_default=False) as client:
-            client.wait_for_workers(len(addresses), timeout=60)
+        made.scheduler = _next(said, "Scheduler at:").split()[-1]
+        made.come(*addresses)
         yield made
     finally:
         for worker in made.workers.values():
@@ -74,20 +73,50 @@ def hosts(
             worker.wait()
         process.terminate()
         process.wait()
-        rest.join()
-        process.stderr.close()
+        listener.join()
+
+
+def _listen(lines: IO[str], said: SimpleQueue[str]) -> None:
+    with lines:
+        for line in lines:
+            said.put(line)
+
+
+def _next(said: SimpleQueue[str], words: str) -> str:
+    """Wait for a line with these words."""
+    while words not in (line := said.get(timeout=60)):
+        pass
+    return line
 
 
 @dataclass
 class Training:
-    """A training that goes on while something is done to it."""
+    """A training that goes on while something is done to it.
+
+    Attributes:
+        place: Where its driver runs; in this process when empty.
+    """
 
     cluster: str
     job: FitJob
+    place: Place = ()
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._run = ThreadPoolExecutor(1).submit(fit_on_cluster, self.cluster, self.job, self.lines.append)
+        self._run = ThreadPoolExecutor(1).submit(self._drive)
+
+    def _drive(self) -> FitResult:
+        if not self.place:
+            return fit_on_cluster(self.cluster, self.job, self.lines.append)
+        command = [*self.place, sys.executable, "-m", "models.job", "tests.tasks.train.driver"]
+        arguments = [self.cluster, self.job.model_dump_json()]
+        with subprocess.Popen(
+            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as run:
+            assert run.stdout is not None
+            self.lines.extend(line.rstrip() for line in run.stdout)
+        assert run.returncode == 0, self.lines[-20:]
+        return read(Path(self.job.run_folder) / RESULT, FitResult)
 
     def account(self) -> Account:
         """Read its ledger."""
@@ -102,7 +131,7 @@ class Training:
 
         self.until(there)
 
-    def until(self, condition: Callable[[], bool], seconds: float = 90) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 150) -> None:
         """Wait for something that the training is to do."""
         deadline = time.monotonic() + seconds
         while not condition():

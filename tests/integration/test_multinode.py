@@ -1,0 +1,138 @@
+"""Two real hosts: networks of their own, joined by a wire. What is lost between them, or with one, changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import torch
+from mlflow import MlflowClient
+from pydantic import JsonValue
+
+from data_contracts.job import CheckpointConfig, FitResult
+from data_contracts.parallelism import ParallelismConfig
+from tests.integration.namespaces import FIRST, SECOND, Host, two_hosts
+from tests.models.recommender.tables import write_tables
+from tests.models.recommender.walks import walks
+from tests.models.test_fit import Lab, weights_of
+from tests.tasks.train.hosts import Hosts, Training, hosts
+
+pytestmark = [pytest.mark.multinode, pytest.mark.slow, pytest.mark.timeout(300)]
+
+CONFIG: dict[str, JsonValue] = {
+    "network": {"width": 16, "blocks": 2, "dropout": 0.0},
+    "loss": {"kind": "sampled_softmax", "negatives": 20},
+    "fit": {"batch_size": 8, "max_epochs": 3, "warm_up_steps": 5, "precision": "64-true"},
+}
+
+
+STEPS = 168
+"""Three epochs. No dropout: what a process drops is its own, and their number changes."""
+HERE, AWAY = SECOND, FIRST
+"""The training's first process is on the host whose address is the lower: the one that is lost, which is harder."""
+CUT_SECONDS = 8
+"""Less than the 30 s after which Dask gives a connection up."""
+PIPELINE = {"strategy": "pipeline", "pipeline_stages": 2, "schedule": "1f1b", "microbatches": 4}
+
+
+@dataclass(frozen=True)
+class Site:
+    """Two hosts, a cluster on them, and what is trained there."""
+
+    hosts: dict[str, Host]
+    cluster: Hosts
+    lab: Lab
+
+    def train(self, name: str, **parallelism: object) -> Training:
+        asked = {"processes_per_node": 1, "min_nodes": 2, "max_nodes": 2} | parallelism
+        update = {
+            "parallelism": ParallelismConfig.model_validate(asked),
+            "checkpoints": CheckpointConfig(every_seconds=1),
+        }
+        job = self.lab.job(name, 1, CONFIG).model_copy(update=update)
+        return Training(self.cluster.scheduler, job, self.hosts[HERE].place)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    folder = tmp_path_factory.mktemp("lab")
+    tables = write_tables(folder / "tables", walks({"a": 10, "b": 4, "c": 2}, users=150), max_length=8)
+    return Lab(folder, tables, MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db"))
+
+
+@pytest.fixture(scope="module")
+def site(lab: Lab) -> Iterator[Site]:
+    with two_hosts() as made:
+        places = {address: host.place for address, host in made.items()}
+        with hosts(HERE, AWAY, scheduler_host=HERE, places=places) as cluster:
+            yield Site(made, cluster, lab)
+
+
+@pytest.fixture(scope="module")
+def alone(lab: Lab) -> FitResult:
+    """What one process on one host comes to."""
+    return lab.train(lab.job("alone", 1, CONFIG))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(site: Site) -> FitResult:
+    return site.train("undisturbed").end()
+
+
+def assert_close(result: FitResult, other: FitResult) -> None:
+    torch.testing.assert_close(weights_of(result), weights_of(other), rtol=1e-9, atol=1e-9)
+    assert result.metrics == pytest.approx(other.metrics)
+
+
+def assert_counted(training: Training, *, starts: int) -> None:
+    found = training.account()
+    assert (len(found.steps), found.starts, bool(found.repeated)) == (STEPS, starts, starts > 1)
+    assert sum(step.examples for step in found.steps.values()) == 3 * 445
+
+
+def test_ddp_over_two_hosts_ends_where_one_process_does(alone: FitResult, undisturbed: FitResult) -> None:
+    assert_close(undisturbed, alone)
+
+
+@pytest.mark.parametrize("parallelism", [{"strategy": "fsdp"}, PIPELINE], ids=["fsdp", "pipeline"])
+def test_other_splits_over_two_hosts_do_too(site: Site, alone: FitResult, parallelism: dict[str, object]) -> None:
+    training = site.train(str(parallelism["strategy"]), **parallelism)
+    assert_close(training.end(), alone)
+    assert_counted(training, starts=1)
+
+
+def test_a_wire_that_is_cut_for_a_moment_is_waited_for(site: Site, undisturbed: FitResult) -> None:
+    training = site.train("waited")
+    training.at(60)
+    with site.hosts[AWAY].cut():
+        time.sleep(CUT_SECONDS / 2)
+        reached = len(training.account().steps)
+        time.sleep(CUT_SECONDS / 2)
+        assert len(training.account().steps) == reached < STEPS
+    result = training.end()
+    torch.testing.assert_close(weights_of(result), weights_of(undisturbed), rtol=0, atol=0)
+    assert_counted(training, starts=1)
+
+
+def test_a_host_that_is_cut_off_ends_its_part_and_is_done_without(site: Site, alone: FitResult) -> None:
+    training = site.train("cut off", min_nodes=1)
+    training.at(60)
+    with site.hosts[HERE].cut():
+        training.until(lambda: any(f"host {AWAY} is lost" in line for line in training.lines))
+        training.until(lambda: not any("models.fit" in command for command in site.hosts[AWAY].commands()))
+        assert training.account().starts == 1, "the others went on before it had ended"
+        assert_close(training.end(), alone)
+    assert_counted(training, starts=2)
+    site.cluster.go(AWAY)
+    site.cluster.come(AWAY)
+
+
+def test_a_host_that_dies_is_done_without(site: Site, alone: FitResult) -> None:
+    training = site.train("died", min_nodes=1, strategy="fsdp")
+    training.at(30)
+    with site.hosts[AWAY].cut():
+        site.hosts[AWAY].kill()
+        assert_close(training.end(), alone)
+    assert_counted(training, starts=2)
