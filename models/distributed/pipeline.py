@@ -119,7 +119,8 @@ class Pipeline(GangStrategy):
         """Share a stage's work with its replicas."""
         replicas = self.mesh["replica"]
         if self.config.replicas == "fsdp":
-            shard_layers(list(stage), replicas)
+            if self.config.schedule != "zero_bubble":  # its second way back comes when layers are closed already
+                shard_layers(list(stage), replicas)
             shard(stage, replicas)
         elif replicas.size() > 1:
             replicate(stage, mesh=replicas)

@@ -1,0 +1,24 @@
+"""`benchmarks.ways` with a strategy broken on purpose: it averages gradients that are to be added."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from benchmarks.ways import Ways, train_all
+from models import fit
+from models.distributed.ddp import Ddp
+from models.job import main
+from models.layered import LayeredModule
+
+
+class Forgetful(Ddp):
+    """`Ddp` without its hook."""
+
+    @override
+    def spread(self, module: LayeredModule) -> None:
+        self.model = self._wrapped = self._setup_model(module)
+
+
+if __name__ == "__main__":
+    fit._STRATEGIES["ddp"] = Forgetful
+    main(Ways, train_all)

@@ -1,0 +1,40 @@
+"""Every way of splitting computes what one process computes; the whole table is `make equivalence`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.equivalence import EXACT, SETTINGS, Compared, compare, table, ways
+from data_contracts.parallelism import ParallelismConfig
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+OF_FOUR = [
+    ParallelismConfig.model_validate({"processes_per_node": 4, "strategy": "pipeline", "max_restarts": 0} | way)
+    for way in (
+        {"pipeline_stages": 4, "schedule": "1f1b"},
+        {"pipeline_stages": 2, "schedule": "interleaved", "replicas": "ddp"},
+        {"pipeline_stages": 2, "schedule": "zero_bubble", "replicas": "fsdp"},
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[Compared]:
+    """Every way of two processes with the optimiser that is hard to split, and some of four."""
+    return compare(tmp_path_factory.mktemp("ways"), [*ways(2), *OF_FOUR], SETTINGS[1:2])
+
+
+def test_every_way_of_splitting_computes_the_same(found: list[Compared]) -> None:
+    assert len(found) == 1 + len(list(ways(2))) + len(OF_FOUR)
+    assert all(each.equal for each in found), table(found)
+
+
+def test_a_strategy_broken_on_purpose_is_found(tmp_path: Path) -> None:
+    two = next(iter(ways(2)))
+    one, broken = compare(tmp_path, [two], [EXACT], module="tests.models.distributed.forgetful")
+    assert one.equal
+    assert not broken.equal
+    assert "**no**" in table([one, broken])
