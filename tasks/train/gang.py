@@ -35,8 +35,9 @@ from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure, f
 from tasks.lock import LOCK, locked
 from tasks.train.meeting import environment, own_address, rendezvous
 
-AGENTS, RENDEZVOUS, MEETING = "agents", "rendezvous", "meeting"
-"""In a training's folder: of each host's agent, of the store where they meet, and which of their meetings counts."""
+AGENTS, RANKS, RENDEZVOUS, MEETING = "agents", "ranks", "rendezvous", "meeting"
+"""In a training's folder: of each host's agent, in it every rank's logs, of the store where they meet, and which of
+their meetings counts."""
 POLL_SECONDS = 0.5
 END_SECONDS = 30.0
 LOCK_SECONDS = 15.0
@@ -141,6 +142,12 @@ class _Gang:
         for host, agent in list(self.agents.items()):
             if host not in workers or agent.status in {"error", "lost", "cancelled"}:
                 del self.agents[host]
+                if agent.status == "error" and self.starts > self.job.parallelism.max_restarts:
+                    why = agent.exception()
+                    raise JobFailedError(
+                        f"no agent can be started on host {host}: {type(why).__name__}: {why}. Mend its cause, or take "
+                        "the host's Dask worker away. The training goes on from here."
+                    ) from why
                 self.on_line(f"host {host} is lost: those left meet anew, and go on from the last checkpoint")
                 self.end()
                 self._meet()
@@ -191,6 +198,7 @@ def _agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -> i
     meet = (
         *("--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={meeting}", f"--local-addr={host}"),
         f"--rdzv-conf={settings},join_timeout={job.parallelism.join_seconds}",
+        *("--role=rank", "--tee=3", f"--log-dir={own / RANKS}"),
     )
     with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
         return follow(

@@ -4,11 +4,13 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 from distributed import Client, get_worker
 
+from data_contracts.job import FitJob, TablesAt, Validation
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError, run_job
-from tasks.train.gang import is_wanted, launcher
+from tasks.train.gang import AGENTS, fit_on_cluster, is_wanted, launcher
 from tests.tasks.sample_job import SampleJob, SampleResult
 
 
@@ -41,6 +43,29 @@ def test_a_job_ends_when_its_task_is_cancelled(cluster: str, tmp_path: Path) -> 
         future.cancel()
         until((tmp_path / "ended").exists)
     assert not psutil.pid_exists(int((tmp_path / "runs").read_text()))
+
+
+def test_a_host_on_which_no_agent_can_be_started_is_not_tried_for_ever(cluster: str, tmp_path: Path) -> None:
+    (tmp_path / AGENTS).write_text("in the way of their folder")
+    job = FitJob(
+        use_case="recommender",
+        run_folder=str(tmp_path),
+        tables=TablesAt(folder="", versions={}),
+        windows=(),
+        known_windows=(),
+        validation=Validation(window=""),
+        parallelism=ParallelismConfig(max_restarts=1),
+        config={},
+        features={},
+        tracking_uri="",
+        run_id="",
+    )
+    lines: list[str] = []
+    with pytest.raises(
+        JobFailedError, match=r"no agent can be started on host 127\.0\.0\.1: NotADirectoryError: .*agents"
+    ):
+        fit_on_cluster(cluster, job, lines.append)
+    assert len(lines) == 1, lines
 
 
 def until(condition: object, seconds: float = 30) -> None:
