@@ -61,9 +61,7 @@ def test_a_host_on_which_no_agent_can_be_started_is_not_tried_for_ever(cluster: 
         run_id="",
     )
     lines: list[str] = []
-    with pytest.raises(
-        JobFailedError, match=r"no agent can be started on host 127\.0\.0\.1: NotADirectoryError: .*agents"
-    ):
+    with pytest.raises(JobFailedError, match=r"on host 127\.0\.0\.1: NotADirectoryError: "):
         fit_on_cluster(cluster, job, lines.append)
     assert len(lines) == 1, lines
 
