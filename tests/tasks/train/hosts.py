@@ -141,7 +141,7 @@ class Training:
 
     def end(self) -> FitResult:
         """Wait for its end."""
-        return self._run.result(200)
+        return self._run.result(400)
 
     def processes(self, module: str) -> list[psutil.Process]:
         """Return what runs ``module`` for this training, agents or ranks, oldest first."""
