@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, Field, JsonValue, PositiveFloat
+from pydantic import BaseModel, Field, JsonValue, PositiveFloat, PositiveInt
 
 from data_contracts.night import UseCaseName, Value
 from data_contracts.parallelism import ParallelismConfig
@@ -100,8 +100,16 @@ class Heartbeat(Value):
     epoch: int = Field(description="From 0.")
     epochs: int = Field(description="At most.")
     step: int = Field(description="Done in this epoch.")
-    steps: int = Field(description="In this epoch.")
+    steps: PositiveInt = Field(description="In this epoch.")
     pace: float = Field(description="Examples a second, lately.")
+
+    @property
+    def share(self) -> float:
+        """Of all epochs, what is done."""
+        return (self.epoch + self.step / self.steps) / self.epochs
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}: step {self.step:,} of {self.steps:,}, {self.pace:,.0f} examples/s"
 
 
 class EvaluateJob(Value):

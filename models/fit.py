@@ -15,7 +15,6 @@ from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor
 from pytorch_lightning.loggers import MLFlowLogger
 from torch import nn
 from torch.distributed._composable.checkpoint_activation import checkpoint
-from torch.distributed.elastic.multiprocessing.errors import record
 
 from data_contracts.job import FAILURE, HEARTBEAT, Failure, FitJob, FitResult, commit
 from data_contracts.manifest import DamagedError, publish, verify
@@ -175,7 +174,6 @@ def _accelerator(parallelism: ParallelismConfig) -> str:
     return "gpu" if torch.cuda.device_count() >= parallelism.processes_per_node else "cpu"
 
 
-@record
 def fit(job: FitJob) -> FitResult | None:
     """See `train`; what would fail again is written down, so that nobody starts it again.
 

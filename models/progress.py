@@ -38,7 +38,7 @@ class Progress(pl.Callback):
         self.file = file
         self.started = time.monotonic()
         self._loss = torch.zeros(2, dtype=torch.float64)  # of this process and epoch: summed over targets, targets
-        self._told, self._samples_told = self.started, 0
+        self._told, self._samples_told, self._due = self.started, 0, self.started
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Start to sum up the loss."""
@@ -72,15 +72,16 @@ class Progress(pl.Callback):
             self._tell(trainer, batch_idx + 1)
 
     def _tell(self, trainer: pl.Trainer, step: int) -> None:
-        """Give a sign of life every few seconds."""
+        """Give a sign of life at the first step, and every few seconds."""
         now = time.monotonic()
-        if now - self._told < TOLD_SECONDS:
+        if now < self._due:
             return
         pace = (self.samples - self._samples_told) / (now - self._told)
-        self._told, self._samples_told = now, self.samples
+        self._told, self._samples_told, self._due = now, self.samples, now + TOLD_SECONDS
         steps, epochs = int(trainer.num_training_batches), trainer.max_epochs or 1
-        commit(Heartbeat(epoch=trainer.current_epoch, epochs=epochs, step=step, steps=steps, pace=pace), self.file)
-        logger.info("epoch %s: step %s of %s, %.0f examples/s", trainer.current_epoch, f"{step:,}", f"{steps:,}", pace)
+        heartbeat = Heartbeat(epoch=trainer.current_epoch, epochs=epochs, step=step, steps=steps, pace=pace)
+        commit(heartbeat, self.file)
+        logger.info("%s", heartbeat)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say what was measured."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -16,7 +15,7 @@ from data_contracts.night import Candidate, Night, Workspace
 from data_contracts.version import TRAINED_THROUGH
 from tasks.champion import Champion, find_champion
 from tasks.train.config import TrainConfig
-from tasks.train.gang import fit_on_cluster
+from tasks.train.gang import OnHeartbeat, OnLine, fit_on_cluster
 from tasks.train.plan import Plan, Shape, plan_training
 from tasks.train.run import START, Settings, find_or_make_run, working_on
 
@@ -30,7 +29,8 @@ def train_candidate(
     model: BaseModel,
     features: BaseModel,
     cluster: str,
-    on_line: Callable[[str], None],
+    on_line: OnLine,
+    on_heartbeat: OnHeartbeat,
 ) -> Candidate:
     """Decide where tonight's training starts and on what, train on the cluster, and keep the MLflow run.
 
@@ -42,6 +42,7 @@ def train_candidate(
         features: Settings under which the tables were made.
         cluster: Dask scheduler's address.
         on_line: Is told what happens, and every line that the training writes.
+        on_heartbeat: Is told how far the training is.
 
     Raises:
         ValueError: The night holds too few windows, or a setting is wrong.
@@ -67,7 +68,7 @@ def train_candidate(
     trained_through = plan.windows[-1]
     with working_on(workspace, run_id, {START: plan.reason, TRAINED_THROUGH: trained_through}):
         _forget_damaged(Path(job.run_folder) / RESULT, on_line)
-        result = fit_on_cluster(cluster, job, on_line)
+        result = fit_on_cluster(cluster, job, on_line, on_heartbeat)
     candidate = Candidate(run_id=run_id, checkpoint=result.checkpoint, trained_through=trained_through)
     with commit_point("candidate"):
         commit(candidate, folder / CANDIDATE)
@@ -104,7 +105,7 @@ def _fit_job(
     )
 
 
-def _kept(workspace: Workspace, file: Path, on_line: Callable[[str], None]) -> Candidate | None:
+def _kept(workspace: Workspace, file: Path, on_line: OnLine) -> Candidate | None:
     """Return the candidate of a training that is done; None if it cannot be read, or its weights are damaged.
 
     Weights are not looked at once there is a version of them.
@@ -125,7 +126,7 @@ def _kept(workspace: Workspace, file: Path, on_line: Callable[[str], None]) -> C
     return candidate
 
 
-def _forget_damaged(result: Path, on_line: Callable[[str], None]) -> None:
+def _forget_damaged(result: Path, on_line: OnLine) -> None:
     """Remove a training's result that cannot be read or whose weights are damaged: it goes on from its checkpoints."""
     try:
         checkpoint = Path(read(result, FitResult).checkpoint)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from uuid import UUID
+
 from prefect import get_run_logger, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel
 
+from data_contracts.job import Heartbeat
 from data_contracts.night import Candidate, Night, Workspace
 from tasks.train.candidate import train_candidate
 from tasks.train.config import TrainConfig
@@ -15,5 +20,22 @@ from tasks.train.config import TrainConfig
 def train(
     workspace: Workspace, night: Night, config: TrainConfig, model: BaseModel, features: BaseModel, cluster: str
 ) -> Candidate:
-    """See `train_candidate`. Not retried: a training that fails fails again; a night started again resumes it."""
-    return train_candidate(workspace, night, config, model, features, cluster, get_run_logger().info)
+    """See `train_candidate`. Not retried: a training that fails fails again; a night started again resumes it.
+
+    Shows how far it is as an artifact.
+    """
+    return train_candidate(workspace, night, config, model, features, cluster, get_run_logger().info, _bar())
+
+
+def _bar() -> Callable[[Heartbeat], None]:
+    """Return what shows how far a training is: a bar in Prefect's UI, from the first heartbeat on."""
+    shown: list[UUID] = []
+
+    def show(heartbeat: Heartbeat) -> None:
+        percent, said = round(100 * heartbeat.share, 1), str(heartbeat)
+        if shown:
+            update_progress_artifact(shown[0], percent, said)
+        else:
+            shown.append(UUID(str(create_progress_artifact(percent, "training", said))))
+
+    return show

@@ -5,10 +5,32 @@ import pytest
 from data_contracts.parallelism import ParallelismConfig
 
 
-def test_more_than_one_host_is_refused_when_it_is_set() -> None:
-    with pytest.raises(ValueError, match=r"num_nodes is 2: a training runs on one host so far"):
-        ParallelismConfig(num_nodes=2)
+def test_the_world_is_every_process_of_as_many_hosts_as_may_come() -> None:
+    assert ParallelismConfig(processes_per_node=3, min_nodes=1, max_nodes=3).worlds == (3, 6, 9)
 
 
-def test_the_world_is_every_process() -> None:
-    assert ParallelismConfig(processes_per_node=3).world_size == 3
+def test_there_are_more_stages_than_processes_where_each_has_two() -> None:
+    piped = {"strategy": "pipeline", "pipeline_stages": 2, "processes_per_node": 4}
+    stages = {each: ParallelismConfig(**piped, schedule=each).stages for each in ("gpipe", "1f1b", "interleaved")}
+    assert stages == {"gpipe": 2, "1f1b": 2, "interleaved": 4}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"min_nodes": 3, "max_nodes": 2}, r"min_nodes is 3, more than max_nodes, 2: raise max_nodes"),
+        ({"schedule": "gpipe"}, r"schedule: only under strategy `pipeline`, and it is `ddp`\. Leave out"),
+        ({"strategy": "pipeline"}, r"pipeline_stages is 1: nothing is cut\. Set 2 or more, or strategy: ddp"),
+        (
+            {"strategy": "pipeline", "pipeline_stages": 3, "processes_per_node": 4},
+            r"pipeline_stages \(3\) must divide the world size \(4 = 1 nodes x 4 processes\)\. Try one of \[2, 4\]",
+        ),
+        (
+            {"strategy": "pipeline", "pipeline_stages": 4, "processes_per_node": 2, "max_nodes": 2},
+            r"pipeline_stages \(4\) must divide the world size \(2 = 1 nodes x 2 processes\)",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_can(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ParallelismConfig.model_validate(wrong)

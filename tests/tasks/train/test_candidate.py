@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from pydantic import BaseModel, JsonValue
 
 from data_contracts.bundle import BUNDLE
-from data_contracts.job import RESULT
+from data_contracts.job import RESULT, Heartbeat
 from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Night, Window, Workspace
 from models.fit_config import FitConfig
@@ -45,6 +45,7 @@ class House:
     def __init__(self, home: Path, cluster: str) -> None:
         self.cluster = cluster
         self.lines: list[str] = []
+        self.heartbeats: list[Heartbeat] = []
         tracking_uri = f"sqlite:///{home}/mlflow.db"
         self.workspace = Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=tracking_uri)
         self.client = MlflowClient(tracking_uri=tracking_uri)
@@ -59,7 +60,9 @@ class House:
         self.lines.clear()
         cluster = self.cluster if cluster is None else cluster
         night = self.night(windows)
-        return train_candidate(self.workspace, night, TrainConfig(), model, Features(), cluster, self.lines.append)
+        return train_candidate(
+            self.workspace, night, TrainConfig(), model, Features(), cluster, self.lines.append, self.heartbeats.append
+        )
 
     def run(self, candidate: Candidate) -> Run:
         return self.client.get_run(candidate.run_id)
@@ -101,6 +104,11 @@ def test_the_first_candidate_starts_from_nothing_on_all_but_the_judging_window(h
     job = json.loads((Path(first.checkpoint).parent / "job.json").read_text())
     assert (job["windows"], job["replayed"], job["warm_start"]) == (["2026-11-01", "2026-11-02"], [], None)
     assert Path(job["run_folder"]).name == "fit-from-nothing"
+
+
+def test_it_is_heard_how_far_a_training_is(house: House, first: Candidate) -> None:
+    assert house.heartbeats
+    assert all(0 < heartbeat.share <= 1 for heartbeat in house.heartbeats)
 
 
 def test_its_run_says_what_went_in_and_what_came_out(house: House, first: Candidate) -> None:

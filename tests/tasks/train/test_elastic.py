@@ -16,7 +16,7 @@ from tests.models.recommender.walks import walks
 from tests.models.test_fit import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 2, "dropout": 0.0},
