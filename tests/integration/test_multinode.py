@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -47,10 +48,20 @@ class Site:
         asked = {"processes_per_node": 1, "min_nodes": 2, "max_nodes": 2} | parallelism
         update = {
             "parallelism": ParallelismConfig.model_validate(asked),
-            "checkpoints": CheckpointConfig(every_seconds=2),
+            "checkpoints": CheckpointConfig(every_seconds=1),
         }
         job = self.lab.job(name, 1, CONFIG).model_copy(update=update)
         return Training(self.cluster.scheduler, job, self.hosts[HERE].place)
+
+    @contextmanager
+    def cut_off(self, address: str) -> Iterator[None]:
+        """Cut a host's wire for so long that its worker is lost; then it is there again, with another."""
+        try:
+            with self.hosts[address].cut():
+                yield
+        finally:
+            self.cluster.go(address)
+            self.cluster.come(address)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +114,7 @@ def test_other_splits_over_two_hosts_do_too(site: Site, alone: FitResult, parall
 
 def test_a_wire_that_is_cut_for_a_moment_is_waited_for(site: Site, undisturbed: FitResult) -> None:
     training = site.train("waited")
-    training.at(70)
+    training.at(30)
     with site.hosts[AWAY].cut():
         time.sleep(CUT_SECONDS / 2)
         reached = len(training.account().steps)
@@ -115,22 +126,20 @@ def test_a_wire_that_is_cut_for_a_moment_is_waited_for(site: Site, undisturbed: 
 
 
 def test_a_host_that_is_cut_off_ends_its_part_and_is_done_without(site: Site, alone: FitResult) -> None:
-    training = site.train("cut off", min_nodes=1)
-    training.at(70)
-    with site.hosts[HERE].cut():
+    training = site.train("cut-off", min_nodes=1)
+    training.at(30)
+    with site.cut_off(AWAY):
         training.until(lambda: any(f"host {AWAY} is lost" in line for line in training.lines))
         training.until(lambda: not any("models.fit" in command for command in site.hosts[AWAY].commands()))
         assert training.account().starts == 1, "the others went on before it had ended"
         assert_close(training.end(), alone)
     assert_counted(training, starts=2)
-    site.cluster.go(AWAY)
-    site.cluster.come(AWAY)
 
 
 def test_a_host_that_dies_is_done_without(site: Site, alone: FitResult) -> None:
     training = site.train("died", min_nodes=1, strategy="fsdp")
-    training.at(70)
-    with site.hosts[AWAY].cut():
+    training.at(30)
+    with site.cut_off(AWAY):
         site.hosts[AWAY].kill()
         assert_close(training.end(), alone)
     assert_counted(training, starts=2)
