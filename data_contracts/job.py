@@ -109,7 +109,7 @@ class Heartbeat(Value):
         return (self.epoch + self.step / self.steps) / self.epochs
 
     def __str__(self) -> str:
-        return f"epoch {self.epoch}: step {self.step:,} of {self.steps:,}, {self.pace:,.0f} examples/s"
+        return f"epoch {self.epoch}, step {self.step:,} of {self.steps:,}, {self.pace:,.0f} examples/s"
 
 
 class EvaluateJob(Value):
