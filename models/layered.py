@@ -39,6 +39,8 @@ class Batch(Protocol):
     """Rows in the global batch, over all processes together."""
     rows: NDArray[np.int64]
     """Numbers of this share's examples among all: what the ledger counts."""
+    origin: str
+    """Where this share is from, for who looks for what is wrong with it."""
 
     @property
     def targets(self) -> Targets:

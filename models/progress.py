@@ -64,7 +64,9 @@ class Progress(pl.Callback):
         if not math.isfinite(loss):
             raise DivergedError(
                 f"the loss is {loss} at step {trainer.global_step:,} (epoch {trainer.current_epoch}, "
-                f"rank {trainer.global_rank}). Lower model.optimizer.learning_rate, or raise model.fit.warm_up_steps."
+                f"rank {trainer.global_rank}), on examples of {batch.origin}. The last good checkpoint is kept. "
+                "Look at the newest of these windows; if they are as ever, lower model.optimizer.learning_rate, or "
+                "raise model.fit.warm_up_steps."
             )
         total = batch.targets.total
         self._loss += torch.tensor([loss * total, total / trainer.world_size], dtype=torch.float64)

@@ -43,6 +43,7 @@ class Batches:
 
     Attributes:
         sequences: The examples.
+        windows: Names of the windows that they are from.
         order: Rows of ``sequences`` in the order they are taken.
         batch_size: Rows in a global batch.
         rank: Of this process among those that share each batch.
@@ -54,6 +55,7 @@ class Batches:
     """
 
     sequences: Sequences
+    windows: tuple[str, ...]
     order: NDArray[np.int64]
     batch_size: int
     rank: int
@@ -78,8 +80,9 @@ class Batches:
             total, step = int(targets[rows].sum()), self.first_step + self.taken
             own = rows[dealt(lengths[rows], self.world_size) == self.rank]
             item_BL, target_BL = self.sequences.padded(own, count=self.count, length=self.length)
+            origin = ", ".join(self.windows[number] for number in np.unique(self.sequences.window[own]))
             self.taken += 1
-            yield Batch(item_BL, Targets(target_BL, total, step), examples=len(rows), rows=own)
+            yield Batch(item_BL, Targets(target_BL, total, step), examples=len(rows), rows=own, origin=origin)
 
     def state_dict(self) -> dict[str, int]:
         """Return how far it was handed out."""
@@ -111,6 +114,7 @@ class RecommenderData(lightning.LightningDataModule):
         self.job = job
         self.config = RecommenderConfig.model_validate(job.config)
         self._length = max_length(job.features)
+        self.windows = tuple(sorted({*job.windows, *job.replayed, job.validation.window}))
 
     def setup(self, stage: str) -> None:  # noqa: ARG002
         """Read the examples, once on each host: its processes share what was read.
@@ -133,14 +137,14 @@ class RecommenderData(lightning.LightningDataModule):
         learned = recent.filter(pc.and_not(pc.is_in(recent["window"], pa.array(job.windows)), validating))
         older = draw(dataset, job.replayed, round(job.replay * learned.num_rows), seed=self.config.fit.seed)
         learned = pa.concat_tables([learned, self._of_frequent_users(older)])
-        training = Sequences.of(learned, counts, self.config)
+        training = Sequences.of(learned, counts, self.config, self.windows)
         if not len(training):
             raise ValueError(
                 f"no example to learn from in windows {', '.join(job.windows)} of {job.tables.folder}: "
                 f"{learned.num_rows:,} examples, none with a target that counts. "
                 "Check model.target_events, model.min_item_count and model.min_user_count."
             )
-        return training, Sequences.of(recent.filter(validating), counts, self.config)
+        return training, Sequences.of(recent.filter(validating), counts, self.config, self.windows)
 
     def _of_frequent_users(self, examples: pa.Table) -> pa.Table:
         if self.config.min_user_count == 1:
@@ -167,6 +171,7 @@ class RecommenderData(lightning.LightningDataModule):
         share, fit = strategy.distributed_sampler_kwargs, self.config.fit
         return Batches(
             sequences,
+            self.windows,
             order,
             fit.batch_size,
             rank=share["rank"],

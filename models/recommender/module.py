@@ -56,12 +56,14 @@ class Batch:
         targets: One step ahead of the inputs.
         examples: Rows in the global batch.
         rows: Numbers of this share's examples among all, int64.
+        origin: Keys of the windows that this share is from.
     """
 
     inputs: Tensor
     targets: Targets
     examples: int
     rows: NDArray[np.int64]
+    origin: str
 
     def split(self, parts: int) -> list[Batch]:
         """Cut into ``parts`` of about equally many rows."""

@@ -18,7 +18,7 @@ from models.recommender.config import RecommenderConfig
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-_PARTS = ("item", "learned", "offset")
+_PARTS = ("item", "learned", "offset", "window")
 _HEAD_BYTES = 128
 """Of a ``.npy`` file without a number in it."""
 
@@ -31,23 +31,26 @@ class Sequences:
         item: Item numbers of all rows, oldest first within a row, int64.
         learned: Whether the item is a target that counts, beside ``item``.
         offset: Where each row starts; one more at the end, int64 (rows + 1,).
+        window: From which window each row is, as its place in a list of them, int32 (rows,).
     """
 
     item: Numbers
     learned: Flags
     offset: Numbers
+    window: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.offset) - 1
 
     @classmethod
-    def of(cls, examples: pa.Table, item_counts: Numbers, config: RecommenderConfig) -> Self:
+    def of(cls, examples: pa.Table, item_counts: Numbers, config: RecommenderConfig, windows: tuple[str, ...]) -> Self:
         """Join context and target of every example, and drop what is not learned.
 
         Args:
-            examples: ``context``, ``target`` (list<int32>) and ``target_event`` (list<string>).
+            examples: ``context``, ``target`` (list<int32>), ``target_event`` (list<string>) and ``window``.
             item_counts: Events of each item in the windows that the model may know, (N + 1,); others are left out.
             config: Which targets count, and which items are too rare.
+            windows: All that examples are from.
 
         Returns:
             Only rows with a target that counts. A target without anything before it does not; where seen items
@@ -72,7 +75,8 @@ class Sequences:
         if config.exclude_seen:
             learned &= _first_in_row(item, row)
         learned[offset[:-1][np.diff(offset) > 0]] = False
-        sequences = cls(item, learned, offset)
+        window = pc.index_in(examples["window"], pa.array(windows, pa.string())).to_numpy()
+        sequences = cls(item, learned, offset, window)
         return sequences.take(np.flatnonzero(sequences.targets()))
 
     def write(self, folder: Path) -> None:
@@ -84,8 +88,7 @@ class Sequences:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Map what was written into memory, which processes of one host share; the files may be removed then."""
-        item, learned, offset = (_mapped(folder / f"{name}.npy") for name in _PARTS)
-        return cls(item, learned, offset)
+        return cls(*(_mapped(folder / f"{name}.npy") for name in _PARTS))
 
     def lengths(self) -> Numbers:
         """Count the items of each row."""
@@ -101,7 +104,7 @@ class Sequences:
         length = self.lengths()[rows]
         offset = _starts(length)
         where = np.arange(offset[-1]) + np.repeat(self.offset[:-1][rows] - offset[:-1], length)
-        return type(self)(self.item[where], self.learned[where], offset)
+        return type(self)(self.item[where], self.learned[where], offset, self.window[rows])
 
     def padded(self, rows: Numbers, *, count: int = 1, length: int = 1) -> tuple[Tensor, Tensor]:
         """Pad rows on the right to the longest of them.

@@ -6,11 +6,13 @@ import polars_hash as plh
 import pyarrow.compute as pc
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_contracts.job import FitJob, TablesAt, Validation
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.table import Table
-from models.recommender.data import Batches, RecommenderData, draw
+from models.recommender.data import Batches, RecommenderData, dealt, draw
 from models.recommender.module import Batch
 from models.recommender.sequences import Sequences
 from tests.models.recommender.tables import Events, write_tables
@@ -101,9 +103,10 @@ def test_a_draw_is_seeded_has_no_example_twice_and_stays_in_its_windows(tables: 
 def shares(rows: int, batch_size: int, world_size: int) -> list[list[Batch]]:
     """Batches of each rank; row r holds the items 1 and r + 2."""
     item = np.stack([np.ones(rows, np.int64), np.arange(rows) + 2], axis=1).ravel()
-    sequences = Sequences(item, np.tile([False, True], rows), np.arange(rows + 1) * 2)
+    sequences = Sequences(item, np.tile([False, True], rows), np.arange(rows + 1) * 2, np.arange(rows) % 2)
     order = np.random.default_rng(0).permutation(rows)
-    return [list(Batches(sequences, order, batch_size, rank, world_size, first_step=5)) for rank in range(world_size)]
+    ranks = range(world_size)
+    return [list(Batches(sequences, ("a", "b"), order, batch_size, rank, world_size, first_step=5)) for rank in ranks]
 
 
 @pytest.mark.parametrize(("rows", "world_size"), [(10, 2), (9, 4), (1, 2)])
@@ -123,3 +126,28 @@ def test_global_batches_do_not_depend_on_how_many_share_them(rows: int, world_si
 def test_every_example_comes_once_in_an_epoch() -> None:
     targets = torch.cat([batch.targets.item_BL for batch in shares(10, 4, 1)[0]])
     assert sorted(targets.ravel().tolist()) == list(range(2, 12))
+
+
+def test_a_batch_says_from_which_windows_it_is() -> None:
+    for batch in shares(10, 4, 2)[0]:
+        assert batch.origin == ", ".join(sorted({"ab"[row % 2] for row in batch.rows}))
+
+
+def test_a_loader_goes_on_where_it_was_whatever_the_world() -> None:
+    whole = shares(10, 4, 1)[0]
+    sequences = Sequences(np.arange(20) + 1, np.tile([False, True], 10), np.arange(11) * 2, np.zeros(10, np.int32))
+    order = np.random.default_rng(0).permutation(10)
+    later = Batches(sequences, ("a",), order, 4, 0, 2)
+    later.load_state_dict({"taken": 1})
+    assert [len(batch.rows) for batch in later] == [2, 1]
+    assert later.state_dict() == {"taken": len(whole)}
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=64), st.integers(1, 8))
+def test_rows_are_dealt_so_that_all_processes_finish_together(lengths: list[int], world_size: int) -> None:
+    length = np.array(lengths)
+    process = dealt(length, world_size)
+    rows = np.bincount(process, minlength=world_size)
+    assert rows.max() - rows.min() <= 1
+    work = np.bincount(process, weights=length, minlength=world_size)
+    assert work.max() - work.min() <= 2 * length.max()

@@ -38,7 +38,8 @@ def sequences(examples: list[Example], config: RecommenderConfig) -> Sequences:
             "target_event": pa.array([[kind for _, kind in target] for _, target in examples], pa.list_(pa.string())),
         }
     )
-    return Sequences.of(table, COUNTS, config)
+    window = pa.array(["a"] * len(table), pa.string())
+    return Sequences.of(table.append_column("window", window), COUNTS, config, ("a",))
 
 
 def naive(examples: list[Example], config: RecommenderConfig) -> list[tuple[list[int], list[int]]]:
