@@ -22,6 +22,14 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     replicas: Replicas = Field("ddp", description="What the replicas of a stage hold, under `pipeline`.")
     schedule: Schedule = Field("1f1b", description="In which order the stages work, under `pipeline`.")
     microbatches: PositiveInt = Field(4, description="Parts that a replica's share of a batch goes through stages in.")
+    gradients: Literal["float32", "bfloat16"] = Field(
+        "float32", description="As what gradients travel; bfloat16 is half as much, and less exact."
+    )
+    average_every: PositiveInt = Field(
+        1,
+        description="Local SGD under `ddp`: each process steps by itself, and weights are averaged every so many "
+        "steps; 1 adds gradients in every step.",
+    )
     min_nodes: PositiveInt = Field(1, description="Hosts, one torchelastic agent on each, below which it stops.")
     max_nodes: PositiveInt = Field(1, description="Hosts that it takes when they are there.")
     processes_per_node: PositiveInt = Field(2, description="Training processes on each host.")
@@ -33,7 +41,7 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._nodes(), *self._pipeline()]
+        problems = [*self._nodes(), *self._pipeline(), *self._wire()]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -41,6 +49,17 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     def _nodes(self) -> Iterable[str]:
         if self.min_nodes > self.max_nodes:
             yield f"min_nodes is {self.min_nodes}, more than max_nodes, {self.max_nodes}: raise max_nodes."
+
+    def _wire(self) -> Iterable[str]:
+        if self.average_every == 1:
+            return
+        if self.strategy != "ddp":
+            yield (
+                f"average_every is {self.average_every} under `{self.strategy}`: only a process that has the whole "
+                "network can go on by itself. Leave it out, or take strategy: ddp."
+            )
+        if self.gradients != "float32":
+            yield f"gradients: {self.gradients}, and average_every is {self.average_every}: then no gradient travels."
 
     def _pipeline(self) -> Iterable[str]:
         if self.strategy != "pipeline":

@@ -119,7 +119,8 @@ class Checkpoints(Checkpoint):
         batch_idx: int,  # noqa: ARG002
     ) -> None:
         """Save if it is time, and the epoch is not about to."""
-        if trainer.global_step < self._due:
+        assert isinstance(trainer.strategy, GangStrategy)
+        if trainer.global_step < self._due or not trainer.strategy.together:
             return
         if self._timed and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self._save(trainer, {}, epochs=trainer.current_epoch, ended=False)

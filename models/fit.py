@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor
+from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import MLFlowLogger
 from torch import nn
 from torch.distributed._composable.checkpoint_activation import checkpoint
@@ -157,7 +157,7 @@ def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monit
         strategy=_STRATEGIES[job.parallelism.strategy](job.parallelism, config),
         precision=config.precision,
         max_epochs=config.max_epochs,
-        callbacks=[patience, LearningRateMonitor("epoch"), *callbacks],
+        callbacks=[patience, *callbacks],
         logger=MLFlowLogger(tracking_uri=job.tracking_uri, run_id=job.run_id),
         default_root_dir=job.run_folder,
         reload_dataloaders_every_n_epochs=1,

@@ -95,6 +95,11 @@ class GangStrategy(DDPStrategy):
         assert isinstance(loss, Tensor)
         return loss
 
+    @property
+    def together(self) -> bool:
+        """Whether all processes are at one training, which can be saved."""
+        return True
+
     def alone(self) -> AbstractContextManager[None]:
         """Do not add gradients of what is done in here over the processes, if that is dear or wrong."""
         return nullcontext()

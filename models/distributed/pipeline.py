@@ -32,7 +32,7 @@ from typing_extensions import override
 
 from data_contracts.parallelism import Schedule
 from models.distributed.cut import Cut, cut_once
-from models.distributed.fsdp import add_gradients, shard, shard_layers
+from models.distributed.fsdp import add_gradients, shard, shard_layers, travels_as
 from models.distributed.gang import GangStrategy, squared_norm
 from models.layered import Batch, LayeredModule, Targets
 
@@ -117,13 +117,13 @@ class Pipeline(GangStrategy):
 
     def _replicated(self, stage: _Stage) -> _Stage:
         """Share a stage's work with its replicas."""
-        replicas = self.mesh["replica"]
+        replicas, policy = self.mesh["replica"], travels_as(self.config.gradients)
         if self.config.replicas == "fsdp":
             if self.config.schedule != "zero_bubble":  # its second way back comes when layers are closed already
-                shard_layers(list(stage), replicas)
-            shard(stage, replicas)
+                shard_layers(list(stage), replicas, policy)
+            shard(stage, replicas, policy)
         elif replicas.size() > 1:
-            replicate(stage, mesh=replicas)
+            replicate(stage, mesh=replicas, mp_policy=policy)
             assert isinstance(stage, FSDPModule)
             add_gradients(stage)
         if isinstance(stage, FSDPModule):
