@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from pydantic import JsonValue
 from safetensors.torch import load_file
 
-from benchmarks.lab import ONE_THREAD
+from benchmarks.lab import ENVIRONMENT
 from benchmarks.results import machine, record
 from benchmarks.sizes import Sizes
 from benchmarks.tables import WINDOW, made_up, write_tables
@@ -29,7 +29,7 @@ from data_contracts.parallelism import ParallelismConfig, Replicas, Schedule
 from models.fit import LEDGER
 from models.ledger import account
 from tasks.job import run_job
-from tasks.train.gang import launcher
+from tasks.train.agent import launcher
 
 SIZES = Sizes(users=400, events=20, items=60, length=20, width=16, blocks=6, batch=40, negatives=20, epochs=5)
 """Ten steps in each of five epochs; eight layers, enough for two stages on each of four processes."""
@@ -157,7 +157,7 @@ def compare(
         print(f"world {world}: {len(jobs)} trainings of {STEPS} steps", flush=True)
         run_job(
             module, Ways(jobs=tuple(jobs.values())), folder / f"world-{world}", Trained,
-            launcher=launcher(_way(world)), environment=ONE_THREAD,
+            launcher=launcher(_way(world)), environment=ENVIRONMENT,
         )  # fmt: skip
         trained |= jobs
     return [_compared(trained[one, setting], job, setting) for (_, setting), job in trained.items()]

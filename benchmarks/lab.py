@@ -15,9 +15,10 @@ from benchmarks.tables import WINDOW, made_up, write_tables
 from data_contracts.job import CheckpointConfig, FitJob, FitResult, TablesAt, Validation, read
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError, failure, follow, run_job
-from tasks.train.gang import launcher
+from tasks.train.agent import launcher
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
+"""Of every process that is measured, peers too: what `tasks.train.gang` gives to a training's."""
 ALONE = ParallelismConfig(processes_per_node=1)
 CHECKPOINTS = CheckpointConfig(every_seconds=20)
 """Three times as often as by default: a training here is short, and one must fall into it."""
@@ -46,14 +47,14 @@ class Lab:
         job = self._job(sizes, parallelism, full_softmax=full_softmax)
         run_job(
             "benchmarks.clocked", job, Path(job.run_folder), FitResult,
-            launcher=launcher(parallelism), environment=ONE_THREAD, on_line=_ignore,
+            launcher=launcher(parallelism), environment=ENVIRONMENT, on_line=_ignore,
         )  # fmt: skip
         return [read(clock_of(job, rank), Clock) for rank in range(parallelism.processes_per_node)]
 
     def run(self, module: str, sizes: Sizes) -> Clock:
         """Run another module on the same job, in one process."""
         job = self._job(sizes, ALONE)
-        return run_job(module, job, Path(job.run_folder), Clock, environment=ONE_THREAD, on_line=_ignore)
+        return run_job(module, job, Path(job.run_folder), Clock, environment=ENVIRONMENT, on_line=_ignore)
 
     def train_peer(self, sizes: Sizes, loss: str) -> Clock:
         """Train RecTools' SASRec on the same events.
@@ -77,7 +78,7 @@ class Lab:
         }
         told.write_text(json.dumps({"events": str(self._tables(sizes)[1]), "model": model}), encoding="utf-8")
         script = Path(__file__).with_name("peer.py")
-        code = follow([str(self.peer), "-W", "ignore", str(script), str(told)], log, ONE_THREAD, _ignore, _always)
+        code = follow([str(self.peer), "-W", "ignore", str(script), str(told)], log, ENVIRONMENT, _ignore, _always)
         if code != 0:
             raise JobFailedError(failure("benchmarks/peer.py", code, log))
         found = json.loads((folder / "result.json").read_text(encoding="utf-8"))

@@ -90,7 +90,7 @@ class Progress(pl.Callback):
         total, targets = trainer.strategy.reduce(self._loss.to(trainer.strategy.root_device), reduce_op="sum").tolist()
         pl_module.log("train/loss", total / targets, batch_size=1, sync_dist=True)  # each has the same
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        pl_module.log("train/learning_rate", rate, batch_size=1, rank_zero_only=False)
+        pl_module.log("train/learning_rate", rate, batch_size=1, sync_dist=True)
         metrics = trainer.callback_metrics  # asked by every process: what is not computed yet is added over all of them
         if trainer.is_global_zero:
             seen = ", ".join(f"{name} {float(value):.4f}" for name, value in sorted(metrics.items()))

@@ -1,4 +1,4 @@
-"""A training's processes on the Dask cluster: an agent (torchelastic) on each host, and its ranks under it.
+"""A training on the Dask cluster: an agent (torchelastic) on each host, and its ranks under it.
 
 An agent starts ranks again that were killed, and has all of them meet anew when a host came. What it cannot know is
 done here: agents that ended are started again, lost hosts are done without, new ones are taken.
@@ -6,8 +6,6 @@ done here: agents that ended are started again, lost hosts are done without, new
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from dask.typing import Key
-from distributed import Client, Future, Status, Worker, get_worker
+from distributed import Client, Future
 
 from data_contracts.job import (
     FAILURE,
@@ -30,18 +27,15 @@ from data_contracts.job import (
     commit,
     read,
 )
-from data_contracts.parallelism import ParallelismConfig
-from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure, follow
+from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure
 from tasks.lock import LOCK, locked
-from tasks.train.meeting import environment, own_address, rendezvous
+from tasks.train.agent import AGENTS, LOCK_SECONDS, MEETING, run_agent
+from tasks.train.meeting import own_address, rendezvous
 
-AGENTS, RANKS, RENDEZVOUS, MEETING = "agents", "ranks", "rendezvous", "meeting"
-"""In a training's folder: of each host's agent, in it every rank's logs, of the store where they meet, and which of
-their meetings counts."""
+RENDEZVOUS = "rendezvous"
+"""In a training's folder: of the store where agents meet."""
 POLL_SECONDS = 0.5
 END_SECONDS = 30.0
-LOCK_SECONDS = 15.0
-"""How long the processes of a killed owner may take to go."""
 
 OnLine = Callable[[str], None]
 OnHeartbeat = Callable[[Heartbeat], None]
@@ -79,17 +73,6 @@ def fit_on_cluster(cluster: str, job: FitJob, on_line: OnLine, on_heartbeat: OnH
                     gang.end()
             client.unsubscribe_topic(topic)
         return read(folder / RESULT, FitResult)
-
-
-def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ("--standalone",)) -> tuple[str, ...]:
-    """Return Python's arguments that start torchelastic's agent, so that it dies with its starter."""
-    return (
-        *("-m", "models.job", "torch.distributed.run"),
-        f"--nnodes={parallelism.min_nodes}:{parallelism.max_nodes}",
-        f"--nproc-per-node={parallelism.processes_per_node}",
-        f"--max-restarts={parallelism.max_restarts}",
-        *("--monitor-interval=0.2", *meet),
-    )
 
 
 @dataclass
@@ -171,7 +154,7 @@ class _Gang:
         self.starts += 1
         place = f"{host}-{uuid4().hex}"
         self.agents[host] = self.client.submit(
-            _agent, self.job, self.endpoint, self.meeting, host, self.topic,
+            run_agent, self.job, self.endpoint, self.meeting, host, self.topic,
             key=place, pure=False, workers=[worker], allow_other_workers=False,
         )  # fmt: skip
 
@@ -186,44 +169,6 @@ class _Gang:
         for agent in self.agents.values():
             agent.cancel()
         self.agents.clear()
-
-
-def _agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -> int:
-    """Run an agent on this host, and return its exit code."""
-    worker = get_worker()
-    key = worker.get_current_task()
-    folder, failed = Path(job.run_folder), Path(job.run_folder) / FAILURE
-    own = folder / AGENTS / host
-    settings = "is_host=false,keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=2"
-    meet = (
-        *("--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={meeting}", f"--local-addr={host}"),
-        f"--rdzv-conf={settings},join_timeout={job.parallelism.join_seconds}",
-        *("--role=rank", "--tee=3", f"--log-dir={own / RANKS}"),
-    )
-    with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
-        return follow(
-            [sys.executable, *launcher(job.parallelism, meet), "-m", "models.job", "models.fit", str(folder / JOB)],
-            own / LOG,
-            {**os.environ, **environment(host), "OMP_NUM_THREADS": str(job.parallelism.threads_per_process)},
-            lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),
-            lambda: is_wanted(worker, key) and _counts(meeting, folder) and not failed.exists(),
-        )
-
-
-def _counts(meeting: str, folder: Path) -> bool:
-    try:
-        return (folder / MEETING).read_text(encoding="utf-8") == meeting
-    except FileNotFoundError:
-        return False
-
-
-def is_wanted(worker: Worker, key: Key) -> bool:
-    """Whether the scheduler still wants the task: a thread is not stopped by a cancellation, it has to ask.
-
-    A worker that lost its scheduler is closing: it waits for the task then.
-    """
-    task = worker.state.tasks.get(key)
-    return task is not None and task.state == "executing" and worker.status in {Status.running, Status.paused}
 
 
 def _workers(client: Client) -> dict[str, str]:

@@ -15,7 +15,7 @@ from data_contracts.manifest import damage
 from data_contracts.parallelism import ParallelismConfig
 from models.recommender.weights import load
 from tasks.job import JobFailedError, run_job
-from tasks.train.gang import launcher
+from tasks.train.agent import launcher
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
 

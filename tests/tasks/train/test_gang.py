@@ -10,7 +10,8 @@ from distributed import Client, get_worker
 from data_contracts.job import FitJob, TablesAt, Validation
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError, run_job
-from tasks.train.gang import AGENTS, fit_on_cluster, is_wanted, launcher
+from tasks.train.agent import AGENTS, is_wanted, launcher
+from tasks.train.gang import fit_on_cluster
 from tests.tasks.sample_job import SampleJob, SampleResult
 
 

@@ -1,0 +1,78 @@
+"""One host's part of a training: torchelastic's agent, which starts ranks, and starts them again with the others."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from dask.typing import Key
+from distributed import Status, Worker, get_worker
+
+from data_contracts.job import FAILURE, JOB, FitJob
+from data_contracts.parallelism import ParallelismConfig
+from tasks.job import LOG, JobRunningError, follow
+from tasks.lock import LOCK, locked
+from tasks.train.meeting import environment
+
+AGENTS, RANKS, MEETING = "agents", "ranks", "meeting"
+"""In a training's folder: of each host's agent, in it every rank's logs, and which meeting of agents counts."""
+LOCK_SECONDS = 15.0
+"""How long the processes of a killed owner may take to go."""
+
+
+def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ("--standalone",)) -> tuple[str, ...]:
+    """Return Python's arguments that start torchelastic's agent, so that it dies with its starter."""
+    return (
+        *("-m", "models.job", "torch.distributed.run"),
+        f"--nnodes={parallelism.min_nodes}:{parallelism.max_nodes}",
+        f"--nproc-per-node={parallelism.processes_per_node}",
+        f"--max-restarts={parallelism.max_restarts}",
+        *("--monitor-interval=0.2", *meet),
+    )
+
+
+def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -> int:
+    """Run an agent on this host as a task of Dask, and return its exit code.
+
+    Args:
+        job: What its ranks train.
+        endpoint: Of the store where agents meet.
+        meeting: Which they meet for; it is over once the training's folder names another.
+        host: Address of this host.
+        topic: Of Dask's, for the lines that it writes.
+    """
+    worker = get_worker()
+    key = worker.get_current_task()
+    folder, failed = Path(job.run_folder), Path(job.run_folder) / FAILURE
+    own = folder / AGENTS / host
+    settings = "is_host=false,keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=2"
+    meet = (
+        *("--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={meeting}", f"--local-addr={host}"),
+        f"--rdzv-conf={settings},join_timeout={job.parallelism.join_seconds}",
+        *("--role=rank", "--tee=3", f"--log-dir={own / RANKS}"),
+    )
+    with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
+        return follow(
+            [sys.executable, *launcher(job.parallelism, meet), "-m", "models.job", "models.fit", str(folder / JOB)],
+            own / LOG,
+            {**os.environ, **environment(host), "OMP_NUM_THREADS": str(job.parallelism.threads_per_process)},
+            lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),
+            lambda: is_wanted(worker, key) and _counts(meeting, folder) and not failed.exists(),
+        )
+
+
+def _counts(meeting: str, folder: Path) -> bool:
+    try:
+        return (folder / MEETING).read_text(encoding="utf-8") == meeting
+    except FileNotFoundError:
+        return False
+
+
+def is_wanted(worker: Worker, key: Key) -> bool:
+    """Whether the scheduler still wants the task: a thread is not stopped by a cancellation, it has to ask.
+
+    A worker that lost its scheduler is closing: it waits for the task then.
+    """
+    task = worker.state.tasks.get(key)
+    return task is not None and task.state == "executing" and worker.status in {Status.running, Status.paused}
