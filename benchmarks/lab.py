@@ -18,7 +18,7 @@ from tasks.job import JobFailedError, failure, follow, run_job
 from tasks.train.agent import launcher
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
-"""Of every process that is measured, peers too: what `tasks.train.gang` gives to a training's."""
+"""Of every process that is measured, peers too: what `tasks.train.agent` gives to a training's."""
 ALONE = ParallelismConfig(processes_per_node=1)
 CHECKPOINTS = CheckpointConfig(every_seconds=20)
 """Three times as often as by default: a training here is short, and one must fall into it."""

@@ -154,9 +154,9 @@ def notes(bench: Bench) -> list[str]:
     """Say what must be known to read the table."""
     every = f"{CHECKPOINTS.every_seconds:.0f}"
     return [
-        f"Every process has one thread. The first {bench.train.left_out} steps of a training do not count. A "
-        f"checkpoint is saved every {every} s, three times as often as by default, so that some are measured. No user "
-        "validates.",
+        f"Every process has one thread and the same environment. The first {bench.train.left_out} steps of a training "
+        f"do not count. A checkpoint is saved every {every} s, three times as often as by default, so that some are "
+        "measured. No user validates.",
         "The bare loop has its batches padded in memory beforehand, and saves nothing.",
         f"The pipeline: {STAGES} stages, {MICROBATCHES} microbatches, {bench.piped}. A stage's idle time runs from the "
         "first moment of a step's schedule that any stage computes to the last; transfers count as idle, and so does "
