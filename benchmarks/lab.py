@@ -15,10 +15,10 @@ from benchmarks.tables import WINDOW, made_up, write_tables
 from data_contracts.job import CheckpointConfig, FitJob, FitResult, TablesAt, Validation, read
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError, failure, follow, run_job
-from tasks.train.agent import launcher
+from tasks.train.agent import launcher, tuned
 
-ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
-"""Of every process that is measured, peers too: what `tasks.train.agent` gives to a training's."""
+ENVIRONMENT = tuned(threads=1)
+"""Of every process that is measured, peers too: as a training's own."""
 ALONE = ParallelismConfig(processes_per_node=1)
 CHECKPOINTS = CheckpointConfig(every_seconds=20)
 """Three times as often as by default: a training here is short, and one must fall into it."""

@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, JsonValue, PositiveFloat, PositiveInt
 from data_contracts.night import UseCaseName, Value
 from data_contracts.parallelism import ParallelismConfig
 
-JOB, RESULT, HEARTBEAT, FAILURE = "job.json", "result.json", "heartbeat.json", "failure.json"
-"""Files of a job's folder."""
+JOB, RESULT, HEARTBEAT, FAILURES = "job.json", "result.json", "heartbeat.json", "failures"
+"""Files of a job's folder; in the last, a folder, one of each process that failed for good."""
 STARTER = "NIGHTSHIFT_STARTER"
 """Variable with the number of the process that starts ``models.job``: a child cannot ask for a parent that is gone."""
 
@@ -77,7 +77,7 @@ class FitResult(Value):
 
 
 class Failure(Value):
-    """Why a training failed in a way in which it would fail again: it is not started once more."""
+    """Why a process failed in a way in which it would fail again: the training is not started once more."""
 
     message: str
 
@@ -86,6 +86,7 @@ class RendezvousJob(Value):
     """Let the agents of a training meet."""
 
     host: str = Field(description="Address to listen on.")
+    port: int = Field(description="0 takes any free one.")
 
 
 class RendezvousResult(Value):

@@ -36,6 +36,9 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     max_restarts: NonNegativeInt = Field(
         10, description="Times that killed processes are started again; what fails by itself is not."
     )
+    rendezvous_port: int = Field(
+        0, ge=0, le=65_535, description="Where hosts meet, on the flow's host; 0 takes any free port."
+    )
     join_seconds: PositiveInt = Field(120, description="How long it waits for min_nodes hosts.")
     threads_per_process: PositiveInt = Field(1, description="OMP_NUM_THREADS of each process.")
 

@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import MLFlowLogger
 from torch import nn
 from torch.distributed._composable.checkpoint_activation import checkpoint
 
-from data_contracts.job import FAILURE, HEARTBEAT, Failure, FitJob, FitResult, commit
+from data_contracts.job import FAILURES, HEARTBEAT, Failure, FitJob, FitResult, commit
 from data_contracts.manifest import DamagedError, publish, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
@@ -181,10 +181,27 @@ def fit(job: FitJob) -> FitResult | None:
     """
     try:
         return train(job)
-    except (ValueError, DamagedError, DivergedError, LedgerError, torch.OutOfMemoryError) as error:
-        place = os.environ.get("RANK", "0")
-        commit(Failure(message=f"rank {place}: {type(error).__name__}: {error}"), Path(job.run_folder) / FAILURE)
+    except (ValueError, DamagedError, DivergedError, LedgerError) as error:
+        _write_down(error, job)
         raise
+    except (MemoryError, RuntimeError) as error:
+        if _is_out_of_memory(error):
+            advice = "Lower model.fit.batch_size, or raise model.fit.accumulate, or set activation_checkpointing."
+            _write_down(error, job, advice)
+        raise
+
+
+def _write_down(error: Exception, job: FitJob, advice: str = "") -> None:
+    rank = os.environ.get("RANK", "0")
+    folder = Path(job.run_folder) / FAILURES
+    folder.mkdir(exist_ok=True)
+    message = "\n".join(filter(None, (f"rank {rank}: {type(error).__name__}: {error}", advice)))
+    commit(Failure(message=message), folder / f"{rank}.json")
+
+
+def _is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether it is that; on a CPU, torch has no error of its own for it."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 if __name__ == "__main__":

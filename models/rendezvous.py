@@ -18,13 +18,19 @@ from models.job import die_with_parent
 
 
 def serve(path: Path) -> None:
-    """Listen on one address of this host, at any free port, and say which; never returns.
+    """Listen on one address of this host, and say where; never returns.
 
     Args:
         path: Of ``job.json``.
     """
     job = read(path, RendezvousJob)
-    listener = socket.create_server((job.host, 0))
+    try:
+        listener = socket.create_server((job.host, job.port))
+    except OSError as error:
+        sys.exit(
+            f"the hosts of a training cannot meet at {job.host}, port {job.port}: {error.strerror}. "
+            "Set train.parallelism.rendezvous_port to a free one, or to 0, which takes any."
+        )
     port = listener.getsockname()[1]
     store = TCPStore(job.host, port, is_master=True, wait_for_workers=False, master_listen_fd=listener.detach())
     commit(RendezvousResult(endpoint=f"{job.host}:{store.port}"), path.with_name(RESULT))

@@ -6,6 +6,7 @@ done here: agents that ended are started again, lost hosts are done without, new
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,11 +17,10 @@ from uuid import uuid4
 from distributed import Client, Future
 
 from data_contracts.job import (
-    FAILURE,
+    FAILURES,
     HEARTBEAT,
     JOB,
     RESULT,
-    Failure,
     FitJob,
     FitResult,
     Heartbeat,
@@ -29,7 +29,7 @@ from data_contracts.job import (
 )
 from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure
 from tasks.lock import LOCK, locked
-from tasks.train.agent import AGENTS, LOCK_SECONDS, MEETING, run_agent
+from tasks.train.agent import AGENTS, LOCK_SECONDS, MEETING, failures, run_agent
 from tasks.train.meeting import own_address, rendezvous
 
 RENDEZVOUS = "rendezvous"
@@ -59,13 +59,15 @@ def fit_on_cluster(cluster: str, job: FitJob, on_line: OnLine, on_heartbeat: OnH
         result = answered(job, folder, FitResult)
         if result is not None:
             return result
-        for name in (RESULT, FAILURE, HEARTBEAT):
+        for name in (RESULT, HEARTBEAT):
             (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / FAILURES, ignore_errors=True)
         commit(job, folder / JOB)
         topic = f"fit-{uuid4().hex}"
         with Client(cluster, set_as_default=False) as client:
             client.subscribe_topic(topic, lambda event: on_line(event[1]))
-            with rendezvous(folder / RENDEZVOUS, own_address(cluster)) as endpoint:
+            port = job.parallelism.rendezvous_port
+            with rendezvous(folder / RENDEZVOUS, own_address(cluster), port) as endpoint:
                 gang = _Gang(client, job, endpoint, topic, on_line)
                 try:
                     gang.follow(on_heartbeat)
@@ -141,13 +143,14 @@ class _Gang:
 
     def _raise_if_final(self, host: str, code: int) -> None:
         folder = Path(self.job.run_folder)
-        try:
-            why = read(folder / FAILURE, Failure).message
-        except (FileNotFoundError, ValueError):
-            why = ""
+        why = "\n".join(failures(folder))
         if why or self.starts > self.job.parallelism.max_restarts:
             said = failure("models.fit", code, folder / AGENTS / host / LOG)
-            raise JobFailedError(f"{why}\n{said}" if why else said)
+            why = why or (
+                f"processes on {host} ended again and again, max_restarts is {self.job.parallelism.max_restarts}. If "
+                "they were killed (SIGKILL), and nobody did it, the host had no memory left: lower fit.batch_size."
+            )
+            raise JobFailedError(f"{why}\n{said}")
         self.on_line(f"the agent on {host} ended with exit code {code}, and is started again")
 
     def _start(self, host: str, worker: str) -> None:

@@ -28,11 +28,15 @@ def own_address(cluster: str) -> str:
 
 
 @contextmanager
-def rendezvous(folder: Path, host: str) -> Iterator[str]:
-    """Let agents meet: yield the endpoint of a store in a process of its own."""
+def rendezvous(folder: Path, host: str, port: int) -> Iterator[str]:
+    """Let agents meet: yield the endpoint of a store in a process of its own.
+
+    Raises:
+        JobFailedError: It cannot listen there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RESULT).unlink(missing_ok=True)
-    commit(RendezvousJob(host=host), folder / JOB)
+    commit(RendezvousJob(host=host, port=port), folder / JOB)
     command = [sys.executable, "-m", "models.job", "models.rendezvous", str(folder / JOB)]
     with (folder / LOG).open("w", encoding="utf-8") as log:
         environment = {**os.environ, STARTER: str(os.getpid())}

@@ -10,12 +10,13 @@ import torch
 from mlflow import MlflowClient
 from pydantic import JsonValue
 
-from data_contracts.job import FAILURE, Failure, FitJob, FitResult, TablesAt, Validation, read
+from data_contracts.job import FitJob, FitResult, TablesAt, Validation
 from data_contracts.manifest import damage
 from data_contracts.parallelism import ParallelismConfig
+from models.ledger import account
 from models.recommender.weights import load
 from tasks.job import JobFailedError, run_job
-from tasks.train.agent import launcher
+from tasks.train.agent import failures, launcher
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
 
@@ -28,6 +29,10 @@ CONFIG: dict[str, JsonValue] = {
 }
 """Nothing random but order and negatives, in float64: what is equal must come out equal. 445 examples are 12 batches
 of 37 and one left over, which one of two processes has no share of."""
+LAYERED: dict[str, JsonValue] = {
+    **CONFIG,
+    "fit": {"batch_size": 40, "max_epochs": 3, "patience": 9, "warm_up_steps": 5, "precision": "64-true"},
+}
 DROPPING: dict[str, JsonValue] = {**CONFIG, "network": {"width": 16, "blocks": 1, "dropout": 0.3}}
 """Each process drops other numbers, so only trainings of as many processes are equal."""
 
@@ -121,6 +126,10 @@ def test_one_process_ends_where_two_do_and_logs_every_epoch(lab: Lab, undisturbe
     assert len(logged) == len(lab.client.get_metric_history(job.run_id, "train/loss")) == alone.epochs
 
 
+def split(job: FitJob, parallelism: dict[str, object]) -> FitJob:
+    return job.model_copy(update={"parallelism": ParallelismConfig.model_validate(parallelism)})
+
+
 def change_a_byte(folder: Path, checkpoint: int) -> None:
     """Damage a checkpoint, by its place in order."""
     file = sorted((folder / "training").iterdir())[checkpoint] / "newest" / "__0_0.distcp"
@@ -172,9 +181,41 @@ def test_a_loss_that_is_no_number_stops_the_training_by_name(lab: Lab) -> None:
     job = lab.job("wild", 1, wild)
     with pytest.raises(JobFailedError):
         lab.train(job)
-    said = read(Path(job.run_folder) / FAILURE, Failure).message
+    said = "".join(failures(Path(job.run_folder)))
     assert re.match(r"rank 0: DivergedError: the loss is nan at step .* on examples of a, b\. The last good", said)
     assert not (Path(job.run_folder) / "checkpoint").exists()
+
+
+def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab) -> None:
+    alone = lab.train(lab.job("whole", 1, LAYERED))
+    piped = {"strategy": "pipeline", "pipeline_stages": 2, "processes_per_node": 2, "max_restarts": 0}
+    job = lab.job("split", 2, LAYERED)
+    lab.killed(job, "step", "after", 15)
+    lab.killed(split(job, piped), "step", "after", 12)
+    resumed = lab.train(split(job, {"strategy": "fsdp", "processes_per_node": 3, "max_restarts": 0}))
+    torch.testing.assert_close(weights_of(resumed), weights_of(alone), rtol=1e-9, atol=1e-9)
+    found = account(Path(job.run_folder) / "ledger")
+    assert (len(found.steps), found.starts) == (36, 3)
+
+
+def test_a_checkpoint_of_another_model_is_refused_by_name(lab: Lab) -> None:
+    job = lab.job("other", 1, CONFIG)
+    lab.killed(job, "checkpoint", "after", 1)
+    wider = job.model_copy(update={"config": {**CONFIG, "network": {"width": 24, "blocks": 1, "dropout": 0.0}}})
+    with pytest.raises(JobFailedError):
+        lab.train(wider)
+    (said,) = failures(Path(job.run_folder))
+    assert re.match(r"rank 0: OtherModelError: checkpoint .*/step-0000000013/newest is of another model: ", said)
+    assert re.search(r"  - parameter\.network\.\S+: \(\d+, 16\), wanted \(\d+, 24\)\n", said), said
+
+
+def test_a_process_out_of_memory_says_what_to_do(lab: Lab) -> None:
+    huge: dict[str, JsonValue] = {**CONFIG, "network": {"width": 10_000_000, "blocks": 1, "dropout": 0.0}}
+    job = lab.job("huge", 1, huge)
+    with pytest.raises(JobFailedError):
+        lab.train(job)
+    (said,) = failures(Path(job.run_folder))
+    assert re.match(r"(?s)rank 0: RuntimeError: .*can't allocate memory.*\nLower model\.fit\.batch_size", said)
 
 
 def test_without_a_validating_user_the_last_epoch_is_kept(lab: Lab) -> None:

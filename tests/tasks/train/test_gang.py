@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 
@@ -46,21 +47,39 @@ def test_a_job_ends_when_its_task_is_cancelled(cluster: str, tmp_path: Path) -> 
     assert not psutil.pid_exists(int((tmp_path / "runs").read_text()))
 
 
-def test_a_host_on_which_no_agent_can_be_started_is_not_tried_for_ever(cluster: str, tmp_path: Path) -> None:
-    (tmp_path / AGENTS).write_text("in the way of their folder")
-    job = FitJob(
+def job_in(folder: Path, parallelism: ParallelismConfig) -> FitJob:
+    return FitJob(
         use_case="recommender",
-        run_folder=str(tmp_path),
+        run_folder=str(folder),
         tables=TablesAt(folder="", versions={}),
         windows=(),
         known_windows=(),
         validation=Validation(window=""),
-        parallelism=ParallelismConfig(max_restarts=1),
+        parallelism=parallelism,
         config={},
         features={},
         tracking_uri="",
         run_id="",
     )
+
+
+def test_a_port_that_is_taken_is_said_with_what_to_set(cluster: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = rf"cannot meet at 127\.0\.0\.1, port {port}: Address already in use.*rendezvous_port to a free one"
+        with pytest.raises(JobFailedError, match=said):
+            fit_on_cluster(cluster, job_in(tmp_path, ParallelismConfig(rendezvous_port=port)), lambda _: None)
+
+
+def test_hosts_that_never_come_are_said_after_a_while(cluster: str, tmp_path: Path) -> None:
+    job = job_in(tmp_path, ParallelismConfig(min_nodes=2, max_nodes=2, join_seconds=2))
+    with pytest.raises(JobFailedError, match=r"1 hosts have Dask workers \(127\.0\.0\.1\), wanted 2: .* waited 2 s"):
+        fit_on_cluster(cluster, job, lambda _: None)
+
+
+def test_a_host_on_which_no_agent_can_be_started_is_not_tried_for_ever(cluster: str, tmp_path: Path) -> None:
+    (tmp_path / AGENTS).write_text("in the way of their folder")
+    job = job_in(tmp_path, ParallelismConfig(max_restarts=1))
     lines: list[str] = []
     with pytest.raises(JobFailedError, match=r"on host 127\.0\.0\.1: NotADirectoryError: "):
         fit_on_cluster(cluster, job, lines.append)
