@@ -16,7 +16,7 @@ PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 TWO_AT_A_TIME = -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill coverage bench-train bench-gpu check
+.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-train bench-wire bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,15 @@ $(PEER)/.installed: benchmarks/peer-requirements.txt
 
 bench-train: $(INSTALLED) $(PEER)/.installed ## Measure trainings beside a bare loop and RecTools, 25 min; BENCH=--quick tries it
 	@$(TIMED) python -m benchmarks.train --peer $(PEER)/bin/python $(BENCH)
+
+gpu: $(INSTALLED) ## Run the tests that need an NVIDIA GPU
+	@$(TIMED) python -m pytest -m gpu
+
+equivalence: $(INSTALLED) ## Compare every way of splitting with one process, and keep the table on an MLflow run
+	@$(TIMED) python -m benchmarks.equivalence $(BENCH)
+
+bench-wire: $(INSTALLED) ## Measure what travels in a step, beside what was learned; as root
+	@$(TIMED) unshare --net sh -c 'ip link set lo up && python -m benchmarks.wire $(BENCH)'
 
 bench-gpu: $(INSTALLED) ## Measure how well a GPU is used; on a machine that has one
 	@$(TIMED) python -m benchmarks.gpu $(BENCH)

@@ -17,7 +17,8 @@ from models.recommender.network import Head
 
 def full_softmax(head: Head, state_MD: Tensor, target_M: Tensor) -> Tensor:
     """Return the summed cross-entropy of the targets among all items."""
-    return cross_entropy(head.logits(state_MD), target_M, reduction="sum")
+    logit_MN = state_MD @ head.item.weight[1:].T  # without padding, rather than at -inf: that is dear on the way back
+    return cross_entropy(logit_MN, target_M - 1, reduction="sum")
 
 
 class NegativeSampler:
@@ -33,15 +34,14 @@ class NegativeSampler:
         weight = torch.from_numpy(item_counts).double().clamp(min=1) ** config.alpha
         weight[0] = 0
         self.probability = weight / weight.sum()
+        self._cumulative = self.probability.cumsum(0)
         self.negatives = config.negatives
         self.seed = seed
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Return items int64 (K,), repeats possible, and the log of how often each is expected, float32 (K,)."""
         chance_K = torch.from_numpy(np.random.default_rng([self.seed, step]).random(self.negatives))
-        item_K = torch.searchsorted(self.probability.cumsum(0), chance_K, right=True).clamp(
-            max=len(self.probability) - 1
-        )
+        item_K = torch.searchsorted(self._cumulative, chance_K, right=True).clamp(max=len(self.probability) - 1)
         return item_K, (self.negatives * self.probability[item_K]).log().float()
 
 

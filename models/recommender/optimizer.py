@@ -28,13 +28,15 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
     """
 
     def __init__(self, rows: Iterable[Tensor], others: Iterable[Tensor], config: RowwiseAdagradConfig) -> None:
+        others = list(others)
         super().__init__(
             [
-                {"params": list(others), "rowwise": False},
+                {"params": others, "rowwise": False},
                 {"params": list(rows), "rowwise": True, "lr": config.row_learning_rate},
             ],
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
+            fused=_on_gpu(others),
         )
 
     @torch.no_grad()
@@ -68,4 +70,12 @@ def make_optimizer(
     """Make the optimiser that ``config`` names, for the embedding's ``rows`` and all ``others``."""
     if isinstance(config, RowwiseAdagradConfig):
         return RowwiseAdagradAndAdamW(rows, others, config)
-    return torch.optim.AdamW([*others, *rows], lr=config.learning_rate, weight_decay=config.weight_decay)
+    all_of_them = [*others, *rows]
+    return torch.optim.AdamW(
+        all_of_them, lr=config.learning_rate, weight_decay=config.weight_decay, fused=_on_gpu(all_of_them)
+    )
+
+
+def _on_gpu(parameters: list[Tensor]) -> bool:
+    """Whether one kernel can take the step for all of them."""
+    return bool(parameters) and all(parameter.is_cuda for parameter in parameters)
