@@ -15,6 +15,7 @@ class Clock(Value):
 
     steps: tuple[float, ...] = Field(description="Ends of the steps.")
     worked: tuple[float, ...] = Field((), description="Seconds that processors had worked for it by then.")
+    sent: tuple[int, ...] = Field((), description="Bytes sent over the loopback by then, by whoever.")
     waits: tuple[float, ...] = Field((), description="Seconds that each batch was waited for.")
     busy: tuple[tuple[float, float], ...] = Field((), description="From when to when a pipeline's stage computed.")
     losses: tuple[float, ...] = Field((), description="Of the steps, over all processes.")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import psutil
 from torch.distributed.pipelining.schedules import _PipelineSchedule
 from torch.distributed.pipelining.stage import _PipelineStageBase
 
@@ -32,6 +33,7 @@ Got = TypeVar("Got")
 
 _steps: list[float] = []
 _worked: list[float] = []
+_sent: list[int] = []
 _waits: list[float] = []
 _busy: list[tuple[float, float]] = []
 
@@ -49,6 +51,7 @@ def _hear(event: str, arguments: tuple[object, ...]) -> None:
     if event == EVENT and arguments == ("step", "before"):
         _steps.append(time.perf_counter())
         _worked.append(time.process_time())
+        _sent.append(psutil.net_io_counters(pernic=True)["lo"].bytes_sent)
 
 
 def _waited(iterate: Callable[[Batches], Iterator[Batch]]) -> Callable[[Batches], Iterator[Batch]]:
@@ -85,6 +88,7 @@ if __name__ == "__main__":
     found = Clock(
         steps=tuple(_steps),
         worked=tuple(_worked),
+        sent=tuple(_sent),
         waits=tuple(_waits),
         busy=tuple(_busy),
         losses=tuple(seen[step].loss for step in sorted(seen)),

@@ -1,0 +1,86 @@
+"""What travels between two processes in a step, beside what they learn from equal samples: ``make bench-wire``.
+
+Bytes are those of the loopback interface, both directions together, so it runs in a network namespace of its own:
+nothing else sends there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+
+import psutil
+
+from benchmarks.clock import Clock
+from benchmarks.lab import Lab
+from benchmarks.results import machine, record
+from benchmarks.sizes import WIRE, Sizes, quick
+from data_contracts.parallelism import ParallelismConfig
+
+WAYS: dict[str, dict[str, object]] = {
+    "ddp": {},
+    "ddp, gradients as bfloat16": {"gradients": "bfloat16"},
+    "ddp, weights averaged every 4 steps": {"average_every": 4},
+    "ddp, weights averaged every 16 steps": {"average_every": 16},
+    "fsdp": {"strategy": "fsdp"},
+    "fsdp, gradients as bfloat16": {"strategy": "fsdp", "gradients": "bfloat16"},
+    "pipeline of 2, 1f1b": {"strategy": "pipeline", "pipeline_stages": 2},
+}
+LAST = 0.1
+"""Share of all steps, at the end, whose mean loss is said."""
+
+
+def bytes_a_step(clock: Clock, left_out: int) -> float:
+    """Return what was sent in a step, on average."""
+    sent = clock.sent[left_out:]
+    return (sent[-1] - sent[0]) / (len(sent) - 1)
+
+
+def last_loss(losses: Sequence[float]) -> float:
+    """Return the mean loss of the last steps."""
+    return mean(losses[-max(round(len(losses) * LAST), 1) :])
+
+
+def table(found: dict[str, tuple[float, float]]) -> str:
+    """Return it in Markdown: bytes and loss of every way, beside the first one's."""
+    first, wanted = next(iter(found.values()))
+    lines = [
+        "| Two processes | Sent in a step | of `ddp`'s | Loss at the end | over `ddp`'s |",
+        "|---|---|---|---|---|",
+    ]
+    for name, (sent, loss) in found.items():
+        lines.append(f"| {name} | {sent / 1e6:.3f} MB | {sent / first:.2f} | {loss:.4f} | {loss - wanted:+.4f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, and keep the table unless it was a quick run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.wire", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, nothing is kept")
+    is_quick = parser.parse_args().quick
+    if set(psutil.net_if_addrs()) - {"lo"}:
+        sys.exit("other interfaces than `lo` are here, so others may send: run it by `make bench-wire`, as root.")
+    sizes: Sizes = quick(WIRE) if is_quick else WIRE
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="bench-wire-") as folder:
+        lab = Lab(Path(folder))
+        for name, way in WAYS.items():
+            clocks = lab.fit(sizes, ParallelismConfig.model_validate({"processes_per_node": 2} | way))
+            found[name] = bytes_a_step(clocks[0], sizes.left_out), last_loss(clocks[0].losses)
+            print(f"{name}: {found[name][0]:,.0f} bytes a step, loss {found[name][1]:.4f}", flush=True)
+    intro = (
+        f"`make bench-wire`: {sizes}, {sizes.epochs} epochs; bytes on the loopback of both processes together, TCP's own "
+        f"among them; the loss is the mean of the last {LAST:.0%} of the steps."
+    )
+    text = f"## What travels\n\n{intro}\n\n{machine()}\n\n{table(found)}\n"
+    print(f"\n{text}")
+    if not is_quick:
+        record("bench-wire", text)
+
+
+if __name__ == "__main__":
+    main()
