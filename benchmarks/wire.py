@@ -73,8 +73,8 @@ def main() -> None:
             found[name] = bytes_a_step(clocks[0], sizes.left_out), last_loss(clocks[0].losses)
             print(f"{name}: {found[name][0]:,.0f} bytes a step, loss {found[name][1]:.4f}", flush=True)
     intro = (
-        f"`make bench-wire`: {sizes}, {sizes.epochs} epochs; bytes on the loopback of both processes together, TCP's own "
-        f"among them; the loss is the mean of the last {LAST:.0%} of the steps."
+        f"`make bench-wire`: {sizes}, {sizes.epochs} epochs; bytes of both processes together, TCP's own among them; "
+        f"the loss is the mean of the last {LAST:.0%} of the steps."
     )
     text = f"## What travels\n\n{intro}\n\n{machine()}\n\n{table(found)}\n"
     print(f"\n{text}")

@@ -73,6 +73,21 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
             return
         if self.pipeline_stages == 1:
             yield "pipeline_stages is 1: nothing is cut. Set 2 or more, or strategy: ddp."
+        if self.schedule == "1f1b" and self.microbatches < self.pipeline_stages:
+            yield (
+                f"microbatches ({self.microbatches}) must be at least pipeline_stages ({self.pipeline_stages}) under "
+                f"`1f1b`. Try {self.pipeline_stages}."
+            )
+        rounds = max(self.microbatches // self.pipeline_stages, 1)
+        if self.stages_per_process > 1 and self.microbatches % rounds:
+            yield (
+                f"microbatches ({self.microbatches}) go through {self.pipeline_stages} stages under `{self.schedule}` "
+                f"in {rounds} equal rounds. Try {self.microbatches - self.microbatches % rounds}."
+            )
+        if set(self.worlds) == {self.pipeline_stages}:
+            for name in ("replicas", "gradients"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    yield f"{name}: only where stages have replicas. Leave it out, or start more processes."
         for world in self.worlds:
             if world % self.pipeline_stages:
                 yield (

@@ -23,6 +23,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.types import STEP_OUTPUT
@@ -102,7 +103,15 @@ class Checkpoints(Checkpoint):
         load_parameters(self.newest / BEST, parameters)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Remove damaged checkpoints, now that every process went on from the one before."""
+        """Remove damaged checkpoints, now that every process went on from the one before.
+
+        Raises:
+            RuntimeError: Processes went on from different ones: a host did not see the newest. They start again.
+        """
+        step = torch.tensor([trainer.global_step, -trainer.global_step], device=trainer.strategy.root_device)
+        newest, oldest = trainer.strategy.reduce(step, reduce_op="max").tolist()
+        if newest != -oldest:
+            raise RuntimeError(f"processes went on from steps {-oldest:,} and {newest:,}: {self.folder} is not one.")
         self._started, self._start, self._due = time.monotonic(), trainer.global_step, trainer.global_step
         self._pace(trainer, STEPS_BEFORE_TIMED)
         if trainer.is_global_zero:

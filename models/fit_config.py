@@ -50,19 +50,19 @@ class FitConfig(BaseModel, frozen=True, extra="forbid"):
             parts = world // stages * parallelism.microbatches
             if self.batch_size % parts:
                 yield (
-                    f"fit.batch_size ({self.batch_size}) must be divisible by {parts} under `pipeline` "
+                    f"model.fit.batch_size ({self.batch_size}) must be divisible by {parts} under `pipeline` "
                     f"({world // stages} replicas x {parallelism.microbatches} microbatches). "
                     f"Try {max(self.batch_size // parts, 1) * parts}."
                 )
         if self.accumulate > 1:
             yield (
-                f"fit.accumulate is {self.accumulate}: under `pipeline` a share is done in microbatches, "
+                f"model.fit.accumulate is {self.accumulate}: under `pipeline` a share is done in microbatches, "
                 f"{parallelism.microbatches} of them. Leave it out, and raise train.parallelism.microbatches."
             )
         if schedule == "zero_bubble":
             yield from (
-                f"fit.{name}: `zero_bubble` takes a layer's way back in two parts, and {why}. Leave it out, or take "
-                "schedule: 1f1b."
+                f"model.fit.{name}: `zero_bubble` takes a layer's way back in two parts, and {why}. Leave it out, or "
+                "take schedule: 1f1b."
                 for name, why, wanted in (
                     ("activation_checkpointing", "a layer is computed again once only", self.activation_checkpointing),
                     ("compile", "a compiled one has only one", self.compile),

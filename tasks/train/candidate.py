@@ -46,7 +46,7 @@ def train_candidate(
 
     Raises:
         ValueError: The night holds too few windows, or a setting is wrong.
-        JobFailedError: The training failed; the run says so too. Starting again goes on from its last whole epoch.
+        JobFailedError: The training failed; the run says so too. Starting again goes on from its last checkpoint.
     """
     settings: Settings = {
         "train": config.model_dump(mode="json"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -78,6 +78,14 @@ def fit_on_cluster(cluster: str, job: FitJob, on_line: OnLine, on_heartbeat: OnH
 
 
 @dataclass
+class _Agent:
+    """An agent, and the address of the Dask worker that it is a task of."""
+
+    worker: str
+    task: Future[int]
+
+
+@dataclass
 class _Gang:
     """The agents of one training, by host."""
 
@@ -86,8 +94,8 @@ class _Gang:
     endpoint: str
     topic: str
     on_line: OnLine
-    agents: dict[str, Future[int]] = field(default_factory=dict)
-    starts: int = 0
+    agents: dict[str, _Agent] = field(default_factory=dict)
+    restarts: int = 0
 
     def follow(self, on_heartbeat: OnHeartbeat) -> None:
         """Keep agents on as many hosts as are there and wanted, until there is a result."""
@@ -99,14 +107,14 @@ class _Gang:
             self._look_after(workers)
             for host in workers:
                 if host not in self.agents and len(self.agents) < parallelism.max_nodes:
-                    self._start(host, workers[host])
+                    self._start(host, workers[host][0])
             if len(self.agents) >= parallelism.min_nodes:
                 enough = time.monotonic()
             elif time.monotonic() - enough > parallelism.join_seconds:
                 raise JobFailedError(
-                    f"{len(workers)} hosts have Dask workers ({', '.join(sorted(workers)) or 'none'}), wanted "
-                    f"{parallelism.min_nodes}: train.parallelism.min_nodes; waited {parallelism.join_seconds} s. "
-                    "Start a worker on another host, or lower min_nodes. The training goes on from here."
+                    f"hosts with Dask workers: {', '.join(sorted(workers)) or 'none'}; wanted {parallelism.min_nodes} "
+                    f"of them (train.parallelism.min_nodes), waited {parallelism.join_seconds} s. Start a worker on "
+                    "another host and the night again: it goes on from here. With a lower min_nodes it begins anew."
                 )
             heartbeat = _heartbeat(folder / HEARTBEAT)
             if heartbeat is not None and heartbeat != told:
@@ -114,10 +122,10 @@ class _Gang:
                 told = heartbeat
             time.sleep(POLL_SECONDS)
         deadline = time.monotonic() + END_SECONDS
-        while not all(agent.done() for agent in self.agents.values()) and time.monotonic() < deadline:
+        while not all(agent.task.done() for agent in self.agents.values()) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)  # the last processes are on their way out
 
-    def _look_after(self, workers: Mapping[str, str]) -> None:
+    def _look_after(self, workers: Mapping[str, Sequence[str]]) -> None:
         """Do without lost hosts, and forget agents that ended.
 
         Raises:
@@ -125,10 +133,11 @@ class _Gang:
         """
         folder = Path(self.job.run_folder)
         for host, agent in list(self.agents.items()):
-            if host not in workers or agent.status in {"error", "lost", "cancelled"}:
+            gone = agent.worker not in workers.get(host, ())
+            if gone or agent.task.status in {"error", "lost", "cancelled"}:
                 del self.agents[host]
-                if agent.status == "error" and self.starts > self.job.parallelism.max_restarts:
-                    why = agent.exception()
+                if agent.task.status == "error" and self._restarted_enough():
+                    why = agent.task.exception()
                     raise JobFailedError(
                         f"no agent can be started on host {host}: {type(why).__name__}: {why}. Mend its cause, or take "
                         "the host's Dask worker away. The training goes on from here."
@@ -137,29 +146,34 @@ class _Gang:
                 self.end()
                 self._meet()
                 return
-            elif agent.done() and not (folder / RESULT).exists():
+            elif agent.task.done() and not (folder / RESULT).exists():
                 del self.agents[host]
-                self._raise_if_final(host, agent.result())
+                self._raise_if_final(host, agent.task.result())
 
     def _raise_if_final(self, host: str, code: int) -> None:
         folder = Path(self.job.run_folder)
         why = "\n".join(failures(folder))
-        if why or self.starts > self.job.parallelism.max_restarts:
+        if why or self._restarted_enough():
             said = failure("models.fit", code, folder / AGENTS / host / LOG)
             why = why or (
-                f"processes on {host} ended again and again, max_restarts is {self.job.parallelism.max_restarts}. If "
-                "they were killed (SIGKILL), and nobody did it, the host had no memory left: lower fit.batch_size."
+                f"processes on {host} ended more than max_restarts ({self.job.parallelism.max_restarts}) times. If they "
+                "were killed (SIGKILL), and nobody did it, the host had no memory left: lower model.fit.batch_size."
             )
             raise JobFailedError(f"{why}\n{said}")
         self.on_line(f"the agent on {host} ended with exit code {code}, and is started again")
 
+    def _restarted_enough(self) -> bool:
+        """Count one more agent that ended by itself."""
+        self.restarts += 1
+        return self.restarts > self.job.parallelism.max_restarts
+
     def _start(self, host: str, worker: str) -> None:
-        self.starts += 1
         place = f"{host}-{uuid4().hex}"
-        self.agents[host] = self.client.submit(
+        task = self.client.submit(
             run_agent, self.job, self.endpoint, self.meeting, host, self.topic,
             key=place, pure=False, workers=[worker], allow_other_workers=False,
         )  # fmt: skip
+        self.agents[host] = _Agent(worker, task)
 
     def _meet(self) -> None:
         """Call a meeting; agents of an earlier one end. One that is cut off would go on, a second training."""
@@ -170,14 +184,16 @@ class _Gang:
         """Have every agent ended; each asks by itself whether it is still wanted, and reads so where it cannot ask."""
         (Path(self.job.run_folder) / MEETING).unlink(missing_ok=True)
         for agent in self.agents.values():
-            agent.cancel()
+            agent.task.cancel()
         self.agents.clear()
 
 
-def _workers(client: Client) -> dict[str, str]:
-    """Return one worker of each host, by the host's address."""
-    known = client.scheduler_info(n_workers=-1)["workers"]
-    return {str(urlsplit(worker).hostname): worker for worker in sorted(known, reverse=True)}
+def _workers(client: Client) -> dict[str, list[str]]:
+    """Return the addresses of each host's workers, by the host's."""
+    found: dict[str, list[str]] = {}
+    for worker in sorted(client.scheduler_info(n_workers=-1)["workers"]):
+        found.setdefault(str(urlsplit(worker).hostname), []).append(worker)
+    return found
 
 
 def _heartbeat(file: Path) -> Heartbeat | None:

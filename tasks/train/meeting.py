@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import AF_INET
 from urllib.parse import urlsplit
 
 import psutil
@@ -62,9 +63,19 @@ def environment(host: str) -> dict[str, str]:
 
 
 def _interface(host: str) -> str:
-    """Return the name of the network interface with an address."""
+    """Return the name of the network interface with an address.
+
+    Raises:
+        JobFailedError: There is none.
+    """
     if host.startswith("127."):
         return "lo"
     addresses = psutil.net_if_addrs()
-    found: str = next(name for name, own in addresses.items() if any(each.address == host for each in own))
-    return found
+    for name, own in addresses.items():
+        if any(each.address == host for each in own):
+            return str(name)
+    known = ", ".join(sorted(each.address for own in addresses.values() for each in own if each.family == AF_INET))
+    raise JobFailedError(
+        f"no network interface of this host has the address {host}, by which Dask knows its worker; it has {known}. "
+        "Start the worker with --host and one of them."
+    )

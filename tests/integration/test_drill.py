@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
@@ -20,23 +19,6 @@ from tests.integration.test_killed import COUNT
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 KILLS = 20
-
-
-@pytest.fixture(scope="module")
-def seed(request: pytest.FixtureRequest) -> int:
-    """Of what is random here; DRILL_SEED brings an earlier drill back."""
-    return int(os.environ.get("DRILL_SEED") or random.SystemRandom().randrange(2**32))
-
-
-@pytest.fixture
-def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a line, captured or not."""
-
-    def line(text: str) -> None:
-        with capsys.disabled():
-            request.config.get_terminal_writer().line(text)
-
-    return line
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -139,9 +139,13 @@ class Training:
             assert time.monotonic() < deadline, self.lines[-20:]
             time.sleep(0.05)
 
-    def end(self) -> FitResult:
+    @property
+    def ended(self) -> bool:
+        return self._run.done()
+
+    def end(self, seconds: float = 400) -> FitResult:
         """Wait for its end."""
-        return self._run.result(400)
+        return self._run.result(seconds)
 
     def processes(self, module: str) -> list[psutil.Process]:
         """Return what runs ``module`` for this training, agents or ranks, oldest first."""

@@ -73,7 +73,7 @@ def test_a_port_that_is_taken_is_said_with_what_to_set(cluster: str, tmp_path: P
 
 def test_hosts_that_never_come_are_said_after_a_while(cluster: str, tmp_path: Path) -> None:
     job = job_in(tmp_path, ParallelismConfig(min_nodes=2, max_nodes=2, join_seconds=2))
-    with pytest.raises(JobFailedError, match=r"1 hosts have Dask workers \(127\.0\.0\.1\), wanted 2: .* waited 2 s"):
+    with pytest.raises(JobFailedError, match=r"hosts with Dask workers: 127\.0\.0\.1; wanted 2 of them .* waited 2 s"):
         fit_on_cluster(cluster, job, lambda _: None)
 
 
