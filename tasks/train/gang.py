@@ -157,7 +157,7 @@ class _Gang:
             said = failure("models.fit", code, folder / AGENTS / host / LOG)
             why = why or (
                 f"processes on {host} ended more than max_restarts ({self.job.parallelism.max_restarts}) times. If "
-                "they were killed (SIGKILL), and nobody did it, the host had no memory left: lower model.fit.batch_size."
+                "they were killed (SIGKILL), and nobody did it, it had no memory left: lower model.fit.batch_size."
             )
             raise JobFailedError(f"{why}\n{said}")
         self.on_line(f"the agent on {host} ended with exit code {code}, and is started again")
