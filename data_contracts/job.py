@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, JsonValue, PositiveFloat, PositiveInt
 from data_contracts.night import UseCaseName, Value
 from data_contracts.parallelism import ParallelismConfig
 
-JOB, RESULT, HEARTBEAT, FAILURES = "job.json", "result.json", "heartbeat.json", "failures"
+JOB, RESULT, HEARTBEAT, FAILURES = "job.json", "result.json", "progress/heartbeat.json", "failures"
 """Files of a job's folder; in the last, a folder, one of each process that failed for good."""
 STARTER = "NIGHTSHIFT_STARTER"
 """Variable with the number of the process that starts ``models.job``: a child cannot ask for a parent that is gone."""

@@ -61,7 +61,9 @@ def train(job: FitJob) -> FitResult | None:
     config = FitConfig.model_validate(job.config.get("fit", {}))
     module = _module(parts, job, config)
     _fit_layers(module.network.layers(), job.parallelism, config)
-    progress = Progress(folder / HEARTBEAT)
+    heartbeat = folder / HEARTBEAT
+    heartbeat.parent.mkdir(exist_ok=True)
+    progress = Progress(heartbeat)
     checkpoints = Checkpoints(folder / TRAINING, job.run_id, job.checkpoints, module.monitor, progress)
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
     callbacks = [SeedOfStep(config.seed), Clip(config.clip_norm), progress, ledger, checkpoints]

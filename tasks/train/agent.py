@@ -15,7 +15,7 @@ from tasks.job import LOG, JobRunningError, follow
 from tasks.lock import LOCK, locked
 from tasks.train.meeting import environment
 
-AGENTS, RANKS, MEETING = "agents", "ranks", "meeting"
+AGENTS, RANKS, MEETING = "agents", "ranks", "agents/meeting"
 """In a training's folder: of each host's agent, in it every rank's logs, and which meeting of agents counts."""
 LOCK_SECONDS = 15.0
 """How long the processes of a killed owner may take to go."""

@@ -178,7 +178,9 @@ class _Gang:
     def _meet(self) -> None:
         """Call a meeting; agents of an earlier one end. One that is cut off would go on, a second training."""
         self.meeting = uuid4().hex
-        (Path(self.job.run_folder) / MEETING).write_text(self.meeting, encoding="utf-8")
+        file = Path(self.job.run_folder) / MEETING
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(self.meeting, encoding="utf-8")
 
     def end(self) -> None:
         """Have every agent ended; each asks by itself whether it is still wanted, and reads so where it cannot ask."""

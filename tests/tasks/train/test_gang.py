@@ -78,7 +78,8 @@ def test_hosts_that_never_come_are_said_after_a_while(cluster: str, tmp_path: Pa
 
 
 def test_a_host_on_which_no_agent_can_be_started_is_not_tried_for_ever(cluster: str, tmp_path: Path) -> None:
-    (tmp_path / AGENTS).write_text("in the way of their folder")
+    (tmp_path / AGENTS).mkdir()
+    (tmp_path / AGENTS / "127.0.0.1").write_text("in the way of its folder")
     job = job_in(tmp_path, ParallelismConfig(max_restarts=1))
     lines: list[str] = []
     with pytest.raises(JobFailedError, match=r"on host 127\.0\.0\.1: NotADirectoryError: "):
