@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, Self
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, model_validator
@@ -92,8 +92,8 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
             if world % self.pipeline_stages:
                 yield (
                     f"pipeline_stages ({self.pipeline_stages}) must divide the world size ({world} = "
-                    f"{world // self.processes_per_node} nodes x {self.processes_per_node} processes). "
-                    f"Try one of {_divisors(world)}."
+                    f"{world // self.processes_per_node} nodes x {self.processes_per_node} processes). Try "
+                    f"{_any_of(_divisors(self.worlds))}set processes_per_node to {self.pipeline_stages}."
                 )
 
     @property
@@ -112,5 +112,10 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
         return self.pipeline_stages * self.stages_per_process
 
 
-def _divisors(number: int) -> list[int]:
-    return [divisor for divisor in range(2, number + 1) if number % divisor == 0]
+def _divisors(numbers: Sequence[int]) -> list[int]:
+    """Return what divides all of them, without one."""
+    return [divisor for divisor in range(2, min(numbers) + 1) if not any(number % divisor for number in numbers)]
+
+
+def _any_of(numbers: Sequence[int]) -> str:
+    return f"{', '.join(map(str, numbers))}, or " if numbers else "to "

@@ -10,7 +10,7 @@
     │   └── manifest.json    sha256 of the others
     └── step-0000000024/
 
-What is random needs no saving: it follows from seed, step and process (`models.fit.SeedOfStep`).
+What is random needs no saving: it follows from seed, step and process (`models.steps.SeedOfStep`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from data_contracts.manifest import damage, publish, verify
 from data_contracts.night import Value
 from models.distributed.gang import GangStrategy
 from models.distributed.saved import load_parameters
-from models.layered import Batch
+from models.layered import Batch, Loader
 from models.progress import Progress
 
 NEWEST, BEST, PROGRESS = "newest", "best", "progress.json"
@@ -52,6 +52,7 @@ class TrainingProgress(Value):
         steps: Done.
         epochs: Done.
         samples: Examples seen, repeats counted.
+        examples: In an epoch.
         metrics: Of the last epoch; the one that decides is that of the best.
         ended: Whether that was all.
     """
@@ -60,6 +61,7 @@ class TrainingProgress(Value):
     steps: int
     epochs: int
     samples: int
+    examples: int
     metrics: dict[str, float]
     ended: bool
 
@@ -167,11 +169,14 @@ class Checkpoints(Checkpoint):
         trainer.save_checkpoint(staged / NEWEST)  # by all processes, who wait for each other
         self._writing = strategy.writing
         if trainer.is_global_zero:
+            loader = trainer.train_dataloader
+            assert isinstance(loader, Loader)
             reached = TrainingProgress(
                 run_id=self.run_id,
                 steps=trainer.global_step,
                 epochs=epochs,
                 samples=self.progress.samples,
+                examples=loader.examples,
                 metrics=metrics or self._metrics(),
                 ended=ended,
             )

@@ -8,7 +8,6 @@ import shutil
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping
@@ -20,16 +19,17 @@ from data_contracts.job import FAILURES, HEARTBEAT, Failure, FitJob, FitResult, 
 from data_contracts.manifest import DamagedError, publish, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
-from models.checkpoints import Checkpoints
+from models.checkpoints import Checkpoints, TrainingProgress
 from models.distributed.ddp import Ddp
 from models.distributed.fsdp import Fsdp
 from models.distributed.gang import GangStrategy
 from models.distributed.pipeline import Pipeline
 from models.fit_config import FitConfig
 from models.job import main
-from models.layered import Batch, LayeredModule
-from models.ledger import Ledger, LedgerError
+from models.layered import LayeredModule
+from models.ledger import Ledger, LedgerError, account, audit
 from models.progress import DivergedError, Progress
+from models.steps import Clip, EndAtOnce, SeedOfStep
 from models.use_case import UseCase, use_case
 
 TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
@@ -66,21 +66,22 @@ def train(job: FitJob) -> FitResult | None:
     progress = Progress(heartbeat)
     checkpoints = Checkpoints(folder / TRAINING, job.run_id, job.checkpoints, module.monitor, progress)
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
-    callbacks = [SeedOfStep(config.seed), Clip(config.clip_norm), progress, ledger, checkpoints]
+    callbacks = [EndAtOnce(), SeedOfStep(config.seed), Clip(config.clip_norm), progress, ledger, checkpoints]
     trainer = _trainer(job, config, callbacks, module.monitor)
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.resumed(), weights_only=True)
     if not trainer.is_global_zero:
         return None
+    reached = checkpoints.reached()
+    assert reached is not None
+    _check(folder / LEDGER, reached)
     module = _module(parts, job, config)  # whole again, whatever was left of the other
     checkpoints.load_best(dict(module.named_parameters()))
     staged = folder / f".{CHECKPOINT}.staged"
     shutil.rmtree(staged, ignore_errors=True)
     parts.save(module, staged)
     publish(staged, folder / CHECKPOINT, "weights")
-    reached = checkpoints.reached()
-    assert reached is not None
     return FitResult(
         checkpoint=str(folder / CHECKPOINT), epochs=reached.epochs, samples=reached.samples, metrics=reached.metrics
     )
@@ -89,6 +90,20 @@ def train(job: FitJob) -> FitResult | None:
 def _module(parts: UseCase, job: FitJob, config: FitConfig) -> LayeredModule:
     module = parts.module(job)
     return module.double() if config.precision == "64-true" else module
+
+
+def _check(ledger: Path, reached: TrainingProgress) -> None:
+    """See that every example was seen, whichever start saw it.
+
+    Raises:
+        LedgerError: See `audit`.
+    """
+    found = account(ledger)
+    audit(found, reached.examples)
+    logger.info(
+        "every one of %s examples was seen once in every epoch; started %s times, %s of %s steps were repeated",
+        *(f"{number:,}" for number in (reached.examples, found.starts, found.repeated, len(found.steps))),
+    )
 
 
 def _fit_layers(layers: list[nn.Module], parallelism: ParallelismConfig, config: FitConfig) -> None:
@@ -105,52 +120,6 @@ def _fit_layers(layers: list[nn.Module], parallelism: ParallelismConfig, config:
             checkpoint(layer)
         if config.compile:
             layer.compile()
-
-
-class SeedOfStep(pl.Callback):
-    """Makes what a step draws at random its own and each process's: a resumed training draws it again.
-
-    Args:
-        seed: Of the training.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def on_train_batch_start(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,  # noqa: ARG002
-        batch: Batch,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
-    ) -> None:
-        """Seed torch's generator here and on this process's GPU."""
-        place = np.random.SeedSequence([self.seed, trainer.global_step, trainer.global_rank])
-        seed = int(place.generate_state(1, np.uint64)[0])
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every kind of device there is: 4 ms
-        if torch.cuda.is_available():
-            torch.cuda.manual_seed(seed)
-
-
-class Clip(pl.Callback):
-    """Scales a gradient that is too long, the whole of it, over all processes.
-
-    Args:
-        longest: What it is scaled down to.
-    """
-
-    def __init__(self, longest: float) -> None:
-        self.longest = longest
-
-    def on_before_optimizer_step(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,  # noqa: ARG002
-        optimizer: torch.optim.Optimizer,  # noqa: ARG002
-    ) -> None:
-        """Have the strategy do it: it knows who holds what."""
-        assert isinstance(trainer.strategy, GangStrategy)
-        trainer.strategy.clip_gradients(self.longest)
 
 
 def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monitor: str) -> pl.Trainer:

@@ -13,10 +13,13 @@ from torch import distributed
 Made = TypeVar("Made")
 
 
-def once_per_host(make: Callable[[], Made], write: Callable[[Made, Path], None], read: Callable[[Path], Made]) -> Made:
+def once_per_host(
+    name: str, make: Callable[[], Made], write: Callable[[Made, Path], None], read: Callable[[Path], Made]
+) -> Made:
     """Have one process of each host make something, and all of them read it from files that are gone afterwards.
 
     Args:
+        name: Of it, among all that is made on a host; what a killed process left under it is removed.
         make: Makes it.
         write: Writes it into a folder.
         read: Maps it into memory; it must not need the files by name any more.
@@ -24,9 +27,11 @@ def once_per_host(make: Callable[[], Made], write: Callable[[Made, Path], None],
     if not distributed.is_initialized():
         return make()
     rank, place = distributed.get_rank(), distributed.get_node_local_rank(fallback_rank=0)
-    folder = Path(tempfile.mkdtemp(prefix="nightshift-")) if place == 0 else None
+    folder = Path(tempfile.gettempdir()) / f"nightshift-{name}-{rank}" if place == 0 else None
     try:
         if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
             write(make(), folder)
         folders: list[Path | None] = [None] * distributed.get_world_size()
         distributed.all_gather_object(folders, folder)
@@ -36,5 +41,5 @@ def once_per_host(make: Callable[[], Made], write: Callable[[Made, Path], None],
         distributed.barrier()
     finally:
         if folder is not None:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
     return found

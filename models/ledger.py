@@ -8,11 +8,11 @@ count that the last start before them did not do again. Digests of examples add 
 from __future__ import annotations
 
 import json
-import logging
-import time
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -20,11 +20,9 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 from models.distributed.gang import GangStrategy
-from models.layered import Batch, Loader
+from models.layered import Batch
 
 _MODULUS = 1 << 64
-
-logger = logging.getLogger(__name__)
 
 
 class LedgerError(Exception):
@@ -42,10 +40,10 @@ class Ledger(pl.Callback):
         self.folder = folder
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Begin a file of this start and process."""
-        began = trainer.strategy.broadcast(time.time_ns())
+        """Begin a file of this start and process; the first process numbers the starts, whatever its clock says."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{began}-{trainer.global_step}-{trainer.global_rank}.jsonl"
+        start = trainer.strategy.broadcast(1 + max(_starts(self.folder), default=0))
+        path = self.folder / f"{start}-{trainer.global_step}-{trainer.global_rank}.jsonl"
         self._file = path.open("w", encoding="utf-8", buffering=1)  # a line at a time: it is killed, not closed
 
     def on_train_batch_end(
@@ -63,23 +61,19 @@ class Ledger(pl.Callback):
         line = [trainer.current_epoch, trainer.global_step - 1, len(rows), digest(rows), float(outputs["loss"])]
         self._file.write(json.dumps(line) + "\n")
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Check the whole of it.
+    def on_save_checkpoint(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        checkpoint: dict[str, Any],  # noqa: ARG002
+    ) -> None:
+        """Have it on disk before the steps that it tells of."""
+        os.fsync(self._file.fileno())
 
-        Raises:
-            LedgerError: See `audit`.
-        """
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Wait until every process has written its last line."""
         self._file.close()
         trainer.strategy.barrier()
-        if trainer.is_global_zero:
-            loader = trainer.train_dataloader
-            assert isinstance(loader, Loader)
-            found = account(self.folder)
-            audit(found, loader.examples)
-            logger.info(
-                "every one of %s examples was seen once in every epoch; started %s times, %s of %s steps were repeated",
-                *(f"{number:,}" for number in (loader.examples, found.starts, found.repeated, len(found.steps))),
-            )
 
 
 @dataclass
@@ -128,14 +122,12 @@ def digest(rows: NDArray[np.int64]) -> int:
 
 def account(folder: Path) -> Account:
     """Read a ledger; a line that a kill cut short is left out."""
-    starts: dict[int, list[Path]] = defaultdict(list)
-    for path in folder.glob("*.jsonl"):
-        starts[int(path.name.split("-")[0])].append(path)
+    starts = _starts(folder)
     found = Account(starts=len(starts))
     first_of_later = None
-    for began in sorted(starts, reverse=True):
+    for start in sorted(starts, reverse=True):
         seen: set[int] = set()
-        for path in starts[began]:
+        for path in starts[start]:
             for epoch, step, examples, digested, loss in _lines(path):
                 if first_of_later is not None and step >= first_of_later:
                     seen.add(step)
@@ -145,7 +137,7 @@ def account(folder: Path) -> Account:
                 entry.digest = (entry.digest + digested) % _MODULUS
                 entry.loss += loss
         found.repeated += len(seen)
-        first = int(starts[began][0].name.split("-")[1])
+        first = int(starts[start][0].name.split("-")[1])
         first_of_later = first if first_of_later is None else min(first, first_of_later)
     return found
 
@@ -166,7 +158,7 @@ def audit(account: Account, examples: int) -> None:
         f"epoch {epoch}: {counts[epoch]:,} seen, wanted {examples:,}"
         if counts[epoch] != examples
         else f"epoch {epoch}: as many as there are, but some twice and others never"
-        for epoch in sorted(counts)
+        for epoch in range(max(counts, default=0) + 1)
         if (counts[epoch], digests[epoch]) != (examples, wanted)
     ]
     if problems:
@@ -175,6 +167,14 @@ def audit(account: Account, examples: int) -> None:
             + "\n  - ".join(problems)
             + "\nThe model is not published. This is a fault of Nightshift or of the disk: please report it."
         )
+
+
+def _starts(folder: Path) -> dict[int, list[Path]]:
+    """Return the files of each start."""
+    starts: dict[int, list[Path]] = defaultdict(list)
+    for path in folder.glob("*.jsonl"):
+        starts[int(path.name.split("-")[0])].append(path)
+    return starts
 
 
 def _lines(path: Path) -> list[tuple[int, int, int, int, float]]:

@@ -23,7 +23,20 @@ logger = logging.getLogger(__name__)
 
 
 class DivergedError(Exception):
-    """The loss is no longer a number."""
+    """A loss or a gradient is no longer a number.
+
+    Args:
+        trainer: Knows where that is.
+        what: Of what, and what it is.
+        batch: On which.
+    """
+
+    def __init__(self, trainer: pl.Trainer, what: str, batch: Batch) -> None:
+        super().__init__(
+            f"the {what} at step {trainer.global_step:,} (epoch {trainer.current_epoch}, rank {trainer.global_rank}), "
+            f"on examples of {batch.origin}. The last good checkpoint is kept. Look at the newest of these windows; if "
+            "they are as ever, lower model.optimizer.learning_rate, or raise model.fit.warm_up_steps."
+        )
 
 
 class Progress(pl.Callback):
@@ -62,12 +75,7 @@ class Progress(pl.Callback):
         assert isinstance(outputs, Mapping)
         loss = float(outputs["loss"])
         if not math.isfinite(loss):
-            raise DivergedError(
-                f"the loss is {loss} at step {trainer.global_step:,} (epoch {trainer.current_epoch}, "
-                f"rank {trainer.global_rank}), on examples of {batch.origin}. The last good checkpoint is kept. "
-                "Look at the newest of these windows; if they are as ever, lower model.optimizer.learning_rate, or "
-                "raise model.fit.warm_up_steps."
-            )
+            raise DivergedError(trainer, f"loss is {loss}", batch)
         total = batch.targets.total
         self._loss += torch.tensor([loss * total, total / trainer.world_size], dtype=torch.float64)
         if trainer.is_global_zero:
@@ -87,7 +95,7 @@ class Progress(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say what was measured."""
-        total, targets = trainer.strategy.reduce(self._loss.to(trainer.strategy.root_device), reduce_op="sum").tolist()
+        total, targets = self._whole_loss(trainer).tolist()
         pl_module.log("train/loss", total / targets, batch_size=1, sync_dist=True)  # each has the same
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         pl_module.log("train/learning_rate", rate, batch_size=1, sync_dist=True)
@@ -103,8 +111,13 @@ class Progress(pl.Callback):
         checkpoint: dict[str, Any],
     ) -> None:
         """Keep the epoch's loss so far, of all processes, for as many as go on from here."""
-        loss = trainer.strategy.reduce(self._loss.to(trainer.strategy.root_device, copy=True), reduce_op="sum")
-        checkpoint["progress"] = {"samples": self.samples, "loss": loss.cpu()}
+        checkpoint["progress"] = {"samples": self.samples, "loss": self._whole_loss(trainer)}
+
+    def _whole_loss(self, trainer: pl.Trainer) -> torch.Tensor:
+        """Return the epoch's loss so far, of all processes; every process asks."""
+        loss = self._loss.to(trainer.strategy.root_device, copy=True)
+        whole: torch.Tensor = trainer.strategy.reduce(loss, reduce_op="sum")
+        return whole.cpu()
 
     def on_load_checkpoint(
         self,

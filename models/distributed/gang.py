@@ -62,8 +62,8 @@ class GangStrategy(DDPStrategy):
         """Return the squared length of the whole gradient, over all processes."""
         return squared_norm(parameters)
 
-    def clip_gradients(self, longest: float) -> None:
-        """Scale the whole gradient, over all processes, down to ``longest``.
+    def clip_gradients(self, longest: float) -> float:
+        """Scale the whole gradient down to ``longest``, and return how long it was; one without a length stays.
 
         Source:
             `torch.nn.utils.clip_grad_norm_`, which knows nothing of stages.
@@ -71,7 +71,9 @@ class GangStrategy(DDPStrategy):
         assert self.lightning_module is not None
         parameters = [each for each in self.lightning_module.parameters() if each.grad is not None]
         length = self.squared_norm(parameters).sqrt()
-        torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
+        if length.isfinite():
+            torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
+        return float(length)
 
     @override
     def training_step(self, batch: Batch, number: int) -> Tensor:
@@ -197,7 +199,7 @@ def squared_norm(parameters: list[nn.Parameter]) -> Tensor:
     """Return the squared length of the gradients of parameters that this process or its shards hold whole."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
-        return torch.zeros(())
+        return torch.zeros((), dtype=parameters[0].dtype if parameters else None)
     length = torch.nn.utils.get_total_norm(gradients, foreach=True)
     whole: Tensor = length.full_tensor() if isinstance(length, DTensor) else length
     return whole.square()

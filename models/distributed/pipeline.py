@@ -182,7 +182,7 @@ class Pipeline(GangStrategy):
     def squared_norm(self, parameters: list[nn.Parameter]) -> Tensor:
         """Add up the stages; what two of them hold counts once."""
         named = self._module.named_parameters()
-        own = [parameter for name, parameter in named if self.aliases[name] == name and parameter.grad is not None]
+        own = [parameter for name, parameter in named if self.aliases[name] == name]
         total = squared_norm(own).to(self.root_device)
         distributed.all_reduce(total, group=self.mesh["stage"].get_group())
         return total

@@ -66,13 +66,13 @@ def load(folder: Path, parameters: dict[str, nn.Parameter], optimizer: Optimizer
     Raises:
         OtherModelError: It holds other tensors.
     """
-    saved = _saved(folder)
+    saved, on_gpu = _saved(folder), any(group.get("fused") for group in optimizer.param_groups)
     wanted: State = {f"parameter.{name}": parameter.detach() for name, parameter in parameters.items()}
     states: dict[str, State] = {name: {} for name in parameters}
     for name, parameter in parameters.items():
         start = f"optimizer.{name}."
         for full in (key for key in saved if key.startswith(start)):
-            states[name][full.removeprefix(start)] = wanted[full] = _room(parameter, saved[full])
+            states[name][full.removeprefix(start)] = wanted[full] = _room(parameter, saved[full], on_gpu)
     _read(folder, wanted, saved)
     for name, parameter in parameters.items():
         optimizer.state[parameter] = states[name]
@@ -95,13 +95,16 @@ def _saved(folder: Path) -> dict[str, TensorStorageMetadata]:
     return {name: saved for name, saved in tensors.items() if isinstance(saved, TensorStorageMetadata)}
 
 
-def _room(parameter: nn.Parameter, saved: TensorStorageMetadata) -> Tensor:
-    """Make room for a tensor of the optimiser; one with a row for each of the parameter's is split as that is."""
+def _room(parameter: nn.Parameter, saved: TensorStorageMetadata, on_gpu: bool) -> Tensor:  # noqa: FBT001
+    """Make room for a tensor of the optimiser; one with a row for each of the parameter's is split as that is.
+
+    Single numbers lie with the processor, unless one kernel steps for all parameters (``fused``).
+    """
     size, dtype = saved.size, saved.properties.dtype
     if isinstance(parameter, DTensor) and len(size) and size[0] == parameter.shape[0]:
         split: Tensor = zeros(size, dtype=dtype, device_mesh=parameter.device_mesh, placements=parameter.placements)
         return split
-    return torch.zeros(size, dtype=dtype, device=parameter.device if len(size) else "cpu")
+    return torch.zeros(size, dtype=dtype, device=parameter.device if len(size) or on_gpu else "cpu")
 
 
 def _read(folder: Path, wanted: State, saved: dict[str, TensorStorageMetadata], *, alone: bool = False) -> None:

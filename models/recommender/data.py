@@ -122,7 +122,7 @@ class RecommenderData(lightning.LightningDataModule):
         Raises:
             ValueError: There is nothing to train on.
         """
-        self.training, self.validation = once_per_host(self._read, _write, _open)
+        self.training, self.validation = once_per_host(self.job.run_id, self._read, _write, _open)
         logger.info(
             "%s examples to learn from, %s to validate on", f"{len(self.training):,}", f"{len(self.validation):,}"
         )

@@ -28,7 +28,7 @@ def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ("--standal
         f"--nnodes={parallelism.min_nodes}:{parallelism.max_nodes}",
         f"--nproc-per-node={parallelism.processes_per_node}",
         f"--max-restarts={parallelism.max_restarts}",
-        *("--monitor-interval=0.2", *meet),
+        *("--monitor-interval=0.2", "--shutdown-timeout=2", *meet),
     )
 
 
@@ -77,10 +77,13 @@ def failures(folder: Path) -> tuple[str, ...]:
 
 
 def _counts(meeting: str, folder: Path) -> bool:
+    """Whether the disk says so; one that does not answer now says nothing."""
     try:
         return (folder / MEETING).read_text(encoding="utf-8") == meeting
     except FileNotFoundError:
         return False
+    except OSError:
+        return True
 
 
 def is_wanted(worker: Worker, key: Key) -> bool:

@@ -36,6 +36,7 @@ RENDEZVOUS = "rendezvous"
 """In a training's folder: of the store where agents meet."""
 POLL_SECONDS = 0.5
 END_SECONDS = 30.0
+ANSWER_SECONDS = 10.0
 
 OnLine = Callable[[str], None]
 OnHeartbeat = Callable[[Heartbeat], None]
@@ -126,46 +127,51 @@ class _Gang:
             time.sleep(POLL_SECONDS)  # the last processes are on their way out
 
     def _look_after(self, workers: Mapping[str, Sequence[str]]) -> None:
-        """Do without lost hosts, and forget agents that ended.
+        """Do without lost hosts, and start agents that ended again.
 
         Raises:
             JobFailedError: It would fail again, or failed too often.
         """
-        folder = Path(self.job.run_folder)
-        for host, agent in list(self.agents.items()):
-            gone = agent.worker not in workers.get(host, ())
-            if gone or agent.task.status in {"error", "lost", "cancelled"}:
-                del self.agents[host]
-                if agent.task.status == "error" and self._restarted_enough():
-                    why = agent.task.exception()
-                    raise JobFailedError(
-                        f"no agent can be started on host {host}: {type(why).__name__}: {why}. Mend its cause, or take "
-                        "the host's Dask worker away. The training goes on from here."
-                    ) from why
-                self.on_line(f"host {host} is lost: those left meet anew, and go on from the last checkpoint")
-                self.end()
-                self._meet()
+        for host, agent in self.agents.items():
+            if agent.worker not in workers.get(host, ()) or agent.task.status in {"lost", "cancelled"}:
+                self._meet(f"host {host} is lost")
                 return
-            elif agent.task.done() and not (folder / RESULT).exists():
-                del self.agents[host]
-                self._raise_if_final(host, agent.task.result())
+            if agent.task.done() and not (Path(self.job.run_folder) / RESULT).exists():
+                self._after(host, agent.task)
+                return
 
-    def _raise_if_final(self, host: str, code: int) -> None:
-        folder = Path(self.job.run_folder)
-        why = "\n".join(failures(folder))
-        if why or self._restarted_enough():
-            said = failure("models.fit", code, folder / AGENTS / host / LOG)
-            why = why or (
-                f"processes on {host} ended more than max_restarts ({self.job.parallelism.max_restarts}) times. If "
-                "they were killed (SIGKILL), and nobody did it, it had no memory left: lower model.fit.batch_size."
-            )
-            raise JobFailedError(f"{why}\n{said}")
-        self.on_line(f"the agent on {host} ended with exit code {code}, and is started again")
+    def _after(self, host: str, task: Future[int]) -> None:
+        """Go on after an agent that ended without a result.
 
-    def _restarted_enough(self) -> bool:
-        """Count one more agent that ended by itself."""
+        Raises:
+            JobFailedError: There is no point in it.
+        """
+        folder, limit = Path(self.job.run_folder), self.job.parallelism.max_restarts
         self.restarts += 1
-        return self.restarts > self.job.parallelism.max_restarts
+        reasons = failures(folder)
+        if task.status == "error":
+            error = task.exception()
+            what = f"no agent can be started on host {host}: {type(error).__name__}: {error}"
+            if self.restarts > limit:
+                raise JobFailedError(f"{what}. Mend its cause, or take the host's Dask worker away.") from error
+            self._meet(what)
+            return
+        try:
+            code = task.result(ANSWER_SECONDS)
+        except TimeoutError:  # its worker went meanwhile
+            self._meet(f"host {host} is lost")
+            return
+        if reasons or self.restarts > limit:
+            why = reasons or (
+                f"agents ended more than max_restarts ({limit}) times, the last on {host}. If processes were killed "
+                "(SIGKILL), and nobody did it, there was no memory left: lower model.fit.batch_size.",
+            )
+            raise JobFailedError("\n".join((*why, failure("models.fit", code, folder / AGENTS / host / LOG))))
+        if code < 0:
+            del self.agents[host]
+            self.on_line(f"the agent on {host} was killed (signal {-code}), and is started again")
+        else:  # it has closed the meeting for all
+            self._meet(f"the agent on {host} ended with exit code {code}")
 
     def _start(self, host: str, worker: str) -> None:
         place = f"{host}-{uuid4().hex}"
@@ -175,16 +181,25 @@ class _Gang:
         )  # fmt: skip
         self.agents[host] = _Agent(worker, task)
 
-    def _meet(self) -> None:
+    def _meet(self, why: str = "") -> None:
         """Call a meeting; agents of an earlier one end. One that is cut off would go on, a second training."""
+        if why:
+            self.on_line(f"{why}: all meet anew, and go on from the last checkpoint")
+        self.end()
         self.meeting = uuid4().hex
+        self._call(self.meeting)
+
+    def _call(self, meeting: str) -> None:
+        """Say on the disk that every host sees which meeting counts."""
         file = Path(self.job.run_folder) / MEETING
         file.parent.mkdir(exist_ok=True)
-        file.write_text(self.meeting, encoding="utf-8")
+        staged = file.with_name(".meeting.staged")
+        staged.write_text(meeting, encoding="utf-8")
+        staged.replace(file)
 
     def end(self) -> None:
         """Have every agent ended; each asks by itself whether it is still wanted, and reads so where it cannot ask."""
-        (Path(self.job.run_folder) / MEETING).unlink(missing_ok=True)
+        self._call("none")
         for agent in self.agents.values():
             agent.task.cancel()
         self.agents.clear()

@@ -23,11 +23,11 @@ def test_there_are_more_stages_than_processes_where_each_has_two() -> None:
         ({"strategy": "pipeline"}, r"pipeline_stages is 1: nothing is cut\. Set 2 or more, or strategy: ddp"),
         (
             {"strategy": "pipeline", "pipeline_stages": 3, "processes_per_node": 4},
-            r"pipeline_stages \(3\) must divide the world size \(4 = 1 nodes x 4 processes\)\. Try one of \[2, 4\]",
+            r"pipeline_stages \(3\) must divide the world size \(4 = 1 nodes x 4 processes\)\. Try 2, 4, or set proc",
         ),
         (
             {"strategy": "pipeline", "pipeline_stages": 4, "processes_per_node": 2, "max_nodes": 2},
-            r"pipeline_stages \(4\) must divide the world size \(2 = 1 nodes x 2 processes\)",
+            r"pipeline_stages \(4\) must divide the world size \(2 = 1 nodes x 2 processes\)\. Try 2, or set",
         ),
     ],
 )

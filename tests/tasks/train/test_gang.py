@@ -82,7 +82,7 @@ def test_a_host_on_which_no_agent_can_be_started_is_not_tried_for_ever(cluster: 
     (tmp_path / AGENTS / "127.0.0.1").write_text("in the way of its folder")
     job = job_in(tmp_path, ParallelismConfig(max_restarts=1))
     lines: list[str] = []
-    with pytest.raises(JobFailedError, match=r"on host 127\.0\.0\.1: NotADirectoryError: "):
+    with pytest.raises(JobFailedError, match=r"on host 127\.0\.0\.1: FileExistsError: "):
         fit_on_cluster(cluster, job, lines.append)
     assert len(lines) == 1, lines
 
