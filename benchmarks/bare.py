@@ -39,7 +39,9 @@ def bare(job: FitJob) -> Clock:
         for start in range(0, len(order), fit.batch_size):
             rows = torch.from_numpy(order[start : start + fit.batch_size])
             targets = Targets(target_UL[rows], int((target_UL[rows] != 0).sum()), len(steps))
-            place = np.random.SeedSequence([fit.seed, len(steps), 0])  # as `models.steps.SeedOfStep`: the same is dropped
+            place = np.random.SeedSequence(
+                [fit.seed, len(steps), 0]
+            )  # as `models.steps.SeedOfStep`: the same is dropped
             torch.manual_seed(int(place.generate_state(1, np.uint64)[0]))
             loss = module.loss(module.network(input_UL[rows]), targets)
             optimizer.zero_grad()
