@@ -26,10 +26,12 @@ from models.layered import LayeredModule
 class Ddp(GangStrategy):
     """PyTorch's DistributedDataParallel: gradients travel while the rest of them is computed."""
 
+    _apart = 0
+    """Steps since weights were averaged."""
+
     @override
     def spread(self, module: LayeredModule) -> None:
         """Wrap the module, unless each process steps by itself."""
-        self._apart = 0
         if self.config.average_every == 1:
             wrapped = self._setup_model(module)
             wrapped.register_comm_hook(None, _HOOKS[self.config.gradients])

@@ -16,7 +16,7 @@ class Forgetful(Ddp):
 
     @override
     def spread(self, module: LayeredModule) -> None:
-        self.model = self._wrapped = self._setup_model(module)
+        self.model = self._setup_model(module)
 
 
 if __name__ == "__main__":
