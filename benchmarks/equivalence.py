@@ -232,7 +232,9 @@ def _keep(uri: str, found: Sequence[Compared], text: str) -> None:
     """Store the table on an MLflow run."""
     client = MlflowClient(tracking_uri=uri)
     known = client.get_experiment_by_name("equivalence")
-    run = client.create_run(known.experiment_id if known else client.create_experiment("equivalence"))
+    artifacts = Path("var/artifacts/equivalence").resolve()
+    experiment = known.experiment_id if known else client.create_experiment("equivalence", str(artifacts))
+    run = client.create_run(experiment)
     rows = [each.row() for each in found]
     client.log_table(run.info.run_id, {name: [str(row[name]) for row in rows] for name in rows[0]}, "equivalence.json")
     client.log_text(run.info.run_id, text, "equivalence.md")
