@@ -15,6 +15,7 @@ Source: Chowdhery et al., "PaLM", 2022, appendix B.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from dataclasses import replace
@@ -78,7 +79,7 @@ def main() -> None:
         sys.exit(f"make bench-gpu needs a CUDA device, and torch {torch.__version__} sees none. On a machine with one, "
                  "install torch 2.13.0 built for CUDA and start again; make bench-train is for CPUs.")  # fmt: skip
     device = torch.cuda.get_device_name()
-    found = given.peaks or next((PEAKS[name] for name in PEAKS if name in device), None)
+    found = given.peaks or next((PEAKS[name] for name in PEAKS if re.search(rf"\b{name}\b", device)), None)
     if found is None:
         sys.exit(f"the peak of {device!r} is not known here: give --peaks BF16 FP32, in TFLOP/s, from its data sheet.")
     sizes = quick(GPU) if given.quick else GPU

@@ -32,8 +32,8 @@ from torch import nn
 from data_contracts.job import CheckpointConfig, commit, read
 from data_contracts.manifest import damage, publish, verify
 from data_contracts.night import Value
-from models.distributed.gang import GangStrategy
 from models.distributed.saved import load_parameters
+from models.distributed.strategy import GangStrategy
 from models.layered import Batch, Loader
 from models.progress import Progress
 

@@ -22,8 +22,8 @@ from data_contracts.parallelism import Strategy as StrategyName
 from models.checkpoints import Checkpoints, TrainingProgress
 from models.distributed.ddp import Ddp
 from models.distributed.fsdp import Fsdp
-from models.distributed.gang import GangStrategy
 from models.distributed.pipeline import Pipeline
+from models.distributed.strategy import GangStrategy
 from models.fit_config import FitConfig
 from models.job import main
 from models.layered import LayeredModule

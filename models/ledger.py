@@ -19,7 +19,7 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
-from models.distributed.gang import GangStrategy
+from models.distributed.strategy import GangStrategy
 from models.layered import Batch
 
 _MODULUS = 1 << 64

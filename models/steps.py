@@ -9,7 +9,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from models.distributed.gang import GangStrategy
+from models.distributed.strategy import GangStrategy
 from models.layered import Batch
 from models.progress import DivergedError
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import flows  # noqa: F401  what every process says, and to whom
+
+if TYPE_CHECKING:
+    from tests.models.lab import Lab
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,3 +45,11 @@ def cluster() -> Iterator[str]:
 
     with dask_cluster(ClusterConfig(workers=2, memory_limit="1GiB", dashboard_port=0)) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Where a file's trainings are made and compared."""
+    from tests.models.lab import Lab
+
+    return Lab.of(tmp_path_factory.mktemp("lab"))

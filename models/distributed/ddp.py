@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from typing_extensions import override
 
-from models.distributed.gang import GangStrategy
+from models.distributed.strategy import GangStrategy
 from models.layered import LayeredModule
 
 

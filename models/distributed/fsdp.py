@@ -13,7 +13,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 from typing_extensions import override
 
-from models.distributed.gang import GangStrategy
+from models.distributed.strategy import GangStrategy
 from models.layered import LayeredModule
 
 

@@ -33,7 +33,7 @@ from typing_extensions import override
 from data_contracts.parallelism import Schedule
 from models.distributed.cut import Cut, cut_once
 from models.distributed.fsdp import add_gradients, shard, shard_layers, travels_as
-from models.distributed.gang import GangStrategy, squared_norm
+from models.distributed.strategy import GangStrategy, squared_norm
 from models.layered import Batch, LayeredModule, Targets
 
 _SCHEDULES: dict[Schedule, type[_PipelineSchedule]] = {
@@ -99,7 +99,6 @@ class Pipeline(GangStrategy):
             for stage, number in zip(self._stages, own, strict=True)
         ]
         self.speaks_for_its_share = own[-1] == self.config.stages - 1
-        self._has_last = own[-1] == self.config.stages - 1
         self._has_first = own[0] == 0
         kind: Any = _SCHEDULES[self.config.schedule]
         self._schedule: Any = kind(
@@ -189,7 +188,7 @@ class Pipeline(GangStrategy):
 
     def _run(self, work: Callable[..., Tensor | None], batch: Batch, losses: list[Tensor]) -> Tensor | None:
         self._targets: Sequence[Targets] = batch.targets.split(self.config.microbatches)
-        numbers = torch.arange(self.config.microbatches, device=self.root_device) if self._has_last else None
+        numbers = torch.arange(self.config.microbatches, device=self.root_device) if self.speaks_for_its_share else None
         inputs = (batch.inputs,) if self._has_first else ()
         return work(*inputs, target=numbers, losses=losses)
 

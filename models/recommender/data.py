@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from data_contracts.job import FitJob
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.table import Table
-from models.distributed.gang import GangStrategy
+from models.distributed.strategy import GangStrategy
 from models.host import once_per_host
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import frequent_users, item_counts

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from mlflow import MlflowClient
 from pydantic import JsonValue
 
 from data_contracts.job import FitJob
 from data_contracts.parallelism import ParallelismConfig
 from models.ledger import account
-from tests.models.recommender.tables import write_tables
-from tests.models.recommender.walks import walks
-from tests.models.test_fit import Lab, weights_of
+from tests.models.lab import Lab, weights_of
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(600)]
 CONFIG: dict[str, JsonValue] = {
@@ -27,9 +24,7 @@ CONFIG: dict[str, JsonValue] = {
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     assert torch.cuda.is_available(), "these tests need an NVIDIA GPU, and CUDA sees none"
-    folder = tmp_path_factory.mktemp("lab")
-    tables = write_tables(folder / "tables", walks({"a": 10, "b": 4, "c": 2}, users=150), max_length=8)
-    return Lab(folder, tables, MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db"))
+    return Lab.of(tmp_path_factory.mktemp("lab"))
 
 
 @pytest.fixture(scope="module")

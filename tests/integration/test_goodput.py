@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 from pydantic import JsonValue
 
 from data_contracts.job import CheckpointConfig, FitJob
 from data_contracts.parallelism import ParallelismConfig
-from tests.models.recommender.tables import write_tables
-from tests.models.recommender.walks import walks
-from tests.models.test_fit import Lab
+from tests.models.lab import Lab
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3600)]
@@ -28,9 +25,7 @@ CALIBRATED = 4
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Ten users' walks each, laid out so that a step takes a tenth of a second or so: histories are long."""
-    folder = tmp_path_factory.mktemp("lab")
-    tables = write_tables(folder / "tables", walks({"a": 150, "b": 4, "c": 2}, users=150), max_length=150)
-    return Lab(folder, tables, MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db"))
+    return Lab.of(tmp_path_factory.mktemp("lab"), steps=150, max_length=150)
 
 
 @pytest.fixture(scope="module")

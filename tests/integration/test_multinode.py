@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from mlflow import MlflowClient
 from pydantic import JsonValue
 
 from data_contracts.job import CheckpointConfig, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from tests.integration.namespaces import FIRST, SECOND, Host, two_hosts
-from tests.models.recommender.tables import write_tables
-from tests.models.recommender.walks import walks
-from tests.models.test_fit import Lab, weights_of
+from tests.models.lab import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts
 
 pytestmark = [pytest.mark.multinode, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -62,13 +59,6 @@ class Site:
         finally:
             self.cluster.go(address)
             self.cluster.come(address)
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    folder = tmp_path_factory.mktemp("lab")
-    tables = write_tables(folder / "tables", walks({"a": 10, "b": 4, "c": 2}, users=150), max_length=8)
-    return Lab(folder, tables, MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db"))
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import torch
-from mlflow import MlflowClient
 from pydantic import JsonValue
 
-from data_contracts.job import FitJob, FitResult, TablesAt, Validation
+from data_contracts.job import FitJob, FitResult
 from data_contracts.manifest import damage
 from data_contracts.parallelism import ParallelismConfig
 from models.ledger import account
-from models.recommender.weights import load
-from tasks.job import JobFailedError, run_job
-from tasks.train.agent import failures, launcher
+from tasks.job import JobFailedError
+from tasks.train.agent import failures
+from tests.models.lab import Lab, weights_of
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
 
-FAULTS = Path(__file__).parents[1] / "faults"
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 1, "dropout": 0.0},
     "loss": {"kind": "sampled_softmax", "negatives": 20},
@@ -37,77 +33,9 @@ DROPPING: dict[str, JsonValue] = {**CONFIG, "network": {"width": 16, "blocks": 1
 """Each process drops other numbers, so only trainings of as many processes are equal."""
 
 
-@dataclass
-class Lab:
-    """Trains the same job under different circumstances."""
-
-    folder: Path
-    tables: TablesAt
-    client: MlflowClient
-    lines: list[str] = field(default_factory=list)
-
-    def job(self, name: str, processes: int, config: dict[str, JsonValue], tables: TablesAt | None = None) -> FitJob:
-        experiment = self.client.get_experiment_by_name("lab")
-        found = experiment.experiment_id if experiment else self.client.create_experiment("lab")
-        return FitJob(
-            use_case="recommender",
-            run_folder=str(self.folder / name),
-            tables=tables or self.tables,
-            windows=("a", "b"),
-            known_windows=("a", "b"),
-            validation=Validation(window="b"),
-            parallelism=ParallelismConfig(processes_per_node=processes, max_restarts=0),
-            config=config,
-            features={"max_length": 8},
-            tracking_uri=self.client.tracking_uri,
-            run_id=self.client.create_run(found).info.run_id,
-        )
-
-    def train(self, job: FitJob, fault: tuple[str, str, int] | None = None) -> FitResult:
-        """Train to the end, or until a process is killed at a commit point: before or after it, the n-th time."""
-        self.lines.clear()
-        environment = {"OMP_NUM_THREADS": "1"}
-        if fault is not None:
-            self.once = self.folder / f"killed-{uuid4().hex}"
-            point, moment, count = fault
-            environment |= {"PYTHONPATH": str(FAULTS), "FAULT_TARGET": "self", "FAULT_ONCE": str(self.once)}
-            environment |= {"FAULT_POINT": point, "FAULT_MOMENT": moment, "FAULT_COUNT": str(count)}
-        return run_job(
-            "models.fit",
-            job,
-            Path(job.run_folder),
-            FitResult,
-            launcher=launcher(job.parallelism),
-            environment=environment,
-            on_line=self.lines.append,
-        )
-
-    def killed(self, job: FitJob, point: str, moment: str, count: int = 1) -> list[int]:
-        """Train until a process is killed, and return the epochs that came to their end."""
-        with pytest.raises(JobFailedError, match="no result"):
-            self.train(job, (point, moment, count))
-        assert self.once.exists(), self.lines
-        return self.epochs()
-
-    def epochs(self) -> list[int]:
-        """Return the epochs that came to their end when it trained last."""
-        return [int(found[1]) for line in self.lines if (found := re.search(r" epoch (\d+): ", line))]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    folder = tmp_path_factory.mktemp("lab")
-    tables = write_tables(folder / "tables", walks({"a": 10, "b": 4, "c": 2}, users=150), max_length=8)
-    return Lab(folder, tables, MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db"))
-
-
 @pytest.fixture(scope="module")
 def undisturbed(lab: Lab) -> FitResult:
     return lab.train(lab.job("undisturbed", 2, CONFIG))
-
-
-def weights_of(result: FitResult) -> dict[str, torch.Tensor]:
-    return dict(load(Path(result.checkpoint)).network.named_parameters())
 
 
 def test_two_processes_learn_the_walk(undisturbed: FitResult) -> None:

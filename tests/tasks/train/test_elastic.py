@@ -6,14 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from mlflow import MlflowClient
 from pydantic import JsonValue
 
 from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
-from tests.models.recommender.tables import write_tables
-from tests.models.recommender.walks import walks
-from tests.models.test_fit import Lab, weights_of
+from tests.models.lab import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -25,13 +22,6 @@ CONFIG: dict[str, JsonValue] = {
 }
 """480 steps of a few milliseconds each. No dropout: what a process drops is its own, and their number changes."""
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    folder = tmp_path_factory.mktemp("lab")
-    tables = write_tables(folder / "tables", walks({"a": 10, "b": 4, "c": 2}, users=150), max_length=8)
-    return Lab(folder, tables, MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db"))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,90 @@
+"""Trainings of one use case that are to be compared with each other."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import torch
+from mlflow import MlflowClient
+from pydantic import JsonValue
+
+from data_contracts.job import FitJob, FitResult, TablesAt, Validation
+from data_contracts.parallelism import ParallelismConfig
+from models.recommender.weights import load
+from tasks.job import JobFailedError, run_job
+from tasks.train.agent import launcher
+from tests.models.recommender.tables import write_tables
+from tests.models.recommender.walks import walks
+
+FAULTS = Path(__file__).parents[1] / "faults"
+
+
+@dataclass
+class Lab:
+    """Trains the same job under different circumstances."""
+
+    folder: Path
+    tables: TablesAt
+    client: MlflowClient
+    lines: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, folder: Path, *, steps: int = 10, max_length: int = 8) -> Lab:
+        """Lay out 150 users' walks, of so many steps in the first window and a few in two more."""
+        tables = write_tables(folder / "tables", walks({"a": steps, "b": 4, "c": 2}, users=150), max_length=max_length)
+        return cls(folder, tables, MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db"))
+
+    def job(self, name: str, processes: int, config: dict[str, JsonValue], tables: TablesAt | None = None) -> FitJob:
+        experiment = self.client.get_experiment_by_name("lab")
+        found = experiment.experiment_id if experiment else self.client.create_experiment("lab")
+        return FitJob(
+            use_case="recommender",
+            run_folder=str(self.folder / name),
+            tables=tables or self.tables,
+            windows=("a", "b"),
+            known_windows=("a", "b"),
+            validation=Validation(window="b"),
+            parallelism=ParallelismConfig(processes_per_node=processes, max_restarts=0),
+            config=config,
+            features={"max_length": 8},
+            tracking_uri=self.client.tracking_uri,
+            run_id=self.client.create_run(found).info.run_id,
+        )
+
+    def train(self, job: FitJob, fault: tuple[str, str, int] | None = None) -> FitResult:
+        """Train to the end, or until a process is killed at a commit point: before or after it, the n-th time."""
+        self.lines.clear()
+        environment = {"OMP_NUM_THREADS": "1"}
+        if fault is not None:
+            self.once = self.folder / f"killed-{uuid4().hex}"
+            point, moment, count = fault
+            environment |= {"PYTHONPATH": str(FAULTS), "FAULT_TARGET": "self", "FAULT_ONCE": str(self.once)}
+            environment |= {"FAULT_POINT": point, "FAULT_MOMENT": moment, "FAULT_COUNT": str(count)}
+        return run_job(
+            "models.fit",
+            job,
+            Path(job.run_folder),
+            FitResult,
+            launcher=launcher(job.parallelism),
+            environment=environment,
+            on_line=self.lines.append,
+        )
+
+    def killed(self, job: FitJob, point: str, moment: str, count: int = 1) -> list[int]:
+        """Train until a process is killed, and return the epochs that came to their end."""
+        with pytest.raises(JobFailedError, match="no result"):
+            self.train(job, (point, moment, count))
+        assert self.once.exists(), self.lines
+        return self.epochs()
+
+    def epochs(self) -> list[int]:
+        """Return the epochs that came to their end when it trained last."""
+        return [int(found[1]) for line in self.lines if (found := re.search(r" epoch (\d+): ", line))]
+
+
+def weights_of(result: FitResult) -> dict[str, torch.Tensor]:
+    return dict(load(Path(result.checkpoint)).network.named_parameters())
