@@ -34,7 +34,7 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     max_nodes: PositiveInt = Field(1, description="Hosts that it takes when they are there.")
     processes_per_node: PositiveInt = Field(2, description="Training processes on each host.")
     max_restarts: NonNegativeInt = Field(
-        10, description="Times that killed processes are started again; what fails by itself is not."
+        10, description="Times that killed processes of a host are started again; what fails by itself is not."
     )
     rendezvous_port: int = Field(
         0, ge=0, le=65_535, description="Where hosts meet, on the flow's host; 0 takes any free port."

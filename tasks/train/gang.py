@@ -11,32 +11,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from distributed import Client, Future
 
-from data_contracts.job import (
-    FAILURES,
-    HEARTBEAT,
-    JOB,
-    RESULT,
-    FitJob,
-    FitResult,
-    Heartbeat,
-    commit,
-    read,
-)
+from data_contracts.job import FAILURES, HEARTBEAT, JOB, RESULT, FitJob, FitResult, Heartbeat, commit, read
 from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure
 from tasks.lock import LOCK, locked
 from tasks.train.agent import AGENTS, LOCK_SECONDS, MEETING, failures, run_agent
 from tasks.train.meeting import own_address, rendezvous
+from tasks.train.watch import heartbeat_in, require_room, workers_by_host
 
 RENDEZVOUS = "rendezvous"
 """In a training's folder: of the store where agents meet."""
 POLL_SECONDS = 0.5
 END_SECONDS = 30.0
 ANSWER_SECONDS = 10.0
+GAVE_UP = "ChildFailedError"
+"""What torchelastic says once its ranks ended more often than ``max_restarts``."""
 
 OnLine = Callable[[str], None]
 OnHeartbeat = Callable[[Heartbeat], None]
@@ -54,6 +46,7 @@ def fit_on_cluster(cluster: str, job: FitJob, on_line: OnLine, on_heartbeat: OnH
     Raises:
         JobFailedError: The training failed, or too few hosts came.
         JobRunningError: Somebody else trains in the run's folder.
+        OSError: The disk is full.
     """
     folder = Path(job.run_folder)
     with locked(folder / LOCK, "a training", seconds=LOCK_SECONDS, error=JobRunningError):
@@ -104,7 +97,8 @@ class _Gang:
         told, enough = None, time.monotonic()
         self._meet()
         while not (folder / RESULT).exists():
-            workers = _workers(self.client)
+            require_room(folder)
+            workers = workers_by_host(self.client)
             self._look_after(workers)
             for host in workers:
                 if host not in self.agents and len(self.agents) < parallelism.max_nodes:
@@ -117,7 +111,7 @@ class _Gang:
                     f"of them (train.parallelism.min_nodes), waited {parallelism.join_seconds} s. Start a worker on "
                     "another host and the night again: it goes on from here. With a lower min_nodes it begins anew."
                 )
-            heartbeat = _heartbeat(folder / HEARTBEAT)
+            heartbeat = heartbeat_in(folder / HEARTBEAT)
             if heartbeat is not None and heartbeat != told:
                 on_heartbeat(heartbeat)
                 told = heartbeat
@@ -161,12 +155,14 @@ class _Gang:
         except TimeoutError:  # its worker went meanwhile
             self._meet(f"host {host} is lost")
             return
-        if reasons or self.restarts > limit:
+        log = folder / AGENTS / host / LOG
+        gave_up = code > 0 and GAVE_UP in log.read_text(encoding="utf-8", errors="replace")
+        if reasons or gave_up or self.restarts > limit:
             why = reasons or (
-                f"agents ended more than max_restarts ({limit}) times, the last on {host}. If processes were killed "
+                f"processes ended more than max_restarts ({limit}) times, the last on {host}. If they were killed "
                 "(SIGKILL), and nobody did it, there was no memory left: lower model.fit.batch_size.",
             )
-            raise JobFailedError("\n".join((*why, failure("models.fit", code, folder / AGENTS / host / LOG))))
+            raise JobFailedError("\n".join((*why, failure("models.fit", code, log))))
         if code < 0:
             del self.agents[host]
             self.on_line(f"the agent on {host} was killed (signal {-code}), and is started again")
@@ -199,22 +195,7 @@ class _Gang:
 
     def end(self) -> None:
         """Have every agent ended; each asks by itself whether it is still wanted, and reads so where it cannot ask."""
-        self._call("none")
         for agent in self.agents.values():
             agent.task.cancel()
         self.agents.clear()
-
-
-def _workers(client: Client) -> dict[str, list[str]]:
-    """Return the addresses of each host's workers, by the host's."""
-    found: dict[str, list[str]] = {}
-    for worker in sorted(client.scheduler_info(n_workers=-1)["workers"]):
-        found.setdefault(str(urlsplit(worker).hostname), []).append(worker)
-    return found
-
-
-def _heartbeat(file: Path) -> Heartbeat | None:
-    try:
-        return read(file, Heartbeat)
-    except (FileNotFoundError, ValueError):
-        return None
+        self._call("none")  # last: on a full disk it fails

@@ -79,6 +79,14 @@ def _answers(url: str) -> bool:
         return False
 
 
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until a condition holds, and say whether it does."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return condition()
+
+
 @dataclass(frozen=True)
 class House:
     """Where one set of logs lives, and the environment in which its commands run."""

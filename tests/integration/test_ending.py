@@ -6,8 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -18,7 +17,7 @@ from mlflow import MlflowClient
 
 from data_contracts.commit_point import POINTS
 from flows.ending import exit_code
-from tests.integration.conftest import ROOT, House, free_ports, make_house
+from tests.integration.conftest import ROOT, House, free_ports, make_house, until
 from tests.integration.disturbed import END_SECONDS, FAULTS, SMALL, Undisturbed, processes, write_day
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, func_only=True)]
@@ -64,14 +63,6 @@ def started_night(house: House, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         night.kill()
         night.wait()
-
-
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until a condition holds, and say whether it does."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return condition()
 
 
 def alone(house: House) -> House:

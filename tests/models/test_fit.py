@@ -92,7 +92,7 @@ def test_a_training_killed_and_damaged_again_and_again_ends_as_if_undisturbed(la
     assert left == {"step-0000000013": [], "step-0000000026": [], "step-0000000039": [], "checkpoint": []}
 
 
-def test_a_training_that_had_stopped_early_does_not_go_on(lab: Lab) -> None:
+def test_a_training_that_had_stopped_early_does_not_go_on_and_is_audited_all_the_same(lab: Lab) -> None:
     still: dict[str, JsonValue] = {
         **CONFIG,
         "optimizer": {"kind": "rowwise_adagrad", "learning_rate": 1e-30, "row_learning_rate": 1e-30},
@@ -100,6 +100,14 @@ def test_a_training_that_had_stopped_early_does_not_go_on(lab: Lab) -> None:
     }
     job = lab.job("still", 1, still)
     assert lab.killed(job, "checkpoint", "after", 2) == [0, 1]
+    (ledger,) = (Path(job.run_folder) / "ledger").iterdir()
+    ledger.rename(lab.folder / ledger.name)
+    with pytest.raises(JobFailedError):
+        lab.train(job)
+    (said,) = failures(Path(job.run_folder))
+    assert re.match(r"rank 0: LedgerError: examples were not seen exactly once:\n  - epoch 0: 0 seen, wanted 445", said)
+    assert not (Path(job.run_folder) / "checkpoint").exists()
+    (lab.folder / ledger.name).rename(ledger)
     assert lab.train(job).epochs == 2
     assert lab.epochs() == []
 

@@ -6,8 +6,10 @@ import logging
 import sys
 
 from data_contracts.job import FitJob
+from flows.ending import ends_when_asked
 from tasks.train.gang import fit_on_cluster
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
-    fit_on_cluster(sys.argv[1], FitJob.model_validate_json(sys.argv[2]), logging.info)
+    with ends_when_asked():
+        fit_on_cluster(sys.argv[1], FitJob.model_validate_json(sys.argv[2]), logging.info)

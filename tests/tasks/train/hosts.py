@@ -28,27 +28,28 @@ Place = Sequence[str]
 
 @dataclass
 class Hosts:
-    """A scheduler, and a worker on each host; hosts come and go."""
+    """A scheduler, and workers on each host; hosts come and go."""
 
     scheduler: str
     said: SimpleQueue[str]
     places: Mapping[str, Place]
-    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    workers: dict[str, list[subprocess.Popen[bytes]]] = field(default_factory=dict)
 
     def come(self, *addresses: str) -> None:
-        """Start the workers of hosts, and wait until the scheduler knows them."""
+        """Start a worker on each of these hosts, and wait until the scheduler knows them."""
         for address in addresses:
             command = [*self.places.get(address, ()), sys.executable, "-m", "dask", "worker", self.scheduler]
             options = ["--host", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-            self.workers[address] = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
+            worker = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
+            self.workers.setdefault(address, []).append(worker)
         for _ in addresses:
             _next(self.said, "Register worker")
 
     def go(self, address: str) -> None:
-        """Kill the worker of a host, and so all that runs there."""
-        worker = self.workers.pop(address)
-        worker.kill()
-        worker.wait()
+        """Kill the workers of a host, and so all that runs there."""
+        for worker in self.workers.pop(address):
+            worker.kill()
+            worker.wait()
 
 
 @contextmanager
@@ -68,9 +69,8 @@ def hosts(
         made.come(*addresses)
         yield made
     finally:
-        for worker in made.workers.values():
-            worker.kill()
-            worker.wait()
+        for address in list(made.workers):
+            made.go(address)
         process.terminate()
         process.wait()
         listener.join()
@@ -94,7 +94,7 @@ class Training:
     """A training that goes on while something is done to it.
 
     Attributes:
-        place: Where its driver runs; in this process when empty.
+        place: Where its driver runs, a process of its own (``env``: here); in this process when empty.
     """
 
     cluster: str

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
+import psutil
 import pytest
 import torch
 from pydantic import JsonValue
 
 from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
+from tasks.job import JobFailedError
+from tests.integration.disturbed import END_SECONDS
 from tests.models.lab import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 
@@ -18,9 +22,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 2, "dropout": 0.0},
     "loss": {"kind": "sampled_softmax", "negatives": 20},
-    "fit": {"batch_size": 40, "max_epochs": 40, "patience": 40, "warm_up_steps": 5, "precision": "64-true"},
 }
-"""480 steps of a few milliseconds each. No dropout: what a process drops is its own, and their number changes."""
+"""No dropout: what a process drops is its own, and their number changes."""
+FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 40, "patience": 40, "warm_up_steps": 5}
+STEPS = 480
+"""Of a few milliseconds each."""
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 
 
@@ -30,10 +36,10 @@ def cluster() -> Iterator[Hosts]:
         yield made
 
 
-def job(lab: Lab, name: str, **parallelism: object) -> FitJob:
+def job(lab: Lab, name: str, *, precision: str = "64-true", **parallelism: object) -> FitJob:
     config = ParallelismConfig.model_validate({"processes_per_node": 1, "min_nodes": 2, "max_nodes": 2} | parallelism)
     update = {"parallelism": config, "checkpoints": CheckpointConfig(every_seconds=1)}
-    return lab.job(name, 1, CONFIG).model_copy(update=update)
+    return lab.job(name, 1, {**CONFIG, "fit": {**FIT, "precision": precision}}).model_copy(update=update)
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +63,74 @@ def test_killed_ranks_and_agents_change_nothing(lab: Lab, cluster: Hosts, undist
     training.at(300, starts=3)
     assert_same(training.end(), undisturbed)
     found = training.account()
-    assert (len(found.steps), found.starts) == (480, 3)
+    assert (len(found.steps), found.starts) == (STEPS, 3)
     assert found.repeated > 0
     assert not training.processes("models.fit") + training.processes("torch.distributed.run")
+
+
+def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
+    """Have a host go, and come back, in mid-training."""
+    training.at(100)
+    cluster.go(SECOND)
+    training.at(200, starts=2)
+    cluster.come(SECOND)
+    training.at(300, starts=3)
+    return training.end()
 
 
 def test_a_lost_host_is_done_without_and_taken_again_when_it_comes_back(
     lab: Lab, cluster: Hosts, undisturbed: FitResult
 ) -> None:
     training = Training(cluster.scheduler, job(lab, "changing", min_nodes=1))
-    training.at(100)
-    cluster.go(SECOND)
-    training.at(200, starts=2)
-    cluster.come(SECOND)
-    training.at(300, starts=3)
-    result = training.end()
+    result = lose_and_find(cluster, training)
     torch.testing.assert_close(weights_of(result), weights_of(undisturbed), rtol=1e-9, atol=1e-9)
     assert any(f"host {SECOND} is lost" in line for line in training.lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_training_that_is_ended_leaves_no_process_on_any_host(
+    lab: Lab, cluster: Hosts, number: signal.Signals
+) -> None:
+    training = Training(cluster.scheduler, job(lab, number.name), place=("env",))
+    training.at(20)
+    (driver,) = training.processes("tests.tasks.train.driver")
+    everything = training.processes("models.job")
+    assert len(everything) == 6, "the driver, the agents' store, on each host an agent and a rank"
+    driver.send_signal(number)
+    _, left = psutil.wait_procs(everything, timeout=END_SECONDS)
+    assert not left
+
+
+@pytest.mark.drill
+def test_in_single_precision_too_a_lost_host_costs_no_example_and_no_quality(lab: Lab, cluster: Hosts) -> None:
+    calm = Training(cluster.scheduler, job(lab, "single", precision="32-true")).end()
+    training = Training(cluster.scheduler, job(lab, "single-changing", precision="32-true", min_nodes=1))
+    assert lose_and_find(cluster, training).metrics == pytest.approx(calm.metrics, rel=0.02)
+    assert len(training.account().steps) == STEPS
+
+
+@pytest.mark.drill
+def test_a_dead_worker_beside_another_of_its_host_changes_nothing(
+    lab: Lab, cluster: Hosts, undisturbed: FitResult
+) -> None:
+    cluster.come(FIRST)
+    training = Training(cluster.scheduler, job(lab, "beside"))
+    training.at(100)
+    (agent,) = (
+        each for each in training.processes("torch.distributed.run") if f"--local-addr={FIRST}" in each.cmdline()
+    )
+    kill(psutil.Process(agent.ppid()))
+    training.at(200, starts=2)
+    assert_same(training.end(), undisturbed)
+    assert any(f"host {FIRST} is lost" in line for line in training.lines)
+
+
+@pytest.mark.drill
+def test_ranks_that_are_killed_too_often_end_the_training_with_what_to_do(lab: Lab, cluster: Hosts) -> None:
+    training = Training(cluster.scheduler, job(lab, "too-often", max_restarts=1))
+    for start in (1, 2):
+        training.at(100 * start, starts=start)
+        kill(training.processes("models.fit")[0])
+    with pytest.raises(JobFailedError, match=r"more than max_restarts \(1\) times, .* there was no memory left"):
+        training.end()
+    assert training.account().starts == 2
