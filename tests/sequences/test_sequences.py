@@ -20,7 +20,7 @@ from tests.sequences.invariants import PROMISES
 from tests.sequences.logs import File, Line
 from tests.sequences.nights import Nights
 
-FEW = settings(max_examples=8, stateful_step_count=12, phases=[Phase.generate])
+FEW = settings(max_examples=5, stateful_step_count=12, phases=[Phase.generate])
 MANY = settings(max_examples=150, stateful_step_count=25, print_blob=True)
 
 

@@ -16,6 +16,7 @@ from data_contracts.bundle import BUNDLE
 from data_contracts.job import RESULT, Heartbeat
 from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Night, Window, Workspace
+from data_contracts.parallelism import ParallelismConfig
 from models.fit_config import FitConfig
 from models.recommender.config import AdamWConfig, NetworkConfig, RecommenderConfig
 from models.recommender.weights import TENSORS, load, read_record
@@ -33,6 +34,7 @@ MODEL = RecommenderConfig(
     optimizer=AdamWConfig(learning_rate=0.01),
     fit=FitConfig(batch_size=32, max_epochs=2, warm_up_steps=5),
 )
+TRAIN = TrainConfig(parallelism=ParallelismConfig(processes_per_node=1))
 
 
 class Features(BaseModel):
@@ -61,7 +63,7 @@ class House:
         cluster = self.cluster if cluster is None else cluster
         night = self.night(windows)
         return train_candidate(
-            self.workspace, night, TrainConfig(), model, Features(), cluster, self.lines.append, self.heartbeats.append
+            self.workspace, night, TRAIN, model, Features(), cluster, self.lines.append, self.heartbeats.append
         )
 
     def run(self, candidate: Candidate) -> Run:
@@ -115,7 +117,7 @@ def test_its_run_says_what_went_in_and_what_came_out(house: House, first: Candid
     run = house.run(first)
     assert run.info.status == "FINISHED"
     assert run.data.params["model.network.width"] == "16"
-    assert run.data.params["train.parallelism.processes_per_node"] == "2"
+    assert run.data.params["train.parallelism.processes_per_node"] == "1"
     assert run.data.tags["nightshift.trained_through"] == "2026-11-02"
     assert "no champion" in run.data.tags["nightshift.start"]
     assert run.inputs is not None
