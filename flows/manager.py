@@ -92,6 +92,18 @@ def orphans(settings: NightlySettings) -> list[int]:
     return [pid for pid, variables in _marked(settings) if variables[MANAGER] not in managers]
 
 
+def outdated(settings: NightlySettings) -> list[str]:
+    """Return the variables with settings that are others now than when the running services were started."""
+    now = environment(settings)
+    names = {name for name in now if name.startswith("NIGHTSHIFT_")}
+    found: set[str] = set()
+    for pid, variables in _marked(settings):
+        if pid in running(settings):
+            then = {name for name in variables if name.startswith("NIGHTSHIFT_")} - {MARK}
+            found |= {name for name in names | then if now.get(name) != variables.get(name)}
+    return sorted(found)
+
+
 def own_mlflow(settings: NightlySettings) -> bool:
     """Whether MLflow is started here, before its database; another one is named by ``tracking_uri``, http(s)."""
     return not settings.workspace().tracking_uri.startswith("http")

@@ -85,6 +85,8 @@ def up(settings: NightlySettings) -> None:
         report.line("what a killed manager had left is ended, and started anew")
     _start(settings, services(settings))
     schedule.register(settings)
+    if names := manager.outdated(settings):
+        report.line(f"what runs has other settings than these: {', '.join(names)}. `make down`, then `make up`")
     report.services({service.name: (service.url, service.answers()) for service in services(settings)})
 
 

@@ -40,7 +40,10 @@ def list_files(uri: str) -> list[SourceFile]:
         IngestError: Nothing installed opens such a ``uri``.
     """
     if not uri:
-        raise NoFilesError("source.uri is empty. Say where the logs lie: --source.uri FILE, FOLDER or GLOB.")
+        raise NoFilesError(
+            "source.uri is empty. Say where the logs lie, a file, a folder or a glob: in the settings file, as "
+            "NIGHTSHIFT_SOURCE__URI, or by --source.uri."
+        )
     try:
         system, path = fsspec.url_to_fs(uri)
     except (ImportError, ValueError) as error:
