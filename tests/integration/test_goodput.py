@@ -18,7 +18,7 @@ from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3600)]
 HOSTS = ("127.0.0.1", "127.0.0.2")
 STEPS_AN_EPOCH = 12
-CALIBRATED = 4
+CALIBRATED = 10
 """Epochs after which the pace is known."""
 
 
@@ -48,10 +48,15 @@ def job(lab: Lab, name: str, epochs: int) -> FitJob:
     return lab.job(name, 1, config).model_copy(update=update)
 
 
-def seconds_of(training: Training) -> float:
-    """Return the time from the first step that was written down to the last."""
-    files = list((Path(training.job.run_folder) / "ledger").iterdir())
-    return max(file.stat().st_mtime for file in files) - min(int(file.name.split("-")[0]) for file in files) / 1e9
+def began(training: Training) -> float:
+    """Wait for a training's first steps, and say when that was."""
+    training.at(1)
+    return time.time()
+
+
+def ended(training: Training) -> float:
+    """Say when its last step was."""
+    return max(file.stat().st_mtime for file in (Path(training.job.run_folder) / "ledger").iterdir())
 
 
 @pytest.mark.parametrize(("every", "kills", "bar"), [(60, 6, 0.65), (300, 3, 0.90)])
@@ -59,24 +64,21 @@ def test_a_training_whose_processes_are_killed_now_and_then_gets_on(
     every: int, kills: int, bar: float, lab: Lab, cluster: Hosts, seed: int, say: Callable[[str], None]
 ) -> None:
     calm = Training(cluster.scheduler, job(lab, f"calm-{every}", CALIBRATED))
+    start = began(calm)
     calm.end(600)
-    pace = len(calm.account().steps) / seconds_of(calm)
+    pace = len(calm.account().steps) / (ended(calm) - start)
     epochs = int(every * kills * bar * pace / STEPS_AN_EPOCH)
-    training, chance = (
-        Training(cluster.scheduler, job(lab, f"killed-{every}", epochs)),
-        random.Random(f"{seed} {every}"),
-    )
-    training.at(1)
-    began, killed = time.monotonic(), 0
+    training = Training(cluster.scheduler, job(lab, f"killed-{every}", epochs))
+    start, killed, chance = began(training), 0, random.Random(f"{seed} {every}")
     while not training.ended and killed < kills:
-        time.sleep(max(began + killed * every + chance.uniform(0.2, 0.8) * every - time.monotonic(), 0))
+        time.sleep(max(start + killed * every + chance.uniform(0.2, 0.8) * every - time.time(), 0))
         ranks, agents = training.processes("models.fit"), training.processes("torch.distributed.run")
         if ranks and agents:
             kill(chance.choice(ranks if chance.random() < 0.75 else agents))
             killed += 1
     training.end(every * kills)
     found = training.account()
-    goodput = len(found.steps) / pace / seconds_of(training)
+    goodput = len(found.steps) / pace / (ended(training) - start)
     say(
         f"DRILL_SEED={seed}: killed {killed} times, one in {every} s: goodput {goodput:.1%}; {found.starts} starts, "
         f"{len(found.steps):,} steps counted, {found.repeated:,} repeated, {pace:.1f} a second undisturbed"
