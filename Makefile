@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
-TWO_AT_A_TIME = -n 2 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE = -n 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-train bench-wire bench-gpu check
 
@@ -54,14 +54,14 @@ down: $(INSTALLED) ## End what `make up` and `make nightly` started
 status: $(INSTALLED) ## Say which servers answer, and whether the nights are well
 	@python -m flows.services status
 
-test: $(INSTALLED) ## Run every test, two files at a time, the longest first
-	@$(TIMED) python -m pytest $(TWO_AT_A_TIME)
+test: $(INSTALLED) ## Run every test, three files at a time, the longest first
+	@$(TIMED) python -m pytest $(SIDE_BY_SIDE)
 
 drill: $(INSTALLED) ## Run the long tests: other seeds in every run, each says its own
 	@$(TIMED) python -m pytest -m drill
 
 coverage: $(INSTALLED) ## Run every test and say what none of their processes reached; below 90 % it fails
-	@$(TIMED) coverage erase; coverage run -m pytest $(TWO_AT_A_TIME); coverage combine --quiet; coverage report
+	@$(TIMED) coverage erase; coverage run -m pytest $(SIDE_BY_SIDE); coverage combine --quiet; coverage report
 
 $(PEER)/.installed: benchmarks/peer-requirements.txt
 	$(PYTHON) -m venv $(PEER)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests are run side by side, and threads that wait keep cores busy
+
 import flows  # noqa: F401  what every process says, and to whom
 
 if TYPE_CHECKING:
@@ -21,9 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-data", type=Path, default=ROOT.parent / "shared" / "data", help="Folder of real logs.")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest: two are run at a time."""
+    """Begin with what takes longest. One process runs the tests of a file, or those that share a Prefect server."""
     items.sort(key=lambda item: "integration" not in item.path.parts)
+    for item in items:
+        shares = "prefect_server" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("prefect_server" if shares else str(item.path)))
 
 
 @pytest.fixture(scope="session")
