@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
-SIDE_BY_SIDE = -n 3 --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-train bench-wire bench-gpu check
 

@@ -23,13 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-data", type=Path, default=ROOT.parent / "shared" / "data", help="Folder of real logs.")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest. One process runs the tests of a file, or those that share a Prefect server."""
+    """Begin with the files that take longest: three are run at a time."""
     items.sort(key=lambda item: "integration" not in item.path.parts)
-    for item in items:
-        shares = "prefect_server" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("prefect_server" if shares else str(item.path)))
 
 
 @pytest.fixture(scope="session")
