@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -50,9 +52,13 @@ class Deployed:
         return (self.house.home / "services" / "worker.log").read_text()
 
     def ask(self, path: str, **body: Any) -> Any:
-        """Ask Prefect's API: POST with a body, GET without."""
+        """Ask Prefect's API: POST with a body, GET without; again while its database is locked, as Prefect does."""
         url = self.house.environment["PREFECT_API_URL"] + path
-        answer = httpx.post(url, json=body) if body else httpx.get(url)
+        for _ in range(10):
+            answer = httpx.post(url, json=body) if body else httpx.get(url)
+            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(1)
         return answer.raise_for_status().json()
 
     def start_night(self) -> str:

@@ -28,8 +28,10 @@ class SampleResult(Value):
 
 def work(job: SampleJob) -> SampleResult | None:
     runs = Path(job.folder) / "runs"
-    with runs.open("a") as file:
-        file.write(f"{os.getpid()}\n")
+    before = runs.read_text() if runs.exists() else ""
+    staged = runs.with_suffix(".staged")
+    staged.write_text(f"{before}{os.getpid()}\n")
+    staged.replace(runs)  # whoever sees it reads all of it
     for line in job.lines:
         logger.info(line)
     time.sleep(job.seconds)
