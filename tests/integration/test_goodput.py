@@ -17,7 +17,6 @@ from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3600)]
 HOSTS = ("127.0.0.1", "127.0.0.2")
-STEPS_AN_EPOCH = 12
 CALIBRATED = 10
 """Epochs after which the pace is known."""
 
@@ -66,8 +65,9 @@ def test_a_training_whose_processes_are_killed_now_and_then_gets_on(
     calm = Training(cluster.scheduler, job(lab, f"calm-{every}", CALIBRATED))
     start = began(calm)
     calm.end(600)
-    pace = len(calm.account().steps) / (ended(calm) - start)
-    epochs = int(every * kills * bar * pace / STEPS_AN_EPOCH)
+    steps = len(calm.account().steps)
+    pace = steps / (ended(calm) - start)
+    epochs = int(every * kills * bar * pace / (steps / CALIBRATED))
     training = Training(cluster.scheduler, job(lab, f"killed-{every}", epochs))
     start, killed, chance = began(training), 0, random.Random(f"{seed} {every}")
     while not training.ended and killed < kills:
