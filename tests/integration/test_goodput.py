@@ -17,7 +17,7 @@ from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3600)]
 HOSTS = ("127.0.0.1", "127.0.0.2")
-CALIBRATED = 10
+CALIBRATED = 100
 """Epochs after which the pace is known."""
 
 
