@@ -94,14 +94,15 @@ def orphans(settings: NightlySettings) -> list[int]:
 
 def outdated(settings: NightlySettings) -> list[str]:
     """Return the variables with settings that are others now than when the running services were started."""
-    now = environment(settings)
-    names = {name for name in now if name.startswith("NIGHTSHIFT_")}
-    found: set[str] = set()
-    for pid, variables in _marked(settings):
-        if pid in running(settings):
-            then = {name for name in variables if name.startswith("NIGHTSHIFT_")} - {MARK}
-            found |= {name for name in names | then if now.get(name) != variables.get(name)}
-    return sorted(found)
+    now, managers = environment(settings), running(settings)
+    return sorted(
+        {
+            name
+            for pid, then in _marked(settings)
+            for name in now.keys() | then.keys()
+            if pid in managers and name.startswith("NIGHTSHIFT_") and name != MARK and now.get(name) != then.get(name)
+        }
+    )
 
 
 def own_mlflow(settings: NightlySettings) -> bool:

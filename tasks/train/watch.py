@@ -24,8 +24,7 @@ def require_room(folder: Path) -> None:
     """
     disk = shutil.disk_usage(folder)
     if disk.total and disk.free < ROOM:  # file systems over an object store may say 0 of 0
-        why = f"{os.strerror(errno.ENOSPC)}, {disk.free:,} bytes are free. Make room: the night goes on from here"
-        raise OSError(errno.ENOSPC, why, str(folder))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def workers_by_host(client: Client) -> dict[str, list[str]]:

@@ -79,11 +79,11 @@ def _answers(url: str) -> bool:
         return False
 
 
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until a condition holds, and say whether it does."""
+def until(condition: Callable[[], bool], seconds: float, every: float = 0.1) -> bool:
+    """Wait until a condition holds, look at it every so many seconds, and say whether it does."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(every)
     return condition()
 
 

@@ -77,7 +77,7 @@ class Deployed:
 
     def wait(self, condition: Callable[[], bool], seconds: float, seen: Callable[[], object]) -> None:
         """Wait until a condition holds."""
-        assert until(condition, seconds), seen()
+        assert until(condition, seconds, every=1), seen()  # Prefect's database is easily kept busy
 
     def process(self, *words: str) -> psutil.Process | None:
         """Return the process started for this house whose command line has all these words."""
@@ -116,7 +116,8 @@ def deployed(house: House) -> Iterator[Deployed]:
         assert up.count(" answers") == 4, up
         save_webhook(api, url)
         house = house.under(NIGHTSHIFT_ALERTS__NOTIFY="custom-webhook/ops")
-        house.run("flows.services", "up")
+        again = house.run("flows.services", "up")
+        assert "what runs has other settings than these: NIGHTSHIFT_ALERTS__NOTIFY." in again, again
         yield Deployed(house, told)
 
 

@@ -58,7 +58,7 @@ def ended(training: Training) -> float:
     return max(file.stat().st_mtime for file in (Path(training.job.run_folder) / "ledger").iterdir())
 
 
-@pytest.mark.parametrize(("every", "kills", "bar"), [(60, 6, 0.65), (300, 2, 0.90)])
+@pytest.mark.parametrize(("every", "kills", "bar"), [(60, 6, 0.65), (300, 3, 0.90)])
 def test_a_training_whose_processes_are_killed_now_and_then_gets_on(
     every: int, kills: int, bar: float, lab: Lab, cluster: Hosts, seed: int, say: Callable[[str], None]
 ) -> None:
