@@ -16,11 +16,12 @@ from uuid import uuid4
 from distributed import Client, Future
 
 from data_contracts.job import FAILURES, HEARTBEAT, JOB, RESULT, FitJob, FitResult, Heartbeat, commit, read
+from tasks.full_disk import require_room
 from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure
 from tasks.lock import LOCK, locked
 from tasks.train.agent import AGENTS, LOCK_SECONDS, MEETING, failures, run_agent
 from tasks.train.meeting import own_address, rendezvous
-from tasks.train.watch import heartbeat_in, require_room, workers_by_host
+from tasks.train.watch import heartbeat_in, workers_by_host
 
 RENDEZVOUS = "rendezvous"
 """In a training's folder: of the store where agents meet."""
