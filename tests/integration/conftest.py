@@ -21,7 +21,7 @@ import pytest
 from flows.settings import NightlySettings
 
 if TYPE_CHECKING:
-    from tests.integration.disturbed import Undisturbed
+    from tests.integration.undisturbed import Undisturbed
 
 ROOT = Path(__file__).parents[2]
 QUICK = {
@@ -156,7 +156,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Undisturbed:
     """Two small nights that nobody disturbed."""
-    from tests.integration.disturbed import two_nights
+    from tests.integration.undisturbed import two_nights
 
     return two_nights(tmp_path_factory.mktemp("undisturbed"), prefect_server)
 

@@ -1,20 +1,13 @@
-"""The schedule's way: `make up`, deployed nights that are killed, fail or are late, who hears of it, `make down`.
+"""The schedule's way: `make up`, nights that are cancelled, killed, fail or are late, who hears of it, `make down`.
 
 The tests share one set of servers, and go in order; those of the drill need none before them.
 """
 
 from __future__ import annotations
 
-import json
 import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.request import urlopen
 
 import httpx
@@ -23,6 +16,8 @@ import pytest
 
 from flows import alerts, manager
 from tests.integration.conftest import House, until
+from tests.integration.deployed import Deployed, ear, save_webhook
+from tests.integration.nights import END_SECONDS, FAULTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -32,76 +27,12 @@ CRASHED_WITHIN_SECONDS = SILENT_SECONDS + 60
 """As docs/operations.md states it: a minute more."""
 NIGHTS_UNTIL_TOLD = 3
 """On SQLite, Prefect loses an event now and then when it has much to do, as docs/operations.md says."""
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A house whose servers are up.
-
-    Attributes:
-        house: With Prefect's server in its environment.
-        told: Every notification that came, as it came.
-    """
-
-    house: House
-    told: list[str]
-
-    @property
-    def log(self) -> str:
-        """What the worker and its runs said."""
-        return (self.house.home / "services" / "worker.log").read_text()
-
-    def ask(self, path: str, **body: Any) -> Any:
-        """Ask Prefect's API: POST with a body, GET without; again while its database is locked, as Prefect does."""
-        url = self.house.environment["PREFECT_API_URL"] + path
-        for _ in range(10):
-            answer = httpx.post(url, json=body) if body else httpx.get(url)
-            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                break
-            time.sleep(1)
-        return answer.raise_for_status().json()
-
-    def start_night(self) -> str:
-        """Ask for a night now, and return its run's id."""
-        deployment = self.ask("/deployments/name/nightly-retrain/nightly")["id"]
-        return str(self.ask(f"/deployments/{deployment}/create_flow_run", state={"type": "SCHEDULED"})["id"])
-
-    def state(self, run: str) -> dict[str, Any]:
-        """Return a run's state."""
-        return dict(self.ask(f"/flow_runs/{run}")["state"])
-
-    def wait_for(self, run: str, name: str, *, seconds: float = 200) -> str:
-        """Wait until a run is in the state of that name, and return its message."""
-        self.wait(lambda: self.state(run)["name"] == name, seconds, lambda: f"{self.state(run)}\n{self.log}")
-        return str(self.state(run)["message"])
-
-    def wait(self, condition: Callable[[], bool], seconds: float, seen: Callable[[], object]) -> None:
-        """Wait until a condition holds."""
-        assert until(condition, seconds, every=1), seen()  # Prefect's database is easily kept busy
-
-    def process(self, *words: str) -> psutil.Process | None:
-        """Return the process started for this house whose command line has all these words."""
-        started = [psutil.Process(pid) for pid in manager.left(self.house.settings())]
-        return next((each for each in started if set(words) <= set(each.cmdline())), None)
-
-
-@contextmanager
-def ear() -> Iterator[tuple[str, list[str]]]:
-    """A server that remembers what it is told; yields its URL, and what it was told."""
-    told: list[str] = []
-
-    class Ear(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", told
-        server.shutdown()
+ENDLESS = {
+    "NIGHTSHIFT_MODEL__FIT__MAX_EPOCHS": "10000",
+    "NIGHTSHIFT_MODEL__FIT__PATIENCE": "10000",
+    "NIGHTSHIFT_TRAIN__PARALLELISM__PROCESSES_PER_NODE": "2",
+}
+"""A training that would go on for hours."""
 
 
 @pytest.fixture(scope="module")
@@ -119,16 +50,6 @@ def deployed(house: House) -> Iterator[Deployed]:
         again = house.run("flows.services", "up")
         assert "what runs has other settings than these: NIGHTSHIFT_ALERTS__NOTIFY." in again, again
         yield Deployed(house, told)
-
-
-def save_webhook(api: str, url: str) -> None:
-    """Make the block that people make in Prefect's UI."""
-    kind = httpx.get(f"{api}/block_types/slug/custom-webhook").raise_for_status().json()["id"]
-    filters = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
-    schema = httpx.post(f"{api}/block_schemas/filter", json=filters).raise_for_status().json()[0]["id"]
-    data = {"name": "ops", "url": url, "json_data": {"text": "{{subject}} {{body}}"}}
-    block = {"name": "ops", "data": data, "block_schema_id": schema, "block_type_id": kind}
-    httpx.post(f"{api}/block_documents/", json=block).raise_for_status()
 
 
 @pytest.mark.drill
@@ -150,13 +71,26 @@ def test_make_up_again_registers_nothing_twice(deployed: Deployed) -> None:
     assert len(deployed.ask("/deployments/filter", limit=50)) == 2
 
 
+def test_a_cancelled_night_is_gone_in_time_and_cancelled(deployed: Deployed, tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    run = deployed.start_night(PYTHONPATH=str(FAULTS), FAULT_HEARD=str(heard), **ENDLESS)
+    deployed.wait(lambda: heard.exists() and "step after" in heard.read_text(), 280, lambda: deployed.log)
+    night = deployed.processes_of(run)
+    assert len(night) >= 6, "the flow, a worker under its nanny, the agent, two ranks"
+    deployed.house.run("prefect", "flow-run", "cancel", run)
+    _, left = psutil.wait_procs(night, timeout=END_SECONDS)
+    assert not left
+    deployed.wait_for(run, "Cancelled")
+    deployed.wait(lambda: not deployed.processes_of(run), 60, lambda: deployed.processes_of(run))
+
+
 def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_one_is_served(deployed: Deployed) -> None:
     server = deployed.process("models.serving.server")
     killed = deployed.start_night()
     deployed.wait_for(killed, "Running")
     worker = deployed.process("worker", "start")
     assert worker is not None
-    [engine] = [child for child in worker.children() if "prefect.engine" in child.cmdline()]
+    [engine] = [each for each in deployed.processes_of(killed) if "prefect.engine" in each.cmdline()]
     worker.kill()
     engine.kill()
     message = deployed.wait_for(killed, "Crashed", seconds=CRASHED_WITHIN_SECONDS)
@@ -183,17 +117,11 @@ def test_a_night_that_fails_says_why_wherever_it_is_looked_for(deployed: Deploye
     else:
         pytest.fail(f"of {NIGHTS_UNTIL_TOLD} nights that failed none was told of: {deployed.told}")
     broken.unlink()
-    deployed.wait(lambda: "2026-01-04.csv.gz" in page(deployed), 120, lambda: page(deployed))
-    assert "Version 1 is in service" in page(deployed)
+    deployed.wait(lambda: "2026-01-04.csv.gz" in deployed.page(), 120, deployed.page)
+    assert "Version 1 is in service" in deployed.page()
     status = deployed.house.run("flows.services", "status")
     assert "not well: The last night" in status
     assert "2026-01-04.csv.gz" in status
-
-
-def page(deployed: Deployed) -> str:
-    """What the newest artifact `nights` says; nothing before there is one."""
-    found = deployed.ask("/artifacts/filter", artifacts={"key": {"any_": ["nights"]}}, sort="CREATED_DESC", limit=1)
-    return str(found[0]["data"]) if found else ""
 
 
 @pytest.mark.drill

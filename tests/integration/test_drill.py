@@ -1,9 +1,11 @@
-"""The long way round: every commit point alone, before and after, a full disk at each, and kills at random moments."""
+"""The long way round: every commit point alone, each with a full disk, a slow disk, and kills at random moments."""
 
 from __future__ import annotations
 
 import random
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,9 +15,10 @@ import psutil
 import pytest
 
 from data_contracts.commit_point import POINTS
-from tests.integration.disturbed import Undisturbed, run_night
-from tests.integration.test_full_disk import fill_and_recover
-from tests.integration.test_killed import COUNT
+from flows.ending import exit_code
+from tests.integration.full_disk import fill_and_recover
+from tests.integration.nights import COUNT, FAULTS, ended, run_night
+from tests.integration.undisturbed import Undisturbed
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 KILLS = 20
@@ -44,6 +47,35 @@ def test_a_night_whose_disk_is_full_at_a_point_and_that_is_run_again_is_as_undis
     point: str, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     fill_and_recover(point, undisturbed, tmp_path)
+
+
+def test_sigterm_at_any_point_ends_the_night_and_at_last_it_is_as_if_nothing_had_happened(
+    undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    with undisturbed.second() as house:
+        for point in POINTS:
+            folder = tmp_path / point.replace(" ", "-")
+            folder.mkdir()
+            code, said = ended(house, folder, signal.SIGTERM, point)
+            assert code == exit_code(signal.SIGTERM), said
+        undisturbed.night(house)
+        undisturbed.assert_equal(house)
+
+
+@pytest.fixture
+def slow_disk(tmp_path: Path) -> Path:
+    """A library that slows down whatever program is started with it."""
+    compiler = shutil.which("cc")
+    assert compiler is not None, "no C compiler (cc): this test builds tests/faults/slow_disk.c."
+    library = tmp_path / "slow_disk.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, FAULTS / "slow_disk.c", "-ldl"], check=True)
+    return library
+
+
+def test_a_night_on_a_slow_disk_ends_as_on_any_other(undisturbed: Undisturbed, slow_disk: Path) -> None:
+    with undisturbed.second() as house:
+        undisturbed.night(house.under(LD_PRELOAD=slow_disk, SLOW_DISK=house.home))
+        undisturbed.assert_equal(house)
 
 
 @dataclass

@@ -115,6 +115,7 @@ def test_a_wire_that_is_cut_for_a_moment_is_waited_for(site: Site, undisturbed: 
     assert_counted(training, starts=1)
 
 
+@pytest.mark.drill
 def test_a_host_that_is_cut_off_ends_its_part_and_is_done_without(site: Site, alone: FitResult) -> None:
     training = site.train("cut-off", min_nodes=1)
     training.at(30)

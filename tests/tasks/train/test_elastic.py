@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError
-from tests.integration.disturbed import END_SECONDS
+from tests.integration.nights import END_SECONDS
 from tests.models.lab import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 

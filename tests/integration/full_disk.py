@@ -1,4 +1,4 @@
-"""A night whose disk fills says so and harms nothing; once there is room, it ends as if nothing had happened."""
+"""Fill the disk under a night, which says so and harms nothing; with room again it ends as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from data_contracts.version import CHAMPION
-from tests.integration.disturbed import Undisturbed
 from tests.integration.outcome import outcome
+from tests.integration.undisturbed import Undisturbed
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 MEGABYTES = 16
 NO_SPACE = ("No space left on device", "database or disk is full")
 SWITCHED = ("switch", "deployed")
@@ -62,10 +59,3 @@ def fill_and_recover(point: str, undisturbed: Undisturbed, tmp_path: Path) -> No
         undisturbed.night(house)
         (home / "ballast").unlink()
         undisturbed.assert_equal(house)
-
-
-def test_a_disk_that_fills_in_mid_training_stops_the_night_and_harms_nothing(
-    undisturbed: Undisturbed, tmp_path: Path
-) -> None:
-    """At every other point in the drill."""
-    fill_and_recover("step", undisturbed, tmp_path)

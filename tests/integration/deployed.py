@@ -1,0 +1,117 @@
+"""A house whose servers are up, and what Prefect's server says of its nights."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import httpx
+import psutil
+
+from flows import manager
+from tests.integration.conftest import House, until
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A house whose servers are up.
+
+    Attributes:
+        house: With Prefect's server in its environment.
+        told: Every notification that came, as it came.
+    """
+
+    house: House
+    told: list[str]
+
+    @property
+    def log(self) -> str:
+        """What the worker and its runs said."""
+        return (self.house.home / "services" / "worker.log").read_text()
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """Ask Prefect's API: POST with a body, GET without; again while its database is locked, as Prefect does."""
+        url = self.house.environment["PREFECT_API_URL"] + path
+        for _ in range(10):
+            answer = httpx.post(url, json=body) if body else httpx.get(url)
+            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(1)
+        return answer.raise_for_status().json()
+
+    def start_night(self, **environment: str) -> str:
+        """Ask for a night now, with these variables for it alone, and return its run's id."""
+        deployment = self.ask("/deployments/name/nightly-retrain/nightly")["id"]
+        wanted = {"state": {"type": "SCHEDULED"}, "job_variables": {"env": environment}}
+        return str(self.ask(f"/deployments/{deployment}/create_flow_run", **wanted)["id"])
+
+    def state(self, run: str) -> dict[str, Any]:
+        """Return a run's state."""
+        return dict(self.ask(f"/flow_runs/{run}")["state"])
+
+    def wait_for(self, run: str, name: str, *, seconds: float = 200) -> str:
+        """Wait until a run is in the state of that name, and return its message."""
+        self.wait(lambda: self.state(run)["name"] == name, seconds, lambda: f"{self.state(run)}\n{self.log}")
+        return str(self.state(run)["message"])
+
+    def wait(self, condition: Callable[[], bool], seconds: float, seen: Callable[[], object]) -> None:
+        """Wait until a condition holds."""
+        assert until(condition, seconds, every=1), seen()  # Prefect's database is easily kept busy
+
+    def page(self) -> str:
+        """What the newest artifact `nights` says; nothing before there is one."""
+        found = self.ask("/artifacts/filter", artifacts={"key": {"any_": ["nights"]}}, sort="CREATED_DESC", limit=1)
+        return str(found[0]["data"]) if found else ""
+
+    def process(self, *words: str) -> psutil.Process | None:
+        """Return the process started for this house whose command line has all these words."""
+        started = [psutil.Process(pid) for pid in manager.left(self.house.settings())]
+        return next((each for each in started if set(words) <= set(each.cmdline())), None)
+
+    @staticmethod
+    def processes_of(run: str) -> list[psutil.Process]:
+        """Return the processes of a flow run."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("PREFECT__FLOW_RUN_ID") == run and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+@contextmanager
+def ear() -> Iterator[tuple[str, list[str]]]:
+    """A server that remembers what it is told; yields its URL, and what it was told."""
+    told: list[str] = []
+
+    class Ear(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", told
+        server.shutdown()
+
+
+def save_webhook(api: str, url: str) -> None:
+    """Make the block that people make in Prefect's UI."""
+    kind = httpx.get(f"{api}/block_types/slug/custom-webhook").raise_for_status().json()["id"]
+    filters = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
+    schema = httpx.post(f"{api}/block_schemas/filter", json=filters).raise_for_status().json()[0]["id"]
+    data = {"name": "ops", "url": url, "json_data": {"text": "{{subject}} {{body}}"}}
+    block = {"name": "ops", "data": data, "block_schema_id": schema, "block_type_id": kind}
+    httpx.post(f"{api}/block_documents/", json=block).raise_for_status()

@@ -1,0 +1,150 @@
+"""Small nights: their house, their model server, and the ways in which one is ended."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.integration.conftest import ROOT, House, free_ports, make_house, started, until
+
+FAULTS = ROOT / "tests" / "faults"
+SMALL = {
+    "MODEL__FIT__MAX_EPOCHS": "2",
+    "MODEL__FIT__BATCH_SIZE": "48",
+    "MODEL__FIT__WARM_UP_STEPS": "1",
+    "MODEL__OPTIMIZER__LEARNING_RATE": "0.01",
+    "MODEL__NETWORK__WIDTH": "16",
+    "MODEL__NETWORK__BLOCKS": "1",
+    "FEATURES__MAX_LENGTH": "20",
+    "GATE__MAX_LOSS": "0.9",
+    "CLUSTER__WORKERS": "1",
+    "TRAIN__PARALLELISM__PROCESSES_PER_NODE": "1",
+    "HELD_OUT__MIN_TARGETS": "20",
+    "HELD_OUT__MIN_USERS": "10",
+    "VALIDATION__MAX_QUARANTINED": "0.1",
+}
+"""A few steps of training, whose candidate beats popularity and so comes into service."""
+USERS = 100
+NIGHT_SECONDS = 580.0
+"""How long a night may take, whatever happens to it."""
+COUNT = {"step": 4}
+"""Where not the first time: in the middle of the second epoch, with a checkpoint behind it."""
+END_SECONDS = 10.0
+"""How long after a kill a process of the night may be seen."""
+
+
+def small_house(home: Path, prefect_url: str) -> House:
+    """Return an empty house for nights of about 700 events a day; temporary files lie beside it."""
+    beside = home.with_name("tmp")
+    for folder in (home, beside):
+        folder.mkdir()
+    return make_house(home, PREFECT_URL=prefect_url, **SMALL).under(TMPDIR=beside)
+
+
+def write_day(house: House, day: int) -> None:
+    """Write one day of the small shop."""
+    house.shop("--users", str(USERS), "--day", str(day))
+
+
+@contextmanager
+def model_server(house: House) -> Iterator[int]:
+    """Run the model server of a house that has a champion; yield its pid."""
+    serving = house.settings().serving
+    ports = [url.rpartition(":")[2] for url in (serving.rest_url, serving.grpc_url)]
+    options = ["--tracking-uri", house.settings().workspace().tracking_uri, "--name", "shop"]
+    options += ["--rest-port", ports[0], "--grpc-port", ports[1]]
+    command = [sys.executable, "-m", "models.serving.server", *options]
+    log = house.home.with_name("server.log")
+    with started(command, house.environment, log, f"{serving.rest_url}/v2/health/ready") as pid:
+        yield pid
+
+
+@contextmanager
+def started_night(house: House, log: Path, **faults: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a night that writes to ``log``, yield it, and kill it should it still be there.
+
+    Args:
+        house: Where.
+        log: Gets what it says.
+        faults: What is ordered, see tests/faults/sitecustomize.py, without ``FAULT_``.
+    """
+    orders = {f"FAULT_{name}": value for name, value in faults.items()}
+    faulty = house.under(PYTHONPATH=FAULTS, **orders) if faults else house
+    with log.open("ab") as out:
+        command = [sys.executable, "-m", "flows.nightly"]
+        night = subprocess.Popen(command, env=faulty.environment, cwd=ROOT, stdout=out, stderr=out)
+    try:
+        yield night
+    finally:
+        night.kill()
+        night.wait()
+
+
+def run_night(house: House, log: Path, *, meanwhile: Callable[[int], None] = lambda _: None, **faults: object) -> int:
+    """Run a night, and call ``meanwhile`` with its pid; return its exit code once nobody of it is left.
+
+    Raises:
+        AssertionError: A process of it is still there `END_SECONDS` after its end.
+    """
+    before = set(processes(house))
+    with started_night(house, log, **faults) as night:
+        meanwhile(night.pid)
+        code = night.wait(NIGHT_SECONDS)
+    left = left_in_time(house, before)
+    assert not left, f"{END_SECONDS:.0f} s after it ended with {code} these still ran:\n{left}\n{log.read_text()}"
+    return code
+
+
+def ended(house: House, folder: Path, number: signal.Signals, point: str, count: int = 1) -> tuple[int, str]:
+    """End a night by a signal once it has passed a point; return its exit code and what it said.
+
+    Raises:
+        AssertionError: A process of it is still there `END_SECONDS` after the signal.
+    """
+    once, log, before = folder / "signalled", folder / "log.txt", set(processes(house))
+    fault = {"POINT": point, "MOMENT": "after", "COUNT": count, "SIGNAL": number.name, "ONCE": once}
+    with started_night(house, log, **fault) as night:
+        until(lambda: once.exists() or night.poll() is not None, NIGHT_SECONDS)
+        left = left_in_time(house, before)
+    said = log.read_text()
+    assert not left, f"{END_SECONDS:.0f} s after {number.name} at {point!r} these still ran:\n{left}\n{said}"
+    assert once.exists(), f"the night ended before {point!r}:\n{said}"
+    return night.returncode, said
+
+
+def left_in_time(house: House, before: set[int]) -> dict[int, str]:
+    """Wait `END_SECONDS` until nobody runs who did not before; return, and kill, who does."""
+
+    def left() -> dict[int, str]:
+        return {pid: line for pid, line in processes(house).items() if pid not in before}
+
+    until(lambda: not left(), END_SECONDS)
+    found = left()
+    for pid in found:
+        psutil.Process(pid).kill()
+    return found
+
+
+def alone(house: House) -> House:
+    """Return the house with no Prefect server in sight: a night starts one for itself."""
+    return house.under(NIGHTSHIFT_PREFECT_URL=f"http://127.0.0.1:{free_ports(1)[0]}")
+
+
+def processes(house: House) -> dict[int, str]:
+    """Return the command lines of the processes that have this house in them, or in their environment."""
+    found: dict[int, str] = {}
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+            inside = str(house.home) in line or process.environ().get("NIGHTSHIFT_HOME") == str(house.home)
+            if inside and process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = line
+        except psutil.Error:
+            continue
+    return found

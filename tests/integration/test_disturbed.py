@@ -1,0 +1,86 @@
+"""A night that is killed, ended, run twice at once or out of disk ends, once it is run again, as one undisturbed.
+
+What a class has in common is a house: its tests follow each other there.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from data_contracts.commit_point import POINTS
+from flows.ending import exit_code
+from tests.integration.conftest import House, until
+from tests.integration.full_disk import fill_and_recover
+from tests.integration.nights import COUNT, NIGHT_SECONDS, alone, ended, started_night
+from tests.integration.undisturbed import Undisturbed
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+@pytest.fixture(scope="class")
+def second(undisturbed: Undisturbed) -> Iterator[House]:
+    """The house before its second night, the champion of the first in service."""
+    with undisturbed.second() as house:
+        yield house
+
+
+class TestKilled:
+    """By SIGKILL, which nobody hears."""
+
+    def test_an_undisturbed_night_passes_every_point_in_its_order(self, undisturbed: Undisturbed) -> None:
+        wanted = [(point, moment) for point in POINTS for moment in ("before", "after")]
+        assert list(dict.fromkeys(undisturbed.heard)) == wanted
+
+    @pytest.mark.parametrize("point", POINTS)
+    def test_a_night_is_killed_after_one_point_after_the_other(
+        self, point: str, second: House, undisturbed: Undisturbed, tmp_path: Path
+    ) -> None:
+        faults = {"POINT": point, "MOMENT": "after", "COUNT": COUNT.get(point, 1), "ONCE": tmp_path / "killed"}
+        undisturbed.night(second, code=-signal.SIGKILL, **faults)
+
+    def test_at_last_it_ends_as_if_nothing_had_happened(self, second: House, undisturbed: Undisturbed) -> None:
+        undisturbed.night(second)
+        undisturbed.assert_equal(second)
+
+
+class TestEnded:
+    """By SIGTERM, which gives it 10 s; then there are two."""
+
+    def test_sigterm_between_two_tables_ends_the_night(self, second: House, tmp_path: Path) -> None:
+        code, said = ended(alone(second), tmp_path, signal.SIGTERM, "items")
+        assert code == exit_code(signal.SIGTERM)
+        assert "The night was ended by SIGTERM. The same command goes on from here." in said
+
+    def test_sigterm_in_mid_training_ends_the_night_and_its_run(self, second: House, tmp_path: Path) -> None:
+        code, said = ended(alone(second), tmp_path, signal.SIGTERM, "step", count=2)
+        assert code == exit_code(signal.SIGTERM)
+        assert "The night was ended by SIGTERM" in said
+        client = MlflowClient(tracking_uri=second.settings().workspace().tracking_uri)
+        runs = client.search_runs([client.get_experiment_by_name("shop").experiment_id])
+        assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED"]
+
+    def test_of_two_nights_at_once_one_says_so_and_the_other_ends_as_if_alone(
+        self, second: House, undisturbed: Undisturbed, tmp_path: Path
+    ) -> None:
+        heard, log = tmp_path / "heard", tmp_path / "log.txt"
+        with started_night(second, log, HEARD=heard) as first:
+            assert until(heard.exists, NIGHT_SECONDS), log.read_text()
+            first.send_signal(signal.SIGSTOP)  # it is at work until the other one has ended, however slow that is
+            said = second.run("flows.nightly", code=1)
+            first.send_signal(signal.SIGCONT)
+            assert first.wait(NIGHT_SECONDS) == 0, log.read_text()
+        name = log.read_text().split("Beginning flow run '")[1].split("'")[0]
+        assert f"NightRunningError: night '{name}' (process {first.pid} on " in said, said
+        assert "Nothing was done. Wait for it, or end it." in said
+        undisturbed.assert_equal(second)
+
+
+def test_a_disk_that_fills_in_mid_training_stops_the_night_and_harms_nothing(
+    undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    fill_and_recover("step", undisturbed, tmp_path)
