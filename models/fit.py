@@ -132,7 +132,7 @@ def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monit
         precision=config.precision,
         max_epochs=config.max_epochs,
         callbacks=[patience, *callbacks],
-        logger=MLFlowLogger(tracking_uri=job.tracking_uri, run_id=job.run_id),
+        logger=_rank() == 0 and MLFlowLogger(tracking_uri=job.tracking_uri, run_id=job.run_id),
         default_root_dir=job.run_folder,
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=1,
@@ -166,11 +166,16 @@ def fit(job: FitJob) -> FitResult | None:
 
 
 def _write_down(error: Exception, job: FitJob, advice: str = "") -> None:
-    rank = os.environ.get("RANK", "0")
+    rank = _rank()
     folder = Path(job.run_folder) / FAILURES
     folder.mkdir(exist_ok=True)
     message = "\n".join(filter(None, (f"rank {rank}: {type(error).__name__}: {error}", advice)))
     commit(Failure(message=message), folder / f"{rank}.json")
+
+
+def _rank() -> int:
+    """Return torchelastic's number of this process; 0 where one process trains alone."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def _is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
