@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
-SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-train bench-wire bench-gpu check
 
@@ -54,7 +54,7 @@ down: $(INSTALLED) ## End what `make up` and `make nightly` started
 status: $(INSTALLED) ## Say which servers answer, and whether the nights are well
 	@python -m flows.services status
 
-test: $(INSTALLED) ## Run every test, three files at a time, the longest first
+test: $(INSTALLED) ## Run every test, four files at a time, the longest first
 	@$(TIMED) python -m pytest $(SIDE_BY_SIDE)
 
 drill: $(INSTALLED) ## Run the long tests: other seeds in every run, each says its own

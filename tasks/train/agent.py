@@ -15,8 +15,8 @@ from tasks.job import LOG, JobRunningError, follow
 from tasks.lock import LOCK, locked
 from tasks.train.meeting import environment
 
-AGENTS, RANKS, MEETING = "agents", "ranks", "agents/meeting"
-"""In a training's folder: of each host's agent, in it every rank's logs, and which meeting of agents counts."""
+AGENTS, RANKS, MEETING = "agents", "ranks", "meeting"
+"""In a training's folder: of each host's agent, in it every rank's logs; which meeting counts, and where each is."""
 LOCK_SECONDS = 15.0
 """How long the processes of a killed owner may take to go."""
 
@@ -62,12 +62,13 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
         *("--role=rank", "--tee=3", f"--log-dir={own / RANKS}"),
     )
     with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
+        (own / MEETING).write_text(meeting, encoding="utf-8")
         return follow(
             [sys.executable, *launcher(job.parallelism, meet), "-m", "models.job", "models.fit", str(folder / JOB)],
             own / LOG,
             {**os.environ, **environment(host), **tuned(job.parallelism.threads_per_process)},
             lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),
-            lambda: is_wanted(worker, key) and _counts(meeting, folder) and not failures(folder),
+            lambda: is_wanted(worker, key) and is_at(meeting, folder / AGENTS) and not failures(folder),
         )
 
 
@@ -76,8 +77,8 @@ def failures(folder: Path) -> tuple[str, ...]:
     return tuple(read(file, Failure).message for file in sorted((folder / FAILURES).glob("[!.]*.json")))
 
 
-def _counts(meeting: str, folder: Path) -> bool:
-    """Whether the disk says so; one that does not answer now says nothing."""
+def is_at(meeting: str, folder: Path) -> bool:
+    """Whether a folder, of one agent or of all, says that this meeting counts; a disk that does not answer may."""
     try:
         return (folder / MEETING).read_text(encoding="utf-8") == meeting
     except FileNotFoundError:

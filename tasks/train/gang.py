@@ -19,17 +19,15 @@ from data_contracts.job import FAILURES, HEARTBEAT, JOB, RESULT, FitJob, FitResu
 from tasks.full_disk import require_room
 from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure
 from tasks.lock import LOCK, locked
-from tasks.train.agent import AGENTS, LOCK_SECONDS, MEETING, failures, run_agent
+from tasks.train.agent import AGENTS, LOCK_SECONDS, MEETING, is_at, run_agent
 from tasks.train.meeting import own_address, rendezvous
-from tasks.train.watch import heartbeat_in, workers_by_host
+from tasks.train.watch import heartbeat_in, hopeless, too_often, workers_by_host
 
 RENDEZVOUS = "rendezvous"
 """In a training's folder: of the store where agents meet."""
 POLL_SECONDS = 0.5
 END_SECONDS = 30.0
 ANSWER_SECONDS = 10.0
-GAVE_UP = "ChildFailedError"
-"""What torchelastic says once its ranks ended more often than ``max_restarts``."""
 
 OnLine = Callable[[str], None]
 OnHeartbeat = Callable[[Heartbeat], None]
@@ -86,7 +84,7 @@ class _Gang:
 
     client: Client
     job: FitJob
-    endpoint: str
+    endpoint: Callable[[], str]
     topic: str
     on_line: OnLine
     agents: dict[str, _Agent] = field(default_factory=dict)
@@ -143,7 +141,6 @@ class _Gang:
         """
         folder, limit = Path(self.job.run_folder), self.job.parallelism.max_restarts
         self.restarts += 1
-        reasons = failures(folder)
         if task.status == "error":
             error = task.exception()
             what = f"no agent can be started on host {host}: {type(error).__name__}: {error}"
@@ -156,14 +153,11 @@ class _Gang:
         except TimeoutError:  # its worker went meanwhile
             self._meet(f"host {host} is lost")
             return
-        log = folder / AGENTS / host / LOG
-        gave_up = code > 0 and GAVE_UP in log.read_text(encoding="utf-8", errors="replace")
-        if reasons or gave_up or self.restarts > limit:
-            why = reasons or (
-                f"processes ended more than max_restarts ({limit}) times, the last on {host}. If they were killed "
-                "(SIGKILL), and nobody did it, there was no memory left: lower model.fit.batch_size.",
-            )
-            raise JobFailedError("\n".join((*why, failure("models.fit", code, log))))
+        absent = [each for each in self.agents if not is_at(self.meeting, folder / AGENTS / each)]
+        why = hopeless(self.job, host, code, absent)
+        if why or self.restarts > limit:
+            last = failure("models.fit", code, folder / AGENTS / host / LOG)
+            raise JobFailedError(f"{why or too_often(self.job, host)}\n{last}")
         if code < 0:
             del self.agents[host]
             self.on_line(f"the agent on {host} was killed (signal {-code}), and is started again")
@@ -173,7 +167,7 @@ class _Gang:
     def _start(self, host: str, worker: str) -> None:
         place = f"{host}-{uuid4().hex}"
         task = self.client.submit(
-            run_agent, self.job, self.endpoint, self.meeting, host, self.topic,
+            run_agent, self.job, self.endpoint(), self.meeting, host, self.topic,
             key=place, pure=False, workers=[worker], allow_other_workers=False,
         )  # fmt: skip
         self.agents[host] = _Agent(worker, task)
@@ -188,7 +182,7 @@ class _Gang:
 
     def _call(self, meeting: str) -> None:
         """Say on the disk that every host sees which meeting counts."""
-        file = Path(self.job.run_folder) / MEETING
+        file = Path(self.job.run_folder) / AGENTS / MEETING
         file.parent.mkdir(exist_ok=True)
         staged = file.with_name(".meeting.staged")
         staged.write_text(meeting, encoding="utf-8")

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import AF_INET
@@ -29,28 +29,43 @@ def own_address(cluster: str) -> str:
 
 
 @contextmanager
-def rendezvous(folder: Path, host: str, port: int) -> Iterator[str]:
-    """Let agents meet: yield the endpoint of a store in a process of its own.
+def rendezvous(folder: Path, host: str, port: int) -> Iterator[Callable[[], str]]:
+    """Let agents meet: yield what gives the endpoint of a store in a process of its own, started again if it is gone.
 
     Raises:
-        JobFailedError: It cannot listen there.
+        JobFailedError: When asked: it cannot listen there.
     """
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def endpoint() -> str:
+        if not processes or processes[-1].poll() is not None:
+            (folder / RESULT).unlink(missing_ok=True)
+            processes.append(_started(folder, RendezvousJob(host=host, port=port)))
+            _wait(processes[-1], folder)
+        return read(folder / RESULT, RendezvousResult).endpoint
+
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RESULT).unlink(missing_ok=True)
-    commit(RendezvousJob(host=host, port=port), folder / JOB)
+    try:
+        yield endpoint
+    finally:
+        for process in processes:
+            end(process)
+
+
+def _started(folder: Path, job: RendezvousJob) -> subprocess.Popen[bytes]:
+    commit(job, folder / JOB)
     command = [sys.executable, "-m", "models.job", "models.rendezvous", str(folder / JOB)]
     with (folder / LOG).open("w", encoding="utf-8") as log:
         environment = {**os.environ, STARTER: str(os.getpid())}
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not (folder / RESULT).exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise JobFailedError(failure("models.rendezvous", process.poll() or 0, folder / LOG))
-            time.sleep(0.1)
-        yield read(folder / RESULT, RendezvousResult).endpoint
-    finally:
-        end(process)
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+
+
+def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not (folder / RESULT).exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise JobFailedError(failure("models.rendezvous", process.poll() or 0, folder / LOG))
+        time.sleep(0.1)
 
 
 def environment(host: str) -> dict[str, str]:

@@ -12,15 +12,13 @@ import torch
 from mlflow import MlflowClient
 from pydantic import JsonValue
 
-from data_contracts.job import FitJob, FitResult, TablesAt, Validation
+from data_contracts.job import JOB, RESULT, FitJob, FitResult, TablesAt, Validation, commit, read
 from data_contracts.parallelism import ParallelismConfig
 from models.recommender.weights import load
-from tasks.job import JobFailedError, run_job
-from tasks.train.agent import launcher
+from tasks.job import LOG, JobFailedError, failure
+from tests.models.ranks import run_ranks
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
-
-FAULTS = Path(__file__).parents[1] / "faults"
 
 
 @dataclass
@@ -62,17 +60,17 @@ class Lab:
         if fault is not None:
             self.once = self.folder / f"killed-{uuid4().hex}"
             point, moment, count = fault
-            environment |= {"PYTHONPATH": str(FAULTS), "FAULT_TARGET": "self", "FAULT_ONCE": str(self.once)}
+            environment |= {"FAULT_TARGET": "self", "FAULT_ONCE": str(self.once)}
             environment |= {"FAULT_POINT": point, "FAULT_MOMENT": moment, "FAULT_COUNT": str(count)}
-        return run_job(
-            "models.fit",
-            job,
-            Path(job.run_folder),
-            FitResult,
-            launcher=launcher(job.parallelism),
-            environment=environment,
-            on_line=self.lines.append,
-        )
+        folder = Path(job.run_folder)
+        folder.mkdir(exist_ok=True)
+        (folder / RESULT).unlink(missing_ok=True)
+        commit(job, folder / JOB)
+        code = run_ranks(folder / JOB, job.parallelism.processes_per_node, environment, folder / LOG)
+        self.lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+        if not (folder / RESULT).exists():
+            raise JobFailedError(failure("models.fit", code, folder / LOG))
+        return read(folder / RESULT, FitResult)
 
     def killed(self, job: FitJob, point: str, moment: str, count: int = 1) -> list[int]:
         """Train until a process is killed, and return the epochs that came to their end."""

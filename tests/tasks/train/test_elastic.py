@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import psutil
 import pytest
 import torch
+from distributed import Client, Event
 from pydantic import JsonValue
 
 from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError
+from tasks.train.watch import workers_by_host
 from tests.integration.nights import END_SECONDS
 from tests.models.lab import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
@@ -101,6 +103,18 @@ def test_a_training_that_is_ended_leaves_no_process_on_any_host(
     assert not left
 
 
+def test_a_host_whose_worker_is_busy_is_named_after_a_while(lab: Lab, cluster: Hosts) -> None:
+    with Client(cluster.scheduler, set_as_default=False) as client:
+        (address,) = workers_by_host(client)[SECOND]
+        busy = client.submit(lambda: Event("over").wait(), workers=[address])
+        try:
+            with pytest.raises(JobFailedError, match=rf"is busy with something else, or hangs: {SECOND}; waited 5 s"):
+                Training(cluster.scheduler, job(lab, "busy", join_seconds=5)).end()
+        finally:
+            Event("over", client=client).set()
+        busy.result()
+
+
 @pytest.mark.drill
 def test_in_single_precision_too_a_lost_host_costs_no_example_and_no_quality(lab: Lab, cluster: Hosts) -> None:
     calm = Training(cluster.scheduler, job(lab, "single", precision="32-true")).end()
@@ -123,6 +137,17 @@ def test_a_dead_worker_beside_another_of_its_host_changes_nothing(
     training.at(200, starts=2)
     assert_same(training.end(), undisturbed)
     assert any(f"host {FIRST} is lost" in line for line in training.lines)
+
+
+@pytest.mark.drill
+def test_a_killed_store_is_started_again_and_changes_nothing(lab: Lab, cluster: Hosts, undisturbed: FitResult) -> None:
+    training = Training(cluster.scheduler, job(lab, "store"))
+    training.at(100)
+    (store,) = training.processes("models.rendezvous")
+    kill(store)
+    training.at(200)
+    kill(training.processes("torch.distributed.run")[0])
+    assert_same(training.end(), undisturbed)
 
 
 @pytest.mark.drill
