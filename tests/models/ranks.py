@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from multiprocessing.connection import wait
 from pathlib import Path
 
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  all that a training would import later
+from pytorch_lightning.utilities import rank_zero_only
+
+import models.recommender.data
+import models.recommender.module
+import models.recommender.use_case  # noqa: F401
+import tests.faults.sitecustomize  # noqa: F401  it listens for faults, which the environment orders
 from data_contracts.job import FitJob
+from models.fit import fit
+from models.job import main
 from tasks.train.meeting import LOOPBACK
+from tests.integration.conftest import free_ports
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.models.imported"])
+_context.set_forkserver_preload([__name__])
 
 
 def run_ranks(job: Path, processes: int, environment: Mapping[str, str], log: Path) -> int:
@@ -31,8 +40,8 @@ def run_ranks(job: Path, processes: int, environment: Mapping[str, str], log: Pa
     """
     log.write_bytes(b"")
     world = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "GROUP_WORLD_SIZE": 1, "GROUP_RANK": 0}
-    with socket.create_server((LOOPBACK, 0)) as free:
-        meeting = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": free.getsockname()[1], "TORCHELASTIC_RUN_ID": "lab"}
+    (port,) = free_ports(1)
+    meeting = {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "lab"}
     ranks = []
     for rank in range(processes):
         told = world | meeting | {"RANK": rank, "LOCAL_RANK": rank}
@@ -49,11 +58,6 @@ def run_ranks(job: Path, processes: int, environment: Mapping[str, str], log: Pa
 
 
 def _rank(job: str, environment: dict[str, str], log: str) -> None:
-    from pytorch_lightning.utilities import rank_zero_only
-
-    from models.fit import fit
-    from models.job import main
-
     os.environ.clear()
     os.environ.update(environment)
     out = os.open(log, os.O_WRONLY | os.O_APPEND)
