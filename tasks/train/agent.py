@@ -61,8 +61,9 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
         f"--rdzv-conf={settings},join_timeout={job.parallelism.join_seconds}",
         *("--role=rank", "--tee=3", f"--log-dir={own / RANKS}"),
     )
+    own.mkdir(parents=True, exist_ok=True)
+    (own / MEETING).write_text(meeting, encoding="utf-8")
     with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
-        (own / MEETING).write_text(meeting, encoding="utf-8")
         return follow(
             [sys.executable, *launcher(job.parallelism, meet), "-m", "models.job", "models.fit", str(folder / JOB)],
             own / LOG,

@@ -21,7 +21,7 @@ from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure
 from tasks.lock import LOCK, locked
 from tasks.train.agent import AGENTS, LOCK_SECONDS, MEETING, is_at, run_agent
 from tasks.train.meeting import own_address, rendezvous
-from tasks.train.watch import heartbeat_in, hopeless, too_often, workers_by_host
+from tasks.train.watch import heartbeat_in, hopeless, too_few, too_often, workers_by_host
 
 RENDEZVOUS = "rendezvous"
 """In a training's folder: of the store where agents meet."""
@@ -102,14 +102,11 @@ class _Gang:
             for host in workers:
                 if host not in self.agents and len(self.agents) < parallelism.max_nodes:
                     self._start(host, workers[host][0])
-            if len(self.agents) >= parallelism.min_nodes:
+            away = [host for host in self.agents if not is_at(self.meeting, folder / AGENTS / host)]
+            if len(self.agents) - len(away) >= parallelism.min_nodes:
                 enough = time.monotonic()
             elif time.monotonic() - enough > parallelism.join_seconds:
-                raise JobFailedError(
-                    f"hosts with Dask workers: {', '.join(sorted(workers)) or 'none'}; wanted {parallelism.min_nodes} "
-                    f"of them (train.parallelism.min_nodes), waited {parallelism.join_seconds} s. Start a worker on "
-                    "another host and the night again: it goes on from here. With a lower min_nodes it begins anew."
-                )
+                raise JobFailedError(too_few(parallelism, sorted(workers), away))
             heartbeat = heartbeat_in(folder / HEARTBEAT)
             if heartbeat is not None and heartbeat != told:
                 on_heartbeat(heartbeat)
@@ -153,8 +150,7 @@ class _Gang:
         except TimeoutError:  # its worker went meanwhile
             self._meet(f"host {host} is lost")
             return
-        absent = [each for each in self.agents if not is_at(self.meeting, folder / AGENTS / each)]
-        why = hopeless(self.job, host, code, absent)
+        why = hopeless(self.job, host, code)
         if why or self.restarts > limit:
             last = failure("models.fit", code, folder / AGENTS / host / LOG)
             raise JobFailedError(f"{why or too_often(self.job, host)}\n{last}")

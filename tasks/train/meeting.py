@@ -55,7 +55,7 @@ def rendezvous(folder: Path, host: str, port: int) -> Iterator[Callable[[], str]
 def _started(folder: Path, job: RendezvousJob) -> subprocess.Popen[bytes]:
     commit(job, folder / JOB)
     command = [sys.executable, "-m", "models.job", "models.rendezvous", str(folder / JOB)]
-    with (folder / LOG).open("w", encoding="utf-8") as log:
+    with (folder / LOG).open("a", encoding="utf-8") as log:
         environment = {**os.environ, STARTER: str(os.getpid())}
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
 

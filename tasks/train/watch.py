@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 from distributed import Client
 
 from data_contracts.job import FitJob, Heartbeat, read
+from data_contracts.parallelism import ParallelismConfig
 from tasks.job import LOG
 from tasks.train.agent import AGENTS, failures
 
-GAVE_UP, TIMED_OUT = "ChildFailedError", "RendezvousTimeoutError"
-"""What torchelastic says once its ranks ended more often than ``max_restarts``; when too few agents came."""
+GAVE_UP = "ChildFailedError"
+"""What torchelastic says once its ranks ended more often than ``max_restarts``."""
 
 
 def workers_by_host(client: Client) -> dict[str, list[str]]:
@@ -32,26 +33,36 @@ def heartbeat_in(file: Path) -> Heartbeat | None:
         return None
 
 
-def hopeless(job: FitJob, host: str, code: int, absent: Sequence[str]) -> str:
-    """Say why a training would fail again; nothing while there is hope.
+def too_few(parallelism: ParallelismConfig, hosts: Sequence[str], away: Sequence[str]) -> str:
+    """Say why a training does not begin.
 
     Args:
-        job: What is trained.
-        host: Of the agent that ended.
-        code: Its exit code.
-        absent: Hosts whose agents did not begin.
+        parallelism: How many hosts it needs.
+        hosts: That have a Dask worker.
+        away: Of these, those that were given an agent and did not begin it.
     """
-    folder, parallelism = Path(job.run_folder), job.parallelism
-    said = (folder / AGENTS / host / LOG).read_text(encoding="utf-8", errors="replace")
+    waited = (
+        f"wanted {parallelism.min_nodes} of them (train.parallelism.min_nodes), waited {parallelism.join_seconds} s"
+    )
+    if len(hosts) >= parallelism.min_nodes:
+        return (
+            f"hosts whose Dask worker is busy with something else, or hangs: {', '.join(away)}; hosts with Dask "
+            f"workers: {', '.join(hosts)}; {waited}. Start the night again once they are free: it goes on from here."
+        )
+    return (
+        f"hosts with Dask workers: {', '.join(hosts) or 'none'}; {waited}. Start a worker on another host and the "
+        "night again: it goes on from here. With a lower min_nodes it begins anew."
+    )
+
+
+def hopeless(job: FitJob, host: str, code: int) -> str:
+    """Say why a training would fail again after an agent of it ended; nothing while there is hope."""
+    folder = Path(job.run_folder)
     if reasons := failures(folder):
         return "\n".join(reasons)
-    if absent and TIMED_OUT in said:
-        return (
-            f"hosts whose Dask worker is busy with something else, or hangs: {', '.join(absent)}; waited "
-            f"{parallelism.join_seconds} s (train.parallelism.join_seconds) for {parallelism.min_nodes} hosts. Start "
-            "the night again once they are free."
-        )
-    return too_often(job, host) if code > 0 and GAVE_UP in said else ""
+    log = folder / AGENTS / host / LOG
+    gave_up = code > 0 and GAVE_UP in log.read_text(encoding="utf-8", errors="replace")
+    return too_often(job, host) if gave_up else ""
 
 
 def too_often(job: FitJob, host: str) -> str:

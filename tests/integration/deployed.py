@@ -46,11 +46,10 @@ class Deployed:
             time.sleep(1)
         return answer.raise_for_status().json()
 
-    def start_night(self, **environment: str) -> str:
-        """Ask for a night now, with these variables for it alone, and return its run's id."""
+    def start_night(self) -> str:
+        """Ask for a night now, and return its run's id."""
         deployment = self.ask("/deployments/name/nightly-retrain/nightly")["id"]
-        wanted = {"state": {"type": "SCHEDULED"}, "job_variables": {"env": environment}}
-        return str(self.ask(f"/deployments/{deployment}/create_flow_run", **wanted)["id"])
+        return str(self.ask(f"/deployments/{deployment}/create_flow_run", state={"type": "SCHEDULED"})["id"])
 
     def state(self, run: str) -> dict[str, Any]:
         """Return a run's state."""
@@ -76,16 +75,17 @@ class Deployed:
         return next((each for each in started if set(words) <= set(each.cmdline())), None)
 
     @staticmethod
-    def processes_of(run: str) -> list[psutil.Process]:
-        """Return the processes of a flow run."""
+    def processes_of(run: str, word: str = "") -> list[psutil.Process]:
+        """Return the processes of a flow run, those with a word in their command line, oldest first."""
         found = []
-        for process in psutil.process_iter():
+        for process in psutil.process_iter(["cmdline", "create_time"]):
             try:
-                if process.environ().get("PREFECT__FLOW_RUN_ID") == run and process.status() != psutil.STATUS_ZOMBIE:
+                own = process.environ().get("PREFECT__FLOW_RUN_ID") == run
+                if own and process.status() != psutil.STATUS_ZOMBIE and word in " ".join(process.info["cmdline"]):
                     found.append(process)
             except psutil.Error:
                 continue
-        return found
+        return sorted(found, key=lambda each: float(each.info["create_time"]))
 
 
 @contextmanager

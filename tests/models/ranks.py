@@ -1,6 +1,7 @@
 """Starts a training's processes as torchelastic does, without the seconds in which each would import torch and MLflow.
 
-They are copies of a process that imported all that once, and nothing else: a server of forks, one per test run.
+They are copies of a process that imported all that once, and nothing else: a server of forks, one per test run. What
+follows from that: all have the same hash seed. Trainings under torchelastic's own agents are in tests/tasks/train.
 """
 
 from __future__ import annotations
@@ -8,17 +9,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
 
-import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  all that a training would import later
 from pytorch_lightning.utilities import rank_zero_only
 
-import models.recommender.data
-import models.recommender.module
-import models.recommender.use_case  # noqa: F401
-import tests.faults.sitecustomize  # noqa: F401  it listens for faults, which the environment orders
 from data_contracts.job import FitJob
 from models.fit import fit
 from models.job import main
@@ -26,7 +24,7 @@ from tasks.train.meeting import LOOPBACK
 from tests.integration.conftest import free_ports
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload([__name__])
+_context.set_forkserver_preload(["tests.models.imported"])
 
 
 def run_ranks(job: Path, processes: int, environment: Mapping[str, str], log: Path) -> int:
@@ -46,18 +44,32 @@ def run_ranks(job: Path, processes: int, environment: Mapping[str, str], log: Pa
     for rank in range(processes):
         told = world | meeting | {"RANK": rank, "LOCAL_RANK": rank}
         own = {**os.environ, **{name: str(value) for name, value in told.items()}, **environment}
-        ranks.append(_context.Process(target=_rank, args=(str(job), own, str(log))))
-    for each in ranks:
-        each.start()
-    while running := [each for each in ranks if each.exitcode is None]:
-        if any(each.exitcode for each in ranks):
-            for each in running:
+        ranks.append(_context.Process(target=_rank, args=(str(job), own, str(log)), daemon=True))
+    try:
+        for each in ranks:
+            each.start()
+        while (running := [each for each in ranks if each.exitcode is None]) and not (code := _failed(ranks)):
+            wait([each.sentinel for each in running])
+        return code or _failed(ranks)
+    finally:
+        for each in ranks:
+            if each.pid is not None:
                 each.kill()
-        wait([each.sentinel for each in running])
+                each.join()
+
+
+def _failed(ranks: Sequence[BaseProcess]) -> int:
+    """Return the exit code of a process that failed, 0 if none did."""
     return next((each.exitcode for each in ranks if each.exitcode), 0)
 
 
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
 def _rank(job: str, environment: dict[str, str], log: str) -> None:
+    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     out = os.open(log, os.O_WRONLY | os.O_APPEND)
