@@ -145,7 +145,7 @@ def test_a_night_trained_already_is_only_read(house: House, first: Candidate) ->
     assert "nothing to do" in house.lines[-1]
 
 
-@pytest.mark.parametrize("killed_before_it_was_kept", [False, True])
+@pytest.mark.parametrize("killed_before_it_was_kept", [False, pytest.param(True, marks=pytest.mark.drill)])
 def test_damaged_weights_are_made_again_from_the_trainings_checkpoints(
     house: House, first: Candidate, *, killed_before_it_was_kept: bool
 ) -> None:
