@@ -22,6 +22,7 @@ OF_FOUR = ParallelismConfig(
 
 
 OF_TWO = [way for way in ways(2) if way.schedule == "1f1b"]
+"""The default, which `ddp` and `fsdp` have too."""
 
 
 @pytest.fixture(scope="module")
