@@ -93,7 +93,6 @@ class Staged(Value):
     Attributes:
         uri: Folder of the staged Parquet, sealed by a manifest; empty when nothing was new.
         rows_read: Rows in the files taken.
-        through: Last day to take, UTC.
         columns: Source column to the narrowest and the widest type taken so far, which the next night's files are
             compared with.
     """
@@ -102,7 +101,6 @@ class Staged(Value):
     consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
     rows_read: int = 0
     repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one in table `events`.")
-    through: date
     columns: dict[str, tuple[str, str]] = {}
 
 
@@ -110,18 +108,22 @@ class Validated(Value):
     """The events that kept their contract, published.
 
     Attributes:
-        events: Version of table `events` that the newest window came with.
+        events: Version of table `events` that the newest window was opened with.
         window: That window.
-        rows_read: Rows that it was made of: those accepted, quarantined, and repeats.
+        rows_read: Rows of the newest files taken: those accepted, quarantined, dropped, and repeats.
         accepted: Rows put into `events`.
+        early: Those of them that are of days after the window, and wait there for their own.
         quarantined: Rows put into `quarantine`.
-        repeats: Rows that were in one of the two, or came more than once.
+        dropped: Rows that came too late, where the settings say to drop them.
+        repeats: Rows that were in one of the two tables, or came more than once.
     """
 
     events: int
     rows_read: int = 0
     accepted: int = 0
+    early: int = 0
     quarantined: int = 0
+    dropped: int = 0
     repeats: int = 0
     window: Window
     docs_uri: str = Field("", description="The Data Docs page; empty when nothing was new.")

@@ -39,8 +39,8 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     workspace = settings.workspace()
     with only_night(workspace, flow_run.name), ends_in_time(), names_a_full_disk(workspace):
         with dask_cluster(settings.cluster) as address:
-            staged = ingest(workspace, settings.source, through, address)
-            validated = validate(workspace, staged, settings.validation, address)
+            staged = ingest(workspace, settings.source, address)
+            validated = validate(workspace, staged, through, settings.validation, address)
             night = preprocess(workspace, validated, settings.held_out, settings.features, settings.protocol, address)
             candidate = train(workspace, night, settings.train, settings.model, settings.features, address)
         evidence = evaluate(workspace, candidate, night, settings.model, settings.features)

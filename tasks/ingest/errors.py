@@ -6,10 +6,8 @@ Errors of this room::
     ├── NoFilesError            nothing lies where the source says
     ├── WrongColumnError        a column is not there, or is no column of the contract
     │   └── ChangedColumnError  a column that is read is missing, narrower or of another kind than before
-    ├── UnreadableFileError     truncated, damaged, or not of the format
-    │   └── UndecodableError    bytes that are not UTF-8
-    ├── NoCompleteDayError      no day before today holds enough rows to close a window
-    └── EmptyDayError           no event happened on the day asked for
+    └── UnreadableFileError     truncated, damaged, or not of the format
+        └── UndecodableError    bytes that are not UTF-8
 """
 
 from __future__ import annotations
@@ -41,14 +39,6 @@ class UnreadableFileError(IngestError):
 
 class UndecodableError(UnreadableFileError):
     """A file holds bytes that are not UTF-8."""
-
-
-class NoCompleteDayError(IngestError):
-    """No day before today holds enough rows to close a window."""
-
-
-class EmptyDayError(IngestError):
-    """No event happened on the day asked for."""
 
 
 def joined(errors: Sequence[IngestError]) -> IngestError:

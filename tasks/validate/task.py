@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from prefect import task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
@@ -10,6 +12,7 @@ from data_contracts.contract import ContractError
 from data_contracts.night import Staged, Validated, Workspace
 from tasks.retry import unless
 from tasks.validate.config import ValidationConfig
+from tasks.validate.errors import WindowError
 from tasks.validate.publish import validate_night
 
 
@@ -18,11 +21,13 @@ from tasks.validate.publish import validate_night
     cache_policy=NO_CACHE,
     retries=2,
     retry_delay_seconds=[10, 60],
-    retry_condition_fn=unless(ContractError),
+    retry_condition_fn=unless(ContractError, WindowError),
 )
-def validate(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> Validated:
+def validate(
+    workspace: Workspace, staged: Staged, through: date | None, config: ValidationConfig, cluster: str
+) -> Validated:
     """See `validate_night`. Retried, but not for bad data; safe, an input is consumed once. Links the Data Docs."""
-    validated = validate_night(workspace, staged, config, cluster)
+    validated = validate_night(workspace, staged, through, config, cluster)
     if validated.docs_uri:
         create_link_artifact(
             key="data-docs",

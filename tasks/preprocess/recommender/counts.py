@@ -45,14 +45,11 @@ def total(ranges: Iterable[Mapping[str, WindowCounts]]) -> dict[str, WindowCount
     return totals
 
 
-def refuse_loss(
-    accepted: int, rows: int, newcomers: int, windows: Mapping[str, WindowCounts], written: Mapping[str, int]
-) -> None:
-    """See that every event accepted is in one window, and there a target, a first or too late, exactly once.
+def refuse_loss(rows: int, newcomers: int, windows: Mapping[str, WindowCounts], written: Mapping[str, int]) -> None:
+    """See that every event of the night is in one window, and there a target, a first or too late, exactly once.
 
     Args:
-        accepted: Events of the night, as validate counted them.
-        rows: The same, as the files of table `events` have them.
+        rows: Events of the night, as the files of table `events` have them.
         newcomers: Users that had no history before the night: each has one first event.
         windows: Counts by window.
         written: Targets in the files that are to be committed to `examples`, and rows in those to `histories`; one that
@@ -63,8 +60,7 @@ def refuse_loss(
     """
     whole = sum(windows.values(), WindowCounts())
     wanted = {"examples": (whole.targets, "targets"), "histories": (whole.users, "rows")}
-    problems = [f"validate accepted {accepted:,} events, table 'events' has {rows:,}"] if accepted != rows else []
-    problems += [f"{whole.events:,} events reached a window, wanted {rows:,}"] if whole.events != rows else []
+    problems = [f"{whole.events:,} events reached a window, wanted {rows:,}"] if whole.events != rows else []
     problems += [f"{whole.firsts:,} firsts of {newcomers:,} new users"] if whole.firsts != newcomers else []
     problems += [
         f"window {window}: {counts}; wanted {counts.events - counts.firsts - counts.late:,} targets"
