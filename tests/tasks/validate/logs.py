@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -73,3 +74,9 @@ def on_day(days: int = 0) -> date:
 def lines(day: date, count: int = 300, *, first: int = 0) -> list[str]:
     """Events of a day, no two of them equal."""
     return [f"u{n % 7},i{n},{day}T10:00:{n % 60:02}Z,1" for n in range(first, first + count)]
+
+
+def status(page: str | Path) -> str:
+    """Return what a page of the Data Docs says of the whole night."""
+    text = re.sub(r"<[^>]+>|\s+", " ", Path(page).read_text(encoding="utf-8"))
+    return re.search(r"Status: +(\w+)", text)[1]
