@@ -10,15 +10,12 @@ import pyarrow as pa
 from data_contracts.staging import MAX_TEXT_BYTES
 from tasks.ingest.config import SourceConfig, TimeUnit
 from tasks.ingest.errors import WrongColumnError
+from tasks.ingest.raw import as_columns, cut, not_one_value
 
 _MICROSECONDS: dict[TimeUnit, float] = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 _WHOLE: dict[object, int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """Up to here every whole number is a float of its own."""
 _INK = r"\S"
-_ROUNDED = r"^-?\d(\.\d+)?e\+\d+$"
-"""What has become of a whole number of more than 64 bits in JSON: others share it."""
-_CUT = 256
-"""Characters kept of a longer text."""
 _YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000  # us since 1970
 
 
@@ -26,8 +23,8 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
     """Give every column of ``schema`` its type.
 
     Args:
-        raw: The source's columns under the contract's names, of any type; ``source_row`` (int64), ``line`` (string, the
-            raw line where there is one) and ``problem`` (string, null unless the row could not even be split).
+        raw: The source's columns under the contract's names, of any type; ``source_row`` (int64),
+            ``original`` (JSON, the row where its columns do not say it all) and ``problem`` (null unless it is broken).
         schema: The columns wanted.
         names: Contract column to source column, for those in ``raw``.
         source: The unit of times, and what a column takes where the source has none.
@@ -46,7 +43,7 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
         pl.when(_given(name, raw.schema[name]) & typed[name].is_null()).then(_problem(name, raw.schema[name]))
         for name in names
     ]
-    marked = raw.with_columns(is_split=pl.col("problem").is_null(), problem=pl.coalesce("problem", *problems))
+    marked = raw.with_columns(problem=pl.coalesce("problem", *problems))
     good, bad = marked.filter(pl.col("problem").is_null()), marked.filter(pl.col("problem").is_not_null())
     columns = [_filled(name, typed.get(name), wanted[name], source).alias(name) for name in wanted]
     nothing = pl.lit(None, pl.String)
@@ -57,24 +54,15 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
 
 
 def _original(names: Mapping[str, str]) -> pl.Expr:
-    """Return a broken row as it came, cut: its line where that is JSON, its columns, or whatever it is as text."""
-    line = pl.col("line")
-    columns = pl.struct(_cut(pl.col(name).cast(pl.String, strict=False)).alias(own) for name, own in names.items())
-    return (
-        pl.when(pl.col("is_split") & (line.str.len_bytes() <= MAX_TEXT_BYTES))
-        .then(line)
-        .when(line.is_not_null())
-        .then(pl.struct(_cut(line).alias("line")).struct.json_encode())
-        .otherwise(columns.struct.json_encode())
-    )
-
-
-def _cut(text: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.len_bytes() <= MAX_TEXT_BYTES).then(text).otherwise(text.str.head(_CUT) + "…")
+    """Return a broken row as it came, cut: what was kept of it, or its columns."""
+    kept = pl.col("original")
+    is_short = kept.str.len_bytes() <= MAX_TEXT_BYTES
+    whole = pl.when(is_short).then(kept).otherwise(pl.struct(cut(kept).alias("line")).struct.json_encode())
+    return pl.when(kept.is_null()).then(as_columns(names)).otherwise(whole)
 
 
 def _problem(name: str, raw: pl.DataType) -> pl.Expr:
-    unreadable = pl.lit(f"{name} unparseable")
+    unreadable = pl.lit(not_one_value(name))
     if raw != pl.String:
         return unreadable
     too_long = pl.lit(f"{name} longer than {MAX_TEXT_BYTES:,} bytes")
@@ -105,8 +93,6 @@ def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfi
         return pl.when(moment.to_physical().is_between(_YEAR_1, _YEAR_10000, closed="left")).then(moment)
     if wanted == pl.String:
         text = _text(column, raw)
-        if source.format == "jsonl":
-            text = pl.when(~text.str.contains(_ROUNDED)).then(text)
         return pl.when(text.str.contains(_INK)).then(text)
     if raw == pl.String:
         column = column.str.strip_chars()

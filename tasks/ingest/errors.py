@@ -7,7 +7,6 @@ Errors of this room::
     ├── WrongColumnError        a column is not there, or is no column of the contract
     │   └── ChangedColumnError  a column that is read is missing, narrower or of another kind than before
     └── UnreadableFileError     truncated, damaged, or not of the format
-        └── UndecodableError    bytes that are not UTF-8
 """
 
 from __future__ import annotations
@@ -35,10 +34,6 @@ class ChangedColumnError(WrongColumnError):
 
 class UnreadableFileError(IngestError):
     """A file is truncated, damaged, or not of the format."""
-
-
-class UndecodableError(UnreadableFileError):
-    """A file holds bytes that are not UTF-8."""
 
 
 def joined(errors: Sequence[IngestError]) -> IngestError:

@@ -19,8 +19,9 @@ from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
 from tasks.ingest.columns import described, is_optional, mapping
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.errors import UndecodableError, UnreadableFileError, WrongColumnError
+from tasks.ingest.errors import UnreadableFileError, WrongColumnError
 from tasks.ingest.lines import is_ended
+from tasks.ingest.raw import not_one_value
 from tasks.ingest.readers import blocks, head
 from tasks.ingest.sources import SourceFile
 
@@ -32,8 +33,6 @@ _BYTES_OF_A_ROW = 128
 """Text up to which a row counts as one."""
 _EXAMPLE_LENGTH = 200
 _ERROR_LENGTH = 500
-_NO_CHARACTER = "\ufffd"
-"""What Arrow writes into its message for bytes that are no text."""
 
 
 class StagedFile(Value):
@@ -66,7 +65,6 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
     Raises:
         WrongColumnError: A column is not there, or holds nothing at all, or can never be of the type wanted.
         UnreadableFileError: The file is truncated, damaged or not of the format.
-        UndecodableError: It holds bytes that are not UTF-8.
         OSError: Remote storage does not answer, or sends less than it should; that may pass.
     """
     given: Counter[str] = Counter()
@@ -87,15 +85,12 @@ def _reading(file: SourceFile, source: SourceConfig) -> Iterator[None]:
         yield
     except WrongColumnError as error:
         raise WrongColumnError(f"{file.name}: {error}") from error
-    except (OSError, UnicodeDecodeError, pa.ArrowException, pl.exceptions.PolarsError, UnreadableFileError) as error:
+    except (OSError, pa.ArrowException, pl.exceptions.PolarsError, UnreadableFileError) as error:
         if isinstance(error, OSError) and not file.is_local:
             raise
-        text = str(error)
-        undecodable = isinstance(error, UnicodeDecodeError) or "utf8" in text.lower() or _NO_CHARACTER in text
-        kind, next_step = (UndecodableError, "Write it as UTF-8") if undecodable else (UnreadableFileError, "Mend it")
-        what = text.split("\n", maxsplit=1)[0][:_ERROR_LENGTH].rstrip(".")
-        raise kind(
-            f"{file.name} ({file.size:,} bytes) as {source.format}: {what}. {next_step}, or take it away."
+        what = str(error).split("\n", maxsplit=1)[0][:_ERROR_LENGTH].rstrip(".")
+        raise UnreadableFileError(
+            f"{file.name} ({file.size:,} bytes) as {source.format}: {what}. Mend it, or take it away."
         ) from error
 
 
@@ -104,37 +99,46 @@ def _typed(
 ) -> Iterator[pl.DataFrame]:
     """Yield typed blocks; add to ``given`` the rows in which each column holds something."""
     schema = incoming(contract)
-    example: str = ""
+    unread, example = Counter[str](), ""
     with _reading(file, source):
-        for raw in blocks(file.uri, source, names):
+        for raw in blocks(file.uri, source, names, schema):
             if raw.is_empty():
                 continue
-            readable = raw.filter(pl.col("problem").is_null())
-            given += Counter({name: readable.height - readable[name].null_count() for name in names})
-            example = example or str(readable["line"].first() or "")
+            given += Counter({name: raw.height - raw[name].null_count() for name in names})
+            unread.update(raw["problem"].drop_nulls())
+            example = example or _example(raw, names)
             yield cast(raw, schema=schema, names=names, source=source).with_columns(
                 pl.lit(file.uri).alias("source_file"),
                 (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
                 pl.col(contract.time_column).dt.date().alias("day"),
             )
         if source.format == "jsonl" and example:
-            _refuse_empty_columns(given, example, names, schema, source)
+            _refuse_columns_without_values(given, unread, example, names, schema, source)
 
 
-def _refuse_empty_columns(
-    given: Counter[str], example: str, names: Mapping[str, str], schema: pa.Schema, source: SourceConfig
+def _example(raw: pl.DataFrame, names: Mapping[str, str]) -> str:
+    """Return the first row that could be split into columns, whatever they hold; empty when there is none."""
+    is_split = pl.col("problem").is_null() | pl.col("problem").is_in(list(map(not_one_value, names)))
+    return str(raw.filter(is_split)["original"].first() or "")
+
+
+def _refuse_columns_without_values(
+    given: Counter[str],
+    unread: Counter[str],
+    example: str,
+    names: Mapping[str, str],
+    schema: pa.Schema,
+    source: SourceConfig,
 ) -> None:
-    """Without a head that names its columns, a file has those that something is in."""
+    """Without a head that names its columns, a file has those that something is in: one value a row, in some row."""
     empty = [
-        f"{name} is read from {names[name]!r}"
+        f"{name} is read from {names[name]!r}, and {what} is there in any row"
         for name in names
-        if not given[name] and not is_optional(schema.field(name), source)
+        for what in ["no single value" if unread[not_one_value(name)] else "nothing"]
+        if not given[name] and (what != "nothing" or not is_optional(schema.field(name), source))
     ]
     if empty:
-        raise WrongColumnError(
-            f"{', '.join(empty)}, and nothing is there in any row, e.g. {example[:_EXAMPLE_LENGTH]}. "
-            "Set source.columns."
-        )
+        raise WrongColumnError(f"{'; '.join(empty)}, e.g. {example[:_EXAMPLE_LENGTH]}. Set source.columns.")
 
 
 def _write(path: str, typed: Iterator[pl.DataFrame]) -> tuple[Counter[date | None], Counter[date | None]]:

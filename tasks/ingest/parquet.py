@@ -14,13 +14,21 @@ import pyarrow.parquet as pq
 
 from data_contracts.staging import MAX_TEXT_BYTES
 from tasks.ingest.errors import UnreadableFileError
-from tasks.ingest.lines import BLOCK_BYTES, BLOCK_ROWS, Names, block
+from tasks.ingest.lines import BLOCK_BYTES
+from tasks.ingest.raw import BLOCK_ROWS, Names, block, escaped, without_marked
 
 _READ_BYTES = 1024 * 1024
 _PAGES_BYTES = 8 * BLOCK_BYTES
 """What a column of a row group may hold before its values are asked to be short: its pages are decoded whole."""
 _PACKED_BYTES = 256
 """A dictionary with a longer text stays packed: written once, it would be decoded as often as it is used."""
+
+
+_BYTES = {
+    pa.string(): pa.binary(),
+    pa.large_string(): pa.large_binary(),
+    pa.string_view(): pa.binary_view(),
+}
 
 
 def head(uri: str) -> pa.Schema:
@@ -49,7 +57,7 @@ def rows(uri: str, names: Names) -> Iterator[pl.DataFrame]:
             count = min(BLOCK_ROWS, BLOCK_BYTES // max(1, width))
             for batch in _batches(raw, metadata, group, columns, count=count, packed=packed):
                 own = {name: _series(batch[column]) for name, column in names.items()}
-                yield block(own, source_row=np.arange(start, start + batch.num_rows))
+                yield _decoded(block(own, source_row=np.arange(start, start + batch.num_rows)), names)
                 start += batch.num_rows
 
 
@@ -95,9 +103,23 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _series(values: pa.Array) -> pl.Series:
-    """Unpack a dictionary into views of its texts, not copies. Polars has no decimals of more than 38 digits."""
+    """Unpack a dictionary into views of its texts, not copies. Polars has no decimals of more than 38 digits.
+
+    Text is taken as bytes: nobody has looked whether it is UTF-8.
+    """
     if pa.types.is_decimal256(values.type):
         values = values.cast(pa.decimal128(38, values.type.scale))
     if pa.types.is_dictionary(values.type):
-        return pl.Series(pl.from_arrow(values.dictionary)).gather(pl.Series(pl.from_arrow(values.indices)))
-    return pl.Series(pl.from_arrow(values))
+        return _series(values.dictionary).gather(pl.Series(pl.from_arrow(values.indices)))
+    return pl.Series(pl.from_arrow(values.view(_BYTES[values.type]) if values.type in _BYTES else values))
+
+
+def _decoded(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
+    """Decode columns of bytes; a value that is not UTF-8 breaks its row."""
+    raw = [name for name in names if rows.schema[name] == pl.Binary]
+    texts = rows.with_columns(pl.col(raw).cast(pl.String, strict=False))
+    bad = [name for name in raw if texts[name].null_count() > rows[name].null_count()]
+    if not bad:
+        return texts
+    marked = (pl.Series(name, [value if value is None else escaped(value) for value in rows[name]]) for name in bad)
+    return without_marked(texts.with_columns(*marked), names)

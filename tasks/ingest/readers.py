@@ -1,8 +1,4 @@
-"""From a file's bytes to blocks of raw rows, a few megabytes at a time. No row is touched by Python.
-
-Every block has the mapped columns under the contract's names, ``source_row`` (rows from 0), ``line`` (the raw line
-where its columns do not say it all) and ``problem`` (null unless the row could not even be split into columns).
-"""
+"""From a file to blocks of raw rows, see `tasks.ingest.raw`; which reader for which format."""
 
 from __future__ import annotations
 
@@ -11,11 +7,12 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pyarrow as pa
-from pyarrow import csv
 
-from tasks.ingest import lines, parquet
+from tasks.ingest import delimited, json_lines, lines, parquet
+from tasks.ingest.cast import cast
+from tasks.ingest.columns import is_optional
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.lines import BLOCK_ROWS, Names
+from tasks.ingest.raw import BLOCK_ROWS, MARK, Names, block, broken
 
 SEQUENCE_START = datetime(2000, 1, 1, tzinfo=UTC)
 """Where sequences begin. Their n-th item stands n us later; only the order means anything."""
@@ -28,65 +25,61 @@ def head(uri: str, source: SourceConfig) -> pa.Schema | None:
     if source.format == "parquet":
         return parquet.head(uri)
     if source.format == "csv":
-        return pa.schema([(name, pa.string()) for name in lines.head(uri, _fields(source))])
+        return pa.schema([(name, pa.string()) for name in delimited.head(uri, source)])
     return _SEQUENCE if source.format == "sequences" else None
 
 
-def blocks(uri: str, source: SourceConfig, names: Names) -> Iterator[pl.DataFrame]:
+def blocks(uri: str, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     """Yield the rows of one file in blocks; rows that do not split follow the block that they stood in.
 
     Args:
         uri: Of the file.
         source: How to read it.
         names: Contract column to source column.
+        schema: What these columns are to become.
 
     Raises:
-        UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `lines.split` and `parquet.rows`.
+        UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `lines.blocks`, `delimited.rows` and `parquet.rows`.
     """
-    for block in _blocks(uri, source, names):
-        yield from block.iter_slices(BLOCK_ROWS)
+    for rows in _blocks(uri, source, names, schema):
+        yield from rows.iter_slices(BLOCK_ROWS)
 
 
-def _blocks(uri: str, source: SourceConfig, names: Names) -> Iterator[pl.DataFrame]:
+def _blocks(uri: str, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     if source.format == "parquet":
         return parquet.rows(uri, names)
-    if source.format == "csv":
-        return lines.split(uri, _fields(source), names)
-    whole = lines.split(uri, lines.whole(), {"line": "line"}, head=["line"])
-    return (_from_json(block, names) if source.format == "jsonl" else _from_sequences(block) for block in whole)
+    if source.format == "jsonl":
+        return json_lines.rows(uri, names, schema)
+    if source.format == "sequences":
+        return _sequences(uri)
+    needed = [name for name in names if not is_optional(schema.field(name), source)]
+
+    def good_rows(raw: pl.DataFrame) -> pl.Series:
+        typed = cast(raw, schema=schema, names=names, source=source)
+        is_good = pl.all_horizontal(pl.col(*needed).is_not_null(), pl.col("problem").is_null())
+        return typed.filter(is_good)["source_row"]
+
+    return delimited.rows(uri, source, names, good_rows)
 
 
-def _fields(source: SourceConfig) -> csv.ParseOptions:
-    return lines.fields(separator=source.separator or ",", quoted=source.quoted)
+def _sequences(uri: str) -> Iterator[pl.DataFrame]:
+    start = 0
+    for data in lines.blocks(uri):
+        texts = dict(enumerate((line.decode() for line in data.splitlines() if line), start))
+        start += len(texts)
+        marked = {row: text for row, text in texts.items() if MARK in text}
+        yield _split({row: text for row, text in texts.items() if row not in marked})
+        problem = ["line is not UTF-8"] * len(marked)
+        yield broken(list(marked.values()), source_row=list(marked), problem=problem, names=_SEQUENCE.names)
 
 
-def _from_json(block: pl.DataFrame, names: Names) -> pl.DataFrame:
-    line = pl.col("line")
-    is_json = line.str.json_path_match("$").is_not_null()
-    return block.select(
-        *(line.str.json_path_match(_path(column)).alias(name) for name, column in names.items()),
-        "source_row",
-        "line",
-        pl.coalesce("problem", pl.when(~is_json).then(pl.lit("not JSON"))).alias("problem"),
-    )
-
-
-def _path(column: str) -> str:
-    if column.startswith("$"):
-        return column
-    name = column.replace("\\", "\\\\").replace('"', '\\"')
-    return f'$["{name}"]'
-
-
-def _from_sequences(block: pl.DataFrame) -> pl.DataFrame:
+def _split(texts: dict[int, str]) -> pl.DataFrame:
     """Separate at blanks alone: other white space may stand in an id."""
-    words = pl.col("line").str.strip_chars(" \t").str.replace_all(r"[ \t]+", " ").str.split(" ")
+    line = pl.Series(list(texts.values()), dtype=pl.String)
+    words = line.str.strip_chars(" \t").str.replace_all(r"[ \t]+", " ").str.split(" ")
     return (
-        block.with_columns(user_id=words.list.first(), item_id=words.list.slice(1))
+        block({"user_id": words.list.first(), "item_id": words.list.slice(1)}, source_row=list(texts))
         .with_columns(timestamp=pl.int_ranges(0, pl.col("item_id").list.len()))
         .explode("item_id", "timestamp", empty_as_null=True)
-        .with_columns(
-            timestamp=pl.lit(SEQUENCE_START) + pl.duration(microseconds="timestamp"),
-            line=pl.when(pl.col("problem").is_not_null()).then("line"),
-        )
+        .with_columns(timestamp=pl.lit(SEQUENCE_START) + pl.duration(microseconds="timestamp"))
     )

@@ -17,7 +17,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 def _cast(columns: dict[str, Any], *, source: SourceConfig | None = None) -> pl.DataFrame:
     raw = pl.DataFrame(columns).with_row_index("source_row")
-    raw = raw.with_columns(line=pl.lit(None, pl.String), problem=pl.lit(None, pl.String))
+    raw = raw.with_columns(original=pl.lit(None, pl.String), problem=pl.lit(None, pl.String))
     return cast(raw, schema=incoming(EVENTS), names={name: name for name in columns}, source=source or SourceConfig())
 
 

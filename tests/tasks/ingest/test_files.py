@@ -15,7 +15,7 @@ import pytest
 
 from data_contracts.recommender.events import EVENTS
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.errors import IngestError, UndecodableError, UnreadableFileError, WrongColumnError
+from tasks.ingest.errors import IngestError, UnreadableFileError, WrongColumnError
 from tasks.ingest.files import stage_file
 from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.sources import SourceFile, list_files
@@ -172,11 +172,11 @@ def _parquet(path: Path) -> bytes:
         pytest.param("log.csv.gz", HEAD + LINES[0], {}, UnreadableFileError, "incorrect header", id="no gzip at all"),
         pytest.param("log.csv", b"", {}, UnreadableFileError, r"log.csv \(0 bytes\)", id="empty"),
         pytest.param(
-            "log.csv", HEAD.encode() + b"\xff\xfe,i,2026-11-20,1\n", {}, UndecodableError, "UTF8", id="no UTF-8"
+            "log.csv", HEAD.encode() + b"\xff\xfe,i,2026-11-20,1\n", {}, UnreadableFileError, "UTF8", id="no UTF-8"
         ),
-        pytest.param("log.csv", (HEAD + LINES[0]).encode("utf-16"), {}, UndecodableError, "utf-8", id="UTF-16"),
+        pytest.param("log.csv", (HEAD + LINES[0]).encode("utf-16"), {}, UnreadableFileError, "utf-8", id="UTF-16"),
         pytest.param(
-            "log.jsonl", b'{"user_id": "\xff"}\n', {"format": "jsonl"}, UndecodableError, "UTF8", id="JSON, no UTF-8"
+            "log.jsonl", b'{"user_id": "\xff"}\n', {"format": "jsonl"}, UnreadableFileError, "UTF8", id="JSON, no UTF-8"
         ),
         pytest.param(
             "log.csv",
@@ -212,7 +212,7 @@ def test_a_lost_connection_is_no_fault_of_the_file(tmp_path: Path) -> None:
 def test_bytes_of_parquet_that_are_no_text_are_named(tmp_path: Path) -> None:
     table = pa.table({"user_id": [b"\xff"], "item_id": ["b"], "timestamp": ["2026-11-20"]})
     pq.write_table(table, tmp_path / "source.parquet")
-    with pytest.raises(UndecodableError, match=r"log.parquet.*utf8"):
+    with pytest.raises(UnreadableFileError, match=r"log.parquet.*utf8"):
         stage(tmp_path / "log.parquet", (tmp_path / "source.parquet").read_bytes(), format="parquet")
 
 

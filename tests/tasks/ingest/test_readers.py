@@ -21,7 +21,7 @@ from data_contracts.night import Workspace
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.errors import IngestError, UndecodableError, UnreadableFileError, WrongColumnError
+from tasks.ingest.errors import IngestError, UnreadableFileError, WrongColumnError
 from tasks.ingest.stage import stage_night
 from tasks.validate.config import ValidationConfig
 from tasks.validate.publish import validate_night
@@ -182,9 +182,9 @@ TWICE = pa.Table.from_arrays([pa.array(["a"])] * 4, names=["user_id", "user_id",
         pytest.param("log.csv", b"", UnreadableFileError, r"log.csv \(0 bytes\) .* no whole line", id="empty"),
         pytest.param("log.csv", HEAD.strip(), UnreadableFileError, "no whole line", id="cut in the head"),
         pytest.param("log.csv.gz", gzip.compress(b""), UnreadableFileError, "no whole line", id="packed, empty"),
-        pytest.param("log.csv", LINE.encode("utf-16"), UndecodableError, "Write it as UTF-8", id="UTF-16"),
-        pytest.param("log.jsonl", JSON.encode("utf-16"), UndecodableError, "Write it as UTF-8", id="UTF-16, JSON"),
-        pytest.param("log.csv", (HEAD + "é,i,,\n").encode("latin-1"), UndecodableError, "UTF-8", id="Latin-1"),
+        pytest.param("log.csv", LINE.encode("utf-16"), UnreadableFileError, "Write it as UTF-8", id="UTF-16"),
+        pytest.param("log.jsonl", JSON.encode("utf-16"), UnreadableFileError, "Write it as UTF-8", id="UTF-16, JSON"),
+        pytest.param("log.csv", (HEAD + "é,i,,\n").encode("latin-1"), UnreadableFileError, "UTF-8", id="Latin-1"),
         pytest.param("log.csv.gz", gzip.compress(HEAD.encode()) + b"rest", UnreadableFileError, "inflate", id="tail"),
         pytest.param(
             "log.csv.gz", gzip.compress(HEAD.encode())[:-8] + b"\0" * 8, UnreadableFileError, "check", id="wrong sum"

@@ -1,0 +1,154 @@
+"""CSV, from whole lines to blocks of rows.
+
+No line goes missing: a row that does not split, or that an open quote made of many, is handed on as its lines.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import polars as pl
+
+from tasks.ingest import fields, lines
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import UnreadableFileError
+from tasks.ingest.fields import IN_QUOTE, Broken
+from tasks.ingest.quotes import LINE_BREAK, QuotedRow, Quotes
+from tasks.ingest.raw import MARK, Names, block, broken, without_marked
+
+log = logging.getLogger(__name__)
+
+Judge = Callable[[pl.DataFrame], pl.Series]
+"""From a block of raw rows to the ``source_row`` of those that are good."""
+
+
+def head(uri: str, source: SourceConfig) -> list[str]:
+    """Return the columns that the first line names.
+
+    Raises:
+        UnreadableFileError, OSError: See `rows`.
+    """
+    for data, quoted in _whole_rows(uri, source):
+        return fields.named(data[: _head_end(data, quoted)], fields.options(source, quoted=source.quoted))
+    raise _without_head()
+
+
+def rows(uri: str, source: SourceConfig, names: Names, good_rows: Judge) -> Iterator[pl.DataFrame]:
+    """Split lines into columns; broken rows, one a line, follow the block that they stood in.
+
+    Args:
+        uri: Of the file.
+        source: Its separator, and whether fields may stand in quotes.
+        names: The columns wanted.
+        good_rows: Says which lines inside a row would be good rows, see `_Reader.swallowing`.
+
+    Raises:
+        UnreadableFileError: A line is longer than a block, or the one that names the columns cannot be read.
+        OSError: The file is truncated or damaged.
+    """
+    reader = _Reader(head(uri, source), source, names, good_rows)
+    is_first = True
+    for data, quoted in _whole_rows(uri, source):
+        end = _head_end(data, quoted) if is_first else 0
+        is_first = False
+        if end and any(row.start < end for row in reader.swallowing(data, quoted)):
+            raise UnreadableFileError(f"columns are named {IN_QUOTE}")
+        below = [QuotedRow(row.start - end, row.end - end, row.is_broken) for row in quoted if row.start >= end]
+        yield from reader.frames(data[end:], below)
+    reader.say(posixpath.basename(uri))
+
+
+def _whole_rows(uri: str, source: SourceConfig) -> Iterator[tuple[bytes, list[QuotedRow]]]:
+    """Yield blocks that begin and end with a row, and which of their rows are of several lines."""
+    if not source.quoted:
+        yield from ((data, []) for data in lines.blocks(uri))
+        return
+    quotes = Quotes(source.separator or ",")
+    rest = b""
+    for piece in lines.blocks(uri):
+        data = rest + piece
+        quoted, end = quotes.rows(data, is_last=False)
+        rest = data[end:]
+        if end:
+            yield data[:end], quoted
+    if rest:
+        yield rest, quotes.rows(rest, is_last=True)[0]
+
+
+def _head_end(data: bytes, quoted: list[QuotedRow]) -> int:
+    begin = len(data) - len(data.lstrip(b"\r\n"))
+    if quoted and quoted[0].start <= begin:
+        return quoted[0].end
+    found = LINE_BREAK.search(data, begin)
+    if found is None:
+        raise _without_head()
+    return found.end()
+
+
+def _without_head() -> UnreadableFileError:
+    return UnreadableFileError("it has no whole line, wanted one that names the columns")
+
+
+class _Reader:
+    """Reads the blocks of one file one after another: numbers their rows, and counts the lines that stood in quotes."""
+
+    def __init__(self, head: list[str], source: SourceConfig, names: Names, good_rows: Judge) -> None:
+        self._head, self._names, self._good_rows = head, names, good_rows
+        self._quoted = fields.options(source, quoted=source.quoted)
+        self._unquoted = fields.options(source, quoted=False)
+        self._start = self._lines = self._given_up = self._given_up_lines = 0
+
+    def frames(self, data: bytes, quoted: list[QuotedRow]) -> Iterator[pl.DataFrame]:
+        """Yield the rows of a block that stand, then the lines of those that do not."""
+        kept, aside = fields.set_aside(data, self.swallowing(data, quoted))
+        columns, given_up = fields.split(kept, self._quoted, self._head, self._names, aside)
+        good, bad = fields.numbered(columns.height, given_up)
+        frame = block(columns.to_dict(), source_row=self._start + good)
+        yield without_marked(frame, self._names) if MARK.encode() in kept else frame
+        yield broken(
+            [line for row in given_up for line in row.lines],
+            source_row=self._start + bad,
+            problem=[row.problem for row in given_up for _ in row.lines],
+            names=self._names,
+        )
+        self._start += len(good) + len(bad)
+        self._count(data, quoted, given_up)
+
+    def swallowing(self, data: bytes, quoted: list[QuotedRow]) -> list[QuotedRow]:
+        """Return the rows of several lines that no writer can have meant.
+
+        Their quoting is broken, or a line of them would be a good row by itself. Not so the first or the last alone: a
+        text of several lines has the other columns before it or after it.
+        """
+        if not quoted:
+            return []
+        inside = [row.lines(data) for row in quoted]
+        texts = [line for own in inside for line in own]
+        columns, not_split = fields.split(b"\n".join(texts), self._unquoted, self._head, self._names)
+        numbers, _ = fields.numbered(columns.height, not_split)
+        is_good = np.zeros(len(texts), bool)
+        is_good[self._good_rows(block(columns.to_dict(), source_row=numbers)).to_numpy()] = True
+        good = np.split(is_good, np.cumsum([len(own) for own in inside])[:-1])
+        return [row for row, own in zip(quoted, good, strict=True) if row.is_broken or own[1:-1].any() or own.sum() > 1]
+
+    def _count(self, data: bytes, quoted: list[QuotedRow], given_up: list[Broken]) -> None:
+        swallowed = [len(row.lines) for row in given_up if row.problem == IN_QUOTE]
+        self._lines += sum(len(row.lines(data)) - 1 for row in quoted)
+        self._given_up += len(swallowed)
+        self._given_up_lines += sum(swallowed)
+
+    def say(self, file: str) -> None:
+        """Say how many lines stood inside quotes."""
+        if self._lines:
+            log.info("%s: %s lines begin inside quotes.", file, f"{self._lines:,}")
+        if self._given_up:
+            log.warning(
+                "%s: %s rows do not close a quote that they open: their %s lines are broken rows. Where quotes are "
+                "ordinary characters, set source.quoted to false.",
+                file,
+                f"{self._given_up:,}",
+                f"{self._given_up_lines:,}",
+            )

@@ -1,0 +1,111 @@
+"""Rows of CSV split into columns by Arrow, a block at a time; rows that do not split are kept as their lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import csv
+
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import UnreadableFileError
+from tasks.ingest.quotes import QuotedRow
+from tasks.ingest.raw import MARK, Names
+
+NOT_SPLIT = "wrong number of columns"
+IN_QUOTE = "inside a quote that its row does not close; see source.quoted"
+
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_PLACE = re.compile(rf"{MARK}(\d+)")
+"""Stands in a block where a row was set aside. No bytes that are not UTF-8 are escaped so."""
+
+
+class Broken(NamedTuple):
+    """A row that is given up: each of its ``lines`` is a row from now on. ``place`` good rows stand before it."""
+
+    place: int
+    lines: list[str]
+    problem: str
+
+
+def options(source: SourceConfig, *, quoted: bool) -> csv.ParseOptions:
+    """Say how rows are split; in quotes they may be of several lines."""
+    return csv.ParseOptions(
+        delimiter=source.separator or ",", quote_char='"' if quoted else False, newlines_in_values=quoted
+    )
+
+
+def named(line: bytes, parse: csv.ParseOptions) -> list[str]:
+    """Return the columns that a file's first line names.
+
+    Raises:
+        UnreadableFileError: It is not UTF-8.
+    """
+    names: list[str] = csv.read_csv(pa.BufferReader(line), parse_options=parse).column_names
+    if any(MARK in name for name in names):
+        raise UnreadableFileError("the line that names the columns is not UTF-8")
+    return names
+
+
+def set_aside(data: bytes, rows: Sequence[QuotedRow]) -> tuple[bytes, list[list[str]]]:
+    """Take ``rows`` out of a block, so that they do not split; return what `split` needs to know of them."""
+    pieces, begin = list[bytes](), 0
+    for place, row in enumerate(rows):
+        pieces += [data[begin : row.start], f"{MARK}{place}\n".encode()]
+        begin = row.end
+    return b"".join([*pieces, data[begin:]]), [[line.decode() for line in row.lines(data)] for row in rows]
+
+
+def split(
+    data: bytes, parse: csv.ParseOptions, head: list[str], names: Names, aside: Sequence[list[str]] = ()
+) -> tuple[pl.DataFrame, list[Broken]]:
+    """Return the columns wanted of the rows that split, and the other rows in their order.
+
+    Args:
+        data: Whole rows, UTF-8.
+        parse: From `options`.
+        head: The names of all columns, two at least.
+        names: The columns wanted.
+        aside: Lines of the rows that `set_aside` took out of ``data``.
+    """
+    broken: list[Broken] = []
+    if not data.strip(b"\r\n"):
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String)), broken
+
+    def keep(row: csv.InvalidRow) -> Literal["skip"]:
+        place = row.number - 1 - len(broken)
+        if known := _PLACE.fullmatch(row.text):
+            broken.append(Broken(place, aside[int(known[1])], IN_QUOTE))
+        else:
+            own = [line for line in _LINE_BREAK.split(row.text) if line]
+            broken.append(Broken(place, own, NOT_SPLIT if len(own) == 1 else IN_QUOTE))
+        return "skip"
+
+    parse.invalid_row_handler = keep
+    table = csv.read_csv(
+        pa.BufferReader(data),
+        read_options=csv.ReadOptions(block_size=len(data) + 1, use_threads=False, column_names=head),
+        parse_options=parse,
+        convert_options=csv.ConvertOptions(
+            include_columns=list(names.values()),
+            column_types=dict.fromkeys(names.values(), pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+    return pl.DataFrame({name: pl.from_arrow(table[column]) for name, column in names.items()}), broken
+
+
+def numbered(good: int, broken: Sequence[Broken]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the ``good`` rows of a block, and the lines of the ``broken`` ones, in the order of the block, from 0."""
+    places = np.array([row.place for row in broken], np.int64)
+    sizes = np.array([len(row.lines) for row in broken], np.int64)
+    before = np.concatenate([[0], np.cumsum(sizes)])  # lines of broken rows before each broken row
+    rows = np.arange(good, dtype=np.int64)
+    lines = np.arange(before[-1]) + np.repeat(places, sizes)
+    return rows + before[np.searchsorted(places, rows, side="right")], lines

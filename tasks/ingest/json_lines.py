@@ -1,0 +1,174 @@
+"""JSON Lines: each line is decoded once, by its types; the columns wanted become text, exactly or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from types import NoneType
+from typing import NamedTuple, cast
+
+import orjson
+import polars as pl
+import pyarrow as pa
+
+from tasks.ingest import lines
+from tasks.ingest.json_path import keys, value_at
+from tasks.ingest.raw import MARK, Names, as_json, block, not_one_value
+
+_MARK = MARK.encode()
+_WHOLE = 2**53
+"""Below, every whole number is a float of its own."""
+_WORDS = (-(2**63), 2**64 - 1)
+"""Between them stand the whole numbers that the decoder does not make floats of."""
+
+
+Document = dict[str, object] | list[object]
+"""What a line holds."""
+
+
+class _Unreadable(NamedTuple):
+    """Stands for a value that was given and cannot be read; where nothing more is said, it is of another kind."""
+
+    why: str
+
+
+_NOT_ONE_VALUE = _Unreadable("")
+
+
+def rows(uri: str, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+    """Decode lines; empty ones are no rows.
+
+    A number that is whole is written whole, so that 7.0 and 7 are one id; a text stays as it came. A list, an object,
+    true, false and a whole number that has lost its digits are no id.
+
+    Args:
+        uri: Of the file.
+        names: The columns wanted, as members or paths.
+        schema: The contract's columns; those of text hold ids.
+
+    Raises:
+        UnreadableFileError, OSError: See `lines.blocks`.
+    """
+    start = 0
+    for data in lines.blocks(uri):
+        read = _Rows(names)
+        for line in data.splitlines():
+            read.add(line)
+        yield read.block(start, schema)
+        start += len(read)
+
+
+class _Rows:
+    """The rows of a block: their values by column, their lines, and what is wrong with some of them."""
+
+    def __init__(self, names: Names) -> None:
+        self._values: dict[str, list[object]] = {name: [] for name in names}
+        self._originals: list[str] = []
+        self._problems: dict[int, str] = {}
+        self._is_strict = True
+        ways = [(keys(column), self._values[name].append) for name, column in names.items()]
+        self._members = [(way[0], append) for way, append in ways if len(way) == 1 and isinstance(way[0], str)]
+        self._deeper = [(way, append) for way, append in ways if len(way) > 1 or not isinstance(way[0], str)]
+        self._kinds = (dict, list) if any(isinstance(way[0], int) for way, _ in ways) else (dict,)
+
+    def __len__(self) -> int:
+        return len(self._originals)
+
+    def add(self, line: bytes) -> None:
+        """Decode a line, strictly where it can be."""
+        text = line.decode()
+        try:
+            document = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            self._add_odd(text)
+            return
+        if MARK in text or type(document) not in self._kinds:
+            self._add_broken(text, "line is not UTF-8" if MARK in text else "not a JSON object")
+            return
+        self._add(document)
+        self._originals.append(text)
+
+    def _add(self, document: Document) -> None:
+        get = document.get if isinstance(document, dict) else _nothing
+        for member, append in self._members:
+            append(get(member))
+        for way, append in self._deeper:
+            append(value_at(document, way))
+
+    def _add_odd(self, text: str) -> None:
+        """Take what Python writes and JSON has no word for, NaN or half a surrogate, where it stands unread."""
+        if not text.strip():
+            return
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            document = None
+        if MARK in text or type(document) not in self._kinds:
+            self._add_broken(text, "line is not UTF-8" if MARK in text else "not JSON")
+            return
+        self._is_strict = False
+        self._add(document)
+        self._originals.append(as_json(text))
+
+    def _add_broken(self, text: str, problem: str) -> None:
+        self._problems[len(self)] = problem
+        for values in self._values.values():
+            values.append(None)
+        self._originals.append(as_json(text))
+
+    def block(self, start: int, schema: pa.Schema) -> pl.DataFrame:
+        """Return the rows, the first of which has number ``start``."""
+        columns = {name: self._texts(name, values, schema) for name, values in self._values.items()}
+        problem = [self._problems.get(row) for row in range(len(self))] if self._problems else [None] * len(self)
+        told = {"original": self._originals, "problem": problem}
+        return block(
+            {name: pl.Series(texts, dtype=pl.String) for name, texts in (columns | told).items()},
+            source_row=range(start, start + len(self)),
+        )
+
+    def _texts(self, name: str, values: list[object], schema: pa.Schema) -> list[str | None]:
+        if self._is_strict and set(map(type, values)) <= {str, NoneType}:
+            return cast("list[str | None]", values)
+        is_id = pa.types.is_string(schema.field(name).type)
+        texts = list[str | None]()
+        for row, value in enumerate(values):
+            text = _text(value, is_id=is_id)
+            if isinstance(text, _Unreadable):
+                self._problems.setdefault(row, f"{name} {text.why}" if text.why else not_one_value(name))
+                text = None
+            texts.append(text)
+        return texts
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _text(value: object, *, is_id: bool) -> str | _Unreadable | None:
+    if value is None:
+        return None
+    if type(value) is int:
+        return str(value) if _WORDS[0] <= value <= _WORDS[1] else _NOT_ONE_VALUE
+    if type(value) is float:
+        return _number(value, is_id=is_id)
+    if type(value) is str:
+        return value if value.isascii() or _is_whole(value) else _Unreadable("is not UTF-8")
+    return _NOT_ONE_VALUE
+
+
+def _number(value: float, *, is_id: bool) -> str | _Unreadable:
+    if not math.isfinite(value):
+        return _Unreadable(f"is {'NaN' if math.isnan(value) else 'Infinity'}")
+    if abs(value) >= _WHOLE:
+        return _NOT_ONE_VALUE if is_id else repr(value)
+    return str(int(value)) if value.is_integer() else orjson.dumps(value).decode()
+
+
+def _is_whole(text: str) -> bool:
+    """Whether ``text`` has no half of a surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

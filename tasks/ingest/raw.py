@@ -1,0 +1,93 @@
+"""What readers hand on: blocks of raw rows, and beside them the rows that could not be read at all.
+
+A block has the mapped columns under the contract's names, ``source_row`` (rows from 0), ``original`` (the row as it
+came, JSON, where its columns do not say it all) and ``problem`` (null unless the row is broken already).
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Mapping, Sequence
+
+import orjson
+import polars as pl
+
+from data_contracts.staging import MAX_TEXT_BYTES
+
+BLOCK_ROWS = 256 * 1024
+"""Rows handed on at a time, at most."""
+
+Names = Mapping[str, str]
+"""Contract column to source column."""
+
+MARK = "\U0010fffe\U0010ffff"
+"""Stands before each byte that is no UTF-8. Unicode gives these two no meaning: no honest text has them."""
+
+_CUT = 256
+"""Characters kept of a longer text."""
+_ESCAPED = "nightshift.escaped"
+
+
+def not_one_value(name: str) -> str:
+    """Say of a column that its value is of another kind than the one wanted, or cannot be read as that."""
+    return f"{name} unparseable"
+
+
+def block(columns: Mapping[str, object], *, source_row: object) -> pl.DataFrame:
+    """Return a block of ``columns``, with ``original`` and ``problem`` null where they are not given."""
+    nothing = pl.lit(None, pl.String)
+    frame = pl.DataFrame({**columns, "source_row": source_row}, schema_overrides={"source_row": pl.Int64})
+    return frame.with_columns(nothing.alias(name) for name in ("original", "problem") if name not in columns)
+
+
+def broken(lines: Sequence[str], *, source_row: object, problem: Sequence[str], names: Iterable[str]) -> pl.DataFrame:
+    """Return a block of rows of which nothing but their ``lines`` is known."""
+    columns = {name: pl.Series([None] * len(lines), dtype=pl.String) for name in names}
+    original = pl.Series([as_json(line) for line in lines], dtype=pl.String)
+    told = {"original": original, "problem": pl.Series(problem, dtype=pl.String)}
+    return block(columns | told, source_row=source_row)
+
+
+def escaped(data: bytes) -> str:
+    r"""Return ``data`` as text; a byte that is no UTF-8 becomes `MARK` and ``\xff``."""
+    return data.decode("utf-8", _ESCAPED)
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(f"{MARK}\\x{byte:02x}" for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_ESCAPED, _escape)
+
+
+def without_marked(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
+    """Take out values in which `MARK` says that they are not UTF-8; their rows keep the bytes in ``original``."""
+    texts = [name for name in names if rows.schema[name] == pl.String]
+    is_marked = {name: pl.col(name).str.contains(MARK, literal=True) for name in texts}
+    problems = [pl.when(marked).then(pl.lit(f"{name} is not UTF-8")) for name, marked in is_marked.items()]
+    return rows.with_columns(
+        *(pl.when(~marked).then(pl.col(name)).alias(name) for name, marked in is_marked.items()),
+        original=pl.when(pl.any_horizontal(is_marked.values())).then(as_columns(names)).otherwise("original"),
+        problem=pl.coalesce("problem", *problems),
+    )
+
+
+def as_columns(names: Names) -> pl.Expr:
+    """Write the columns of a row as JSON under the source's names, long texts cut."""
+    texts = (cut(pl.col(name).cast(pl.String, strict=False)).alias(own) for name, own in names.items())
+    return pl.struct(texts).struct.json_encode()
+
+
+def as_json(line: str) -> str:
+    """Write a line that is no JSON as JSON, cut."""
+    line = line.replace(MARK, "")
+    kept = line if len(line.encode()) <= MAX_TEXT_BYTES else f"{line[:_CUT]}…"
+    return orjson.dumps({"line": kept}).decode()
+
+
+def cut(text: pl.Expr) -> pl.Expr:
+    """Cut a text of more than `MAX_TEXT_BYTES`; its marks go."""
+    kept = pl.when(text.str.len_bytes() <= MAX_TEXT_BYTES).then(text).otherwise(text.str.head(_CUT) + "…")
+    return kept.str.replace_all(MARK, "", literal=True)
