@@ -1,4 +1,4 @@
-"""Where an event stands among those of its user and moment: the rule, event by event, for models of what must come out."""
+"""Where an event stands among those of its user and moment: the rule, event by event."""
 
 from __future__ import annotations
 

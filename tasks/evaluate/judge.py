@@ -55,6 +55,7 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         use_case=workspace.use_case,
         tables=TablesAt(folder=workspace.tables, versions=night.tables),
         window=window,
+        first_day=night.window.first_day if night.protocol == "nightly" else None,
         known_windows=tuple(known_windows),
         validation=Validation(window=known_windows[-1], every_user=night.protocol == "leave_one_out"),
         contestants=contestants,
