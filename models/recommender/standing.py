@@ -8,12 +8,10 @@ import numpy as np
 import polars as pl
 import torch
 
+from data_contracts.night import NIGHTLY
 from models.recommender.contestants import Contestant
 from models.recommender.layout import Batch, Judged
 from models.recommender.metrics import LIST_LENGTH, Flags, Floats, coverage, rank_metrics, ranks
-
-NIGHTLY = ".nightly"
-"""Ends the name of a metric with histories as of the window's start."""
 
 
 class Standing:
