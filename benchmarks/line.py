@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.logs import DAYS, write_logs
+from benchmarks.big_logs import DAYS, write_logs
 from benchmarks.results import Row, record, section
 from data_contracts.night import HeldOut, Workspace
 from tasks.cluster import ClusterConfig, dask_cluster

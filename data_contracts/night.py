@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field, PositiveInt, model_validator
 
 Protocol = Literal["nightly", "leave_one_out"]
 UseCaseName = Literal["recommender"]
+NIGHTLY = ".nightly"
+"""Ends the name of a metric with users' histories as of the window's start; others are up to each target's moment."""
 
 
 class Value(BaseModel, frozen=True, extra="forbid", ser_json_inf_nan="strings"):
@@ -53,10 +55,12 @@ class Workspace(Value):
 
 
 class HeldOut(Value):
-    """How much a window must hold before it may judge."""
+    """How much a window must have judged before it decides; the first night holds out as much."""
 
-    min_targets: PositiveInt = Field(1_000, description="Targets in the judging window, at least.")
-    min_users: PositiveInt = Field(100, description="Users with a target in the judging window, at least.")
+    min_targets: PositiveInt = Field(
+        1_000, description="Targets judged, at least: repeats and kinds that do not count are none."
+    )
+    min_users: PositiveInt = Field(100, description="Users with a target that is judged, at least.")
 
 
 class Window(Value):
@@ -163,7 +167,8 @@ class Evidence(Value):
 
     Attributes:
         run_id: Of the MLflow run that carries it.
-        metrics: Contestant (`candidate`, `champion`, `popularity`, ...) to metric name to value.
+        metrics: Contestant to metric name to value: `candidate`, `champion` if there is one, and baselines. One
+            whose name ends in `NIGHTLY` is with other histories.
         counts: What was judged: `users`, `targets`, `repeats_dropped`, ...
         left_out: Contestant that was not judged to the reason.
         champion_damaged: Whether the champion was left out because its bundle is not as it was published.

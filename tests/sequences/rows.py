@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from data_contracts.contract import LATE
+from tests.placing import place_of
 from tests.sequences.logs import Line
 
 FIRST_DAY = date(1995, 1, 1)
@@ -24,9 +25,9 @@ class Event(NamedTuple):
     value: float | None
 
     @property
-    def place(self) -> tuple[datetime, bytes, bytes]:
+    def place(self) -> tuple[datetime, int]:
         """Its place among the user's events."""
-        return self.timestamp, self.item_id.encode(), self.event.encode()
+        return self.timestamp, place_of(self.user_id, self.item_id, self.event, self.timestamp)
 
 
 class Broken(NamedTuple):

@@ -19,6 +19,7 @@ class WindowCounts:
         targets: Targets in the examples.
         firsts: Users' very first events, nobody's target.
         late: Events that came late and lie before all that is remembered of their user, nobody's target either.
+        shared: Events that have their user's moment with another one, so that their order says nothing.
     """
 
     events: int = 0
@@ -26,6 +27,7 @@ class WindowCounts:
     targets: int = 0
     firsts: int = 0
     late: int = 0
+    shared: int = 0
 
     def __add__(self, other: WindowCounts) -> WindowCounts:
         """Add the counts of other users in the same window."""
@@ -33,7 +35,11 @@ class WindowCounts:
 
     def __str__(self) -> str:
         late = f", {self.late:,} too late to have a predecessor" if self.late else ""
-        return f"{self.events:,} events of {self.users:,} users: {self.targets:,} targets, {self.firsts:,} firsts{late}"
+        shared = f"; {self.shared / self.events:.0%} share their user's moment with another" if self.shared else ""
+        return (
+            f"{self.events:,} events of {self.users:,} users: {self.targets:,} targets, {self.firsts:,} firsts"
+            f"{late}{shared}"
+        )
 
 
 def total(ranges: Iterable[Mapping[str, WindowCounts]]) -> dict[str, WindowCounts]:

@@ -51,6 +51,10 @@ def test_all_losses_are_named_at_once() -> None:
         refuse_loss(12, 4, WINDOWS, {"examples": 1})
 
 
+def test_how_many_share_their_users_moment_is_said() -> None:
+    assert str(WindowCounts(6, 3, 3, 3, shared=4)).endswith("3 firsts; 67% share their user's moment with another")
+
+
 def test_events_that_came_too_late_are_told_apart_from_firsts() -> None:
     assert str(WINDOWS["1"]) == "6 events of 3 users: 3 targets, 3 firsts"
     assert str(WINDOWS["2"]) == "5 events of 2 users: 4 targets, 0 firsts, 1 too late to have a predecessor"
