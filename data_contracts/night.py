@@ -51,6 +51,10 @@ class Workspace(Value):
         """Folder of the Data Docs."""
         return posixpath.join(self.home, self.name, "docs")
 
+    def artifact(self, what: str) -> str:
+        """Return the key of a Prefect artifact of these logs, ``nights-shop``: there, all logs share one server."""
+        return f"{what}-{self.name.replace('_', '-')}"
+
 
 class HeldOut(Value):
     """How much a window must hold before it may judge."""
@@ -190,6 +194,7 @@ class Promotion(Value):
         promoted: Whether it is to become champion.
         reason: For people; stored on the version.
         served: What the model server does now, once `deploy` has run.
+        stands: Whether all of that was so before this night, to which nothing new came in.
     """
 
     version: ModelVersion
@@ -197,3 +202,11 @@ class Promotion(Value):
     promoted: bool
     reason: str
     served: str = ""
+    stands: bool = False
+
+    def __str__(self) -> str:
+        """Say the verdict first, then why, in one line."""
+        verdict = "promoted" if self.promoted else "not promoted"
+        if self.stands:
+            return f"nothing new: {self.version.name} version {self.version.version} stays {verdict}. {self.reason}"
+        return f"{verdict}: {self.version.name} version {self.version.version}. {self.reason}"

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from flows.ending import Ended, ends_when_asked, exit_code
 from flows.settings import SHOP, NightlySettings, explained
 
 if TYPE_CHECKING:
-    from prefect import Flow
+    from prefect import Flow, State
 
     from data_contracts.night import Promotion
 
@@ -48,13 +48,15 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
         return through, CliApp.run(settings, cli_args=options, cli_settings_source=source)
 
 
-def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
-    """Run ``flow`` once, against the servers of ``make up`` if they answer, and say what came of it.
+def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:
+    """Run ``flow`` once, seen in this home's Prefect if `make up` started it, and say what came of it.
 
     Raises:
-        SystemExit: The night failed, or was ended; the message is printed.
+        SystemExit: The night failed, was ended, or somebody else's server is where ours should be: then nothing was
+            done. The message is printed.
     """
     from flows import report
+    from flows.manager import ServiceError
 
     through, settings = read(arguments)
     try:
@@ -63,24 +65,34 @@ def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
     except Ended as ended:
         report.line(f"\nThe night was ended by {ended}. The same command goes on from here.")
         sys.exit(exit_code(ended.number))
+    except ServiceError as error:
+        sys.exit(f"{error}\nNothing was done.")
 
 
-def _run(flow: Flow[..., Promotion], through: date | None, settings: NightlySettings) -> None:
+def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: NightlySettings) -> None:
+    from prefect import tags
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
-    from flows import report, services
+    from flows import report
+    from flows.owners import require_own
+    from flows.service import services
     from flows.temporary import start_prefect
 
-    prefect, mlflow, *_ = services.services(settings)
+    prefect, *_ = services(settings)
+    require_own(settings, services(settings))
     home = settings.home.resolve() / "prefect"
-    api = f"{settings.prefect_url}/api" if prefect.answers() else start_prefect(home)
-    if settings.tracking_uri is None and mlflow.answers():
-        settings = settings.model_copy(update={"tracking_uri": settings.mlflow_url})
-    started = datetime.now(UTC)
-    with temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: settings.prefect_url}):
+    if prefect.is_up():
+        api, pages = f"{settings.prefect_url}/api", settings.prefect_url
+    else:
+        api, pages = start_prefect(home), ""  # it has no pages to link to
+    with (
+        temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: pages}),
+        report.without_tracebacks(),
+        tags(settings.name),
+    ):
         state: Any = flow(through=through, settings=settings, return_state=True)
         outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, BaseException):
         report.failure(outcome)
         sys.exit(1)
-    report.night(outcome, settings, started)
+    report.night(outcome, settings)
