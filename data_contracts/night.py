@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field, PositiveInt, model_validator
 
 Protocol = Literal["nightly", "leave_one_out"]
 UseCaseName = Literal["recommender"]
+NAME = "[a-z0-9][a-z0-9_-]{0,62}"
+"""What logs may be called."""
 
 
 class Value(BaseModel, frozen=True, extra="forbid", ser_json_inf_nan="strings"):
@@ -26,7 +28,7 @@ class Workspace(Value):
         tracking_uri: Of MLflow: a database or a server.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    name: str = Field(pattern=f"^{NAME}$")
     use_case: UseCaseName
     home: str
     tracking_uri: str

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic_settings import CliApp, CliSettingsSource
 
 from flows.ending import Ended, ends_when_asked, exit_code
-from flows.settings import SHOP, NightlySettings, explained
+from flows.problems import explained, meant, refuse
+from flows.settings import SHOP, NightlySettings
 
 if TYPE_CHECKING:
     from prefect import Flow, State
@@ -31,21 +33,32 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
     file.add_argument("--settings", metavar="FILE", help=f"YAML (default: {SHOP.name}, the made-up shop)")
     chosen = file.parse_known_args(arguments)[0].settings
     settings = NightlySettings.from_file(chosen) if chosen else NightlySettings
-    parser = argparse.ArgumentParser(prog="python -m flows.nightly", description="Run one night now.", parents=[file])
+    parser = _Parser(prog="python -m flows.nightly", description="Run one night now.", parents=[file])
     parser.add_argument("--through", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day to take, UTC")
     with explained():
         source: CliSettingsSource[NightlySettings] = CliSettingsSource(settings, root_parser=parser)
-    options = vars(parser.parse_args(arguments))
+    found, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        options = re.findall(r"--[\w.]+", parser.format_help())
+        refuse(f"{each}: there is no such option.{meant(each.partition('=')[0], options)}" for each in unknown)
+    options = vars(found)
     through = options.pop("through")
     del options["settings"]
     read_from = Path(chosen or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP))
     if options.get("source.uri") and not options.get("name") and read_from.resolve() == SHOP:
-        sys.exit(
-            "settings: own logs need settings of their own (--settings FILE), or at least a --name: they would mix "
-            "with the made-up shop's."
-        )
+        refuse(["own logs need settings of their own (--settings FILE), or a --name: they would mix with the shop's"])
     with explained():
-        return through, CliApp.run(settings, cli_args=options, cli_settings_source=source)
+        chosen_settings = CliApp.run(settings, cli_args=options, cli_settings_source=source)
+    if not chosen_settings.source.uri:
+        refuse(["source.uri: no logs are named. Give a file, a folder or a glob: --source.uri 'logs/*.csv.gz'"])
+    return through, chosen_settings
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with options as it is said of any setting."""
+
+    def error(self, message: str) -> NoReturn:
+        refuse([f"{message}. `{self.prog} --help` explains every option."])
 
 
 def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:

@@ -158,7 +158,6 @@ def environment(settings: NightlySettings) -> dict[str, str]:
         "MLFLOW_STORE": store,
         "MLFLOW_ARTIFACTS": str(home / "artifacts"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes for what is not used here
-        "NIGHTSHIFT_TRACKING_URI": settings.mlflow_url if own_mlflow(settings) else store,
         "PYTHONUNBUFFERED": "1",
     }
 

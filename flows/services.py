@@ -19,8 +19,9 @@ from data_contracts.version import CHAMPION
 from flows import manager, nights, report, schedule
 from flows.manager import Manager, ServiceError
 from flows.owners import require_own, stranger
+from flows.problems import explained
 from flows.service import POOL, Answer, Service, services
-from flows.settings import NightlySettings, explained
+from flows.settings import NightlySettings
 from tasks.deploy.server import (
     ModelServer,
     ServerAbsentError,
