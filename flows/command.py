@@ -45,7 +45,7 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
     through = options.pop("through")
     del options["settings"]
     read_from = Path(chosen or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP))
-    if options.get("source.uri") and not options.get("name") and read_from.resolve() == SHOP:
+    if options.get("source.uri") and options.get("name") is None and read_from.resolve() == SHOP:
         refuse(["own logs need settings of their own (--settings FILE), or a --name: they would mix with the shop's"])
     with explained():
         chosen_settings = CliApp.run(settings, cli_args=options, cli_settings_source=source)
@@ -87,12 +87,12 @@ def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: Nigh
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
     from flows import report
-    from flows.owners import require_own
+    from flows.owners import met_by_a_night, require_own
     from flows.service import services
     from flows.temporary import start_prefect
 
+    require_own(settings, met_by_a_night(settings))
     prefect, *_ = services(settings)
-    require_own(settings, services(settings))
     home = settings.home.resolve() / "prefect"
     if prefect.is_up():
         api, pages = f"{settings.prefect_url}/api", settings.prefect_url

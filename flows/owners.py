@@ -28,7 +28,7 @@ import psutil
 
 from flows import manager
 from flows.manager import ServiceError
-from flows.service import PATIENCE_SECONDS, Service
+from flows.service import PATIENCE_SECONDS, Service, services
 from flows.settings import NightlySettings
 from tasks.deploy.server import ModelServer, ServerError
 
@@ -66,6 +66,11 @@ class Listener:
             return "another user's process"
         of = f" of the home {str(self.home)!r}" if self.home else ""
         return f"process {self.pid}{of} ({self.command})"
+
+
+def met_by_a_night(settings: NightlySettings) -> list[Service]:
+    """Return the servers that a night may take for its own: with a `tracking_uri` it looks for no MLflow."""
+    return [each for each in services(settings) if each.name != "mlflow" or settings.tracking_uri is None]
 
 
 def require_own(settings: NightlySettings, wanted: Iterable[Service]) -> None:
@@ -124,5 +129,5 @@ def _listener(pid: int | None) -> Listener:
         mark = process.environ().get(manager.MARK) if process else None
     except psutil.Error:
         return Listener(None)
-    shown = re.sub(r"(?<=://)[^@/\s]*@", "", command)
+    shown = " ".join(re.sub(r"(?<=://)[^@/\s]*@", "", command).split())
     return Listener(pid, Path(mark).parent if mark else None, shown[:COMMAND_LENGTH])

@@ -1,4 +1,4 @@
-"""What is wrong with settings, for people: every problem at once, a line each, and what was meant, if it can be told."""
+"""What is wrong with settings, for people: every problem at once, a line each, what was meant if that can be told."""
 
 from __future__ import annotations
 

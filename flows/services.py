@@ -18,7 +18,7 @@ from data_contracts.bundle import find_version
 from data_contracts.version import CHAMPION
 from flows import manager, nights, report, schedule
 from flows.manager import Manager, ServiceError
-from flows.owners import require_own, stranger
+from flows.owners import met_by_a_night, require_own, stranger
 from flows.problems import explained
 from flows.service import POOL, Answer, Service, services
 from flows.settings import NightlySettings
@@ -38,6 +38,7 @@ FALLS = 3
 def up(settings: NightlySettings) -> None:
     """Start what does not answer yet, wait until all of it does, and tell Prefect what it is to do."""
     _end_what_is_forsaken(settings)
+    require_own(settings, services(settings))
     _start(settings, services(settings))
     report.line("telling Prefect's server of the nights")
     schedule.register(settings)
@@ -49,6 +50,7 @@ def up(settings: NightlySettings) -> None:
 def serve(settings: NightlySettings) -> None:
     """Start the model server alone, if none answers; one left there by a night on other logs makes room."""
     _end_what_is_forsaken(settings)
+    require_own(settings, met_by_a_night(settings))
     alone = {pid: names for pid, names in manager.running(settings).items() if names == ["server"]}
     if alone and not _serves(settings):
         manager.end(settings, alone)
@@ -84,7 +86,6 @@ def _serves(settings: NightlySettings) -> bool:
 
 def _start(settings: NightlySettings, wanted: Sequence[Service]) -> None:
     """Start what does not answer and has no manager yet, and wait for all; should that fail, end what was started."""
-    require_own(settings, services(settings))
     missing = [service for service in wanted if not service.answers()]
     kept = {name for names in manager.running(settings).values() for name in names}
     new = [service for service in missing if service.name not in kept]
