@@ -24,8 +24,10 @@ help: ## Explain the commands
 install: $(INSTALLED) ## Make .venv and install everything at the exact versions of constraints.txt
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "installing what constraints.txt says into .venv: some minutes, and 2 GB of disk (more with CUDA)"
+	@$(PYTHON) -m venv .venv
+	@set -o pipefail; .venv/bin/pip install --disable-pip-version-check -c constraints.txt -e '.[dev]' \
+	    | grep --line-buffered -oE '^(Collecting|Installing collected|Successfully installed)( [a-zA-Z0-9_.-]+)?'
 	@touch $@
 
 nightly: $(INSTALLED) ## The whole line on a made-up shop, two nights; or on SETTINGS=file EVENTS=path

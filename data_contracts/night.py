@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field, PositiveInt, model_validator
 
 Protocol = Literal["nightly", "leave_one_out"]
 UseCaseName = Literal["recommender"]
+NAME = "[a-z0-9][a-z0-9_-]{0,62}"
+"""What logs may be called."""
 NIGHTLY = ".nightly"
 """Ends the name of a metric with users' histories as of the window's start; others are up to each target's moment."""
 
@@ -28,7 +30,7 @@ class Workspace(Value):
         tracking_uri: Of MLflow: a database or a server.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    name: str = Field(pattern=f"^{NAME}$")
     use_case: UseCaseName
     home: str
     tracking_uri: str
@@ -52,6 +54,10 @@ class Workspace(Value):
     def docs(self) -> str:
         """Folder of the Data Docs."""
         return posixpath.join(self.home, self.name, "docs")
+
+    def artifact(self, what: str) -> str:
+        """Return the key of a Prefect artifact of these logs, ``nights-shop``: there, all logs share one server."""
+        return f"{what}-{self.name.replace('_', '-')}"
 
 
 class HeldOut(Value):
@@ -197,6 +203,7 @@ class Promotion(Value):
         promoted: Whether it is to become champion.
         reason: For people; stored on the version.
         served: What the model server does now, once `deploy` has run.
+        stands: Whether all of that was so before this night, to which nothing new came in.
     """
 
     version: ModelVersion
@@ -204,3 +211,11 @@ class Promotion(Value):
     promoted: bool
     reason: str
     served: str = ""
+    stands: bool = False
+
+    def __str__(self) -> str:
+        """Say the verdict first, then why, in one line."""
+        verdict = "promoted" if self.promoted else "not promoted"
+        if self.stands:
+            return f"nothing new: {self.version.name} version {self.version.version} stays {verdict}. {self.reason}"
+        return f"{verdict}: {self.version.name} version {self.version.version}. {self.reason}"
