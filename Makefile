@@ -16,7 +16,7 @@ PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-train bench-wire bench-gpu check
+.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-train bench-wire bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,8 +24,10 @@ help: ## Explain the commands
 install: $(INSTALLED) ## Make .venv and install everything at the exact versions of constraints.txt
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "installing what constraints.txt says into .venv: some minutes, and 2 GB of disk (more with CUDA)"
+	@$(PYTHON) -m venv .venv
+	@set -o pipefail; .venv/bin/pip install --disable-pip-version-check -c constraints.txt -e '.[dev]' \
+	    | grep --line-buffered -oE '^(Collecting|Installing collected|Successfully installed)( [a-zA-Z0-9_.-]+)?'
 	@touch $@
 
 nightly: $(INSTALLED) ## The whole line on a made-up shop, two nights; or on SETTINGS=file EVENTS=path
@@ -76,6 +78,9 @@ gpu: $(INSTALLED) ## Run the tests that need an NVIDIA GPU
 
 equivalence: $(INSTALLED) ## Compare every way of splitting with one process, and keep the table on an MLflow run
 	@$(TIMED) python -m benchmarks.equivalence $(BENCH)
+
+bench-line: $(INSTALLED) ## Measure the way from logs to examples on 20 million events; BENCH=--quick tries it
+	@$(TIMED) python -m benchmarks.line $(BENCH)
 
 bench-wire: $(INSTALLED) ## Measure what travels in a step, beside what was learned; as root
 	@$(TIMED) unshare --net sh -c 'ip link set lo up && python -m benchmarks.wire $(BENCH)'

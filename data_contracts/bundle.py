@@ -9,9 +9,9 @@ import logging
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from data_contracts.manifest import DamagedError, damage
+from data_contracts.manifest import MANIFEST, DamagedError, damage, digest
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -71,25 +71,63 @@ def download_bundle(tracking_uri: str, name: str, version: str, into: Path) -> P
         mlflow.exceptions.MlflowException: MLflow does not answer.
         OSError: The disk is full, say.
     """
-    import mlflow
+    published = _published(tracking_uri, name, version)
+    folder = _fetch(tracking_uri, published.uri, into)
+    problems = damage(folder)
+    if problems:
+        raise DamagedError(
+            f"version {published.version} is damaged in MLflow, in {published.uri}: {'; '.join(problems)}"
+        )
+    return folder
+
+
+def bundle_digest(tracking_uri: str, name: str, version: str) -> str:
+    """Return the `digest` of a registered version's bundle: its manifest alone is fetched, nothing is verified.
+
+    Raises as `download_bundle` does.
+    """
+    published = _published(tracking_uri, name, version)
+    if not _lists(tracking_uri, published.uri, MANIFEST):
+        raise DamagedError(
+            f"version {published.version} is damaged in MLflow, in {published.uri}: there is no {MANIFEST}"
+        )
+    with TemporaryDirectory(prefix="nightshift-manifest-") as folder:
+        return digest(_fetch(tracking_uri, f"{published.uri}/{MANIFEST}", Path(folder)).parent)
+
+
+class _Published(NamedTuple):
+    """A registered version, and where its bundle lies."""
+
+    version: str
+    uri: str
+
+
+def _published(tracking_uri: str, name: str, version: str) -> _Published:
+    from mlflow import MlflowClient
 
     found = find_version(tracking_uri, name, version)
     if found is None:
         raise LookupError(f"registered model {name!r} has no version or alias {version!r} at {tracking_uri}.")
-    source = mlflow.MlflowClient(tracking_uri=tracking_uri).get_model_version_download_uri(name, str(found.version))
+    source = MlflowClient(tracking_uri=tracking_uri).get_model_version_download_uri(name, str(found.version))
     location = f"{source}/artifacts"
-    listed = mlflow.artifacts.list_artifacts(artifact_uri=location, tracking_uri=tracking_uri)
-    if not any(Path(artifact.path).name == BUNDLE for artifact in listed):
+    if not _lists(tracking_uri, location, BUNDLE):
         raise DamagedError(f"version {found.version} has no bundle in MLflow any more: there is none in {location}")
+    return _Published(str(found.version), f"{location}/{BUNDLE}")
+
+
+def _lists(tracking_uri: str, location: str, name: str) -> bool:
+    import mlflow
+
+    listed = mlflow.artifacts.list_artifacts(artifact_uri=location, tracking_uri=tracking_uri)
+    return any(Path(artifact.path).name == name for artifact in listed)
+
+
+def _fetch(tracking_uri: str, uri: str, into: Path) -> Path:
+    import mlflow
+
     into.mkdir(parents=True, exist_ok=True)
-    folder = mlflow.artifacts.download_artifacts(
-        artifact_uri=f"{location}/{BUNDLE}", dst_path=str(into), tracking_uri=tracking_uri
-    )
-    problems = damage(Path(folder))
-    if problems:
-        where = f"{location}/{BUNDLE}"
-        raise DamagedError(f"version {found.version} is damaged in MLflow, in {where}: {'; '.join(problems)}")
-    return Path(folder)
+    fetched = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(into), tracking_uri=tracking_uri)
+    return Path(fetched)
 
 
 def fetch_bundle(tracking_uri: str, name: str, version: str, folder: Path) -> Path:

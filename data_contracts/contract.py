@@ -32,8 +32,8 @@ class ContractViolationError(ContractError):
     """Rows or the table broke rules beyond what is allowed; nothing was published."""
 
 
-AFTER_THROUGH = "timestamp after through"
-"""Name of the rule for rows of days after the night. It comes last: a row that breaks it first keeps all the others."""
+LATE = "timestamp older than late_days"
+"""Name of the rule for rows that come too late. A row that breaks it first is sound but for that."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class Limits:
 
     Attributes:
         first_day: First day on which an event can have happened, UTC.
-        earliest: First day accepted tonight, UTC: the window's first day less the lateness allowed.
-        through: Last day of the window, UTC.
+        earliest: First day accepted tonight, UTC: the day after the newest window, less the lateness allowed.
+        latest: Last day on which a row can be, UTC: today where it comes from outside, else the window's last day.
         kinds: Known kinds of event; empty accepts every kind.
         max_id_bytes: Longest id accepted, in bytes of UTF-8.
     """
 
     first_day: date
     earliest: date
-    through: date
+    latest: date
     kinds: tuple[str, ...] = ()
     max_id_bytes: int = 256
 

@@ -7,6 +7,7 @@ A job is a process of its own (``python -m models.fit job.json``). Its answer is
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -119,8 +120,11 @@ class EvaluateJob(Value):
     use_case: UseCaseName
     tables: TablesAt
     window: str = Field(description="Key of the window that judges.")
+    first_day: date | None = Field(
+        None, description="Its first day, UTC: what is older came late, and does not judge. None without days."
+    )
     known_windows: tuple[str, ...] = Field(
-        description="Windows before it, oldest first: what baselines are counted on."
+        description="Windows before it, oldest first: all that baselines may be counted on."
     )
     validation: Validation
     contestants: dict[str, str] = Field(description="Contestant to the folder of its weights.")
@@ -142,6 +146,7 @@ class PublishJob(Value):
     checkpoint: str
     tables: TablesAt
     known_windows: tuple[str, ...]
+    first_day: date | None = Field(None, description="First day, UTC, after them; None where windows have no days.")
     trained_through: str
     tracking_uri: str
     run_id: str

@@ -77,6 +77,11 @@ def verify(folder: Path) -> None:
         raise DamagedError(f"{folder} is not as it was written:\n  - {listed}\nNothing of it was loaded.")
 
 
+def digest(folder: Path) -> str:
+    """Return the sha256 of a sealed folder's manifest: it stands for every file in it."""
+    return sha256(folder / MANIFEST)
+
+
 def sha256(path: Path) -> str:
     """Return a file's sha256, hexadecimal."""
     with path.open("rb") as file:

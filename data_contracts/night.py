@@ -10,6 +10,10 @@ from pydantic import BaseModel, Field, PositiveInt, model_validator
 
 Protocol = Literal["nightly", "leave_one_out"]
 UseCaseName = Literal["recommender"]
+NAME = "[a-z0-9][a-z0-9_-]{0,62}"
+"""What logs may be called."""
+NIGHTLY = ".nightly"
+"""Ends the name of a metric with users' histories as of the window's start; others are up to each target's moment."""
 
 
 class Value(BaseModel, frozen=True, extra="forbid", ser_json_inf_nan="strings"):
@@ -26,7 +30,7 @@ class Workspace(Value):
         tracking_uri: Of MLflow: a database or a server.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    name: str = Field(pattern=f"^{NAME}$")
     use_case: UseCaseName
     home: str
     tracking_uri: str
@@ -51,12 +55,18 @@ class Workspace(Value):
         """Folder of the Data Docs."""
         return posixpath.join(self.home, self.name, "docs")
 
+    def artifact(self, what: str) -> str:
+        """Return the key of a Prefect artifact of these logs, ``nights-shop``: there, all logs share one server."""
+        return f"{what}-{self.name.replace('_', '-')}"
+
 
 class HeldOut(Value):
-    """How much a window must hold before it may judge."""
+    """How much a window must have judged before it decides; the first night holds out as much."""
 
-    min_targets: PositiveInt = Field(1_000, description="Targets in the judging window, at least.")
-    min_users: PositiveInt = Field(100, description="Users with a target in the judging window, at least.")
+    min_targets: PositiveInt = Field(
+        1_000, description="Targets judged, at least: repeats and kinds that do not count are none."
+    )
+    min_users: PositiveInt = Field(100, description="Users with a target that is judged, at least.")
 
 
 class Window(Value):
@@ -93,7 +103,6 @@ class Staged(Value):
     Attributes:
         uri: Folder of the staged Parquet, sealed by a manifest; empty when nothing was new.
         rows_read: Rows in the files taken.
-        through: Last day to take, UTC.
         columns: Source column to the narrowest and the widest type taken so far, which the next night's files are
             compared with.
     """
@@ -102,7 +111,6 @@ class Staged(Value):
     consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
     rows_read: int = 0
     repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one in table `events`.")
-    through: date
     columns: dict[str, tuple[str, str]] = {}
 
 
@@ -110,18 +118,22 @@ class Validated(Value):
     """The events that kept their contract, published.
 
     Attributes:
-        events: Version of table `events` that the newest window came with.
+        events: Version of table `events` that the newest window was opened with.
         window: That window.
-        rows_read: Rows that it was made of: those accepted, quarantined, and repeats.
+        rows_read: Rows of the newest files taken: those accepted, quarantined, dropped, and repeats.
         accepted: Rows put into `events`.
+        early: Those of them that are of days after the window, and wait there for their own.
         quarantined: Rows put into `quarantine`.
-        repeats: Rows that were in one of the two, or came more than once.
+        dropped: Rows that came too late, where the settings say to drop them.
+        repeats: Rows that were in one of the two tables, or came more than once.
     """
 
     events: int
     rows_read: int = 0
     accepted: int = 0
+    early: int = 0
     quarantined: int = 0
+    dropped: int = 0
     repeats: int = 0
     window: Window
     docs_uri: str = Field("", description="The Data Docs page; empty when nothing was new.")
@@ -161,7 +173,8 @@ class Evidence(Value):
 
     Attributes:
         run_id: Of the MLflow run that carries it.
-        metrics: Contestant (`candidate`, `champion`, `popularity`, ...) to metric name to value.
+        metrics: Contestant to metric name to value: `candidate`, `champion` if there is one, and baselines. One
+            whose name ends in `NIGHTLY` is with other histories.
         counts: What was judged: `users`, `targets`, `repeats_dropped`, ...
         left_out: Contestant that was not judged to the reason.
         champion_damaged: Whether the champion was left out because its bundle is not as it was published.
@@ -190,6 +203,7 @@ class Promotion(Value):
         promoted: Whether it is to become champion.
         reason: For people; stored on the version.
         served: What the model server does now, once `deploy` has run.
+        stands: Whether all of that was so before this night, to which nothing new came in.
     """
 
     version: ModelVersion
@@ -197,3 +211,11 @@ class Promotion(Value):
     promoted: bool
     reason: str
     served: str = ""
+    stands: bool = False
+
+    def __str__(self) -> str:
+        """Say the verdict first, then why, in one line."""
+        verdict = "promoted" if self.promoted else "not promoted"
+        if self.stands:
+            return f"nothing new: {self.version.name} version {self.version.version} stays {verdict}. {self.reason}"
+        return f"{verdict}: {self.version.name} version {self.version.version}. {self.reason}"

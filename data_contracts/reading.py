@@ -42,6 +42,11 @@ class ReadableTable:
         table = self._open()
         return None if table is None else table.version()
 
+    def next_version(self) -> int:
+        """Return the version that the next commit makes."""
+        version = self.version()
+        return 0 if version is None else version + 1
+
     def consumed(self, name: str) -> bool:
         """Whether a commit said that it consumed ``name``."""
         return not self.unseen([name])

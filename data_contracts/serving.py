@@ -6,13 +6,15 @@
 ``POST <OPERATIONS>/switch``        `VersionWanted` in; serve it, staged or served before; `ServerState` out
 ==================================  ===============================================================================
 
-A refusal is status 409 with ``{"error": reason}``: a verdict on the version. A registry that does not give the version
-is status 503: it says nothing about it, and may pass. What was served still is.
+A refusal is status 409 with ``{"error": reason}``: a verdict on the version. A registry that does not give the version,
+or has another one of that number, is status 503: it says nothing about it, and may pass. What was served still is.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from pathlib import Path
 
 from pydantic import Field
 
@@ -23,15 +25,25 @@ OPERATIONS = "/nightshift/models/{name}"
 
 
 class VersionWanted(Value):
-    """Which version an operation is about."""
+    """Which version an operation is about. A number alone may be another registry's: the digest says which is meant."""
 
     version: str = Field(pattern=r"^[0-9]{1,12}$", description="Of the registered model, in digits.")
+    digest: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="sha256 of its bundle's manifest; whatever has that number when omitted.",
+    )
+
+    def is_met_by(self, held: VersionHeld) -> bool:
+        """Whether that is the version meant."""
+        return held.version == self.version and self.digest in {None, held.digest}
 
 
 class VersionHeld(Value):
     """One version in the server's memory."""
 
     version: str
+    digest: str = Field(description="sha256 of its bundle's manifest.")
     since: datetime = Field(description="When it was loaded or, if served, put in service; UTC.")
     trained_through: str = Field(description="Key of the newest window that it learned from: a day, ISO 8601.")
 
@@ -40,6 +52,18 @@ class ServerState(Value):
     """What a server holds of one registered model."""
 
     name: str
+    registry: str = Field(description="Where its versions come from, see `registry_of`.")
     served: VersionHeld | None = Field(None, description="Answers requests.")
     staged: VersionHeld | None = Field(None, description="Loaded and checked, ready to be switched to.")
     previous: VersionHeld | None = Field(None, description="Served before, ready to be switched back to.")
+
+
+def registry_of(tracking_uri: str) -> str:
+    """Return what a registry is known by, however it is written: its address, and never a password.
+
+    A database in a file is known by the file's real path, so two processes mean the same one wherever they run.
+    """
+    scheme, _, rest = tracking_uri.partition("://")
+    if scheme.startswith("sqlite"):
+        return f"{scheme}:///{Path(rest.removeprefix('/')).resolve()}"
+    return re.sub("//[^@/]*@", "//", tracking_uri).replace("//localhost", "//127.0.0.1").rstrip("/")

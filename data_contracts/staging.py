@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 16 * 1024
 """Longest text of a staged row, UTF-8. A longer id could not be read; what is kept of such a row is cut."""
 
+UNREADABLE = "unreadable"
+"""Name of the rule that a row breaks whose values could not be read; its problem says more."""
+
 COLUMNS = "source_columns"
 """Note in the commit that a night's rows came with: `Staged.columns` as JSON. So a killed night neither loses nor fakes
 what it saw."""
+
+NIGHT = "night"
+"""Mark of a commit of `quarantine`: the version of its table that the same night goes on to make. A night is unfinished
+as long as that is to come."""
 
 PROVENANCE = (
     pa.field("source_file", pa.string(), nullable=False),
@@ -50,7 +57,7 @@ def staging(contract: DataContract) -> DataContract:
     def row_rules(limits: Limits) -> Sequence[Expectation]:
         from great_expectations.expectations import ExpectColumnValuesToBeNull
 
-        readable = ExpectColumnValuesToBeNull(column="problem", meta={"rule": "unreadable"})
+        readable = ExpectColumnValuesToBeNull(column="problem", meta={"rule": UNREADABLE})
         return (readable, *contract.row_rules(limits))
 
     return DataContract(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 CHAMPION = "champion"
 """Alias of the version in service, which a server that starts loads."""
+CANDIDATE = "candidate"
+"""What evidence calls tonight's model, which has no version yet; whoever is neither it nor `CHAMPION` is a baseline."""
 CHALLENGER = "challenger"
 """Alias of the version decided about last."""
 

@@ -43,7 +43,9 @@ class AlertConfig(BaseModel, frozen=True, extra="forbid"):
         "down, or a machine that sleeps, for longer than this ends the night.",
     )
     stale_hours: PositiveFloat | None = Field(
-        None, description="Older data behind the served model is an alert too: the run of `watch` that sees it fails."
+        36,
+        description="The newest day that the served model knows of ended so long ago: that is an alert too, and the "
+        "run of `watch` that sees it fails. A healthy night a day stays below 27; null for logs that have ended.",
     )
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic_settings import CliApp, CliSettingsSource
 
 from flows.ending import Ended, ends_when_asked, exit_code
-from flows.settings import SHOP, NightlySettings, explained
+from flows.problems import explained, meant, refuse
+from flows.settings import SHOP, NightlySettings
 
 if TYPE_CHECKING:
-    from prefect import Flow
+    from prefect import Flow, State
 
     from data_contracts.night import Promotion
 
@@ -31,30 +33,43 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
     file.add_argument("--settings", metavar="FILE", help=f"YAML (default: {SHOP.name}, the made-up shop)")
     chosen = file.parse_known_args(arguments)[0].settings
     settings = NightlySettings.from_file(chosen) if chosen else NightlySettings
-    parser = argparse.ArgumentParser(prog="python -m flows.nightly", description="Run one night now.", parents=[file])
+    parser = _Parser(prog="python -m flows.nightly", description="Run one night now.", parents=[file])
     parser.add_argument("--through", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day to take, UTC")
     with explained():
         source: CliSettingsSource[NightlySettings] = CliSettingsSource(settings, root_parser=parser)
-    options = vars(parser.parse_args(arguments))
+    found, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        options = re.findall(r"--[\w.]+", parser.format_help())
+        refuse(f"{each}: there is no such option.{meant(each.partition('=')[0], options)}" for each in unknown)
+    options = vars(found)
     through = options.pop("through")
     del options["settings"]
     read_from = Path(chosen or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP))
-    if options.get("source.uri") and not options.get("name") and read_from.resolve() == SHOP:
-        sys.exit(
-            "settings: own logs need settings of their own (--settings FILE), or at least a --name: they would mix "
-            "with the made-up shop's."
-        )
+    if options.get("source.uri") and options.get("name") is None and read_from.resolve() == SHOP:
+        refuse(["own logs need settings of their own (--settings FILE), or a --name: they would mix with the shop's"])
     with explained():
-        return through, CliApp.run(settings, cli_args=options, cli_settings_source=source)
+        chosen_settings = CliApp.run(settings, cli_args=options, cli_settings_source=source)
+    if not chosen_settings.source.uri:
+        refuse(["source.uri: no logs are named. Give a file, a folder or a glob: --source.uri 'logs/*.csv.gz'"])
+    return through, chosen_settings
 
 
-def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
-    """Run ``flow`` once, against the servers of ``make up`` if they answer, and say what came of it.
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with options as it is said of any setting."""
+
+    def error(self, message: str) -> NoReturn:
+        refuse([f"{message}. `{self.prog} --help` explains every option."])
+
+
+def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:
+    """Run ``flow`` once, seen in this home's Prefect if `make up` started it, and say what came of it.
 
     Raises:
-        SystemExit: The night failed, or was ended; the message is printed.
+        SystemExit: The night failed, was ended, or somebody else's server is where ours should be: then nothing was
+            done. The message is printed.
     """
     from flows import report
+    from flows.manager import ServiceError
 
     through, settings = read(arguments)
     try:
@@ -63,24 +78,34 @@ def run(flow: Flow[..., Promotion], arguments: Sequence[str]) -> None:
     except Ended as ended:
         report.line(f"\nThe night was ended by {ended}. The same command goes on from here.")
         sys.exit(exit_code(ended.number))
+    except ServiceError as error:
+        sys.exit(f"{error}\nNothing was done.")
 
 
-def _run(flow: Flow[..., Promotion], through: date | None, settings: NightlySettings) -> None:
+def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: NightlySettings) -> None:
+    from prefect import tags
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
-    from flows import report, services
+    from flows import report
+    from flows.owners import met_by_a_night, require_own
+    from flows.service import services
     from flows.temporary import start_prefect
 
-    prefect, mlflow, *_ = services.services(settings)
+    require_own(settings, met_by_a_night(settings))
+    prefect, *_ = services(settings)
     home = settings.home.resolve() / "prefect"
-    api = f"{settings.prefect_url}/api" if prefect.answers() else start_prefect(home)
-    if settings.tracking_uri is None and mlflow.answers():
-        settings = settings.model_copy(update={"tracking_uri": settings.mlflow_url})
-    started = datetime.now(UTC)
-    with temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: settings.prefect_url}):
+    if prefect.is_up():
+        api, pages = f"{settings.prefect_url}/api", settings.prefect_url
+    else:
+        api, pages = start_prefect(home), ""  # it has no pages to link to
+    with (
+        temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: pages}),
+        report.without_tracebacks(),
+        tags(settings.name),
+    ):
         state: Any = flow(through=through, settings=settings, return_state=True)
         outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, BaseException):
         report.failure(outcome)
         sys.exit(1)
-    report.night(outcome, settings, started)
+    report.night(outcome, settings)

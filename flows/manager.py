@@ -92,6 +92,16 @@ def orphans(settings: NightlySettings) -> list[int]:
     return [pid for pid, variables in _marked(settings) if variables[MANAGER] not in managers]
 
 
+def outlived(settings: NightlySettings) -> list[int]:
+    """Return those managers whose home was deleted under them: what they run reads and writes files that are gone."""
+    folder = str(logs(settings))
+    return [
+        pid
+        for pid in running(settings)
+        if any(file.startswith(folder) and file.endswith(" (deleted)") for file in _open_files(pid))
+    ]
+
+
 def outdated(settings: NightlySettings) -> list[str]:
     """Return the variables with settings that are others now than when the running services were started."""
     now, managers = environment(settings), running(settings)
@@ -148,7 +158,6 @@ def environment(settings: NightlySettings) -> dict[str, str]:
         "MLFLOW_STORE": store,
         "MLFLOW_ARTIFACTS": str(home / "artifacts"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes for what is not used here
-        "NIGHTSHIFT_TRACKING_URI": settings.mlflow_url if own_mlflow(settings) else store,
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -160,6 +169,13 @@ def _marked(settings: NightlySettings) -> Iterator[tuple[int, dict[str, str]]]:
         variables = dict(line.split("=", 1) for line in lines if "=" in line)
         if variables.get(MARK) == str(logs(settings)):
             yield int(folder.name), variables
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """Go through the files that a process has open, as the kernel names them."""
+    with suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            yield os.readlink(descriptor)
 
 
 def _read(pid: int, file: str) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from prefect import flow
+from prefect import State, flow
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from data_contracts.night import Promotion
 from flows.ending import ends_in_time
@@ -25,7 +26,7 @@ from tasks.validate.task import validate
 
 
 @flow(name="nightly-retrain", result_serializer="json", persist_result=True)
-def nightly_retrain(through: date | None = None, settings: NightlySettings | None = None) -> Promotion:
+def nightly_retrain(through: date | None = None, settings: NightlySettings | None = None) -> State[Promotion]:
     """Take the logs not yet seen, retrain on them, and serve the result if it is better.
 
     Args:
@@ -33,14 +34,14 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
         settings: Defaults to the environment (``NIGHTSHIFT_*``) and the settings file it names.
 
     Returns:
-        What was decided, and why.
+        What was decided, and why: a `Promotion`, and in words as the message of the run's state.
     """
     settings = settings or NightlySettings()
     workspace = settings.workspace()
     with only_night(workspace, flow_run.name), ends_in_time(), names_a_full_disk(workspace):
         with dask_cluster(settings.cluster) as address:
-            staged = ingest(workspace, settings.source, through, address)
-            validated = validate(workspace, staged, settings.validation, address)
+            staged = ingest(workspace, settings.source, address)
+            validated = validate(workspace, staged, through, settings.validation, address)
             night = preprocess(workspace, validated, settings.held_out, settings.features, settings.protocol, address)
             candidate = train(workspace, night, settings.train, settings.model, settings.features, address)
         evidence = evaluate(workspace, candidate, night, settings.model, settings.features)
@@ -48,7 +49,7 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
         promotion = promote(workspace, version, evidence, night, settings.gate, settings.held_out)
         deployed = deploy(workspace, promotion, settings.serving)
         tidy(workspace, candidate, settings.keep)
-        return deployed
+        return Completed(data=deployed, message=str(deployed))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +19,9 @@ from data_contracts.night import Evidence, Night, Promotion, Window, Workspace
 from data_contracts.table import Table as DataTable
 from data_contracts.use_cases import contracts
 from data_contracts.version import NIGHT
-from flows.nights import Seen, duration
+from flows.seen import Seen, duration
 from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
-from tasks.evaluate.record import SHOWN, recorded_evidence
+from tasks.evaluate.record import columns, heading, recorded_evidence, remarks
 from tasks.tidy.disk import disk_use, in_words
 
 if TYPE_CHECKING:
@@ -33,16 +35,16 @@ def line(text: str) -> None:
     console.print(text, markup=False)
 
 
-def services(found: Mapping[str, tuple[str, bool]]) -> None:
-    """Print every server, its address, and whether it answers."""
-    for name, (url, answers) in found.items():
-        line(f"{name:<10} {url:<28} {'answers' if answers else 'does not answer'}")
+def services(found: Mapping[str, tuple[str, str]]) -> None:
+    """Print every server, its address, and what it answers."""
+    for name, (url, answer) in found.items():
+        line(f"{name:<10} {url:<28} {answer}")
 
 
 def nights(seen: Seen, stale_hours: float | None) -> None:
     """Print what is not well, what is served, and the last nights."""
-    for problem in seen.problems(stale_hours):
-        line(f"not well: {problem}")
+    for sentence in seen.verdict(stale_hours):
+        line(sentence)
     line(f"{seen.age()}.")
     for night in seen.nights:
         line(f"{night.planned:%F %R}  {night.state:<10} {duration(night.took):>12}  {night.name}  {night.reason}")
@@ -53,20 +55,49 @@ def failure(error: BaseException) -> None:
     line(f"\nThe night failed. {type(error).__name__}: {error}")
 
 
-def night(promotion: Promotion, settings: NightlySettings, started: datetime) -> None:
+@contextmanager
+def without_tracebacks() -> Iterator[None]:
+    """Have Prefect print what went wrong as a sentence; its record of the run keeps the traceback."""
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    named = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    handlers = {each for logger in named for each in logger.handlers if isinstance(each, PrefectConsoleHandler)}
+    before = {handler: handler.formatter for handler in handlers}
+    for handler, formatter in before.items():
+        handler.setFormatter(_Sentence(formatter or logging.Formatter()))
+    try:
+        yield
+    finally:
+        for handler, formatter in before.items():
+            handler.setFormatter(formatter)
+
+
+class _Sentence(logging.Formatter):
+    """Formats as another does, a copy of the record without its traceback: other handlers want that."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        brief = copy(record)
+        brief.exc_info = brief.exc_text = brief.stack_info = None
+        return self.inner.format(brief)
+
+
+def night(promotion: Promotion, settings: NightlySettings) -> None:
     """Print what a night decided, on what evidence, where to look, and one real recommendation.
 
     Args:
         promotion: What the flow returned.
         settings: Of the night.
-        started: When the flow was started; a version older than that was not made tonight.
     """
     workspace = settings.workspace()
     judged = promotion.version
     version = find_version(workspace.tracking_uri, judged.name, judged.version)
     if version is None:
         raise LookupError(f"{judged} is not registered at {workspace.tracking_uri}.")
-    if datetime.fromtimestamp(version.creation_timestamp / 1000, UTC) < started:
+    if promotion.stands:
         line(f"\nNothing new to take (the log says why). What was decided about version {judged.version} stands.")
     verb = "promoted" if promotion.promoted else "not promoted"
     line(f"\n{judged.name} version {judged.version}: {verb}. {promotion.reason}")
@@ -77,8 +108,9 @@ def night(promotion: Promotion, settings: NightlySettings, started: datetime) ->
     _recommendation(settings, workspace)
     _conservation(workspace)
     line(f"on disk: {in_words(disk_use(workspace))}")
-    line(f"\nMLflow: {settings.mlflow_url}, experiment {workspace.name!r}, run {version.run_id}")
-    if not workspace.tracking_uri.startswith("http"):
+    where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
+    line(f"\nMLflow: {where}, experiment {workspace.name!r}, run {version.run_id}")
+    if where != workspace.tracking_uri:
         line(f"        after `make up`, or: mlflow ui --backend-store-uri {workspace.tracking_uri} --host 127.0.0.1")
 
 
@@ -94,12 +126,14 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
     rows = {**evidence.metrics, **({"best reachable": reference} if reference else {})}
     table = Table(title="The held-out window, all items ranked", title_justify="left")
     table.add_column("")
-    for name in SHOWN:
-        table.add_column(name.upper(), justify="right")
+    shown = columns(evidence)
+    for name in shown:
+        table.add_column(heading(name), justify="right")
     for contestant, metrics in rows.items():
-        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN))
+        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in shown))
     console.print(table)
-    line(", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in evidence.counts.items()))
+    for remark in remarks(evidence):
+        line(remark)
 
 
 def _conservation(workspace: Workspace) -> None:

@@ -1,97 +1,56 @@
 """The servers of one machine, under one process manager: ``make up``, ``make down``, ``make status``, ``make serve``.
 
-A server that answers already is left as it is; so the one that ``make nightly`` started stays under ``make up``.
+A server of this home that answers already is left as it is; so the one that ``make nightly`` started stays under
+``make up``. A stranger's is refused, by name, before anything is started.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import socket
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from http.client import HTTPException
-from urllib.request import Request, urlopen
+from concurrent.futures import ThreadPoolExecutor
 
 from data_contracts.bundle import find_version
 from data_contracts.version import CHAMPION
 from flows import manager, nights, report, schedule
 from flows.manager import Manager, ServiceError
-from flows.settings import NightlySettings, explained
-from tasks.deploy.server import ModelServer, ServerAbsentError, ServerFailedError, ServerRefusedError
+from flows.owners import met_by_a_night, require_own, stranger
+from flows.problems import explained
+from flows.service import POOL, Answer, Service, services
+from flows.settings import NightlySettings
+from tasks.deploy.server import (
+    ModelServer,
+    ServerAbsentError,
+    ServerFailedError,
+    ServerForeignError,
+    ServerRefusedError,
+)
 
 START_SECONDS = 180.0
 FALLS = 3
 """As often a service may end by itself before its start is given up."""
-POOL = "nightshift"
-"""Prefect's work pool, as prefect.yaml names it."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """One program of supervisord.conf, where people open it, and how it is known to be well.
-
-    Attributes:
-        name: In supervisord.conf.
-        url: Where people open it.
-        health: Address that answers when it is well.
-        asks: JSON that is sent to that address, if any.
-        says: What the answer must contain.
-        listens: Whether it has a port of its own.
-    """
-
-    name: str
-    url: str
-    health: str
-    asks: bytes | None = None
-    says: bytes = b""
-    listens: bool = True
-
-    def answers(self) -> bool:
-        """Whether it says that it is well, within two seconds."""
-        try:
-            asked = Request(self.health, self.asks, {"content-type": "application/json"})
-            with urlopen(asked, timeout=2) as response:
-                return self.says in response.read()
-        except (HTTPException, OSError):
-            return False
-
-    def port_taken(self) -> bool:
-        """Whether something listens on its port, well or not."""
-        host, _, port = self.url.removeprefix("http://").partition(":")
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            return probe.connect_ex((host, int(port))) == 0
-
-
-def services(settings: NightlySettings) -> tuple[Service, ...]:
-    """Return every service that is started here; Prefect's server has the worker's word, its pool paused or not."""
-    prefect, mlflow, rest = settings.prefect_url, settings.mlflow_url, settings.serving.rest_url
-    pool, online = f"{prefect}/api/work_pools/{POOL}", b'{"workers": {"status": {"any_": ["ONLINE"]}}}'
-    return (
-        Service("prefect", prefect, f"{prefect}/api/health"),
-        *([Service("mlflow", mlflow, f"{mlflow}/health")] if manager.own_mlflow(settings) else []),
-        Service("worker", prefect, f"{pool}/workers/filter", asks=online, says=b'"ONLINE"', listens=False),
-        Service("server", rest, f"{rest}/v2/health/live"),
-    )
 
 
 def up(settings: NightlySettings) -> None:
     """Start what does not answer yet, wait until all of it does, and tell Prefect what it is to do."""
-    if unkept := manager.orphans(settings):
-        manager.end(settings, unkept)
-        report.line("what a killed manager had left is ended, and started anew")
+    _end_what_is_forsaken(settings)
+    require_own(settings, services(settings))
     _start(settings, services(settings))
+    report.line("telling Prefect's server of the nights")
     schedule.register(settings)
     if names := manager.outdated(settings):
         report.line(f"what runs has other settings than these: {', '.join(names)}. `make down`, then `make up`")
-    report.services({service.name: (service.url, service.answers()) for service in services(settings)})
+    report.services(_seen(settings))
 
 
 def serve(settings: NightlySettings) -> None:
     """Start the model server alone, if none answers; one left there by a night on other logs makes room."""
+    _end_what_is_forsaken(settings)
+    require_own(settings, met_by_a_night(settings))
     alone = {pid: names for pid, names in manager.running(settings).items() if names == ["server"]}
     if alone and not _serves(settings):
         manager.end(settings, alone)
@@ -99,21 +58,33 @@ def serve(settings: NightlySettings) -> None:
     _start(settings, services(settings)[-1:])
 
 
+def _end_what_is_forsaken(settings: NightlySettings) -> None:
+    """End what a killed manager left behind, and what still runs for a home that was deleted since."""
+    for pids, what in (
+        (manager.outlived(settings), "what ran for a home that was deleted since"),
+        (manager.orphans(settings), "what a killed manager had left"),
+    ):
+        if pids:
+            manager.end(settings, pids)
+            report.line(f"{what} is ended, and started anew")
+
+
 def _serves(settings: NightlySettings) -> bool:
-    """Whether a server answers, and for these logs' model.
+    """Whether a server answers, for these logs' model and from their registry.
 
     Raises:
         ServiceError: It breaks, or stays silent.
     """
     try:
-        return ModelServer(settings.name, settings.serving).state().name == settings.name
-    except (ServerAbsentError, ServerRefusedError):
+        ModelServer(settings.name, settings.workspace().tracking_uri, settings.serving).state()
+    except (ServerAbsentError, ServerRefusedError, ServerForeignError):
         return False
     except ServerFailedError as error:
         raise ServiceError(f"server: {error}. `make down` ends it; its log: {manager.logs(settings)}") from error
+    return True
 
 
-def _start(settings: NightlySettings, wanted: tuple[Service, ...]) -> None:
+def _start(settings: NightlySettings, wanted: Sequence[Service]) -> None:
     """Start what does not answer and has no manager yet, and wait for all; should that fail, end what was started."""
     missing = [service for service in wanted if not service.answers()]
     kept = {name for names in manager.running(settings).values() for name in names}
@@ -124,22 +95,33 @@ def _start(settings: NightlySettings, wanted: tuple[Service, ...]) -> None:
         find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)  # makes a new database, once
     if new:
         started = manager.start(settings, [service.name for service in new])
-    manager.wait(lambda: bool(_given_up(started)) or not _silent(missing), START_SECONDS)
-    fallen, silent = _given_up(started), _silent(missing)
+        report.line(f"starting {', '.join(service.name for service in new)}: half a minute each on a quiet machine")
+    silent = _wait(started, missing)
     if started and silent:
         manager.end(settings, [started.pid])
     if silent:
+        fallen = _given_up(started)
         why = f"{fallen[0]} ended by itself {FALLS} times" if fallen else f"no answer after {START_SECONDS:.0f} s"
         raise ServiceError(f"{', '.join(silent)}: {why}. The logs: {manager.logs(settings)}")
+
+
+def _wait(started: Manager | None, missing: Sequence[Service]) -> list[str]:
+    """Wait until all answer, say each that does, and return those that do not after all."""
+    begun, silent = time.monotonic(), list(missing)
+
+    def enough() -> bool:
+        for service in [each for each in silent if each.answers()]:
+            silent.remove(service)
+            report.line(f"{service.name} is up after {time.monotonic() - begun:.0f} s")
+        return not silent or bool(_given_up(started))
+
+    manager.wait(enough, START_SECONDS)
+    return [service.name for service in silent]
 
 
 def _given_up(started: Manager | None) -> list[str]:
     falls = Counter(started.fallen() if started else [])
     return [name for name, times in falls.items() if times >= FALLS]
-
-
-def _silent(wanted: Sequence[Service]) -> list[str]:
-    return [service.name for service in wanted if not service.answers()]
 
 
 def _require_free_ports(new: Sequence[Service]) -> None:
@@ -164,12 +146,19 @@ def down(settings: NightlySettings) -> None:
 
 def status(settings: NightlySettings) -> None:
     """Say which servers answer, and whether the nights are well."""
+    seen = _seen(settings)
+    report.services(seen)
+    with schedule.spoken_to(settings):
+        found = nights.look(settings, recorded=seen["prefect"][1] == Answer.WELL)
+    report.nights(found, settings.alerts.stale_hours)
+
+
+def _seen(settings: NightlySettings) -> dict[str, tuple[str, str]]:
+    """Return each service's address, and what it answers, or who answers in its place; all are asked at once."""
     found = services(settings)
-    answers = {service.name: (service.url, service.answers()) for service in found}
-    report.services(answers)
-    if answers["prefect"][1]:
-        with schedule.spoken_to(settings):
-            report.nights(nights.look(settings), settings.alerts.stale_hours)
+    with ThreadPoolExecutor(len(found)) as threads:
+        said = threads.map(lambda service: stranger(settings, service) or service.ask().value, found)
+        return {service.name: (service.url, words) for service, words in zip(found, said, strict=True)}
 
 
 def worker(settings: NightlySettings) -> None:

@@ -6,13 +6,13 @@ Precedence: arguments, then ``NIGHTSHIFT_*`` (``NIGHTSHIFT_TRAIN__REPLAY=0.5``),
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,9 +20,8 @@ from pydantic_settings import (
     SettingsError,
     YamlConfigSettingsSource,
 )
-from yaml import YAMLError
 
-from data_contracts.night import HeldOut, Protocol, UseCaseName, Workspace
+from data_contracts.night import NAME, HeldOut, Protocol, UseCaseName, Workspace
 from flows.alerts import AlertConfig
 from models.recommender.config import RecommenderConfig
 from tasks.cluster import ClusterConfig
@@ -35,26 +34,30 @@ from tasks.train.config import TrainConfig
 from tasks.validate.config import ValidationConfig
 
 
-@contextmanager
-def explained() -> Iterator[None]:
-    """End the program with what is wrong with its settings, should anything be."""
-    try:
-        yield
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}".strip(": ") for each in error.errors())
-        sys.exit("settings:\n  - " + "\n  - ".join(problems))
-    except (SettingsError, FileNotFoundError, YAMLError) as error:
-        sys.exit(f"settings: {error}")
-
-
 def _existing(file: str) -> Path:
     if not Path(file).is_file():
         raise FileNotFoundError(f"no settings file {file!r}. Give one by --settings or NIGHTSHIFT_SETTINGS.")
     return Path(file)
 
 
+class _File(YamlConfigSettingsSource):
+    """A settings file, which must hold settings."""
+
+    def _read_file(self, file_path: Path) -> dict[str, Any]:
+        found: object = super()._read_file(file_path)
+        if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+            seen = f"a {type(found).__name__}" if not isinstance(found, dict) else "names that are no text"
+            raise SettingsError(f"{file_path} holds {seen}, wanted lines of `name: value`, as in {SHOP.name}.")
+        return found
+
+
 SHOP = Path(__file__).parents[1] / "examples" / "shop.yaml"
 ADDRESS = r"^http://[^/:]+:\d+$"
+FOLDERS = ("artifacts", "prefect", "services")
+"""In the home, beside those that are called as their logs are."""
+VARIABLES = ("settings", "services", "code", "starter")
+"""``NIGHTSHIFT_*`` that are no settings: they name the settings file, or are set by the house for its own processes."""
+HIGHEST_PORT = 65_535
 
 
 class NightlySettings(BaseSettings):
@@ -62,19 +65,30 @@ class NightlySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NIGHTSHIFT_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    name: str = Field(description="Separates logs from logs: tables, experiment and registered model are called so.")
+    name: str = Field(
+        description="Separates logs from logs: tables, experiment and registered model are called so. Small letters, "
+        "digits, `-` and `_`; at most 63."
+    )
     use_case: UseCaseName = Field("recommender", description="What is learned.")
     protocol: Protocol = Field(
         "nightly",
         description="`leave_one_out` only compares with published tables: empty tables, cold start, moves no alias.",
     )
     home: Path = Field(Path("var"), description="The one folder that holds everything that is not code.")
-    tracking_uri: str | None = Field(None, description="MLflow's server or database; <home>/mlflow.db when omitted.")
+    tracking_uri: str | None = Field(
+        None,
+        description="MLflow's server or database; <home>/mlflow.db when omitted, whoever answers at mlflow_url.",
+    )
     prefect_url: str = Field(
-        "http://127.0.0.1:4200", pattern=ADDRESS, description="Where `make up` puts Prefect's server."
+        "http://127.0.0.1:4200",
+        pattern=ADDRESS,
+        description="Where `make up` puts Prefect's server. "
+        "If set, a Prefect of no home that answers there is used as well; else a stranger's is refused.",
     )
     mlflow_url: str = Field(
-        "http://127.0.0.1:5000", pattern=ADDRESS, description="Where `make up` puts MLflow's server."
+        "http://127.0.0.1:5000",
+        pattern=ADDRESS,
+        description="Where `make up` puts MLflow's server, to look at; a stranger's that answers there is refused.",
     )
     reference: Path | None = Field(
         None,
@@ -103,8 +117,9 @@ class NightlySettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, the environment, and the settings file."""
+        _require_known(os.environ, settings_cls.model_fields)
         file = settings_cls.model_config.get("yaml_file") or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP)
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=_existing(str(file)))
+        return init_settings, env_settings, _File(settings_cls, yaml_file=_existing(str(file)))
 
     @classmethod
     def from_file(cls, file: str) -> type[NightlySettings]:
@@ -115,9 +130,21 @@ class NightlySettings(BaseSettings):
 
         return FromFile
 
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if not re.fullmatch(NAME, name):
+            raise ValueError(
+                f"{name[:80]!r} is no name. It takes 1 to 63 of a-z, 0-9, - and _, the first a letter or digit: "
+                "folders, an experiment and a registered model are called so."
+            )
+        if name in FOLDERS:
+            raise ValueError(f"{name!r} is a folder of the home already. Take another name.")
+        return name
+
     @model_validator(mode="after")
     def _no_setting_contradicts_another(self) -> Self:
-        problems: list[str] = []
+        problems = list(self._addresses())
         if not self.source.has_times and self.protocol == "nightly":
             problems.append(
                 f"source.format {self.source.format!r} has no times, so there are no nights in it: "
@@ -137,8 +164,25 @@ class NightlySettings(BaseSettings):
                 f"home {str(self.home)!r} is no folder of this machine; only source.uri may lie elsewhere yet"
             )
         if problems:
-            raise ValueError("; ".join(problems) + ".")
+            raise ValueError("\n".join(f"{problem}." for problem in problems))
         return self
+
+    def _addresses(self) -> Iterator[str]:
+        """Say which addresses cannot be: two servers at one, or a port that there is not."""
+        servers = {
+            "prefect_url": self.prefect_url,
+            "mlflow_url": self.mlflow_url,
+            "serving.rest_url": self.serving.rest_url,
+            "serving.grpc_url": self.serving.grpc_url,
+            "cluster.dashboard_port": f"127.0.0.1:{self.cluster.dashboard_port}",
+        }
+        taken: dict[str, str] = {"127.0.0.1:0": "any"}
+        for setting, url in servers.items():
+            address = url.removeprefix("http://").replace("localhost:", "127.0.0.1:")
+            if not 0 < int(address.rpartition(":")[2]) <= HIGHEST_PORT and setting != "cluster.dashboard_port":
+                yield f"{setting} {url!r} has no port: they are 1 to {HIGHEST_PORT:,}"
+            elif taken.setdefault(address, setting) not in {setting, "any"}:
+                yield f"{setting} and {taken[address]} are the same address, {address}: each server needs its own"
 
     def workspace(self) -> Workspace:
         """Return where these logs live; MLflow's database is beside them unless a server is given."""
@@ -149,3 +193,17 @@ class NightlySettings(BaseSettings):
             home=str(home),
             tracking_uri=self.tracking_uri or f"sqlite:///{home}/mlflow.db",
         )
+
+
+def _require_known(variables: Iterable[str], settings: Iterable[str]) -> None:
+    """See that every ``NIGHTSHIFT_*`` is a setting: one that is misspelt would be ignored.
+
+    Raises:
+        SettingsError: One is not.
+    """
+    prefix, known = "NIGHTSHIFT_", [*settings, *VARIABLES]
+    for variable in variables:
+        name = variable.removeprefix(prefix).partition("__")[0].lower()
+        if variable.startswith(prefix) and name not in known:
+            near = "".join(f" Did you mean {prefix}{each.upper()}?" for each in get_close_matches(name, known, n=1))
+            raise SettingsError(f"{variable} is set, and there is no such setting.{near}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.nights import look, markdown, require_fresh
+from flows.nights import look
+from flows.seen import markdown, require_fresh
 from flows.settings import NightlySettings
 
 
 @flow(name="watch")
 def watch() -> None:
-    """Show the last nights and the age of what is served in one place: Prefect's artifact ``nights``.
+    """Show the last nights and the age of what is served in one place: Prefect's artifact ``nights-<name>``.
 
     Raises:
         StaleModelError: What is served learned from data older than ``alerts.stale_hours``; told of like a bad night.
@@ -20,7 +21,7 @@ def watch() -> None:
     seen = look(settings)
     create_markdown_artifact(
         markdown(seen, settings.alerts.stale_hours),
-        key="nights",
+        key=settings.workspace().artifact("nights"),
         description="The last nights, and how old what is served is.",
     )
     require_fresh(seen, settings.alerts.stale_hours)

@@ -49,13 +49,14 @@ class Progress(pl.Callback):
     def __init__(self, file: Path) -> None:
         self.samples = 0
         self.file = file
-        self.started = time.monotonic()
         self._loss = torch.zeros(2, dtype=torch.float64)  # of this process and epoch: summed over targets, targets
-        self._told, self._samples_told, self._due = self.started, 0, self.started
+        now = time.monotonic()
+        self._told, self._samples_told, self._due, self._epoch_began = now, 0, now, now
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Start to sum up the loss."""
+        """Start to sum up the loss, and to count the time; an epoch that is gone on with counts from there."""
         self._loss.zero_()
+        self._epoch_began = time.monotonic()
 
     def on_train_batch_end(
         self,
@@ -102,7 +103,7 @@ class Progress(pl.Callback):
         metrics = trainer.callback_metrics  # asked by every process: what is not computed yet is added over all of them
         if trainer.is_global_zero:
             seen = ", ".join(f"{name} {float(value):.4f}" for name, value in sorted(metrics.items()))
-            logger.info("epoch %s: %s, %.0f s", trainer.current_epoch, seen, time.monotonic() - self.started)
+            logger.info("epoch %s: %s, %.0f s", trainer.current_epoch, seen, time.monotonic() - self._epoch_began)
 
     def on_save_checkpoint(
         self,

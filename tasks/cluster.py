@@ -20,7 +20,12 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 
     address: str | None = Field(None, description="Scheduler of a running cluster; a local one is opened when omitted.")
     workers: PositiveInt = Field(2, description="Worker processes of the local cluster, one thread each.")
-    memory_limit: str = Field("2GiB", description="Of each local worker; it spills, then pauses, then restarts.")
+    memory_limit: str = Field(
+        "2GiB",
+        pattern=r"^(auto|0|0\.\d+|\d{8,}|\d+(\.\d+)? ?[MGT]i?B)$",
+        description="Of each local worker, such as `2GiB`; it spills, then pauses, then restarts. `auto` is its share "
+        "of the machine's, `0.25` a quarter of all, `0` no limit.",
+    )
     wait_seconds: PositiveInt = Field(
         120, description="For the local workers: to start, and to be there again when none is left."
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.contract import AFTER_THROUGH, DataContract, Limits
+from data_contracts.contract import LATE, DataContract, Limits
 from data_contracts.recommender.rules import between, end_of, start_of
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         *(known if limits.kinds else []),
         ExpectColumnValuesToBeInSet(column="value_is", value_set=[FINITE], meta={"rule": "value not finite"}),
         between("timestamp", start_of(limits.first_day), None, "timestamp before first_day"),
-        between("timestamp", start_of(limits.earliest), None, "timestamp older than late_days"),
-        between("timestamp", None, end_of(limits.through), AFTER_THROUGH),
+        between("timestamp", None, end_of(limits.latest), "timestamp in the future"),
+        between("timestamp", start_of(limits.earliest), None, LATE),
     ]
 
 

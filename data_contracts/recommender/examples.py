@@ -42,7 +42,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         between("kinds_too_few", 0, 0, "target_event not as long as target"),
         between("times_too_few", 0, 0, "target_timestamp not as long as target"),
         between("shortest_step", 0, None, "targets out of order"),
-        between("last_time", None, end_of(limits.through), "target after through"),
+        between("last_time", None, end_of(limits.latest), "target after through"),
     ]
 
 

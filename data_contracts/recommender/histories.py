@@ -48,7 +48,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         between("kinds_too_few", 0, 0, "kinds not as long as items"),
         between("times_too_few", 0, 0, "timestamps not as long as items"),
         between("shortest_step", 0, None, "items out of order"),
-        between("last_time", None, end_of(limits.through), "item after through"),
+        between("last_time", None, end_of(limits.latest), "item after through"),
         between("seen_twice", 0, 0, "item twice in seen"),
         between("uncounted", None, 0, "more items than event_count"),
     ]

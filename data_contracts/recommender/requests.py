@@ -42,7 +42,9 @@ ANSWERS = DataContract(
                 "score",
                 pa.list_(pa.float32()),
                 nullable=False,
-                metadata={"unit": "beside item_id: the network's logit, or events counted where source is popular"},
+                metadata={
+                    "unit": "beside item_id: the network's logit, or events counted lately where source is popular"
+                },
             ),
             pa.field(
                 "source",

@@ -1,43 +1,45 @@
 """What a model must beat: popularity, and first-order Markov counts with popularity as tie-break.
 
-Both are counted on training events only: nothing of the judging window, and none of the validation targets.
+Both count what is recent, the last ``recent_days`` before the judging window: a list of all time is one that nobody
+would use. Where windows have no days (leave-one-out) they count all there is. Both are counted on training events only:
+nothing that came with the judging window, and none of the validation targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from data_contracts.job import EvaluateJob, Validation
+from data_contracts.job import EvaluateJob
 from data_contracts.recommender.examples import EXAMPLES
+from data_contracts.recommender.rules import start_of
 from data_contracts.table import Table
+from models.recommender.config import RecommenderConfig
+from models.recommender.counts import Days, Numbers, Scores, popular_lately
 from models.recommender.split import validates
 
 PADDING = 0
 ROWS_AT_ONCE = 32_768
 """Examples read at once; each holds at most L targets."""
 
-Scores = NDArray[np.float64]
-Numbers = NDArray[np.int64]
-
 
 class Popularity:
     """Ranks items by how often they were met, whatever came before.
 
     Args:
-        counts: Training events of each item, int64 (N + 1,); row 0 is padding.
+        counts: Training events of each item, float64 (N + 1,), what decides between equals as a fraction; row 0 is
+            padding.
     """
 
-    def __init__(self, counts: Numbers) -> None:
+    def __init__(self, counts: Scores) -> None:
         self.counts = counts
 
     def scores(self, previous: Numbers) -> Scores:
         """Return float64 (T, N + 1), the same row for every one of the T items in ``previous``."""
-        return np.tile(self.counts.astype(np.float64), (len(previous), 1))
+        return np.tile(self.counts, (len(previous), 1))
 
 
 class Markov:
@@ -61,54 +63,60 @@ class Markov:
         return scores
 
 
-def popularity(job: EvaluateJob, counts: Numbers) -> Popularity:
-    """Return popularity in the known windows, the validation targets taken out.
+def popularity(job: EvaluateJob, config: RecommenderConfig, known: Numbers) -> Popularity:
+    """Return popularity lately; items not met lately come behind, by how often they were met before.
 
     Args:
         job: Names the tables, their windows and who validates.
-        counts: Events of each item in the known windows, (N + 1,).
+        config: Says how many days are recent.
+        known: Events of each of the tables' items in the known windows, (N + 1,).
     """
-    held_back = np.zeros_like(counts)
-    for examples in _examples(job, (job.validation.window,), ["user_id", "window", "target"]):
-        targets = examples.filter(validates(job.validation))["target"].explode(empty_as_null=False)
-        held_back += np.bincount(targets, minlength=len(counts))
-    return Popularity(counts - held_back)
+    days = Days.before(job.first_day, config.recent_days)
+    held_back = _count(job, job.validation.window, days, validates(job.validation), len(known))
+    if days is not None:  # what came late tonight
+        held_back += _count(job, job.window, days, pl.lit(value=True), len(known))
+    return Popularity(popular_lately(job.tables, days, known, held_back))
 
 
-def transitions(job: EvaluateJob, target_events: tuple[str, ...]) -> pl.DataFrame:
-    """Count every consecutive pair of a user's events whose second is a training target.
+def transitions(job: EvaluateJob, config: RecommenderConfig) -> pl.DataFrame:
+    """Count every consecutive pair of a user's events whose second is a recent training target of a kind that counts.
 
     Args:
         job: Names the tables, their windows and who validates.
-        target_events: Kinds of event that are targets; empty takes all.
+        config: Says how many days are recent, and which kinds of event are targets.
 
     Returns:
         ``previous``, ``item`` (int32) and ``count``, each pair once.
     """
-    columns = ["user_id", "window", "context", "target", "target_event"]
+    wanted = pl.col("kind").is_in(config.target_events) if config.target_events else pl.lit(value=True)
     counted = pl.DataFrame(schema={"previous": pl.Int32, "item": pl.Int32, "count": pl.UInt32})
-    for examples in _examples(job, job.known_windows, columns):
-        pairs = _pairs(examples, job.validation, target_events).group_by("previous", "item").len("count")
+    days = Days.before(job.first_day, config.recent_days)
+    for targets in _targets(job, job.known_windows, days, ~validates(job.validation)):
+        pairs = targets.filter(wanted, pl.col("previous") != PADDING).group_by("previous", "item").len("count")
         counted = pl.concat([counted, pairs]).group_by("previous", "item").agg(pl.col("count").sum())
     return counted.sort("previous", "item")
 
 
-def _pairs(examples: pl.DataFrame, validation: Validation, target_events: tuple[str, ...]) -> pl.DataFrame:
-    last = pl.concat_list(pl.lit(PADDING, pl.Int32), pl.col("context")).list.tail(1)
-    previous = pl.concat_list(last, pl.col("target")).list.head(pl.col("target").list.len())
-    pairs = (
-        examples.filter(~validates(validation))
-        .select(previous.alias("previous"), pl.col("target").alias("item"), "target_event")
-        .explode("previous", "item", "target_event")
-        .filter(pl.col("previous") != PADDING)
-    )
-    return pairs.filter(pl.col("target_event").is_in(target_events)) if target_events else pairs
+def _count(job: EvaluateJob, window: str, days: Days | None, chosen: pl.Expr, length: int) -> Numbers:
+    """Count the targets of each item in the chosen examples of a window, (length,)."""
+    counts = np.zeros(length, np.int64)
+    for targets in _targets(job, (window,), days, chosen):
+        counts += np.bincount(targets["item"], minlength=length)
+    return counts
 
 
-def _examples(job: EvaluateJob, windows: tuple[str, ...], columns: list[str]) -> Iterator[pl.DataFrame]:
-    """Yield the examples of some windows, `ROWS_AT_ONCE` at a time."""
+def _targets(job: EvaluateJob, windows: Sequence[str], days: Days | None, chosen: pl.Expr) -> Iterator[pl.DataFrame]:
+    """Yield the targets of chosen examples on ``days``, one a row: ``previous`` (0: none), ``item``, ``kind``."""
+    on_days = pl.lit(value=True)
+    if days is not None:
+        windows = [window for window in windows if window >= days.first.isoformat()]  # a key is a window's last day
+        on_days = pl.col("time").is_between(start_of(days.first), start_of(days.end), closed="left")
+    columns = ["user_id", "window", "context", "target", "target_event", "target_timestamp"]
     dataset = Table(job.tables.folder, EXAMPLES).dataset(job.tables.versions[EXAMPLES.name])
-    chosen = pc.field("window").isin(windows)
-    for batch in dataset.to_batches(columns=columns, filter=chosen, batch_size=ROWS_AT_ONCE):
-        if batch.num_rows:
-            yield pl.DataFrame(batch)
+    of_windows = pc.field("window").isin(windows)
+    last = pl.concat_list(pl.lit(PADDING, pl.Int32), "context").list.tail(1)
+    previous = pl.concat_list(last, "target").list.head(pl.col("target").list.len())
+    for batch in dataset.to_batches(columns=columns, filter=of_windows, batch_size=ROWS_AT_ONCE):
+        examples = pl.DataFrame(batch).filter(chosen)
+        lists = {"item": "target", "kind": "target_event", "time": "target_timestamp"}
+        yield examples.select(previous=previous, **lists).explode("previous", *lists).filter(on_days)

@@ -5,7 +5,7 @@ file                    content
 ======================  ==================================================================================
 `model.safetensors`     weights (`models.recommender.weights`)
 `model.json`            the config that they were trained under
-`items.parquet`         item_id, item_index (1…N), count (events in the known windows), servable
+`items.parquet`         item_id, item_index (1…N), count (`counts.popular_lately`), servable
 ======================  ==================================================================================
 """
 
@@ -19,9 +19,11 @@ import polars as pl
 import pyarrow.dataset as ds
 
 from data_contracts.job import PublishJob
-from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.recommender.items import ITEMS
 from data_contracts.recommender.requests import DEFAULT_K
 from data_contracts.table import Table
+from models.recommender.config import RecommenderConfig
+from models.recommender.counts import Days, item_counts, popular_lately
 from models.recommender.weights import RECORD, TENSORS, read_record
 
 CATALOGUE = "items.parquet"
@@ -39,7 +41,7 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
     for name in (TENSORS, RECORD):
         shutil.copyfile(Path(job.checkpoint) / name, folder / name)
     record = read_record(folder)
-    catalogue = _catalogue(job, record.known_items, min_count=record.config.min_item_count)
+    catalogue = _catalogue(job, record.known_items, record.config)
     if catalogue["item_index"].to_list() != list(range(1, record.known_items + 1)):
         raise ValueError(
             f"weights in {job.checkpoint} know the items 1…{record.known_items:,}, but table 'items' version "
@@ -60,22 +62,16 @@ def golden_requests(folder: Path) -> list[dict[str, object]]:
     return [{"history": history, "k": DEFAULT_K} for history in [[], *histories]]
 
 
-def _catalogue(job: PublishJob, known_items: int, *, min_count: int) -> pl.DataFrame:
+def _catalogue(job: PublishJob, known_items: int, config: RecommenderConfig) -> pl.DataFrame:
     items = Table(job.tables.folder, ITEMS).read(
         job.tables.versions[ITEMS.name],
         columns=["item_id", "item_index"],
         where=ds.field("item_index") <= known_items,
     )
-    counts = Table(job.tables.folder, ITEM_COUNTS).read(
-        job.tables.versions[ITEM_COUNTS.name],
-        columns=["item_index", "count"],
-        where=ds.field("window").isin(job.known_windows),
-    )
-    totals = pl.DataFrame(counts).group_by("item_index").agg(pl.col("count").sum())
-    return (
-        pl.DataFrame(items)
-        .join(totals, on="item_index", how="left")
-        .with_columns(pl.col("count").fill_null(0))
-        .with_columns(servable=pl.col("count") >= min_count)
-        .sort("item_index")
-    )
+    known = item_counts(job.tables, job.known_windows)
+    ever = np.pad(known, (0, max(known_items + 1 - len(known), 0)))
+    days = Days.before(job.first_day, config.recent_days)
+    counts = popular_lately(job.tables, days, ever, held_back=np.zeros_like(ever))
+    catalogue = pl.DataFrame(items).sort("item_index")
+    numbers = catalogue["item_index"].to_numpy()
+    return catalogue.with_columns(count=counts[numbers], servable=ever[numbers] >= config.min_item_count)

@@ -67,6 +67,9 @@ class RecommenderConfig(BaseModel, frozen=True, extra="forbid"):
     min_item_count: PositiveInt = Field(1, description="Items met less often are left out when examples are read.")
     min_user_count: PositiveInt = Field(1, description="Users with fewer events are left out when examples are read.")
     exclude_seen: bool = Field(True, description="Never recommend what the user had before; repeats are not judged.")
+    recent_days: PositiveInt = Field(
+        30, description="Days before a window that popularity and Markov count, to be beaten and for unknown users."
+    )
     network: NetworkConfig = NetworkConfig()
     loss: Annotated[FullSoftmax | SampledSoftmax, Field(discriminator="kind")] = FullSoftmax()
     optimizer: Annotated[AdamWConfig | RowwiseAdagradConfig, Field(discriminator="kind")] = AdamWConfig()

@@ -19,8 +19,8 @@ from torch.nn.functional import pad
 
 from data_contracts.manifest import DamagedError, verify
 from models.recommender.baselines import Markov, Popularity
+from models.recommender.layout import Batch
 from models.recommender.network import SasRec
-from models.recommender.targets import Batch
 from models.recommender.weights import Weights, WeightsError, load
 
 Flags = NDArray[np.bool_]

@@ -126,6 +126,8 @@ class RecommenderData(lightning.LightningDataModule):
         logger.info(
             "%s examples to learn from, %s to validate on", f"{len(self.training):,}", f"{len(self.validation):,}"
         )
+        if not len(self.validation):
+            logger.info("so nothing can stop early: all max_epochs are trained, and the last one's weights are taken")
 
     def _read(self) -> tuple[Sequences, Sequences]:
         job = self.job

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import torch
 
 from data_contracts.job import EvaluateJob, EvaluateResult
 from data_contracts.recommender.items import ITEMS
@@ -15,9 +14,10 @@ from data_contracts.table import Table
 from models.recommender.baselines import Markov, popularity, transitions
 from models.recommender.config import RecommenderConfig
 from models.recommender.contestants import Contestant, Counted, learned
-from models.recommender.counts import item_counts
-from models.recommender.metrics import LIST_LENGTH, Flags, Floats, Numbers, coverage, head_items, rank_metrics, ranks
-from models.recommender.targets import Batch, JudgedWindow
+from models.recommender.counts import Numbers, item_counts
+from models.recommender.metrics import Flags, head_items
+from models.recommender.standing import Standing
+from models.recommender.targets import JudgedWindow
 
 SCORES_AT_ONCE = 2**24
 """Numbers in one matrix of scores, targets x items: at most 128 MiB; two or three such matrices live at a time."""
@@ -31,11 +31,16 @@ logger = logging.getLogger(__name__)
 def evaluate(job: EvaluateJob) -> EvaluateResult:
     """Rank every servable item for every target of ``job.window``, by every contestant and by two baselines.
 
+    Twice, where windows have days: with every event up to the moment before each target, which decides, and with
+    histories as of the window's start, which is what is served between two nights.
+
     Returns:
         Metrics by contestant, ``popularity`` and ``markov``: `metrics.rank_metrics` of all targets, of ``new_users``
-        and of ``tail_items``, and ``coverage@10``; nothing where no target was left to judge. Counts: ``users``,
-        ``new_users``, ``targets`` judged; ``repeats_dropped``; ``window_users``, ``window_targets`` before anything
-        was dropped; ``servable_items``; ``unknown_targets.<contestant>``, misses, because it may not recommend them.
+        and of ``tail_items``, and ``coverage@10``; of all targets once more as ``<metric>.nightly``, with histories as
+        of the window's start; nothing where no target was left to judge. Counts: ``users``, ``new_users``, ``targets``
+        judged; ``repeats_dropped``; ``window_users``, ``window_targets`` before anything was dropped;
+        ``shared_moments``, those of them that share their user's moment with another event; ``servable_items``;
+        ``unknown_targets.<contestant>``, misses, because it may not recommend them.
 
     Raises:
         ContestantError: A contestant cannot rank the items of these tables.
@@ -47,18 +52,19 @@ def evaluate(job: EvaluateJob) -> EvaluateResult:
     counts = np.pad(known, (0, items + 1 - len(known)))
     servable = counts >= config.min_item_count
     servable[0] = False
-    standings = {name: Standing(contestant) for name, contestant in _contestants(job, config, counts, servable).items()}
+    contestants = _contestants(job, config, counts, servable)
+    standings = {name: Standing(contestant) for name, contestant in contestants.items()}
     window = JudgedWindow(job, config)
     judged = [pl.DataFrame(schema={"user": pl.UInt32, "item": pl.Int32, "is_new": pl.Boolean})]
     for batch in window.batches(min(TARGETS_AT_ONCE, SCORES_AT_ONCE // (items + 1) + 1)):
         for standing in standings.values():
             standing.add(batch)
-        judged.append(batch.targets.select("user", "item", "is_new"))
+        judged.append(batch.live.targets.select("user", "item", "is_new"))
     targets = pl.concat(judged)
     item = targets["item"].to_numpy()
     slices = {"new_users": targets["is_new"].to_numpy(), "tail_items": ~head_items(counts)[item]}
     unknown = {
-        f"unknown_targets.{name}": int((~standing.contestant.knows[item]).sum()) for name, standing in standings.items()
+        f"unknown_targets.{name}": int((~contestant.knows[item]).sum()) for name, contestant in contestants.items()
     }
     return EvaluateResult(
         metrics={name: standing.metrics(targets["user"], slices, servable) for name, standing in standings.items()},
@@ -66,48 +72,16 @@ def evaluate(job: EvaluateJob) -> EvaluateResult:
     )
 
 
-class Standing:
-    """How one contestant does, target by target."""
-
-    def __init__(self, contestant: Contestant) -> None:
-        self.contestant = contestant
-        self._knows = torch.from_numpy(contestant.knows)
-        self._recommended = torch.zeros(len(contestant.knows), dtype=torch.bool)
-        self._ranks: list[Floats] = []
-
-    @torch.inference_mode()
-    def add(self, batch: Batch) -> None:
-        """Let the contestant rank a batch of targets."""
-        scores_TN = self.contestant.scores(batch)
-        diverged_T = scores_TN.sum(dim=1).isnan()
-        scores_TN.masked_fill_(~self._knows, -torch.inf)
-        scores_TN[batch.hidden["target"].to_torch().long(), batch.hidden["item"].to_torch().long()] = -torch.inf
-        item_T = batch.targets["item"].to_torch().long()
-        rank_T = torch.from_numpy(ranks(scores_TN.numpy(), item_T.numpy())).masked_fill_(diverged_T, torch.nan)
-        self._ranks.append(rank_T.masked_fill_(~self._knows[item_T], torch.inf).numpy())
-        best = scores_TN.topk(min(LIST_LENGTH, scores_TN.shape[1]))
-        self._recommended[best.indices[best.values.isfinite()]] = True
-
-    def metrics(self, user: pl.Series, slices: dict[str, Flags], servable: Flags) -> dict[str, float]:
-        """Average over everything added; ``user`` and ``slices`` are in the order in which it was."""
-        if not len(user):
-            return {}
-        share = coverage(self._recommended.numpy(), servable)
-        return rank_metrics(np.concatenate(self._ranks), user.to_numpy().astype(np.int64), slices) | {
-            f"coverage@{LIST_LENGTH}": share
-        }
-
-
 def _contestants(
     job: EvaluateJob, config: RecommenderConfig, counts: Numbers, servable: Flags
 ) -> dict[str, Contestant]:
     max_length = job.features["max_length"]
     assert isinstance(max_length, int)
-    popular = popularity(job, counts)
+    popular = popularity(job, config, counts)
     contestants: dict[str, Contestant] = {
         name: learned(name, Path(folder), popular, servable, max_length) for name, folder in job.contestants.items()
     }
     contestants["popularity"] = Counted(popular, servable)
-    contestants["markov"] = Counted(Markov(transitions(job, config.target_events), popular), servable)
+    contestants["markov"] = Counted(Markov(transitions(job, config), popular), servable)
     logger.info("window %s: %s contestants, %s items to rank", job.window, len(contestants), f"{servable.sum():,}")
     return contestants

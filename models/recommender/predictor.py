@@ -70,7 +70,7 @@ class RecommenderPredictor:
         self._item_ids = np.array(["", *catalogue["item_id"]], dtype=object)
         self._numbers = {item_id: number for number, item_id in enumerate(self._item_ids) if number}
         self._servable = np.array([False, *catalogue["servable"]])
-        self._counts = np.array([0, *catalogue["count"]], dtype=np.float32)
+        self._counts = np.array([0, *catalogue["count"]], dtype=np.float64)
         by_count = np.argsort(-self._counts, kind="stable")
         self._popular = by_count[self._servable[by_count]].astype(np.int32)
         self._rows_at_once = max(1, scores_at_once // len(self._item_ids))
@@ -116,10 +116,10 @@ class RecommenderPredictor:
         return servable
 
     def _by_count(self, asked: Asked) -> dict[str, object]:
-        """Answer with popular items; of equals the one known longer comes first."""
+        """Answer with what is popular lately; of equals the one met more often ever, or known longer, comes first."""
         candidates = self._popular[: asked.k + len(asked.hidden)]
         best = candidates[~np.isin(candidates, asked.hidden)][: asked.k]
-        return self._answer(asked, best, self._counts[best])
+        return self._answer(asked, best, np.floor(self._counts[best]).astype(np.float32))
 
     @torch.inference_mode()
     def _by_network(self, asked: Sequence[Asked]) -> list[dict[str, object]]:

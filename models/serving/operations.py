@@ -42,12 +42,12 @@ def operations(versions: Versions) -> APIRouter:
 
     @router.post(f"{path}/stage", dependencies=local)
     async def stage(wanted: VersionWanted) -> ServerState:
-        await wrap_future(in_background(lambda: versions.stage(wanted.version)))
+        await wrap_future(in_background(lambda: versions.stage(wanted.version, wanted.digest)))
         return versions.state()
 
     @router.post(f"{path}/switch", dependencies=local)
     async def switch(wanted: VersionWanted) -> ServerState:
-        versions.switch(wanted.version)
+        versions.switch(wanted.version, wanted.digest)
         return versions.state()
 
     return router

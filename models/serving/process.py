@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import torch
 import uvicorn
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR, MLFLOW_SQLALCHEMYSTORE_POOLCLASS
 
 from models.serving.grpc import grpc_server
 from models.serving.inference import ServedModel, ServingDataPlane
@@ -56,6 +56,7 @@ async def serve(options: argparse.Namespace, rest_socket: socket.socket) -> None
     """
     torch.set_num_threads(options.threads)
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(value=False)  # type: ignore[no-untyped-call]
+    MLFLOW_SQLALCHEMYSTORE_POOLCLASS.set("NullPool")  # type: ignore[no-untyped-call]  # a file kept open may be gone
     versions = Versions(MlflowRegistry(options.tracking_uri, options.name))
     threads = ThreadPoolExecutor(options.workers, thread_name_prefix="predict")
     dataplane = ServingDataPlane(ServedModel(versions, threads, max_batch=options.max_batch))

@@ -4,7 +4,8 @@ Errors of this module::
 
     VersionError
     ├── StagingFailedError     a version is damaged, cannot be loaded or answers wrongly: a verdict on it
-    └── RegistryFailedError    the registry or this machine fails: that says nothing about the version, and may pass
+    └── RegistryFailedError    the registry or this machine fails, or the registry is another than the one that was
+                               meant: that says nothing about the version, and may pass
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from typing import Protocol
 
 from safetensors import SafetensorError
 
-from data_contracts.bundle import download_bundle, find_version
+from data_contracts import manifest
+from data_contracts.bundle import bundle_digest, download_bundle, find_version
 from data_contracts.manifest import DamagedError
+from data_contracts.serving import registry_of
 from data_contracts.version import CHAMPION
 from models.serving.bundle import GoldenAnswersError, open_bundle, read_record, replay_golden
 from models.use_case import Predictor
@@ -38,7 +41,7 @@ class StagingFailedError(VersionError):
 
 
 class RegistryFailedError(VersionError):
-    """The registry does not answer or knows no such version, or the disk is full, say; asked again, it may go well."""
+    """The registry does not answer, or has no such version or bundle, or the disk is full; it may go well later."""
 
 
 UNFIT = (DamagedError, GoldenAnswersError, SafetensorError, ValueError)
@@ -51,12 +54,14 @@ class Loaded:
 
     Attributes:
         version: Of the registered model.
+        digest: sha256 of its bundle's manifest.
         predictor: Answers.
         trained_through: Key of the newest window that it learned from: a day, ISO 8601.
         since: When it was loaded or, if served, put in service; UTC.
     """
 
     version: str
+    digest: str
     predictor: Predictor
     trained_through: str
     since: datetime
@@ -70,6 +75,11 @@ class Registry(Protocol):
         """Of the registered model."""
         ...
 
+    @property
+    def address(self) -> str:
+        """What the registry is known by; see `data_contracts.serving.registry_of`."""
+        ...
+
     def champion(self) -> str | None:
         """Return the version to serve from the start, or None when there is none.
 
@@ -78,12 +88,16 @@ class Registry(Protocol):
         """
         ...
 
-    def load(self, version: str) -> Loaded:
+    def load(self, version: str, digest: str | None) -> Loaded:
         """Return a version ready to answer, checked.
+
+        Args:
+            version: Its number.
+            digest: Of the bundle that is meant; whatever has that number when None.
 
         Raises:
             StagingFailedError: It is not fit to answer.
-            RegistryFailedError: It cannot be had now.
+            RegistryFailedError: It cannot be had now, or another bundle has that number.
         """
         ...
 
@@ -100,24 +114,48 @@ class MlflowRegistry:
     tracking_uri: str
     name: str
 
+    @property
+    def address(self) -> str:
+        """See `Registry`."""
+        return registry_of(self.tracking_uri)
+
     def champion(self) -> str | None:
         """See `Registry`."""
         with _asked(f"{self.name}'s champion"):
             found = find_version(self.tracking_uri, self.name, CHAMPION)
         return None if found is None else str(found.version)
 
-    def load(self, version: str) -> Loaded:
+    def load(self, version: str, digest: str | None) -> Loaded:
         """Fetch the bundle, verify its manifest, load it, and replay its golden requests."""
         what = f"{self.name} version {version}"
         with _asked(what), TemporaryDirectory(prefix="nightshift-bundle-") as folder:
+            if digest is not None:
+                self._require_bundle(version, digest)
             with _judged(what, DamagedError):
                 bundle = download_bundle(self.tracking_uri, self.name, version, Path(folder))
             with _judged(what, *UNFIT):
                 predictor = open_bundle(bundle)
                 trained_through = read_record(bundle).trained_through
                 count = replay_golden(bundle, predictor)
+            sealed = manifest.digest(bundle)
         logger.info("%s version %s: %d golden requests answered as when it was made", self.name, version, count)
-        return Loaded(version, predictor, trained_through, datetime.now(UTC))
+        return Loaded(version, sealed, predictor, trained_through, datetime.now(UTC))
+
+    def _require_bundle(self, version: str, digest: str) -> None:
+        """See that the bundle of this number is the one meant, before anything is said about it.
+
+        Raises:
+            LookupError: It is another one, or there is none.
+        """
+        try:
+            seen = bundle_digest(self.tracking_uri, self.name, version)
+        except DamagedError as error:
+            seen = f"none ({error})"
+        if seen != digest:
+            raise LookupError(
+                f"the registry that this server reads, {self.address}, has another bundle of that number: its digest "
+                f"is {seen}, wanted {digest}. Start the server again with the registry that has it."
+            )
 
 
 @contextmanager

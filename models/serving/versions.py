@@ -33,10 +33,11 @@ class Held:
     staged: Loaded | None = None
     previous: Loaded | None = None
 
-    def find(self, version: str) -> Loaded | None:
-        """Return that version if it is in memory."""
-        every = (self.served, self.staged, self.previous)
-        return next((loaded for loaded in every if loaded is not None and loaded.version == version), None)
+    def find(self, version: str, digest: str | None) -> Loaded | None:
+        """Return that version if it is in memory, with that bundle if one is named."""
+        every = (self.staged, self.served, self.previous)  # what was loaded last first: a number may come again
+        numbered = (loaded for loaded in every if loaded is not None and loaded.version == version)
+        return next((loaded for loaded in numbered if digest in {None, loaded.digest}), None)
 
 
 class Versions:
@@ -62,33 +63,38 @@ class Versions:
         if self.held.served is None:
             self.switch(version)
 
-    def stage(self, version: str) -> None:
+    def stage(self, version: str, digest: str | None = None) -> None:
         """Load a version beside the one served, unless it is in memory already; another one staged makes room first.
+
+        Args:
+            version: Its number.
+            digest: Of its bundle: another one of that number in memory is not the one meant.
 
         Raises:
             StagingFailedError: It is damaged, cannot be loaded, or answers wrongly; those served and previous stay.
-            RegistryFailedError: It cannot be had now; those served and previous stay.
+            RegistryFailedError: It cannot be had now, or has another bundle; those served and previous stay.
         """
         with self._staging:
-            if self.held.find(version) is not None:
+            if self.held.find(version, digest) is not None:
                 return
             with self._changing:
                 self.held = replace(self.held, staged=None)
-            loaded = self.registry.load(version)
+            loaded = self.registry.load(version, digest)
             with self._changing:
                 self.held = replace(self.held, staged=loaded)
 
-    def switch(self, version: str) -> None:
-        """Serve a version that is in memory; requests under way end on the one they began with.
+    def switch(self, version: str, digest: str | None = None) -> None:
+        """Serve a version that is in memory; requests under way end on the one they began with. See `stage`.
 
         Raises:
             NotStagedError: It is not in memory; nothing changed.
         """
         with self._changing:
-            held, wanted = self.held, self.held.find(version)
+            held, wanted = self.held, self.held.find(version, digest)
             if wanted is None:
+                meant = f"{version} of bundle {digest}" if digest else version
                 raise NotStagedError(
-                    f"{self.registry.name} version {version} is not in memory; "
+                    f"{self.registry.name} version {meant} is not in memory; "
                     f"{_names(held)}. Stage it first, then switch."
                 )
             if wanted is held.served:
@@ -102,6 +108,7 @@ class Versions:
         held = self.held
         return ServerState(
             name=self.registry.name,
+            registry=self.registry.address,
             served=_held(held.served),
             staged=_held(held.staged),
             previous=_held(held.previous),
@@ -111,7 +118,9 @@ class Versions:
 def _held(loaded: Loaded | None) -> VersionHeld | None:
     if loaded is None:
         return None
-    return VersionHeld(version=loaded.version, since=loaded.since, trained_through=loaded.trained_through)
+    return VersionHeld(
+        version=loaded.version, digest=loaded.digest, since=loaded.since, trained_through=loaded.trained_through
+    )
 
 
 def _names(held: Held) -> str:

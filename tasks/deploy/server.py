@@ -3,9 +3,10 @@
 Errors of this module::
 
     ServerError
-    ├── ServerAbsentError    nobody listens, or it serves no model of this name
-    ├── ServerRefusedError   it will not do it (409): a verdict on what was asked; the message is its reason
-    └── ServerFailedError    it breaks, stays silent or is not ours; says nothing about what was asked
+    ├── ServerAbsentError        nobody listens, or it serves no model of this name
+    ├── ServerRefusedError       it will not do it (409): a verdict on what was asked; the message is its reason
+    └── ServerFailedError        it breaks or stays silent; says nothing about what was asked
+        └── ServerForeignError   it is none of ours, or reads another registry
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from http import HTTPStatus
 import httpx
 from pydantic import ValidationError
 
-from data_contracts.serving import OPERATIONS, ServerState, VersionWanted
+from data_contracts.serving import OPERATIONS, ServerState, VersionWanted, registry_of
 from tasks.deploy.config import ServingConfig
 
 
@@ -33,7 +34,11 @@ class ServerRefusedError(ServerError):
 
 
 class ServerFailedError(ServerError):
-    """It breaks, stays silent or is none of ours; asked again, it may well do it."""
+    """It breaks or stays silent; asked again, it may well do it."""
+
+
+class ServerForeignError(ServerFailedError):
+    """It is none of ours, or reads another registry: its version 1 is not ours."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,12 @@ class ModelServer:
 
     Attributes:
         name: Of the registered model.
+        tracking_uri: Of the registry that has it, and that the server must read too.
         config: Where the server is.
     """
 
     name: str
+    tracking_uri: str
     config: ServingConfig
 
     def state(self) -> ServerState:
@@ -56,13 +63,19 @@ class ModelServer:
         """
         return self._ask("GET", "", None, self.config.answer_seconds)
 
-    def stage(self, version: str) -> ServerState:
+    def stage(self, wanted: VersionWanted) -> ServerState:
         """Have it load and check a version beside the one served; raises as `state` does."""
-        return self._ask("POST", "/stage", VersionWanted(version=version), self.config.stage_seconds)
+        return self._ask("POST", "/stage", wanted, self.config.stage_seconds)
 
-    def switch(self, version: str) -> ServerState:
-        """Have it serve a version that it holds; raises as `state` does."""
-        return self._ask("POST", "/switch", VersionWanted(version=version), self.config.answer_seconds)
+    def switch(self, wanted: VersionWanted) -> ServerState:
+        """Have it serve a version that it holds; raises as `state` does, and `ServerFailedError` if it serves another.
+
+        The state returned serves the version wanted, and the bundle if one is named.
+        """
+        state = self._ask("POST", "/switch", wanted, self.config.answer_seconds)
+        if state.served is None or not wanted.is_met_by(state.served):
+            raise ServerFailedError(f"the model server at {self.config.rest_url} serves {state.served}, not {wanted}")
+        return state
 
     def _ask(self, method: str, operation: str, wanted: VersionWanted | None, seconds: float) -> ServerState:
         url = self.config.rest_url + OPERATIONS.format(name=self.name) + operation
@@ -80,6 +93,12 @@ class ModelServer:
         if answer.status_code != HTTPStatus.OK:
             raise ServerFailedError(f"{url} answers with status {answer.status_code}: {answer.text!r:.200}")
         try:
-            return ServerState.model_validate_json(answer.content)
+            state = ServerState.model_validate_json(answer.content)
         except ValidationError as error:
-            raise ServerFailedError(f"{url} is no model server of ours: it answers {answer.text!r:.200}") from error
+            raise ServerForeignError(f"{url} is no model server of ours: it answers {answer.text!r:.200}") from error
+        if state.registry != registry_of(self.tracking_uri):
+            raise ServerForeignError(
+                f"the model server at {self.config.rest_url} reads the registry {state.registry}, "
+                f"wanted {registry_of(self.tracking_uri)}: its versions are others than ours"
+            )
+        return state

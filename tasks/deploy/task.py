@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.night import Promotion, Workspace
 from tasks.deploy.config import ServingConfig
+from tasks.deploy.server import ServerForeignError
 from tasks.deploy.service import put_in_service
 from tasks.retry import unless
 
@@ -17,7 +18,7 @@ from tasks.retry import unless
     task_run_name="deploy-{promotion.version.name}-{promotion.version.version}",
     retries=2,
     retry_delay_seconds=[10, 60],
-    retry_condition_fn=unless(),
+    retry_condition_fn=unless(ServerForeignError),
 )
 def deploy(workspace: Workspace, promotion: Promotion, serving: ServingConfig) -> Promotion:
     """See `put_in_service`. Retried because MLflow or the model server may be busy; safe, a step says what is to be."""

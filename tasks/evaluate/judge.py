@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from data_contracts.job import EvaluateJob, EvaluateResult, TablesAt, Validation
 from data_contracts.night import Candidate, Evidence, Night, Workspace
-from data_contracts.version import CHAMPION
+from data_contracts.version import CANDIDATE, CHAMPION
 from tasks.champion import find_champion
 from tasks.evaluate.record import record_evidence, recorded_evidence
 from tasks.job import run_job
@@ -44,7 +44,7 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
     folder = Path(workspace.runs) / candidate.run_id / "evaluate"
     *known_windows, window = night.windows
     champion = find_champion(workspace, night, candidate.run_id)
-    contestants, left_out, damaged = {"candidate": candidate.checkpoint}, {}, False
+    contestants, left_out, damaged = {CANDIDATE: candidate.checkpoint}, {}, False
     if champion is not None and champion.bundle:
         contestants[CHAMPION] = champion.bundle
     elif champion is not None:
@@ -55,6 +55,7 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         use_case=workspace.use_case,
         tables=TablesAt(folder=workspace.tables, versions=night.tables),
         window=window,
+        first_day=night.window.first_day if night.protocol == "nightly" else None,
         known_windows=tuple(known_windows),
         validation=Validation(window=known_windows[-1], every_user=night.protocol == "leave_one_out"),
         contestants=contestants,

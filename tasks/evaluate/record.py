@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from data_contracts.commit_point import commit_point
-from data_contracts.night import Evidence
+from data_contracts.night import NIGHTLY, Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EVIDENCE = "evidence.json"
 PICTURE = "evidence.png"
-SHOWN = ("hr@5", "hr@10", "hr@20", "ndcg@10", "mrr", "coverage@10")
+SHOWN = ("hr@5", "hr@10", "hr@20", "ndcg@10", "mrr", "coverage@10", f"hr@10{NIGHTLY}", f"ndcg@10{NIGHTLY}")
 DRAWN = ("hr@10", "ndcg@10")
+MANY = 0.5
+"""Share of a window's targets that share their user's moment, from which on people are told what that means."""
 
 
 def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
@@ -63,16 +65,44 @@ def metric_name(contestant: str, metric: str) -> str:
     return f"{contestant}.{metric.replace('@', '_at_')}"
 
 
+def columns(evidence: Evidence) -> list[str]:
+    """Return the metrics to show, those of `SHOWN` that anybody has."""
+    return [name for name in SHOWN if any(name in metrics for metrics in evidence.metrics.values())]
+
+
+def heading(metric: str) -> str:
+    """Return a metric's name for people: ``NDCG@10``, and ``NDCG@10 nightly``."""
+    name, nightly, _ = metric.partition(NIGHTLY)
+    return f"{name.upper()} nightly" if nightly else name.upper()
+
+
+def remarks(evidence: Evidence) -> list[str]:
+    """Say for people what was judged, how to read the metrics, and who was not judged."""
+    counts = evidence.counts
+    said = [", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())]
+    if any(name.endswith(NIGHTLY) for metrics in evidence.metrics.values() for name in metrics):
+        said.append(
+            "Metrics are with every event up to the moment before each target, and so decides the gate; nightly ones "
+            "are with histories as of the window's start, which is what a user id is answered from between two nights."
+        )
+    share = counts.get("shared_moments", 0) / max(counts.get("window_targets", 0), 1)
+    if share > MANY:
+        said.append(
+            f"{share:.0%} of the window's targets share their user's moment with another event: in what order these "
+            "came the logs do not tell, and it is drawn by a hash."
+        )
+    return said + [f"Not judged, {contestant}: {reason}." for contestant, reason in evidence.left_out.items()]
+
+
 def as_markdown(evidence: Evidence) -> str:
     """Return a table, one row a contestant, and what was judged."""
-    rows = [["", *(name.upper() for name in SHOWN)], ["---", *("---:" for _ in SHOWN)]]
+    shown = columns(evidence)
+    rows = [["", *map(heading, shown)], ["---", *("---:" for _ in shown)]]
     rows += [
-        [contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN)]
+        [contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in shown)]
         for contestant, metrics in evidence.metrics.items()
     ]
-    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in evidence.counts.items())
-    left_out = [f"Not judged, {contestant}: {reason}." for contestant, reason in evidence.left_out.items()]
-    return "\n".join([*map(_row, rows), "", counts, *left_out])
+    return "\n".join([*map(_row, rows), "", "\n\n".join(remarks(evidence))])
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -18,5 +18,6 @@ def evaluate(
 ) -> Evidence:
     """See `judge`. Not retried: a model that cannot be judged stays so. Shows the table of metrics as an artifact."""
     evidence = judge(workspace, candidate, night, model, features)
-    create_markdown_artifact(as_markdown(evidence), key="evidence", description=f"Judged on {night.window}.")
+    key = workspace.artifact("evidence")
+    create_markdown_artifact(as_markdown(evidence), key=key, description=f"Judged on {night.window}.")
     return evidence

@@ -6,9 +6,7 @@ Errors of this room::
     ├── NoFilesError            nothing lies where the source says
     ├── WrongColumnError        a column is not there, or is no column of the contract
     │   └── ChangedColumnError  a column that is read is missing, narrower or of another kind than before
-    ├── UnreadableFileError     truncated, damaged, or not of the format
-    ├── NoCompleteDayError      no day before today holds enough rows to close a window
-    └── EmptyDayError           no event happened on the day asked for
+    └── UnreadableFileError     truncated, damaged, or not of the format
 """
 
 from __future__ import annotations
@@ -36,14 +34,6 @@ class ChangedColumnError(WrongColumnError):
 
 class UnreadableFileError(IngestError):
     """A file is truncated, damaged, or not of the format."""
-
-
-class NoCompleteDayError(IngestError):
-    """No day before today holds enough rows to close a window."""
-
-
-class EmptyDayError(IngestError):
-    """No event happened on the day asked for."""
 
 
 def joined(errors: Sequence[IngestError]) -> IngestError:

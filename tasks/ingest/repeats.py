@@ -6,7 +6,8 @@ Rows that are equal have a day and a hash in common, and the table's files are p
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 
@@ -19,7 +20,9 @@ import pyarrow.parquet as pq
 from data_contracts.contract import DataContract
 from data_contracts.night import Value
 from data_contracts.staging import PROVENANCE
-from tasks.ingest.days import Days
+
+Days = Mapping[date | None, int]
+"""Rows by day, UTC; None for rows without a time."""
 
 ROWS_PER_CHUNK = 1_000_000
 _HASHES = 2**32
@@ -28,6 +31,14 @@ _BYTES_HELD = 256 * ROWS_PER_CHUNK
 _ROWS_PER_BATCH = 8 * 1024
 _READ_AHEAD = 1
 _PROVENANCE = {field.name for field in PROVENANCE}
+
+
+def added(many: Iterable[Days]) -> Counter[date | None]:
+    """Add counts up."""
+    total: Counter[date | None] = Counter()
+    for days in many:
+        total.update(days)
+    return total
 
 
 class Slice(Value):

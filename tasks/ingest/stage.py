@@ -1,4 +1,4 @@
-"""Take the source files not seen before, up to a day, as typed rows without repeats."""
+"""Take the source files not seen before as typed rows without repeats, whatever days the rows are of."""
 
 from __future__ import annotations
 
@@ -22,64 +22,55 @@ from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.ingest.changes import Span, agreed, remembered
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.days import Days, added
-from tasks.ingest.due import due, new_files, window_end
 from tasks.ingest.errors import IngestError, joined
 from tasks.ingest.files import StagedFile, stage_file
-from tasks.ingest.repeats import Chunk, drop_repeats, plan
+from tasks.ingest.repeats import Chunk, Days, added, drop_repeats, plan
 from tasks.ingest.sources import SourceFile, list_files
+from tasks.ingest.unseen import unseen_files
 
 log = logging.getLogger(__name__)
 
+_TABLES = ("events", "quarantine")
 
-def stage_night(workspace: Workspace, source: SourceConfig, through: date | None, cluster: str) -> Staged:
-    """Stage every source file that table `events` has not consumed, less those whose median event is after the night.
+
+def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Staged:
+    """Stage every source file that table `events` has not consumed.
 
     Args:
         workspace: Whose tables say what was consumed, and where to stage.
         source: Where the logs lie and how to read them.
-        through: Last day to take, UTC; the newest complete day in the new files when omitted.
         cluster: Address of the Dask scheduler.
 
     Returns:
-        What was staged, sealed by a manifest; nothing (``uri=""``) when no file is due. Where no day after the last
-        window can be closed, ``through`` is that window's last day.
+        What was staged, sealed by a manifest; nothing (``uri=""``) when no file is new.
 
     Raises:
         IngestError: The source cannot be taken as it is; see `tasks.ingest.errors`. Nothing is left in staging.
     """
-    events = Table(workspace.tables, contracts(workspace.use_case)["events"])
+    events, quarantine = (Table(workspace.tables, contracts(workspace.use_case)[name]) for name in _TABLES)
     files = list_files(source.uri)
-    end = window_end(workspace)
-    new, begun = new_files(workspace, files, end)
+    new = unseen_files(files, events, quarantine)
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
-    if not new and end is not None:
-        return Staged(uri="", through=end)
+    if not new:
+        return Staged(uri="")
     folder = _folder(workspace, new)
     with Client(cluster, set_as_default=False) as client, _own(folder):
-        staged = _stage_files(client, new, folder, source, events.contract)
-        taken, last_day = due(staged, asked=through, begun=begun, end=end)
-        if not taken:
-            clear(folder)
-            return Staged(uri="", through=last_day)
+        taken = _stage_files(client, new, folder, source, events.contract)
         given = [file for file in taken if file.rows]
         known = remembered(events)
         columns = agreed(given, known, source, events.contract) if given else known
         with commit_point("staging"):
             chunks = _drop_repeats(client, taken, folder, events)
             seal(Path(folder))
-    return _staged(folder, taken, chunks, last_day, columns)
+    return _staged(folder, taken, chunks, columns)
 
 
-def _staged(
-    folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], last_day: date, columns: dict[str, Span]
-) -> Staged:
+def _staged(folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], columns: dict[str, Span]) -> Staged:
     read = sum(file.rows for file in taken)
     repeats, known = (sum(getattr(chunk, name) for chunk in chunks) for name in ("repeats", "known"))
     log.info(
-        "%s rows staged up to %s; %s exact repeats dropped, %s of them of rows in table 'events'.",
+        "%s rows staged; %s exact repeats dropped, %s of them of rows in table 'events'.",
         f"{read - repeats:,}",
-        last_day,
         f"{repeats:,}",
         f"{known:,}",
     )
@@ -88,7 +79,6 @@ def _staged(
         consumed=tuple(file.source.transaction for file in taken),
         rows_read=read,
         repeats=repeats,
-        through=last_day,
         columns=columns,
     )
 
@@ -121,8 +111,7 @@ def _stage_files(
 
 
 def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, events: Table) -> list[Chunk]:
-    days = added(*(file.days for file in taken))
-    known = _known(events, days)
+    known = _known(events, added(file.days for file in taken))
     futures = [
         client.submit(
             drop_repeats,
@@ -133,7 +122,7 @@ def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, even
             staging(events.contract),
             pure=False,
         )
-        for number, part in enumerate(plan(added(*(file.weights for file in taken))))
+        for number, part in enumerate(plan(added(file.weights for file in taken)))
     ]
     chunks: list[Chunk] = client.gather(futures)
     clear(posixpath.join(folder, "files"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -21,6 +19,6 @@ from tasks.retry import unless
     retry_delay_seconds=[10, 60],
     retry_condition_fn=unless(IngestError),
 )
-def ingest(workspace: Workspace, source: SourceConfig, through: date | None, cluster: str) -> Staged:
+def ingest(workspace: Workspace, source: SourceConfig, cluster: str) -> Staged:
     """See `stage_night`. Retried because a worker may be lost, but not for bad input; safe, it writes over its own."""
-    return stage_night(workspace, source, through, cluster)
+    return stage_night(workspace, source, cluster)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 
 class GateConfig(BaseModel, frozen=True, extra="forbid"):
-    """What a candidate must show on the held-out window. It must always beat popularity."""
+    """What a candidate must show on the held-out window. It must always beat every baseline that was judged."""
 
     metric: Literal["hr@5", "hr@10", "hr@20", "ndcg@10", "mrr"] = Field("ndcg@10", description="Decides; the higher.")
     max_loss: float = Field(

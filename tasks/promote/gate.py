@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from data_contracts.night import Evidence, HeldOut, Protocol
-from data_contracts.version import CHAMPION
+from data_contracts.version import CANDIDATE, CHAMPION
 from tasks.promote.config import GateConfig
 
 
@@ -19,32 +19,35 @@ class Decision(NamedTuple):
 
 
 def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Protocol) -> Decision:
-    """Promote a candidate that beats popularity and loses at most ``gate.max_loss`` of the champion's metric.
+    """Promote a candidate that beats every baseline and loses at most ``gate.max_loss`` of the champion's metric.
 
     A champion of other tables cannot be compared with, and gives way. A damaged one might, were it whole: it stays
     until somebody restores it or takes its alias off.
 
     Args:
-        evidence: Metrics of ``candidate``, ``popularity`` and, if one was judged, ``champion``; the counts
-            ``window_targets`` and ``window_users`` (all there were) and ``targets`` (those judged).
+        evidence: Metrics of ``candidate``, of ``champion`` if one was judged, and of baselines, which all others are;
+            the counts ``targets`` and ``users`` that were judged, and ``window_targets`` and ``window_users``, all
+            there were before repeats and kinds that do not count were left out.
         gate: The metric that decides, and the loss allowed.
-        held_out: Smallest window that may decide.
+        held_out: What must have been judged, at least.
         protocol: ``leave_one_out`` only compares, and promotes nobody.
     """
     counts = evidence.counts
-    window = f"{counts['window_targets']:,} targets of {counts['window_users']:,} users"
+    if not counts["window_targets"]:
+        return Decision(promoted=False, reason="Nothing could be judged: the window has no target on its own days.")
     if not counts["targets"]:
+        window = _amount(counts["window_targets"], counts["window_users"])
         reason = f"None of the window's {window} could be judged: they are repeats, or of kinds that do not count."
         return Decision(promoted=False, reason=reason)
     values = {contestant: metrics[gate.metric] for contestant, metrics in evidence.metrics.items()}
-    seen = f"{gate.metric.upper()} {values['candidate']:.4f} on {counts['targets']:,} targets"
+    seen = f"{gate.metric.upper()} {values[CANDIDATE]:.4f} on {_number(counts['targets'], 'target')}"
     if protocol == "leave_one_out":
-        others = ", ".join(f"{name} {value:.4f}" for name, value in values.items() if name != "candidate")
+        others = _listed({name: value for name, value in values.items() if name != CANDIDATE})
         reason = f"{seen}; {others}. Leave-one-out only compares with published tables: no alias moves."
         return Decision(promoted=False, reason=reason)
-    if counts["window_targets"] < held_out.min_targets or counts["window_users"] < held_out.min_users:
-        wanted = f"{held_out.min_targets:,} targets of {held_out.min_users:,} users"
-        return Decision(promoted=False, reason=f"The window holds {window}, too few to decide: it takes {wanted}.")
+    if counts["targets"] < held_out.min_targets or counts["users"] < held_out.min_users:
+        judged, wanted = _amount(counts["targets"], counts["users"]), _amount(held_out.min_targets, held_out.min_users)
+        return Decision(promoted=False, reason=f"{judged} could be judged, too few to decide: it takes {wanted}.")
     left_out = evidence.left_out.get(CHAMPION)
     if evidence.champion_damaged:
         step = (
@@ -56,17 +59,35 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
 
 
 def _compare(values: Mapping[str, float], max_loss: float, seen: str, left_out: str | None) -> Decision:
-    candidate, popularity, champion = values["candidate"], values["popularity"], values.get(CHAMPION)
+    candidate, champion = values[CANDIDATE], values.get(CHAMPION)
+    baselines = {name: value for name, value in values.items() if name not in (CANDIDATE, CHAMPION)}
+    unbeaten = {name: value for name, value in baselines.items() if not candidate > value}
     if not math.isfinite(candidate):
         return Decision(promoted=False, reason=f"{seen}: the candidate diverged.")
-    if candidate <= popularity:
-        return Decision(promoted=False, reason=f"{seen} does not beat popularity, {popularity:.4f}.")
+    if not baselines:
+        return Decision(
+            promoted=False, reason=f"{seen}; nobody can say whether that is enough: no baseline was judged."
+        )
+    if unbeaten:
+        return Decision(promoted=False, reason=f"{seen} does not beat {_listed(unbeaten)}.")
     if champion is None or not math.isfinite(champion):
         why = f"the champion ranks no more: {champion}"
         if champion is None:
             why = f"the champion was not judged: {left_out}" if left_out else "there is no champion to compare with"
-        return Decision(promoted=True, reason=f"{seen} beats popularity, {popularity:.4f}, and {why}.")
+        return Decision(promoted=True, reason=f"{seen} beats {_listed(baselines)}, and {why}.")
     least = champion * (1 - max_loss)
     verdict = "is enough" if candidate >= least else "is too little"
     reason = f"{seen} {verdict}: the champion has {champion:.4f}, less {max_loss:.1%} is {least:.4f}."
     return Decision(promoted=candidate >= least, reason=reason)
+
+
+def _listed(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+
+
+def _amount(targets: int, users: int) -> str:
+    return f"{_number(targets, 'target')} of {_number(users, 'user')}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -27,7 +27,7 @@ def decide_once(
     if found is None:
         raise LookupError(f"{version.name!r} has no version {version.version!r} at {workspace.tracking_uri}.")
     if PROMOTED in found.tags:
-        return _promotion(version, found.tags)
+        return _promotion(version, found.tags).model_copy(update={"stands": True})
     champion = find_version(workspace.tracking_uri, version.name, CHAMPION)
     decision = decide(evidence, gate, held_out, night.protocol)
     client = MlflowClient(tracking_uri=workspace.tracking_uri)

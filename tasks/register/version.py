@@ -58,6 +58,7 @@ def register_once(
         checkpoint=candidate.checkpoint,
         tables=TablesAt(folder=workspace.tables, versions=night.tables),
         known_windows=night.windows[:-1],
+        first_day=night.window.first_day if night.protocol == "nightly" else None,
         trained_through=candidate.trained_through,
         tracking_uri=workspace.tracking_uri,
         run_id=run_id,

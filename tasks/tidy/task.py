@@ -24,6 +24,7 @@ def tidy(workspace: Workspace, candidate: Candidate, keep: KeepConfig) -> None:
         use = disk_use(workspace)
         log.info("On disk: %s.", in_words(use))
         table = [{"part": part, "MB": f"{size / 1e6:,.1f}"} for part, size in use.items()]
-        create_table_artifact(table, key="disk-use", description=f"What {workspace.home} takes after the night.")
+        key = workspace.artifact("disk-use")
+        create_table_artifact(table, key=key, description=f"What {workspace.home} takes after the night.")
     except Exception:  # the boundary of a task: the night's work is done
         log.warning("Not everything was tidied up. Nothing is lost; the next night tries again.", exc_info=True)

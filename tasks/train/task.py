@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from uuid import UUID
 
 from httpx import HTTPError
@@ -27,21 +27,41 @@ def train(
     Shows how far it is as an artifact.
     """
     logger = get_run_logger()
-    return train_candidate(workspace, night, config, model, features, cluster, logger.info, _bar(logger.warning))
+    bar = _Bar(workspace.artifact("training"), logger.warning)
+    candidate = train_candidate(workspace, night, config, model, features, cluster, logger.info, bar.show)
+    bar.end()
+    return candidate
 
 
-def _bar(warn: OnLine) -> Callable[[Heartbeat], None]:
-    """Return what shows how far a training is: a bar in Prefect's UI, from the first heartbeat on."""
-    shown: list[UUID] = []
+@dataclass
+class _Bar:
+    """Shows how far a training is: a bar in Prefect's UI, from the first heartbeat on.
 
-    def show(heartbeat: Heartbeat) -> None:
-        percent, said = round(100 * heartbeat.share, 1), str(heartbeat)
+    Attributes:
+        key: Of the artifact.
+        warn: Is told when Prefect's server does not take it.
+    """
+
+    key: str
+    warn: OnLine
+    artifact: UUID | None = None
+    newest: Heartbeat | None = None
+
+    def show(self, heartbeat: Heartbeat) -> None:
+        """Say how far it is."""
+        self.newest = heartbeat
+        self._say(round(100 * heartbeat.share, 1), str(heartbeat))
+
+    def end(self) -> None:
+        """Say that it is done, which may be before the last epoch."""
+        if self.newest is not None:
+            self._say(100.0, f"done, in epoch {self.newest.epoch} of at most {self.newest.epochs}")
+
+    def _say(self, percent: float, said: str) -> None:
         try:
-            if shown:
-                update_progress_artifact(shown[0], percent, said)
+            if self.artifact is None:
+                self.artifact = UUID(str(create_progress_artifact(percent, self.key, said)))
             else:
-                shown.append(UUID(str(create_progress_artifact(percent, "training", said))))
+                update_progress_artifact(self.artifact, percent, said)
         except HTTPError as error:
-            warn(f"Prefect's server does not take how far the training is, which goes on: {error!r}")
-
-    return show
+            self.warn(f"Prefect's server does not take how far the training is, which goes on: {error!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from operator import add
 from typing import NamedTuple, Self
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_contracts.check import RuleCounts, check, name_of
-from data_contracts.contract import AFTER_THROUGH, DataContract, Limits
+from data_contracts.contract import LATE, DataContract, Limits
 from data_contracts.night import UseCaseName
 from data_contracts.staging import incoming, staging
 from data_contracts.table import Part, Table
@@ -30,41 +30,51 @@ class Report:
     """What became of some rows. Reports of chunks that follow are added with ``+``.
 
     Attributes:
-        counts: Of each rule, over all rows read.
-        broken: Rule to the number of rows that broke it first, repeats and early rows left out.
+        counts: Of each rule, over all rows looked at.
+        broken: Rule to the number of new rows that broke it first, late ones left out.
+        late: New rows that only came too late.
         examples: Rule to the first of these rows, for people.
-        accepted: Parts of table `events`.
+        accepted: Parts of table `events`, each of one day.
         quarantined: Parts of table `quarantine`.
         begun: Rows that this very night put into `quarantine`, before it died.
+        dropped: Rows that came too late and are kept nowhere.
         repeats: Rows that break a rule and are in table `quarantine` from nights before.
-        first_day: Of the rows accepted; None without any.
     """
 
-    counts: tuple[RuleCounts, ...]
-    broken: Counter[str]
-    examples: dict[str, str]
-    accepted: tuple[Part, ...]
-    quarantined: tuple[Part, ...]
-    begun: int
-    repeats: int
-    first_day: date | None
+    counts: tuple[RuleCounts, ...] = ()
+    broken: Counter[str] = field(default_factory=Counter)
+    late: int = 0
+    examples: dict[str, str] = field(default_factory=dict)
+    accepted: tuple[Part, ...] = ()
+    quarantined: tuple[Part, ...] = ()
+    begun: int = 0
+    dropped: int = 0
+    repeats: int = 0
+
+    @property
+    def days(self) -> Counter[date]:
+        """Rows accepted, by day."""
+        days = Counter[date]()
+        for part in self.accepted:
+            days[date.fromisoformat(str(part.partition["day"]))] += part.rows
+        return days
 
     def __add__(self, other: Self) -> Self:
         """Return the report on both sets of rows."""
-        days = [day for day in (self.first_day, other.first_day) if day]
         return type(self)(
             counts=tuple(map(add, self.counts, other.counts)),
             broken=self.broken + other.broken,
+            late=self.late + other.late,
             examples={**other.examples, **self.examples},
             accepted=self.accepted + other.accepted,
             quarantined=self.quarantined + other.quarantined,
             begun=self.begun + other.begun,
+            dropped=self.dropped + other.dropped,
             repeats=self.repeats + other.repeats,
-            first_day=min(days, default=None),
         )
 
 
-NOTHING = Report((), Counter(), {}, accepted=(), quarantined=(), begun=0, repeats=0, first_day=None)
+NOTHING = Report()
 """What is said of files without any rows."""
 
 
@@ -81,7 +91,7 @@ class Known(NamedTuple):
 
 
 def validate_chunk(
-    uri: str, name: str, known: Known, tables: str, use_case: UseCaseName, limits: Limits, today: date
+    uri: str, name: str, known: Known, tables: str, use_case: UseCaseName, limits: Limits, *, drop_late: bool
 ) -> Report:
     """Check the staged rows at ``uri``; write those that keep their contract, and those that break it.
 
@@ -92,8 +102,7 @@ def validate_chunk(
         tables: URI of the tables' folder.
         use_case: Whose contract `events` is meant.
         limits: What the rules are measured against.
-        today: UTC. Rows of days after the night, up to today, are early: their log is still written, and they are on
-            no budget.
+        drop_late: Whether rows that only came too late are kept nowhere, instead of in quarantine.
 
     Raises:
         ContractError: A rule could not be computed.
@@ -108,20 +117,22 @@ def validate_chunk(
     good, bad = pc.less(first_broken, 0), pc.greater_equal(first_broken, 0)
     accepted = _accepted(rows.filter(good), contract)
     rule = pa.array([name_of(rule) for rule in rules], pa.string()).take(first_broken.filter(bad))
-    all_broken = _broken(rows.filter(bad), rule, contract, limits.through)
-    early = _is_early(rows.filter(bad), rule, contract, today)
-    broken = _unknown(all_broken.append_column("early", early), known.before)
-    fresh = _unknown(broken, known.tonight)
-    on_budget = broken.filter(pc.invert(broken["early"]))
+    broken = _broken(rows.filter(bad), rule, contract, limits.latest)
+    kept = broken.filter(pc.not_equal(broken["rule"], LATE)) if drop_late else broken
+    new = _unknown(kept, known.before)
+    fresh = _unknown(new, known.tonight)
+    rules_broken = _counted(new["rule"])
+    dropped = broken.num_rows - kept.num_rows
     return Report(
         counts=checked.counts,
-        broken=_counted(on_budget["rule"]),
-        examples=_examples(on_budget),
+        late=rules_broken.pop(LATE, 0) + dropped,
+        broken=rules_broken,
+        examples=_examples(broken if drop_late else new),
         accepted=tuple(Table(tables, contract).write(accepted, name)),
-        quarantined=tuple(Table(tables, quarantine).write(fresh.drop_columns("early"), name)),
-        begun=broken.num_rows - fresh.num_rows,
-        repeats=all_broken.num_rows - broken.num_rows,
-        first_day=pc.min(accepted[contract.partition_by]).as_py() if accepted.num_rows else None,
+        quarantined=tuple(Table(tables, quarantine).write(fresh, name)),
+        begun=new.num_rows - fresh.num_rows,
+        dropped=dropped,
+        repeats=kept.num_rows - new.num_rows,
     )
 
 
@@ -131,7 +142,7 @@ def _accepted(rows: pa.Table, contract: DataContract) -> pa.Table:
     return rows.select(incoming(contract).names).append_column(contract.partition_by, day)
 
 
-def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, night: date) -> pa.Table:
+def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, today: date) -> pa.Table:
     """Keep each row as it came: as JSON, with where it came from and the first rule that it broke."""
     frame = pl.DataFrame(pl.from_arrow(rows.append_column("rule", rule)))
     as_read = pl.struct(pl.col(name).cast(pl.String) for name in incoming(contract).names).struct.json_encode()
@@ -140,16 +151,9 @@ def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, night: date)
         "source_file",
         "source_row",
         pl.coalesce("problem", "rule").alias("rule"),
-        pl.lit(night).alias("day_ingested"),
+        pl.lit(today).alias("day_ingested"),
     )
     return kept.to_arrow(compat_level=pl.CompatLevel.oldest())
-
-
-def _is_early(rows: pa.Table, rule: pa.Array, contract: DataContract, today: date) -> pa.ChunkedArray:
-    """Say of each broken row whether it only came before its day was over: accepted once its log comes again."""
-    day = rows[contract.time_column].cast(pa.date32())
-    early = pc.and_(pc.equal(rule, AFTER_THROUGH), pc.less_equal(day, today))
-    return pc.and_(pc.is_null(rows["problem"]), pc.fill_null(early, fill_value=False))
 
 
 def _unknown(broken: pa.Table, known: list[str]) -> pa.Table:

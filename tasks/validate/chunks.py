@@ -1,9 +1,8 @@
-"""Every chunk of a night, checked on the workers: one report."""
+"""Every chunk of a night, checked on the workers: one report, and a page for people."""
 
 from __future__ import annotations
 
 import posixpath
-from datetime import UTC, date, datetime
 from functools import reduce
 from operator import add
 
@@ -12,33 +11,43 @@ from distributed import Client
 
 from data_contracts.contract import Limits
 from data_contracts.night import Staged, Workspace
+from data_contracts.staging import NIGHT
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.validate.chunk import NOTHING, Known, Report, validate_chunk
+from tasks.validate.config import ValidationConfig
 from tasks.validate.page import page_uri, write_page
+from tasks.validate.verdict import failed_rules
 
 
-def check_chunks(workspace: Workspace, staged: Staged, limits: Limits, opens: date | None, cluster: str) -> Report:
-    """Check every staged chunk, write its parts of the tables, and write the window's page.
+def check_chunks(
+    workspace: Workspace, staged: Staged, limits: Limits, config: ValidationConfig, cluster: str
+) -> tuple[Report, str]:
+    """Check every staged chunk, write its parts of the tables, and write the night's page.
 
     Args:
         workspace: Whose tables are written.
         staged: What `stage_night` returned.
         limits: What the rules are measured against.
-        opens: Last day of the window that the night opens; None when no day can be closed.
+        config: What is done with late rows, and how many may be broken.
         cluster: Address of the Dask scheduler.
+
+    Returns:
+        What became of the rows, and the page's address.
 
     Raises:
         ContractError: A rule could not be computed.
     """
     system, folder = fsspec.url_to_fs(staged.uri)
     chunks = sorted(system.glob(posixpath.join(folder, "*.parquet")))
-    quarantine = Table(workspace.tables, contracts(workspace.use_case)["quarantine"])
-    known = _known(quarantine, staged)
-    name = posixpath.basename(staged.uri)
+    events, quarantine = (
+        Table(workspace.tables, contracts(workspace.use_case)[name]) for name in ("events", "quarantine")
+    )
+    version = events.next_version()
+    known = _known(quarantine, events, staged)
+    name = f"{_prefix(version)}{posixpath.basename(staged.uri)}"
     if known.tonight:
         name = f"{name}-again-{quarantine.version()}"  # what a commit made visible stays as it is
-    own, today = workspace.use_case, datetime.now(UTC).date()
     with Client(cluster, set_as_default=False) as client:
         futures = [
             client.submit(
@@ -47,29 +56,36 @@ def check_chunks(workspace: Workspace, staged: Staged, limits: Limits, opens: da
                 f"{name}-{number:05}",
                 known,
                 workspace.tables,
-                own,
+                workspace.use_case,
                 limits,
-                today,
+                drop_late=config.late == "drop",
                 pure=False,
             )
             for number, chunk in enumerate(chunks)
         ]
         report: Report = reduce(add, client.gather(futures) or [NOTHING])
-        if opens and chunks:
-            page = page_uri(workspace, opens)
-            client.submit(write_page, page, own, limits, report.counts, pure=False).result()
-    return report
+        page, failed = page_uri(workspace, version), failed_rules(report, config)
+        if chunks:
+            client.submit(
+                write_page, page, workspace.use_case, limits, report.counts, failed, config, pure=False
+            ).result()
+    return report, page
 
 
-def was_begun(quarantine: Table, staged: Staged) -> bool:
+def was_begun(quarantine: Table, events: Table, staged: Staged) -> bool:
     """Whether this very night died between its commits: `quarantine` has it already, `events` not."""
-    return not quarantine.unseen(staged.consumed) and quarantine.mark("window") == staged.through.toordinal()
+    return quarantine.mark(NIGHT) == events.next_version() and not quarantine.unseen(staged.consumed)
 
 
-def _known(quarantine: Table, staged: Staged) -> Known:
+def _known(quarantine: Table, events: Table, staged: Staged) -> Known:
     known = Known(before=[], tonight=[])
-    begun = was_begun(quarantine, staged)
+    begun = was_begun(quarantine, events, staged)
     for file in sorted(quarantine.file_rows()):
-        is_tonights = begun and quarantine.partition_of(file) == str(staged.through)
+        is_tonights = begun and posixpath.basename(file).startswith(_prefix(events.next_version()))
         (known.tonight if is_tonights else known.before).append(file)
     return known
+
+
+def _prefix(version: int) -> str:
+    """Return how the names of a night's files begin, by the version of `events` that it makes."""
+    return f"night-{version:06}-"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from data_contracts.staging import MAX_TEXT_BYTES
 
@@ -13,11 +14,36 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
     """What is accepted, what goes to quarantine, and when the night stops."""
 
     max_quarantined: float = Field(
-        0.01, ge=0, le=1, description="Share of the night's rows that may break a rule; above it nothing is published."
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of the night's new rows that may break a rule; above it, and when all of them do, nothing "
+        "is published. Rows that only come too late are not counted.",
     )
     first_day: date = Field(date(1995, 1, 1), description="No event can have happened before this day, UTC.")
     late_days: NonNegativeInt = Field(
         3, description="Events up to this many days older than the window's first day are still accepted."
+    )
+    late: Literal["quarantine", "drop", "stop"] = Field(
+        "quarantine",
+        description="What becomes of older ones: `quarantine` keeps them aside, `drop` only counts them, `stop` "
+        "publishes nothing.",
+    )
+    complete_day: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="Share of a usual day's events (the median of four weeks) that a day must hold to end a window; "
+        "smaller ones wait for the next day, or for the rest of their events.",
+    )
+    grace_hours: NonNegativeFloat = Field(
+        0, description="Hours after a day's end, UTC, in which it may not end a window yet: its last files are to come."
+    )
+    complete_marker: str | None = Field(
+        None,
+        min_length=1,
+        description="A file that is there once a day is whole, instead of `complete_day`: its URI with the day as "
+        "strftime writes it, `s3://logs/%Y-%m-%d/_SUCCESS`.",
     )
     kinds: tuple[str, ...] = Field((), description="Known kinds of event; empty accepts every kind.")
     max_id_bytes: PositiveInt = Field(

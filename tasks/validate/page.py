@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Collection, Sequence
 
 import fsspec
 
 from data_contracts.check import RuleCounts, page
-from data_contracts.contract import Limits
+from data_contracts.contract import LATE, Limits
 from data_contracts.night import UseCaseName, Workspace
 from data_contracts.staging import staging
 from data_contracts.use_cases import contracts
+from tasks.validate.config import ValidationConfig
 
 
-def page_uri(workspace: Workspace, night: date) -> str:
-    """Say where the page of a night lies."""
-    return posixpath.join(workspace.docs, f"events-{night}.html")
+def page_uri(workspace: Workspace, version: int) -> str:
+    """Say where the page of a night lies, by the version of table `events` that the night makes."""
+    return posixpath.join(workspace.docs, f"events-{version:06}.html")
 
 
-def write_page(uri: str, use_case: UseCaseName, limits: Limits, counts: Sequence[RuleCounts]) -> None:
-    """Write the page: every rule, with its counts over all chunks."""
-    rules = staging(contracts(use_case)["events"]).row_rules(limits)
-    html = page(f"events {limits.through}", rules, counts)
+def write_page(
+    uri: str,
+    use_case: UseCaseName,
+    limits: Limits,
+    counts: Sequence[RuleCounts],
+    failed: Collection[str],
+    config: ValidationConfig,
+) -> None:
+    """Write the page: every rule, with its counts over all chunks, and whether the night stops for it.
+
+    Args:
+        uri: Of the page.
+        use_case: Whose contract `events` is meant.
+        limits: What the rules were measured against.
+        counts: Of each rule.
+        failed: Names of the rules for which the night stops.
+        config: Says how many rows may break a rule.
+    """
+    rules = [
+        rule.copy(update={"severity": "info"})
+        if (rule.meta or {})["rule"] == LATE and config.late != "stop"
+        else rule.copy(update={"mostly": 1 - config.max_quarantined})
+        for rule in staging(contracts(use_case)["events"]).row_rules(limits)
+    ]
+    html = page(f"events, taken {limits.latest}", rules, counts, failed=failed)
     with fsspec.open(uri, "w", encoding="utf-8", auto_mkdir=True) as file:
         file.write(html)

@@ -4,68 +4,77 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from data_contracts.contract import ContractError, Limits
 from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
-from data_contracts.staging import COLUMNS, clear
+from data_contracts.staging import COLUMNS, NIGHT, clear
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
-from tasks.validate.chunk import Report
+from tasks.validate.chunk import NOTHING, Report
 from tasks.validate.chunks import check_chunks, was_begun
 from tasks.validate.config import ValidationConfig
+from tasks.validate.errors import WindowError
 from tasks.validate.page import page_uri
-from tasks.validate.verdict import refuse_lost_rows, refuse_over_budget, weigh_volume
+from tasks.validate.verdict import refuse_late, refuse_lost_rows, refuse_over_budget, rows_by_day, weigh_volume
+from tasks.validate.window import next_window
 
 log = logging.getLogger(__name__)
+
+COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats")
+"""Marks of a commit of `events`: what became of the rows of its files."""
 
 _TABLES = ("events", "quarantine")
 
 
-def validate_night(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> Validated:
-    """Publish the staged rows that keep the contract, and put the others into quarantine.
+def validate_night(
+    workspace: Workspace, staged: Staged, through: date | None, config: ValidationConfig, cluster: str
+) -> Validated:
+    """Publish the staged rows that keep the contract, put the others into quarantine, and open the next window.
 
-    Files with nothing but repeats are remembered, and open no window. New rows wait where no day can be closed.
+    Every row that keeps the contract is published at once, whatever its day. A window is a span of days of what was
+    published, tonight or before: it is opened once its last day is whole, also by a night without new files.
 
     Args:
         workspace: Whose tables are written.
         staged: What `stage_night` returned.
-        config: What is accepted, and when the night stops.
+        through: Last day of the window, UTC; the newest whole day when omitted.
+        config: What is accepted, when a day is whole, and when the night stops.
         cluster: Address of the Dask scheduler.
 
     Returns:
-        The version of table `events`, and its newest window. Nothing is done for what was published before.
+        The version of table `events` that the newest window was opened with, and that window. What was published before
+        stays as it is.
 
     Raises:
-        ContractViolationError: Too many rows broke a rule, or the volume is unusual and the settings say to stop.
+        ContractViolationError: Too many rows broke a rule or came too late, or the volume is unusual and the settings
+            say to stop.
         ContractError: Staged files were changed, a rule could not be computed, or rows went missing.
+        WindowError: No first window can be closed, or not the one asked for.
     """
     events, quarantine = (Table(workspace.tables, contracts(workspace.use_case)[name]) for name in _TABLES)
     if not staged.uri:
-        return _published(events, page="")
-    page = page_uri(workspace, staged.through)
+        if events.version() is None:
+            raise ContractError("nothing new came in, and table 'events' is empty. Nothing was published.")
+        _publish(NOTHING, staged, through, config, events, quarantine, page="")
+        return _published(events)
     if events.unseen(staged.consumed):
         try:
             _refuse_changed_files(staged)
-            limits = _limits(config, events, staged.through)
-            report = check_chunks(workspace, staged, limits, _opens(events, staged), cluster)
-            _publish(report, staged, config, events, quarantine, page)
-        except ContractError:
+            report, page = check_chunks(workspace, staged, _limits(config, events), config, cluster)
+            _publish(report, staged, through, config, events, quarantine, page=page)
+        except (ContractError, WindowError):
             clear(staged.uri)
             raise
     clear(staged.uri)
-    return _published(events, page=page)
+    return _published(events, page=page_uri(workspace, events.next_version() - 1) if staged.rows_read else "")
 
 
-def _published(events: Table, *, page: str) -> Validated:
-    """Say what the newest window's commit published; it remembers that, so a night that runs again says the same."""
-    version = events.version()
-    if version is None:
-        raise ContractError("nothing new came in, and table 'events' is empty. Nothing was published.")
-    names = ("window", "window_first", "rows_read", "accepted", "quarantined", "repeats")
-    marks = {name: events.mark(name) or 0 for name in names}
+def _published(events: Table, *, page: str = "") -> Validated:
+    """Say what the newest commit published, and which window is the newest: the commits remember both."""
+    marks = {name: events.mark(name) or 0 for name in ("window", "window_first", *COUNTS)}
     first_day, last_day = date.fromordinal(marks.pop("window_first")), date.fromordinal(marks.pop("window"))
     return Validated(
         events=events.mark("published") or 0,
@@ -91,52 +100,47 @@ def _refuse_changed_files(staged: Staged) -> None:
         ) from error
 
 
-def _limits(config: ValidationConfig, events: Table, through: date) -> Limits:
-    """Measure lateness from the window's first day; on empty tables nothing is late."""
-    end = events.mark("window")
+def _limits(config: ValidationConfig, events: Table) -> Limits:
+    """Measure lateness from the day after the newest window; on empty tables nothing is late."""
+    end = _end(events)
     late = timedelta(days=config.late_days - 1)
     return Limits(
         first_day=config.first_day,
-        earliest=config.first_day if end is None else max(config.first_day, date.fromordinal(end) - late),
-        through=through,
+        earliest=config.first_day if end is None else max(config.first_day, end - late),
+        latest=datetime.now(UTC).date(),
         kinds=config.kinds,
         max_id_bytes=config.max_id_bytes,
     )
 
 
-def _opens(events: Table, staged: Staged) -> date | None:
-    """Return the last day of the window that a night opens; None when the tables end there already."""
-    end = events.mark("window")
-    return staged.through if end is None or staged.through.toordinal() > end else None
+def _end(events: Table) -> date | None:
+    """Return the last day of the newest window; None while there is none."""
+    last_day = events.mark("window")
+    return None if last_day is None else date.fromordinal(last_day)
 
 
 def _publish(
-    report: Report, staged: Staged, config: ValidationConfig, events: Table, quarantine: Table, page: str
+    report: Report,
+    staged: Staged,
+    through: date | None,
+    config: ValidationConfig,
+    events: Table,
+    quarantine: Table,
+    *,
+    page: str,
 ) -> None:
     """Commit what is new, and leave no file that no commit made visible."""
-    what = f"{events.contract.name!r} {staged.through}"
+    now = datetime.now(UTC)
+    what = f"{events.contract.name!r} {now:%F}"
     try:
         counts = _counts(report, staged, what)
-        if events.version() is not None and counts["repeats"] == counts["rows_read"]:
-            log.info("%s: nothing but repeats came. No window is opened, and the champion stays.", what)
-            events.commit([], staged.consumed, marks={"published": _published(events, page="").events})
-        elif _opens(events, staged):
-            refuse_over_budget(
-                report.broken,
-                report.examples,
-                rows=counts["accepted"] + report.broken.total(),
-                budget=config.max_quarantined,
-                what=what,
-                page=page,
-            )
-            if early := counts["quarantined"] - report.broken.total():
-                log.info("%s: %s rows are of days after it, and accepted once their log is whole.", what, f"{early:,}")
-            window = _window(report, events, staged)
-            weigh_volume(counts["accepted"], window, events, config)
-            _commit(report, window, counts, staged, events, quarantine)
-        else:
-            new = counts["rows_read"] - counts["repeats"]
-            log.info("%s: %s rows are new, and wait for the next window: this one is closed.", what, f"{new:,}")
+        refuse_over_budget(report, budget=config.max_quarantined, what=what, page=page)
+        refuse_late(report, config, what)
+        days = rows_by_day(events) + report.days
+        window = next_window(days, end=_end(events), asked=through, config=config, now=now)
+        if window is not None:
+            weigh_volume(days, window, config, windows=events.mark("windows") or 0)
+        _commit(report, window, counts, staged, events, quarantine)
     finally:
         quarantine.discard(report.quarantined)
         events.discard(report.accepted)
@@ -144,31 +148,36 @@ def _publish(
 
 def _counts(report: Report, staged: Staged, what: str) -> dict[str, int]:
     """Count what became of the rows read, in the very files that are committed, and see that none is missing."""
-    accepted, quarantined = (sum(part.rows for part in parts) for parts in (report.accepted, report.quarantined))
-    quarantined += report.begun
-    counts = {"accepted": accepted, "quarantined": quarantined, "repeats": staged.repeats + report.repeats}
-    refuse_lost_rows(staged.rows_read, **counts, what=what)
+    counts = {
+        "accepted": report.days.total(),
+        "quarantined": sum(part.rows for part in report.quarantined) + report.begun,
+        "dropped": report.dropped,
+        "repeats": staged.repeats + report.repeats,
+    }
+    refuse_lost_rows(staged.rows_read, counts, what=what)
     return {"rows_read": staged.rows_read, **counts}
 
 
-def _window(report: Report, events: Table, staged: Staged) -> Window:
-    end = events.mark("window")
-    first_day = report.first_day if end is None else date.fromordinal(end + 1)
-    assert first_day is not None
-    return Window(first_day=first_day, last_day=staged.through)
-
-
 def _commit(
-    report: Report, window: Window, counts: dict[str, int], staged: Staged, events: Table, quarantine: Table
+    report: Report, window: Window | None, counts: dict[str, int], staged: Staged, events: Table, quarantine: Table
 ) -> None:
-    last_day, version = window.last_day.toordinal(), events.version()
-    if report.quarantined or not was_begun(quarantine, staged):
-        quarantine.commit(report.quarantined, sorted(quarantine.unseen(staged.consumed)), marks={"window": last_day})
-    marks = {
-        "window": last_day,
-        "window_first": window.first_day.toordinal(),
-        "windows": (events.mark("windows") or 0) + 1,
-        "published": 0 if version is None else version + 1,
-        **counts,
-    }
-    events.commit(report.accepted, staged.consumed, marks=marks, notes={COLUMNS: json.dumps(staged.columns)})
+    """Commit the broken rows, then the events with what is to be remembered; nothing when nothing came of the night."""
+    if window is None and not staged.consumed:
+        return
+    version, end = events.next_version(), window.last_day if window else _end(events)
+    assert end is not None
+    early = sum(rows for day, rows in report.days.items() if day > end)
+    if staged.consumed and (report.quarantined or not was_begun(quarantine, events, staged)):
+        quarantine.commit(report.quarantined, sorted(quarantine.unseen(staged.consumed)), marks={NIGHT: version})
+    marks = {**counts, "early": early, "rows": sum(events.file_rows().values()) + counts["accepted"]}
+    if window is None:
+        log.info("No window is opened, and the champion stays; %s rows wait for one.", f"{counts['accepted']:,}")
+    else:
+        marks |= {
+            "window": window.last_day.toordinal(),
+            "window_first": window.first_day.toordinal(),
+            "windows": (events.mark("windows") or 0) + 1,
+            "published": version,
+        }
+    notes = {COLUMNS: json.dumps(staged.columns)} if staged.columns else {}
+    events.commit(report.accepted, staged.consumed, marks=marks, notes=notes)

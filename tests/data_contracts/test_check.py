@@ -20,7 +20,7 @@ from great_expectations.expectations import (
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from data_contracts.check import EXAMPLES, RuleCounts, check, page
+from data_contracts.check import EXAMPLES, RuleCounts, check, name_of, page
 from data_contracts.contract import ContractError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_chunks_added_up_say_what_one_run_over_all_rows_says(
     merged = [reduce(add, counts) for counts in zip(*(chunk.counts for chunk in chunks), strict=True)]
     wanted = _one_run(table)
     for counts in merged:
-        seen = {"success": counts.success, **counts.result()}
+        seen = {"success": counts.unexpected == 0, **counts.result()}
         assert seen == {name: wanted[counts.rule][name] for name in seen}
 
 
@@ -115,14 +115,14 @@ def test_counts_of_different_rules_are_not_added() -> None:
 
 def test_no_rows_break_nothing() -> None:
     checked = check(_table([]), RULES)
-    assert [counts.success for counts in checked.counts] == [True] * 3
+    assert [counts.unexpected for counts in checked.counts] == [0] * 3
     assert checked.first_broken.dtype == np.int32
     assert checked.counts[1].result()["unexpected_percent"] is None
 
 
 def test_the_page_says_what_was_found_and_marks_it_without_the_internet() -> None:
     checked = check(_table([("a", 1), ("<b>", 9)]), RULES)
-    html = page("things 2026-11-22", RULES, checked.counts)
+    html = page("things 2026-11-22", RULES, checked.counts, failed={name_of(RULES[2])})
     text = re.sub(r"<[^>]+>|\s+", " ", html)
     assert "things 2026-11-22" in text
     assert re.search(r"1 +unexpected values found. +50% +of +2 +total rows", text)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from flows.alerts import AlertConfig
 from flows.manager import ROOT, Manager, environment
-from flows.services import Service, services
+from flows.service import Answer, Service, services
 from flows.settings import NightlySettings
 
 
@@ -23,7 +23,6 @@ def settings(home: Path, tracking_uri: str | None = None) -> NightlySettings:
 def test_mlflow_keeps_its_records_in_the_database_that_is_set(tmp_path: Path) -> None:
     own = settings(tmp_path, "postgresql://mlflow@db/mlflow")
     assert environment(own)["MLFLOW_STORE"] == "postgresql://mlflow@db/mlflow"
-    assert environment(own)["NIGHTSHIFT_TRACKING_URI"] == own.mlflow_url
     assert [each.name for each in services(own)] == ["prefect", "mlflow", "worker", "server"]
     assert environment(settings(tmp_path))["MLFLOW_STORE"] == f"sqlite:///{tmp_path}/mlflow.db"
 
@@ -31,7 +30,6 @@ def test_mlflow_keeps_its_records_in_the_database_that_is_set(tmp_path: Path) ->
 def test_an_mlflow_elsewhere_is_used_and_none_is_started(tmp_path: Path) -> None:
     elsewhere = settings(tmp_path, "https://mlflow.example.com")
     assert environment(elsewhere)["MLFLOW_STORE"] == "https://mlflow.example.com"
-    assert environment(elsewhere)["NIGHTSHIFT_TRACKING_URI"] == "https://mlflow.example.com"
     assert [each.name for each in services(elsewhere)] == ["prefect", "worker", "server"]
 
 
@@ -40,6 +38,15 @@ def test_each_fall_of_a_service_is_seen(tmp_path: Path) -> None:
     assert Manager(1, log).fallen() == []
     log.write_text("INFO exited: worker (exit status 1; not expected)\nINFO spawned: 'worker' with pid 7\n" * 2)
     assert Manager(1, log).fallen() == ["worker", "worker"]
+
+
+def test_a_server_that_listens_and_says_nothing_is_slow_and_one_that_refuses_is_absent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        service = Service("prefect", url, f"{url}/api/health")
+        assert service.ask(seconds=0.05) is Answer.SLOW
+    assert service.ask() is Answer.ABSENT
+    assert not service.is_up()
 
 
 def test_what_speaks_no_http_does_not_answer() -> None:

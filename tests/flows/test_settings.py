@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import date
@@ -74,7 +75,18 @@ def test_own_logs_do_not_mix_with_the_shops() -> None:
     ("text", "problem"),
     [
         pytest.param("name: [", "while parsing", id="no YAML"),
-        pytest.param("name: own\nsource: {uri: x, tyop: 1}", "tyop", id="an unknown setting"),
+        pytest.param("- name\n- own", "holds a list, wanted lines of `name: value`", id="a list"),
+        pytest.param("own", "holds a str, wanted lines of `name: value`", id="a text"),
+        pytest.param("1: own", "holds names that are no text", id="numbers for names"),
+        pytest.param("", r"^settings:\n  - name: Field required\n  - source: Field required$", id="nothing"),
+        pytest.param(
+            "name: own\nsource: {uri: x, tyop: 1, formt: csv}",
+            r"source.tyop: there is no such setting\.\n  - source.formt: .* Did you mean 'format'\?",
+            id="unknown settings",
+        ),
+        pytest.param(
+            "nmae: own\nsource: {uri: x}", "nmae: there is no such .* Did you mean 'name'", id="a name misspelt"
+        ),
         pytest.param(
             "name: own\nsource: {uri: x}\nvalidation: {kinds: [view]}\nmodel: {target_events: [buy]}",
             r"target_events \['buy'\] can never come",
@@ -83,10 +95,58 @@ def test_own_logs_do_not_mix_with_the_shops() -> None:
         pytest.param(
             "name: own\nsource: {uri: x}\nhome: s3://bucket/home", "no folder of this machine", id="home elsewhere"
         ),
+        pytest.param("name: own\nsource: {}", r"source.uri: no logs are named", id="no logs"),
+        pytest.param(
+            "name: own\nsource: {uri: x}\ncluster: {memory_limit: lots}",
+            "cluster.memory_limit: .*; seen 'lots'",
+            id="a memory that is no size",
+        ),
+        pytest.param(
+            "name: own\nsource: {uri: x}\nmlflow_url: http://localhost:4200\nserving: {grpc_url: '127.0.0.1:8080'}",
+            r"mlflow_url and prefect_url are the same address, 127.0.0.1:4200: .*\n"
+            r"  - serving.grpc_url and serving.rest_url are the same",
+            id="one address for two servers, twice",
+        ),
+        pytest.param(
+            "name: own\nsource: {uri: x}\nprefect_url: http://127.0.0.1:70000", "has no port", id="no such port"
+        ),
     ],
 )
 def test_what_is_wrong_with_settings_is_said_in_one_message(tmp_path: Path, text: str, problem: str) -> None:
     file = tmp_path / "own.yaml"
     file.write_text(text)
-    with pytest.raises(SystemExit, match=problem):
+    with pytest.raises(SystemExit, match=problem) as ended:
         read(["--settings", str(file)])
+    assert isinstance(ended.value.code, str), "a sentence, and exit code 1"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a/b", "../../../x", "Own", "-own", "own logs", "a" * 64, "own\n", "services", "prefect", "artifacts"]
+)
+def test_a_name_that_is_no_folder_experiment_or_model_is_refused(name: str) -> None:
+    with pytest.raises(SystemExit, match=r"- name: .* (is no name|is a folder of the home already)"):
+        read([f"--name={name}", "--source.uri", "logs/*"])
+
+
+@pytest.mark.parametrize("size", ["2GiB", "512MB", "1.5 GiB", "auto", "0", "0.25", "2147483648"])
+def test_every_way_to_say_how_much_memory_is_taken(size: str) -> None:
+    _, settings = read(["--name", "own", "--source.uri", "logs/*", "--cluster.memory_limit", size])
+    assert settings.cluster.memory_limit == size
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        pytest.param(["--source.urri", "x"], "--source.urri: there is no such option. Did you mean '--so", id="option"),
+        pytest.param(["--through", "yesterday"], "argument --through: invalid fromisoformat value", id="day"),
+    ],
+)
+def test_an_option_that_is_wrong_is_said_like_a_setting(arguments: list[str], problem: str) -> None:
+    with pytest.raises(SystemExit, match=re.escape(problem)):
+        read(arguments)
+
+
+def test_a_variable_that_is_no_setting_is_not_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_TARIN__REPLAY", "0.25")
+    with pytest.raises(SystemExit, match=r"NIGHTSHIFT_TARIN__REPLAY is set, .* Did you mean NIGHTSHIFT_TRAIN"):
+        read([])

@@ -65,8 +65,10 @@ class Deployed:
         assert until(condition, seconds, every=1), seen()  # Prefect's database is easily kept busy
 
     def page(self) -> str:
-        """What the newest artifact `nights` says; nothing before there is one."""
-        found = self.ask("/artifacts/filter", artifacts={"key": {"any_": ["nights"]}}, sort="CREATED_DESC", limit=1)
+        """What the newest artifact `nights-shop` says; nothing before there is one."""
+        found = self.ask(
+            "/artifacts/filter", artifacts={"key": {"any_": ["nights-shop"]}}, sort="CREATED_DESC", limit=1
+        )
         return str(found[0]["data"]) if found else ""
 
     def process(self, *words: str) -> psutil.Process | None:

@@ -123,7 +123,7 @@ def test_a_night_that_fails_says_why_wherever_it_is_looked_for(deployed: Deploye
     deployed.wait(lambda: "2026-01-04.csv.gz" in deployed.page(), 120, deployed.page)
     assert "Version 1 is in service" in deployed.page()
     status = deployed.house.run("flows.services", "status")
-    assert "not well: The last night" in status
+    assert "Not well: The last night" in status
     assert "2026-01-04.csv.gz" in status
 
 

@@ -53,7 +53,8 @@ class Features:
         Raises:
             RefusedError: It must end with an error.
         """
-        versions = {build.version for build in (self.planned, *batches[-1:]) if build is not None}
+        opened = [batch for batch in batches if batch.window]
+        versions = {build.version for build in (self.planned, *opened[-1:]) if build is not None}
         for version in sorted(versions - {build.version for build in self.builds}):
             build = self.planned or self._plan(batches, version)
             for table in COMMITS:
@@ -65,11 +66,17 @@ class Features:
             self.planned, self.committed = None, set()
 
     def _plan(self, batches: Sequence[Batch], version: int) -> Build:
-        """Part the events that have no features yet into windows."""
-        done = self.builds[-1].version if self.builds else -1
-        new = [batch for batch in batches if done < batch.version <= version]
-        events = [event for batch in new for event in batch.events]
-        last_day = new[-1].through
+        """Part the events up to the window's end that have no features yet: new ones, and those that were early."""
+        window = batches[version].window
+        assert window is not None
+        last_day = window[1]
+        done, before = (self.builds[-1].version, self.builds[-1].last_day) if self.builds else (-1, date.min)
+        events = [
+            event
+            for batch in batches[: version + 1]
+            for event in batch.events
+            if event.timestamp.date() <= last_day and (batch.version > done or event.timestamp.date() > before)
+        ]
         if self.builds:
             first_day = self.builds[-1].last_day + timedelta(days=1)
             return Build(version, first_day, last_day, {last_day.isoformat(): events})

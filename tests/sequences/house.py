@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import currently_in_test_context, note
 
-from data_contracts.night import HeldOut, Night, Window, Workspace
+from data_contracts.night import HeldOut, Night, Workspace
 from tasks.ingest.stage import stage_night
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.night import build_night
@@ -51,7 +51,7 @@ class House:
         self.logs.mkdir()
         home = str(folder / "home")
         self.home = Workspace(name="shop", use_case="recommender", home=home, tracking_uri="sqlite://")
-        self.model = Model(VALIDATION.late_days, VALIDATION.max_quarantined, Features(HELD_OUT))
+        self.model = Model(VALIDATION, Features(HELD_OUT))
         self.writes = 0
 
     def write(self, file: File) -> File:
@@ -109,13 +109,14 @@ class House:
 
     def _run(self, through: date | None) -> Night:
         """Run the data side of a night, and compare what its rooms say with the model."""
-        staged = stage_night(self.home, source(self.logs, self.kind), through, self.cluster)
-        validated = validate_night(self.home, staged, VALIDATION, self.cluster)
-        batch = self.model.batches[-1]
-        assert validated.window == Window(first_day=batch.first_day, last_day=batch.through)
-        assert validated.events == batch.version
+        staged = stage_night(self.home, source(self.logs, self.kind), self.cluster)
+        validated = validate_night(self.home, staged, through, VALIDATION, self.cluster)
+        opened, batch = self.model.opened[-1], self.model.batches[-1]
+        assert opened.window == (validated.window.first_day, validated.window.last_day)
+        assert validated.events == opened.version
         counts = validated.rows_read, validated.accepted, validated.quarantined, validated.repeats
         assert counts == (batch.read, len(batch.events), len(batch.broken), batch.repeats)
+        assert validated.early == sum(event.timestamp.date() > validated.window.last_day for event in batch.events)
         return build_night(
             self.home, validated, HELD_OUT, FEATURES, "nightly", self.cluster, rows_per_task=self.rows_per_task
         )

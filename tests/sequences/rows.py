@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import NamedTuple
 
-from data_contracts.contract import AFTER_THROUGH
+from data_contracts.contract import LATE
+from tests.placing import place_of
 from tests.sequences.logs import Line
 
 FIRST_DAY = date(1995, 1, 1)
@@ -24,9 +25,9 @@ class Event(NamedTuple):
     value: float | None
 
     @property
-    def place(self) -> tuple[datetime, bytes, bytes]:
+    def place(self) -> tuple[datetime, int]:
         """Its place among the user's events."""
-        return self.timestamp, self.item_id.encode(), self.event.encode()
+        return self.timestamp, place_of(self.user_id, self.item_id, self.event, self.timestamp)
 
 
 class Broken(NamedTuple):
@@ -35,7 +36,6 @@ class Broken(NamedTuple):
     file: str
     row: int
     rule: str
-    night: date
 
 
 class Batch(NamedTuple):
@@ -48,16 +48,16 @@ class Batch(NamedTuple):
         events: Rows that are new and break no rule.
         broken: Rows that are new and break one, as they came and as they are kept.
         begun: Whether they are in quarantine already.
+        window: First and last day of the window that is opened; None when none is.
     """
 
     files: frozenset[tuple[str, int]]
     version: int
-    through: date
-    first_day: date
     read: int
     events: list[Event]
     broken: dict[Line, Broken]
     begun: bool
+    window: tuple[date, date] | None
 
     @property
     def repeats(self) -> int:
@@ -73,13 +73,13 @@ def event_of(line: Line) -> Event:
     return Event(line.user_id, line.item_id, line.event, line.timestamp, line.value)
 
 
-def broken_rules(line: Line, *, earliest: date, through: date) -> Iterator[str]:
+def broken_rules(line: Line, *, earliest: date, today: date) -> Iterator[str]:
     """Name the rules that a row breaks, in their order.
 
     Args:
         line: The row.
         earliest: First day that is not too late.
-        through: Last day of the night.
+        today: Last day that is not in the future.
     """
     if line.problem:
         yield line.problem
@@ -88,10 +88,10 @@ def broken_rules(line: Line, *, earliest: date, through: date) -> Iterator[str]:
     yield from (f"{name} too long" for name, given in ids.items() if len((given or "").encode()) > MAX_ID_BYTES)
     if not math.isfinite(line.value or 0):
         yield "value not finite"
-    day = line.timestamp.date() if line.timestamp else through
+    day = line.timestamp.date() if line.timestamp else today
     if day < FIRST_DAY:
         yield "timestamp before first_day"
+    if day > today:
+        yield "timestamp in the future"
     if day < earliest:
-        yield "timestamp older than late_days"
-    if day > through:
-        yield AFTER_THROUGH
+        yield LATE

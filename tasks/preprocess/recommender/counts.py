@@ -19,6 +19,7 @@ class WindowCounts:
         targets: Targets in the examples.
         firsts: Users' very first events, nobody's target.
         late: Events that came late and lie before all that is remembered of their user, nobody's target either.
+        shared: Events that have their user's moment with another one, so that their order says nothing.
     """
 
     events: int = 0
@@ -26,6 +27,7 @@ class WindowCounts:
     targets: int = 0
     firsts: int = 0
     late: int = 0
+    shared: int = 0
 
     def __add__(self, other: WindowCounts) -> WindowCounts:
         """Add the counts of other users in the same window."""
@@ -33,7 +35,11 @@ class WindowCounts:
 
     def __str__(self) -> str:
         late = f", {self.late:,} too late to have a predecessor" if self.late else ""
-        return f"{self.events:,} events of {self.users:,} users: {self.targets:,} targets, {self.firsts:,} firsts{late}"
+        shared = f"; {self.shared / self.events:.0%} share their user's moment with another" if self.shared else ""
+        return (
+            f"{self.events:,} events of {self.users:,} users: {self.targets:,} targets, {self.firsts:,} firsts"
+            f"{late}{shared}"
+        )
 
 
 def total(ranges: Iterable[Mapping[str, WindowCounts]]) -> dict[str, WindowCounts]:
@@ -45,14 +51,11 @@ def total(ranges: Iterable[Mapping[str, WindowCounts]]) -> dict[str, WindowCount
     return totals
 
 
-def refuse_loss(
-    accepted: int, rows: int, newcomers: int, windows: Mapping[str, WindowCounts], written: Mapping[str, int]
-) -> None:
-    """See that every event accepted is in one window, and there a target, a first or too late, exactly once.
+def refuse_loss(rows: int, newcomers: int, windows: Mapping[str, WindowCounts], written: Mapping[str, int]) -> None:
+    """See that every event of the night is in one window, and there a target, a first or too late, exactly once.
 
     Args:
-        accepted: Events of the night, as validate counted them.
-        rows: The same, as the files of table `events` have them.
+        rows: Events of the night, as the files of table `events` have them.
         newcomers: Users that had no history before the night: each has one first event.
         windows: Counts by window.
         written: Targets in the files that are to be committed to `examples`, and rows in those to `histories`; one that
@@ -63,8 +66,7 @@ def refuse_loss(
     """
     whole = sum(windows.values(), WindowCounts())
     wanted = {"examples": (whole.targets, "targets"), "histories": (whole.users, "rows")}
-    problems = [f"validate accepted {accepted:,} events, table 'events' has {rows:,}"] if accepted != rows else []
-    problems += [f"{whole.events:,} events reached a window, wanted {rows:,}"] if whole.events != rows else []
+    problems = [f"{whole.events:,} events reached a window, wanted {rows:,}"] if whole.events != rows else []
     problems += [f"{whole.firsts:,} firsts of {newcomers:,} new users"] if whole.firsts != newcomers else []
     problems += [
         f"window {window}: {counts}; wanted {counts.events - counts.firsts - counts.late:,} targets"

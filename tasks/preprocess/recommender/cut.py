@@ -1,6 +1,6 @@
 """Cut users' events into training examples and histories. Pure: frames in, frames out.
 
-The order of a user's events is total: (timestamp, item_id as UTF-8 bytes, event).
+The order of a user's events is that of `tasks.preprocess.recommender.order`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import WindowCounts
+from tasks.preprocess.recommender.order import ORDER, place
 
 
 class Cut(NamedTuple):
@@ -46,7 +47,7 @@ def cut_window(
         events: The window's, or a segment's, in any order: ``user_id``, ``bucket`` (int32), ``item_id``, ``event``,
             ``timestamp`` (us, UTC).
         histories: At most one row a user, as in table `histories`; other users' rows are left out.
-        items: ``item_id``, ``item_index`` (int32) of every item met, and ``item_order``, its place by bytes.
+        items: ``item_id``, ``item_index`` (int32) of every item met.
         window: Key written into every row.
         features: ``max_length`` is L.
 
@@ -61,7 +62,8 @@ def cut_window(
     without = timeline.filter("new", pl.col("position") == 0)
     late = without.join(known, on="user", how="semi").height
     targets = int(examples["target"].list.len().sum())
-    counts = WindowCounts(events.height, users.height, targets, firsts=without.height - late, late=late)
+    shared = timeline.filter("new", "shared").height
+    counts = WindowCounts(events.height, users.height, targets, without.height - late, late, shared)
     return Cut(examples, histories, counts)
 
 
@@ -72,18 +74,25 @@ def close(histories: pl.DataFrame, features: FeatureConfig) -> pl.DataFrame:
 
 
 def _timeline(events: pl.DataFrame, known: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """One row an event, remembered or new, by user and in order; ``position`` counts from 0 within a user."""
-    columns = ("user", "timestamp", "item_order", "event", "new", "item_index")
+    """One row an event, remembered or new, by user and in order.
+
+    ``position`` counts from 0 within a user; ``shared`` says whether another event of the user has the same moment.
+    Remembered events take their place anew: tables that were written in another order go on in this one.
+    """
+    columns = ("user", "user_id", "timestamp", "item_id", "event", "new", "item_index")
     remembered = (
-        known.select("user", item_index="items", event="kinds", timestamp="timestamps")
+        known.select("user", "user_id", item_index="items", event="kinds", timestamp="timestamps")
         .explode("item_index", "event", "timestamp")
-        .join(items.select("item_index", "item_order"), on="item_index")
+        .join(items, on="item_index")
         .with_columns(new=pl.lit(value=False))
         .select(columns)
     )
     new = events.join(items, on="item_id").with_columns(new=pl.lit(value=True)).select(columns)
-    timeline = pl.concat([remembered, new]).sort("user", "timestamp", "item_order", "event", "new")
-    return timeline.with_columns(position=pl.int_range(pl.len()).over("user"))
+    timeline = pl.concat([remembered, new]).with_columns(place()).sort("user", *ORDER, "new")
+    moment = pl.struct("user", "timestamp").rle_id()
+    return timeline.with_columns(
+        position=pl.int_range(pl.len()).over("user"), shared=(moment == moment.shift()) | (moment == moment.shift(-1))
+    )
 
 
 def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> pl.DataFrame:

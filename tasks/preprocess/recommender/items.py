@@ -33,8 +33,3 @@ def count_by_number(counts: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
         items: ``item_id``, ``item_index`` of every item among them.
     """
     return counts.join(items, on="item_id").select("item_index", "count", "window").sort("window", "item_index")
-
-
-def in_byte_order(items: pl.DataFrame) -> pl.DataFrame:
-    """Add ``item_order``, an item's place by the UTF-8 bytes of its id, which decides ties of time."""
-    return items.sort("item_id").with_row_index("item_order")

@@ -74,7 +74,7 @@ def build_night(
     refuse_other_features(tables, features)
     refuse_other_protocol(tables, validated.events, protocol)
     with Client(cluster, set_as_default=False) as client:
-        for events in tables.unfinished(validated.events):
+        for events in tables.unfinished(validated.events, protocol):
             staging = posixpath.join(workspace.staging, f"preprocess-{events:06}")
             night = _NightBuilder(client, tables, staging, features, events, rows_per_task)
             night.build(validated.window, held_out, protocol)
@@ -100,7 +100,8 @@ class _NightBuilder:
 
     def build(self, window: Window, held_out: HeldOut, protocol: Protocol) -> None:
         """Commit what is still missing of this night."""
-        files = self.tables.new_files(self.events)
+        self.tables.refuse_lost_files(self.events)
+        files = self.tables.new_files(self.events, protocol)
         ranges = self._ranges(files)
         with spread_by_user(self.client, files, self.staging, ranges, rows_per_task=self.rows_per_task) as spread:
             if self.tables.begun == self.events:
@@ -160,7 +161,6 @@ class _NightBuilder:
             logger.info("window %s: %s", window, counts)
         parts = {name: [part for cut in cuts for part in cut.parts[name]] for name in missing}
         refuse_loss(
-            accepted=self.tables.accepted(self.events),
             rows=order.spread.rows,
             newcomers=sum(cut.newcomers for cut in cuts),
             windows=windows,

@@ -9,6 +9,7 @@ import polars as pl
 
 from data_contracts.night import HeldOut, Protocol, Window
 from tasks.preprocess.errors import TooFewTargetsError
+from tasks.preprocess.recommender.order import ORDER, PLACE, place
 
 LEAVE_ONE_OUT = ("loo-1-train", "loo-2-validation", "loo-3-test")
 """Pseudo-windows: all but a user's last two events, the last but one, the last."""
@@ -51,7 +52,7 @@ class Plan:
         if self.protocol == "leave_one_out":
             from_end = pl.len() - 1 - pl.int_range(pl.len())
             train, validation, test = (pl.lit(key) for key in LEAVE_ONE_OUT)
-            ordered = events.sort("user_id", "timestamp", "item_id", "event")
+            ordered = events.with_columns(place()).sort("user_id", *ORDER).drop(PLACE)
             rank = from_end.over("user_id")
             return ordered.with_columns(
                 window=pl.when(rank == 0).then(test).when(rank == 1).then(validation).otherwise(train)

@@ -15,7 +15,7 @@ from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import WindowCounts
 from tasks.preprocess.recommender.cut import close, cut_window
 from tasks.preprocess.recommender.histories import newest_histories
-from tasks.preprocess.recommender.items import count_by_number, in_byte_order, number_items
+from tasks.preprocess.recommender.items import count_by_number, number_items
 from tasks.preprocess.recommender.plan import Plan, count_by_day
 from tasks.preprocess.recommender.segments import in_segments
 from tasks.preprocess.recommender.spread import Spread
@@ -104,7 +104,7 @@ def cut_range(number: int, order: Order, versions: Mapping[str, int | None], wri
     """
     tables = Tables(order.tables)
     events = order.spread.read(number)
-    items = in_byte_order(tables.numbered(versions["items"]))
+    items = tables.numbered(versions["items"])
     users = events.select("user_id").unique().collect(engine="streaming")
     known = newest_histories(tables.histories, versions["histories"], users, order.spread.buckets(number))
     progress = _Progress(order, items, known)
@@ -126,7 +126,7 @@ class _Progress:
 
     Args:
         order: Of the night.
-        items: With their numbers and places by bytes.
+        items: With their numbers.
         known: Newest history of each of the range's users who has one.
     """
 

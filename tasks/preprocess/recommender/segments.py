@@ -8,21 +8,23 @@ from itertools import pairwise
 
 import polars as pl
 
-ORDER = ("timestamp", "item_id", "event", "user_id")
-"""The order of a user's events, and among users that of their ids."""
+from tasks.preprocess.recommender.order import PLACE, place
+
+MOMENT = ("timestamp", "user_id")
+"""What pieces are cut by: the events of a user's moment, whose order is a hash, stay together."""
 SAMPLES_PER_SEGMENT = 1_000
 
-Key = tuple[datetime, str, str, str]
+Moment = tuple[datetime, str]
 
 
 def in_segments(events: pl.LazyFrame, rows_per_segment: int) -> Iterator[pl.DataFrame]:
-    """Yield ``events`` in pieces that follow each other in `ORDER`; rows of one piece come in any order.
+    """Yield ``events`` in pieces that follow each other in time; rows of one piece come in any order.
 
     Events fewer than twice ``rows_per_segment`` are one piece. Each piece reads the files once more and leaves out what
-    is not its own. Rows with equal keys are never parted.
+    is not its own. What one user did in one moment is never parted, however much it is.
 
     Args:
-        events: `ORDER`'s columns and others.
+        events: ``user_id``, ``item_id``, ``event``, ``timestamp`` and others.
         rows_per_segment: A piece has about so many to twice as many.
     """
     rows = events.select(pl.len()).collect().item()
@@ -33,18 +35,16 @@ def in_segments(events: pl.LazyFrame, rows_per_segment: int) -> Iterator[pl.Data
         yield (events.filter(*own) if own else events).collect(engine="streaming")
 
 
-def _bounds(events: pl.LazyFrame, rows: int, segments: int) -> Sequence[Key]:
-    """Return the last key of every segment but the last, from a sample that depends on the events alone."""
+def _bounds(events: pl.LazyFrame, rows: int, segments: int) -> Sequence[Moment]:
+    """Return the last moment of every segment but the last, from a sample that depends on the events alone."""
     every = max(rows // (segments * SAMPLES_PER_SEGMENT), 1)
-    drawn = events.select(ORDER).filter(pl.struct(ORDER).hash() % every == 0).unique()
-    sample = drawn.collect(engine="streaming").sort(ORDER)
+    drawn = events.with_columns(place()).filter(pl.col(PLACE) % every == 0).select(MOMENT)
+    sample = drawn.collect(engine="streaming").sort(MOMENT)
     places = {sample.height * number // segments for number in range(1, segments)}
-    return [sample.row(place) for place in sorted(places) if place < sample.height]
+    return sorted({sample.row(place) for place in places if place < sample.height})
 
 
-def _after(key: Key) -> pl.Expr:
-    """Whether a row comes after ``key``."""
-    after = pl.lit(value=False)
-    for column, value in zip(reversed(ORDER), reversed(key), strict=True):
-        after = (pl.col(column) > value) | ((pl.col(column) == value) & after)
-    return after
+def _after(moment: Moment) -> pl.Expr:
+    """Whether a row comes after ``moment``."""
+    time, user = moment
+    return (pl.col("timestamp") > time) | ((pl.col("timestamp") == time) & (pl.col("user_id") > user))

@@ -17,7 +17,7 @@ from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Part, Table
-from tasks.preprocess.errors import NoNewEventsError, OutOfOrderError
+from tasks.preprocess.errors import NoNewEventsError, OutOfOrderError, RowsLostError
 from tasks.preprocess.recommender.plan import Plan
 
 PROTOCOLS: tuple[Protocol, ...] = ("nightly", "leave_one_out")
@@ -48,25 +48,32 @@ class Tables:
         """Version of `events` that the newest finished night took."""
         return self.histories.mark("events")
 
-    def unfinished(self, events: int) -> Iterator[int]:
+    def unfinished(self, events: int, protocol: Protocol) -> Iterator[int]:
         """Yield the nights to build, oldest first: one that was broken off, and the one that takes ``events``.
 
-        Each is asked for when the one before is done. One that has nothing new, repeats only say, is left out.
+        Each is asked for when the one before is done. One that has nothing new is left out.
 
         Raises:
             OutOfOrderError: See `new_files`.
             NoNewEventsError: There is nothing to make the first features of.
         """
         for night in sorted({events if self.begun is None else self.begun, events}):
-            if night != self.done and sum(self.new_files(night).values()) > 0:
+            if night != self.done and sum(self.new_files(night, protocol).values()) > 0:
                 yield night
         if self.done is None:
             raise NoNewEventsError(
                 f"{self.events.uri}: version {events} holds no rows. No features were published. Take more days."
             )
 
-    def new_files(self, events: int) -> dict[str, int]:
-        """Return the files that version ``events`` has and the newest finished night had not, and their rows.
+    def new_files(self, events: int, protocol: Protocol) -> dict[str, int]:
+        """Return the files with the events of a night, and their rows: those up to the end of its window.
+
+        They came since the newest finished night, or before and too early for it: each file is of one day. Without
+        times there is one night, and it takes all.
+
+        Args:
+            events: Version of table `events` that the night's window was opened with.
+            protocol: Of the night.
 
         Raises:
             OutOfOrderError: Files of that night are there no more, so that nobody can tell which rows are new.
@@ -79,13 +86,35 @@ class Tables:
                 f"before version {events}, e.g. {min(gone)}. No features were published. Restore the table to version "
                 f"{self.done}, and never compact it between validate and preprocess."
             )
-        return {file: rows for file, rows in files.items() if file not in old}
+        if protocol == "leave_one_out":
+            return {file: rows for file, rows in files.items() if file not in old}
+        before, end = self._window_end(self.done), self._window_end(events)
+        return {
+            file: rows
+            for file, rows in files.items()
+            if (file not in old or self._day(file) > before) and self._day(file) <= end
+        }
 
-    def accepted(self, events: int) -> int:
-        """Return how many rows validate accepted for version ``events`` since the newest finished night, as it says."""
-        versions = range(0 if self.done is None else self.done + 1, events + 1)
-        published = (version for version in versions if self.events.mark("published", version) == version)
-        return sum(self.events.mark("accepted", version) or 0 for version in published)
+    def refuse_lost_files(self, events: int) -> None:
+        """See that version ``events`` has as many rows as validate counted; tables made before do not say how many.
+
+        Raises:
+            RowsLostError: It has not.
+        """
+        promised, found = self.events.mark("rows", events), sum(self.events.file_rows(events).values())
+        if promised not in (None, found):
+            raise RowsLostError(
+                f"{self.events.uri}: validate published {promised:,} rows up to version {events}, its files have "
+                f"{found:,}. No features were published. Restore the table."
+            )
+
+    def _window_end(self, events: int | None) -> date:
+        """Return the last day of the window that a version of `events` was opened with."""
+        last_day = None if events is None else self.events.mark("window", events)
+        return date.min if last_day is None else date.fromordinal(last_day)
+
+    def _day(self, file: str) -> date:
+        return date.fromisoformat(self.events.partition_of(file))
 
     def commit_items(self, parts: list[Part], events: int, plan: Plan) -> None:
         """Begin a night: commit its new items, and how it is planned."""

@@ -32,8 +32,8 @@ def write_checked(table: Table, rows: pl.DataFrame, name: str, through: date) ->
         return []
     contract = table.contract
     kept = contract.conform(rows.to_arrow())
-    rules = contract.row_rules(Limits(first_day=date.min, earliest=date.min, through=through))
-    broken = [rule for rule in check(contract.checked(kept), rules).counts if not rule.success]
+    rules = contract.row_rules(Limits(first_day=date.min, earliest=date.min, latest=through))
+    broken = [rule for rule in check(contract.checked(kept), rules).counts if rule.unexpected]
     if broken:
         listed = "\n  - ".join(f"{rule.rule}: {rule.unexpected:,} rows, e.g. {rule.examples[0]}" for rule in broken)
         raise ContractViolationError(

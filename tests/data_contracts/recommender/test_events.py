@@ -14,7 +14,7 @@ from data_contracts.staging import staging
 LIMITS = Limits(
     first_day=date(2000, 1, 1),
     earliest=date(2026, 11, 19),
-    through=date(2026, 11, 22),
+    latest=date(2026, 11, 22),
     kinds=("view", "buy"),
     max_id_bytes=8,
 )
@@ -63,7 +63,7 @@ def _broken(**changes: object) -> str | None:
         ),
         pytest.param({"timestamp": datetime(2026, 11, 19, tzinfo=UTC)}, None, id="late, but in time"),
         pytest.param({"timestamp": datetime(2026, 11, 22, 23, 59, 59, 999999, tzinfo=UTC)}, None, id="last moment"),
-        pytest.param({"timestamp": datetime(2026, 11, 23, tzinfo=UTC)}, "timestamp after through", id="too new"),
+        pytest.param({"timestamp": datetime(2026, 11, 23, tzinfo=UTC)}, "timestamp in the future", id="too new"),
     ],
 )
 def test_an_event_breaks_the_rule_that_people_would_name(changes: dict[str, object], rule: str | None) -> None:

@@ -3,14 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from data_contracts.manifest import seal, verify
+from data_contracts.recommender.requests import REQUESTS
 from models.publish import write_bundle
 from models.recommender.bundle import CATALOGUE, golden_requests
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import Weights, new_network, save
-from tests.models.serving.tiny_shop import KNOWN, item, publish_job, write_weights
+from tests.models.serving.tiny_shop import KNOWN, NOON, item, publish_job, write_weights
 
 
 def test_the_catalogue_holds_the_items_that_the_weights_know_with_their_counts(tmp_path: Path) -> None:
@@ -18,6 +20,15 @@ def test_the_catalogue_holds_the_items_that_the_weights_know_with_their_counts(t
     assert catalogue["item_id"].to_list() == [item(number) for number in range(1, KNOWN + 1)]
     assert catalogue["count"].to_list() == [*range(19, 10, -1), 1]
     assert catalogue["servable"].to_list() == [True] * 9 + [False]
+
+
+def test_items_are_counted_by_the_days_before_the_newest_window_the_others_come_behind(tmp_path: Path) -> None:
+    job = publish_job(tmp_path).model_copy(update={"first_day": NOON.date()})
+    predictor = write_bundle(job).predictor
+    request = {"user_id": "nobody", "k": 5}
+    (answer,) = predictor.predict(pa.Table.from_pylist([request], schema=REQUESTS.schema)).to_pylist()
+    assert answer["item_id"] == list(map(item, (9, 8, 1, 2, 3))), "7 was met more than recent_days ago"
+    assert answer["score"] == [2, 1, 0, 0, 0]
 
 
 def test_golden_histories_are_made_up_of_servable_items_and_always_the_same(tmp_path: Path) -> None:

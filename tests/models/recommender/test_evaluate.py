@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from models.recommender.evaluate import evaluate
 from models.recommender.network import SasRec
 from models.recommender.targets import JudgedWindow
 from models.recommender.weights import TENSORS, Weights, new_network, save
-from tests.models.recommender.tables import Events, write_tables
+from tests.models.recommender.tables import Event, Events, write_tables
 
 LENGTH = 4
 FEATURES: Config = {"max_length": LENGTH}
@@ -34,6 +35,7 @@ def job(tables: TablesAt, contestants: Mapping[str, Path] | None = None, **setti
         use_case="recommender",
         tables=tables,
         window="2026-11-03",
+        first_day=date(2026, 11, 3),
         known_windows=("2026-11-01", "2026-11-02"),
         validation=Validation(window="2026-11-02", every_user=True),
         contestants={name: str(folder) for name, folder in (contestants or {}).items()},
@@ -143,39 +145,52 @@ def test_a_network_is_judged_as_one_request_at_a_time_would(tmp_path: Path) -> N
     tables = write_tables(tmp_path, windows, max_length=LENGTH)
     found = evaluate(job(tables, {"candidate": tmp_path / "candidate"})).metrics["candidate"]
 
+    met = [*windows["2026-11-01"].values(), *windows["2026-11-02"].values()]
+    ever = np.bincount(np.concatenate(met), minlength=known + 1)
     popularity = np.bincount(np.concatenate(list(windows["2026-11-01"].values())), minlength=known + 1)
     firsts = [users[user][3] for user in windows["2026-11-02"] if user not in windows["2026-11-01"]]
-    popularity += np.bincount(firsts, minlength=known + 1)
-    by_user = []
+    popularity = popularity + np.bincount(firsts, minlength=known + 1) + ever / (ever.max() + 1)
+    by_user: dict[str, list[tuple[float, float]]] = {}
     for user, new in windows["2026-11-03"].items():
         before = [*windows["2026-11-01"].get(user, []), *windows["2026-11-02"].get(user, [])]
         gains = _one_by_one(network, popularity, list(map(_number, before)), list(map(_number, new)))
-        by_user += [np.mean(gains)] if gains else []
-    assert found["mrr"] == pytest.approx(np.mean(by_user), abs=1e-6)
+        by_user |= {user: gains} if gains else {}
+    live, nightly = np.mean([np.mean(gains, axis=0) for gains in by_user.values()], axis=0)
+    assert found["mrr"] == pytest.approx(live, abs=1e-6)
+    assert found["mrr.nightly"] == pytest.approx(nightly, abs=1e-6)
+    assert live != pytest.approx(nightly, abs=1e-3)
 
 
-def _one_by_one(network: SasRec, popularity: np.ndarray, before: list[int], new: list[int]) -> list[float]:
-    """Reciprocal ranks, straight from the definition; pieces are cut as `write_tables` does."""
+def _one_by_one(
+    network: SasRec, popularity: np.ndarray, before: list[int], new: list[int]
+) -> list[tuple[float, float]]:
+    """Reciprocal ranks, up to the moment and as of the window's start; pieces are cut as `write_tables` does."""
     gains, events = [], before + new
     position = max(len(before), 1)
     while position < len(events):
         size = min(len(events) - position, LENGTH + 1 - min(position, LENGTH // 2))
         start = max(0, position - (LENGTH + 1 - size))
         for place in range(position, position + size):
-            context = [item for item in events[start:place] if item <= network.items]
-            seen, target = set(events[:place]), events[place]
-            if target in seen:
+            if events[place] in events[:place]:
                 continue
-            scores = network.scores(torch.tensor([context]))[0].detach().numpy() if context else popularity
-            allowed = [item for item in range(1, network.items + 1) if item not in seen]
-            better = sum(scores[item] > scores[target] for item in allowed) if target in allowed else math.inf
-            ties = sum(scores[item] == scores[target] for item in allowed) - 1 if target in allowed else 0
-            gains.append(1 / (better + ties / 2 + 1))
+            live = _gain(network, popularity, events[start:place], set(events[:place]), events[place])
+            gains.append((live, _gain(network, popularity, before[-LENGTH:], set(before), events[place])))
         position += size
     return gains
 
 
-def _number(event: int | tuple[int, str]) -> int:
+def _gain(network: SasRec, popularity: np.ndarray, read: Sequence[int], seen: set[int], target: int) -> float:
+    context = [item for item in read if item <= network.items]
+    scores = network.scores(torch.tensor([context]))[0].detach().numpy() if context else popularity
+    allowed = [item for item in range(1, network.items + 1) if item not in seen]
+    if target not in allowed:
+        return 0
+    better = sum(scores[item] > scores[target] for item in allowed)
+    ties = sum(scores[item] == scores[target] for item in allowed) - 1
+    return float(1 / (better + ties / 2 + 1))
+
+
+def _number(event: Event) -> int:
     return event if isinstance(event, int) else event[0]
 
 
@@ -222,6 +237,56 @@ def _folder_of(folder: Path, items: int) -> Path:
     return folder / f"knows-{items}"
 
 
+LATE = date(2026, 11, 2)
+
+
+def test_what_came_late_does_not_judge_and_is_seen_all_the_same(tmp_path: Path) -> None:
+    judged: dict[str, Events] = {
+        "ann": [(4, "view", LATE), 4, 5],
+        "bob": [(3, "view", LATE)],
+        "eve": [(1, "view", LATE), 2],
+    }
+    counts = evaluate(job(tables_with(tmp_path, judged))).counts
+    assert (counts["window_targets"], counts["window_users"]) == (3, 2)
+    assert (counts["targets"], counts["users"], counts["repeats_dropped"]) == (2, 2, 1)
+
+
+def test_a_window_of_late_events_judges_nobody(tmp_path: Path) -> None:
+    found = evaluate(job(tables_with(tmp_path, {"ann": [(4, "view", LATE)]})))
+    assert found.metrics == {"popularity": {}, "markov": {}}
+    assert (found.counts["window_targets"], found.counts["window_users"]) == (0, 0)
+
+
+def test_markov_reads_the_last_item_of_the_history_where_it_is_judged_as_of_the_windows_start(tmp_path: Path) -> None:
+    past: dict[str, Events] = {f"user-{number}": [1, 2, 3, 4] for number in range(9)} | {"ann": [1, 2], "dan": [5, 2]}
+    windows = {"2026-11-01": past, "2026-11-02": {}, "2026-11-03": {"ann": [3, 4], "eve": [2, 3]}}
+    found = evaluate(job(write_tables(tmp_path, windows, max_length=LENGTH))).metrics["markov"]
+    # 3 followed 2, 4 followed 3. As of the window's start ann did 2 last, and has 3 before 4 and 5 in the list of those
+    # who did; 1 and 2 she has seen. Of eve nothing is known: 2 is the most popular, 3 comes after it and 4 and 1.
+    assert found["mrr"] == 1
+    assert found["mrr.nightly"] == pytest.approx(np.mean([np.mean([1, 1 / 2]), 1 / 3.5]))
+
+
+def test_leave_one_out_has_no_days_and_so_no_night(tmp_path: Path) -> None:
+    judged = job(tables_with(tmp_path, {"ann": [(4, "view", LATE), 5]})).model_copy(update={"first_day": None})
+    found = evaluate(judged)
+    assert found.counts["targets"] == 2
+    assert not [name for name in found.metrics["popularity"] if name.endswith(".nightly")]
+
+
+def test_targets_that_share_their_users_moment_are_counted(tmp_path: Path) -> None:
+    noon, night = datetime(2026, 11, 3, 12, tzinfo=UTC), datetime(2026, 11, 2, 23, tzinfo=UTC)
+    past: dict[str, Events] = {"ann": [1, (2, "view", night)], "bob": [1, 3]}
+    judging: dict[str, Events] = {
+        "ann": [(3, "view", night), (1, "view", noon), (3, "view", noon), 2],
+        "bob": [(2, "view", noon)],
+    }
+    tables = write_tables(tmp_path, {"2026-11-01": {}, "2026-11-02": past, "2026-11-03": judging}, max_length=LENGTH)
+    assert evaluate(job(tables)).counts["shared_moments"] == 2
+    without_days = job(tables).model_copy(update={"first_day": None})
+    assert evaluate(without_days).counts["shared_moments"] == 3, "one of them shares it with a remembered event"
+
+
 @pytest.mark.parametrize(("targets_at_once", "examples_at_once"), [(1, 1), (7, 5), (1_000, 1_000)])
 def test_every_target_is_judged_once_however_much_is_read_at_once(
     tmp_path: Path, targets_at_once: int, examples_at_once: int
@@ -229,9 +294,12 @@ def test_every_target_is_judged_once_however_much_is_read_at_once(
     judged: dict[str, Events] = {f"user-{number}": [1, 2, 3, 4, 5, 1] for number in range(20)}
     window = JudgedWindow(job(tables_with(tmp_path, judged)), RecommenderConfig())
     batches = list(window.batches(targets_at_once, examples_at_once))
-    assert max(batch.targets.height for batch in batches) < targets_at_once + 4, "an example is never parted"
-    targets = pl.concat([batch.targets for batch in batches])
+    assert max(batch.live.targets.height for batch in batches) < targets_at_once + 4, "an example is never parted"
+    targets = pl.concat([batch.live.targets for batch in batches])
     assert targets.height == targets.unique(["user", "item"]).height == window.counts["targets"] == 80
     assert targets["user"].n_unique() == window.counts["users"] == 20
-    hidden = [batch.hidden.group_by("target").len()["len"].sum() for batch in batches]
-    assert sum(hidden) == 20 * (1 + 2 + 3 + 4)
+    assert sum(batch.live.hidden.height for batch in batches) == 20 * (1 + 2 + 3 + 4)
+    for batch in batches:
+        assert batch.nightly is not None
+        assert batch.nightly.targets.drop("example", "place").equals(batch.live.targets.drop("example", "place"))
+        assert batch.nightly.hidden.is_empty(), "nobody was there before"

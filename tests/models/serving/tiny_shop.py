@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from data_contracts.bundle import BUNDLE
 from data_contracts.job import Config, PublishJob, TablesAt
 from data_contracts.manifest import seal
+from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Table
@@ -31,10 +32,23 @@ def item(number: int) -> str:
 
 
 def write_tables(folder: Path) -> TablesAt:
-    """Commit items, counts (item n was met 20 - n times, item 10 once) and the histories of ada, bob and new."""
+    """Commit items, counts (item n was met 20 - n times, item 10 once) and the histories of ada, bob and new.
+
+    Before the newest window item 9 was met twice on its last day, item 8 once, and item 7 a month before.
+    """
     numbers = list(range(1, 13))
     first = [WINDOWS[0] if number <= KNOWN else WINDOWS[1] for number in numbers]
+    met = {9: [6, 6], 8: [6], 7: [-25]}
+    times = [(item(number), NOON + timedelta(days=day - NOON.day)) for number, days in met.items() for day in days]
     rows = {
+        EVENTS: {
+            "user_id": ["ada"] * len(times),
+            "item_id": [item_id for item_id, _ in times],
+            "event": ["view"] * len(times),
+            "timestamp": [time for _, time in times],
+            "value": pa.nulls(len(times), pa.float32()),
+            "day": [time.date() for _, time in times],
+        },
         ITEMS: {"item_id": list(map(item, numbers)), "item_index": numbers, "first_window": first},
         ITEM_COUNTS: {
             "item_index": numbers,

@@ -15,13 +15,20 @@ from typing import get_args
 import pytest
 from mlflow import MlflowClient
 
-from data_contracts.bundle import find_version
+from data_contracts.bundle import bundle_digest, find_version
 from data_contracts.commit_point import EVENT
 from data_contracts.night import ModelVersion, Promotion, Workspace
+from data_contracts.serving import VersionWanted
 from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
 from tasks.deploy.config import ServingConfig
-from tasks.deploy.server import ModelServer, ServerAbsentError, ServerFailedError, ServerRefusedError
-from tasks.deploy.service import put_in_service
+from tasks.deploy.server import (
+    ModelServer,
+    ServerAbsentError,
+    ServerFailedError,
+    ServerForeignError,
+    ServerRefusedError,
+)
+from tasks.deploy.service import put_in_service, stray
 from tests.killing import Killed, Moment, killed_at
 from tests.models.serving.running import running_server
 from tests.models.serving.tiny_shop import damage, item, register, register_two
@@ -88,9 +95,9 @@ def test_versions_go_in_and_out_of_service_on_a_real_server(shop: Shop, tmp_path
         assert champion(shop, "story") == "1"
 
         with pytest.raises(ServerRefusedError, match="version 77 is not in memory"):
-            ModelServer("story", serving).switch("77")
+            ModelServer("story", shop[0], serving).switch(VersionWanted(version="77"))
         with pytest.raises(ServerAbsentError, match="serves no model 'other'"):
-            ModelServer("other", serving).state()
+            ModelServer("other", shop[0], serving).state()
 
 
 def test_a_deployment_broken_off_anywhere_ends_as_if_it_was_not(shop: Shop, tmp_path: Path) -> None:
@@ -107,7 +114,7 @@ def test_a_deployment_broken_off_anywhere_ends_as_if_it_was_not(shop: Shop, tmp_
             assert champion(shop, "broken") == recommend_over_rest(serving, "broken", "ada", 1).version == "2"
             client.set_registered_model_alias("broken", "champion", "1")
             client.delete_model_version_tag("broken", "2", "nightshift.deployed")
-            ModelServer("broken", serving).switch("1")
+            ModelServer("broken", shop[0], serving).switch(VersionWanted(version="1"))
 
 
 _meanwhile: list[Callable[[], object]] = []
@@ -128,8 +135,10 @@ def test_a_server_that_lost_what_it_staged_is_told_again_and_serves_it_then(shop
     with running_server(shop[0], tmp_path, name="forgetful") as server:
         serving = ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url)
         server.wait_until_ready()
-        _meanwhile.append(lambda: ModelServer("forgetful", serving).stage(third))
-        with pytest.raises(ServerFailedError, match=r"version 2 .* not in service: .* version 2 is not in memory"):
+        _meanwhile.append(lambda: ModelServer("forgetful", shop[0], serving).stage(VersionWanted(version=third)))
+        with pytest.raises(
+            ServerFailedError, match=r"version 2 .* not in service: .* 2 of bundle \w+ is not in memory"
+        ):
             put_in_service(house, promotion("forgetful", "2"), serving)
         found = find_version(shop[0], "forgetful", "2")
         assert found is not None
@@ -137,6 +146,50 @@ def test_a_server_that_lost_what_it_staged_is_told_again_and_serves_it_then(shop
         served = put_in_service(house, promotion("forgetful", "2"), serving)
         assert (served.promoted, champion(shop, "forgetful")) == (True, "2")
         assert served.served.startswith("forgetful version 2 is in service")
+
+
+def test_a_registry_made_anew_under_a_running_server_is_the_one_that_answers(shop: Shop, tmp_path: Path) -> None:
+    """Its version 1 is another one: by number alone the old one would stay, and be called the new."""
+    home, first, second = (tmp_path / name for name in ("home", "first", "second"))
+    for folder, seed in ((first, 0), (second, 1)):
+        folder.mkdir()
+        register(folder, seed=seed, name="anew")
+    MlflowClient(tracking_uri=f"sqlite:///{first}/mlflow.db").set_registered_model_alias("anew", "champion", "1")
+    home.symlink_to(first)
+    house = Workspace(name="anew", use_case="recommender", home=str(home), tracking_uri=f"sqlite:///{home}/mlflow.db")
+    with running_server(house.tracking_uri, tmp_path, name="anew") as server:
+        serving = ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url)
+        server.wait_until_ready()
+        old = recommend_over_rest(serving, "anew", "ada", 3)
+        elsewhere = workspace(shop, "anew")
+        register(shop[1], seed=3, name="anew")
+        with pytest.raises(ServerForeignError, match=rf"registry sqlite:///{first}/mlflow.db, wanted {shop[0]}"):
+            put_in_service(elsewhere, promotion("anew", "1"), serving)
+        assert champion(shop, "anew") is None
+
+        shutil.rmtree(first)
+        home.unlink()
+        home.symlink_to(second)
+        kept = put_in_service(house, promotion("anew", "1", promoted=False), serving)
+        assert "answers with a version 1 of bundle" in kept.served
+        served = put_in_service(house, promotion("anew", "1"), serving)
+        assert served.served.startswith("anew version 1 is in service")
+        new = recommend_over_rest(serving, "anew", "ada", 3)
+        assert (old.version, new.version) == ("1", "1")
+        assert old.scores != new.scores
+        state = ModelServer("anew", house.tracking_uri, serving).state()
+        assert state.served is not None
+        assert state.served.digest == bundle_digest(house.tracking_uri, "anew", "1")
+        assert stray(house.tracking_uri, state) == ""
+
+
+def test_a_version_whose_bundle_is_gone_does_not_come_into_service(shop: Shop, nobody: ServingConfig) -> None:
+    version = register(shop[1], seed=0, name="gone")
+    location = MlflowClient(tracking_uri=shop[0]).get_model_version_download_uri("gone", version)
+    shutil.rmtree(location.removeprefix("file://"))
+    kept = put_in_service(workspace(shop, "gone"), promotion("gone", version), nobody)
+    assert (kept.promoted, champion(shop, "gone")) == (False, None)
+    assert "But it cannot be served: version 1 has no bundle in MLflow any more" in kept.reason
 
 
 def test_without_a_server_the_alias_moves_and_the_record_says_so(shop: Shop, nobody: ServingConfig) -> None:
@@ -194,7 +247,7 @@ def test_a_stranger_on_the_port_puts_nothing_in_service(shop: Shop, stranger: Se
 def test_a_server_that_stays_silent_is_not_waited_for_and_has_refused_nothing(shop: Shop) -> None:
     register(shop[1], seed=0, name="silent")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        config = ServingConfig(rest_url=f"http://127.0.0.1:{silent.getsockname()[1]}", stage_seconds=0.2)
+        config = ServingConfig(rest_url=f"http://127.0.0.1:{silent.getsockname()[1]}", answer_seconds=0.2)
         with pytest.raises(ServerFailedError, match="broke off: ReadTimeout"):
             put_in_service(workspace(shop, "silent"), promotion("silent", "1"), config)
     found = find_version(shop[0], "silent", "1")
@@ -205,22 +258,22 @@ def test_a_server_that_stays_silent_is_not_waited_for_and_has_refused_nothing(sh
 def test_a_registry_that_the_server_cannot_reach_says_nothing_about_the_version(shop: Shop, tmp_path: Path) -> None:
     register_two(shop[1], name="remote")
     database = Path(shutil.copy(shop[1] / "mlflow.db", tmp_path))
-    house = workspace(shop, "remote")
-    with running_server(f"sqlite:///{database}", tmp_path, name="remote") as server:
+    house = workspace((f"sqlite:///{database}", shop[1]), "remote")
+    assert find_version(house.tracking_uri, "remote", "2") is not None
+    with running_server(house.tracking_uri, tmp_path, name="remote") as server:
         serving = ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url)
         server.wait_until_ready()
-        whole = database.read_bytes()
-        database.write_bytes(b"gone")  # a file moved away stays open
+        away = database.rename(tmp_path / "away.db")  # here it stays open, the server opens it whenever it asks
         with pytest.raises(ServerFailedError, match=r"503.*version 2 cannot be had now"):
             put_in_service(house, promotion("remote", "2"), serving)
-        assert champion(shop, "remote") == "1"
-        found = find_version(shop[0], "remote", "2")
+        assert str(find_version(house.tracking_uri, "remote", "champion").version) == "1"  # type: ignore[union-attr]
+        found = find_version(house.tracking_uri, "remote", "2")
         assert found is not None
         assert not found.tags.keys() & {"nightshift.promoted", "nightshift.reason", "nightshift.deployed"}
         assert recommend_over_rest(serving, "remote", "ada", 1).version == "1"
-        database.write_bytes(whole)
+        away.replace(database)
         assert put_in_service(house, promotion("remote", "2"), serving).served.startswith("remote version 2 is in")
-    assert champion(shop, "remote") == "2"
+    assert str(find_version(house.tracking_uri, "remote", "champion").version) == "2"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "http://127.0.0.1", "http://127.0.0.1:8080/"])

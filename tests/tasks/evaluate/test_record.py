@@ -5,7 +5,7 @@ import math
 import pytest
 
 from data_contracts.night import Evidence
-from tasks.evaluate.record import as_markdown, draw, metric_name
+from tasks.evaluate.record import as_markdown, draw, metric_name, remarks
 
 EVIDENCE = Evidence(
     run_id="run",
@@ -28,10 +28,28 @@ def test_metrics_have_names_that_mlflow_takes(metric: str, name: str) -> None:
 
 def test_the_table_has_a_row_a_contestant_and_says_what_was_judged() -> None:
     lines = as_markdown(EVIDENCE).splitlines()
-    assert lines[0] == "|  | HR@5 | HR@10 | HR@20 | NDCG@10 | MRR | COVERAGE@10 |"
-    assert lines[2] == "| candidate |  | 0.1234 |  | 0.0567 |  |  |"
-    assert lines[3] == "| popularity |  | 0.0200 |  | nan |  |  |"
+    assert lines[0] == "|  | HR@10 | NDCG@10 |"
+    assert lines[2] == "| candidate | 0.1234 | 0.0567 |"
+    assert lines[3] == "| popularity | 0.0200 | nan |"
     assert lines[-1] == "users 1,000, targets 12,345, repeats dropped 7"
+
+
+def test_it_is_said_what_the_nightly_metrics_are_where_there_are_any() -> None:
+    nightly = EVIDENCE.model_copy(update={"metrics": {"candidate": {"ndcg@10": 0.3, "ndcg@10.nightly": 0.1}}})
+    assert "up to the moment before each target" in remarks(nightly)[1]
+    assert "as of the window's start" in remarks(nightly)[1]
+    lines = as_markdown(nightly).splitlines()
+    assert (lines[0], lines[2]) == ("|  | NDCG@10 | NDCG@10 nightly |", "| candidate | 0.3000 | 0.1000 |")
+    assert len(remarks(EVIDENCE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("shared", "said"), [pytest.param(501, True, id="most"), pytest.param(500, False, id="half"), (0, False)]
+)
+def test_it_is_said_when_most_moments_are_shared(shared: int, said: bool) -> None:  # noqa: FBT001
+    counts = {"window_targets": 1_000, "shared_moments": shared}
+    found = remarks(EVIDENCE.model_copy(update={"counts": counts}))
+    assert any("share their user's moment" in remark for remark in found) is said
 
 
 def test_the_picture_has_a_bar_for_each_contestant_and_metric() -> None:

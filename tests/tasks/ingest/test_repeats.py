@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from data_contracts.recommender.events import EVENTS
 from data_contracts.staging import incoming, staging
-from tasks.ingest.days import Days
-from tasks.ingest.repeats import Chunk, Slice, drop_repeats, plan
+from tasks.ingest.repeats import Chunk, Days, Slice, drop_repeats, plan
 
 FIRST = date(2026, 1, 1)
 DAYS = st.dictionaries(

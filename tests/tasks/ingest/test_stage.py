@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import posixpath
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,17 +14,11 @@ import pytest
 
 from data_contracts.manifest import MANIFEST
 from data_contracts.night import Staged, Workspace
+from data_contracts.staging import NIGHT
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.errors import (
-    EmptyDayError,
-    IngestError,
-    NoCompleteDayError,
-    NoFilesError,
-    UnreadableFileError,
-    WrongColumnError,
-)
+from tasks.ingest.errors import IngestError, NoFilesError, UnreadableFileError, WrongColumnError
 from tasks.ingest.sources import list_files
 from tasks.ingest.stage import stage_night
 
@@ -52,15 +45,15 @@ def _write(path: Path, lines: Sequence[str], *, head: str = "user_id,item_id,tim
     path.write_text("\n".join([head, *lines]) + "\n")
 
 
-def _stage(workspace: Workspace, logs: Path, cluster: str, through: date | None = None) -> Staged:
-    return stage_night(workspace, SourceConfig(uri=str(logs)), through, cluster)
+def _stage(workspace: Workspace, logs: Path, cluster: str) -> Staged:
+    return stage_night(workspace, SourceConfig(uri=str(logs)), cluster)
 
 
 def _consume(workspace: Workspace, staged: Staged, *names: str) -> None:
     """What `validate` remembers of a night, without its rows."""
+    tables = {name: Table(workspace.tables, contracts(workspace.use_case)[name]) for name in ("quarantine", "events")}
     for name in names:
-        table = Table(workspace.tables, contracts(workspace.use_case)[name])
-        table.commit([], staged.consumed, marks={"window": staged.through.toordinal()})
+        tables[name].commit([], staged.consumed, marks={NIGHT: tables["events"].next_version()})
 
 
 def _staging(workspace: Workspace) -> list[Path]:
@@ -84,7 +77,6 @@ def test_exact_repeats_are_dropped_once_over_all_files_and_the_first_is_kept(
     staged = _stage(workspace, logs, cluster)
     rows = _rows(staged).to_pylist()
     assert (staged.rows_read, staged.repeats, len(rows)) == (31, 6, 25)
-    assert staged.through == DAY
     first = [(row["source_file"], row["source_row"]) for row in rows if row["item_id"] == "i1"]
     assert first == [((logs / "a.csv").as_uri(), 1)]
     assert sum(row["problem"] == "timestamp unparseable" for row in rows) == 1
@@ -96,48 +88,16 @@ def test_only_files_not_consumed_are_taken_and_a_file_that_arrives_later_is_new(
 ) -> None:
     _write(logs / "a.csv", _lines(DAY))
     _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
-    assert _stage(workspace, logs, cluster) == Staged(uri="", through=DAY)
+    assert _stage(workspace, logs, cluster) == Staged(uri="")
     _write(logs / "b.csv", _lines(DAY + timedelta(days=1)))
+    assert _taken(_stage(workspace, logs, cluster)) == {"b.csv"}
+
+
+def test_rows_of_every_day_are_taken_also_of_days_to_come(workspace: Workspace, logs: Path, cluster: str) -> None:
+    _write(logs / "a.csv", [*_lines(DAY), *_lines(DAY + timedelta(days=1), 3), "u0,i0,soon"])
+    _write(logs / "b.csv", _lines(date(2131, 1, 1)))
     staged = _stage(workspace, logs, cluster)
-    assert _taken(staged) == {"b.csv"}
-    assert staged.through == DAY + timedelta(days=1)
-
-
-def test_a_file_whose_median_event_is_after_the_night_is_left_for_a_later_one(
-    workspace: Workspace, logs: Path, cluster: str
-) -> None:
-    next_day = DAY + timedelta(days=1)
-    _write(logs / "a.csv", _lines(DAY) + _lines(next_day, 3))
-    _write(logs / "b.csv", _lines(DAY, 3, first=50) + _lines(next_day))
-    staged = _stage(workspace, logs, cluster, DAY)
-    assert _taken(staged) == {"a.csv"}
-    assert _rows(staged).num_rows == 23, "rows after the night are kept: they break a rule, and validate says so"
-    _consume(workspace, staged, "quarantine", "events")
-    assert _stage(workspace, logs, cluster, DAY).uri == "", "the same night again"
-    assert _taken(_stage(workspace, logs, cluster, next_day)) == {"b.csv"}
-
-
-def test_late_files_alone_close_no_window(workspace: Workspace, logs: Path, cluster: str) -> None:
-    _write(logs / "a.csv", _lines(DAY))
-    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
-    _write(logs / "late.csv", _lines(DAY - timedelta(days=1)))
-    _write(logs / "today.csv", _lines(datetime.now(UTC).date()))
-    staged = _stage(workspace, logs, cluster)
-    assert (staged.through, _taken(staged)) == (DAY, {"late.csv"})
-
-
-def test_files_of_a_wrong_clock_wait_and_are_named(
-    workspace: Workspace, logs: Path, cluster: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    _write(logs / "a.csv", _lines(DAY))
-    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
-    left = _staging(workspace)
-    _write(logs / "ahead.csv", _lines(date(2131, 1, 1)))
-    with caplog.at_level(logging.INFO):
-        assert _stage(workspace, logs, cluster) == Staged(uri="", through=DAY)
-    assert "ahead.csv: their events are of 2131-01-01 to 2131-01-01" in caplog.text
-    assert f"today is {datetime.now(UTC).date()} UTC by this machine's clock" in caplog.text
-    assert _staging(workspace) == left
+    assert (_taken(staged), _rows(staged).num_rows) == ({"a.csv", "b.csv"}, 44)
 
 
 def test_a_night_of_new_days_reads_nothing_of_the_table(workspace: Workspace, logs: Path, cluster: str) -> None:
@@ -146,7 +106,7 @@ def test_a_night_of_new_days_reads_nothing_of_the_table(workspace: Workspace, lo
     first = _stage(workspace, logs, cluster)
     day = pa.array([DAY] * first.rows_read, pa.date32())
     parts = table.write(_rows(first).append_column("day", day), "first")
-    table.commit(parts, first.consumed, marks={"window": DAY.toordinal()})
+    table.commit(parts, first.consumed)
     for part in parts:
         Path(table.uri, part.path).write_text("nobody can read this")
     _write(logs / "b.csv", _lines(DAY + timedelta(days=1)))
@@ -163,35 +123,19 @@ def test_a_night_that_died_between_its_commits_is_finished_first(
     first = _stage(workspace, logs, cluster)
     _consume(workspace, first, "quarantine")
     _write(logs / "b.csv", _lines(DAY + timedelta(days=1)))
-    again = _stage(workspace, logs, cluster, DAY + timedelta(days=1))
-    assert (again.consumed, again.through, again.rows_read) == (first.consumed, DAY, 20)
+    again = _stage(workspace, logs, cluster)
+    assert (again.consumed, again.rows_read) == (first.consumed, 20)
+    _consume(workspace, again, "events")
+    assert _taken(_stage(workspace, logs, cluster)) == {"b.csv"}
 
 
-@pytest.mark.parametrize("lines", [pytest.param(["u,i,soon"], id="unreadable times"), pytest.param([], id="no rows")])
-def test_new_files_without_any_time_are_taken_and_close_no_window(
-    workspace: Workspace, logs: Path, cluster: str, caplog: pytest.LogCaptureFixture, lines: list[str]
-) -> None:
+def test_a_night_that_died_and_was_overtaken_holds_nobody_up(workspace: Workspace, logs: Path, cluster: str) -> None:
     _write(logs / "a.csv", _lines(DAY))
-    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
-    _write(logs / "b.csv", lines)
-    with caplog.at_level(logging.INFO):
-        staged = _stage(workspace, logs, cluster)
-    assert (staged.through, staged.rows_read, len(staged.consumed)) == (DAY, len(lines), 1)
-    assert f"No day after {DAY}, on which the tables end, can be closed yet" in caplog.text
-    assert "left for a later night" not in caplog.text
-
-
-def test_a_day_that_only_later_files_hold_waits_for_them_unless_it_is_asked_for(
-    workspace: Workspace, logs: Path, cluster: str
-) -> None:
-    today = datetime.now(UTC).date()
-    yesterday = today - timedelta(days=1)
-    _write(logs / "a.csv", _lines(DAY - timedelta(days=2)))
-    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
-    _write(logs / "today.csv", _lines(yesterday, 5) + _lines(today))
-    assert _stage(workspace, logs, cluster) == Staged(uri="", through=DAY - timedelta(days=2))
-    with pytest.raises(EmptyDayError, match="leave `through` out"):
-        _stage(workspace, logs, cluster, yesterday)
+    first = _stage(workspace, logs, cluster)
+    _consume(workspace, first, "quarantine")
+    _consume(workspace, Staged(uri="", consumed=("file:another",)), "events")
+    _write(logs / "b.csv", _lines(DAY + timedelta(days=1)))
+    assert _taken(_stage(workspace, logs, cluster)) == {"a.csv", "b.csv"}
 
 
 @pytest.mark.parametrize(
@@ -200,7 +144,7 @@ def test_a_day_that_only_later_files_hold_waits_for_them_unless_it_is_asked_for(
 )
 def test_what_nothing_opens_is_an_error(workspace: Workspace, cluster: str, uri: str, message: str) -> None:
     with pytest.raises(IngestError, match=f"cannot be opened: .*{message}"):
-        stage_night(workspace, SourceConfig(uri=uri), None, cluster)
+        stage_night(workspace, SourceConfig(uri=uri), cluster)
 
 
 def test_what_a_crash_left_in_staging_is_no_part_of_the_night(workspace: Workspace, logs: Path, cluster: str) -> None:
@@ -215,7 +159,7 @@ def test_what_a_crash_left_in_staging_is_no_part_of_the_night(workspace: Workspa
 def test_no_files_are_an_error(workspace: Workspace, logs: Path, cluster: str, name: str) -> None:
     uri = str(logs / name) if name else ""
     with pytest.raises(NoFilesError, match="source.uri is empty" if not name else "no file at"):
-        stage_night(workspace, SourceConfig(uri=uri), None, cluster)
+        stage_night(workspace, SourceConfig(uri=uri), cluster)
 
 
 def test_hidden_files_are_no_logs(workspace: Workspace, logs: Path, cluster: str) -> None:
@@ -256,30 +200,6 @@ def test_all_files_that_cannot_be_taken_are_named_and_nothing_is_left(
     assert _staging(workspace) == []
 
 
-def test_a_day_without_events_is_an_error(workspace: Workspace, logs: Path, cluster: str) -> None:
-    _write(logs / "a.csv", _lines(DAY))
-    wanted = DAY + timedelta(days=1)
-    with pytest.raises(EmptyDayError, match=f"no event on {wanted} .* their events are of {DAY} to {DAY}"):
-        _stage(workspace, logs, cluster, wanted)
-    assert _staging(workspace) == []
-
-
-def test_a_later_day_without_events_is_an_error_too(workspace: Workspace, logs: Path, cluster: str) -> None:
-    _write(logs / "a.csv", _lines(DAY - timedelta(days=2)))
-    _consume(workspace, _stage(workspace, logs, cluster), "quarantine", "events")
-    _write(logs / "b.csv", _lines(DAY))
-    with pytest.raises(EmptyDayError, match="in the 0 files due, of 1 new ones"):
-        _stage(workspace, logs, cluster, DAY - timedelta(days=1))
-
-
-@pytest.mark.parametrize("line", [f"u,i,{datetime.now(UTC).date()}", "u,i,soon"])
-def test_without_a_complete_day_there_is_no_night(workspace: Workspace, logs: Path, cluster: str, line: str) -> None:
-    _write(logs / "a.csv", [line])
-    with pytest.raises(NoCompleteDayError, match="no complete day before today"):
-        _stage(workspace, logs, cluster)
-    assert _staging(workspace) == []
-
-
 def test_a_file_written_again_is_another_file(workspace: Workspace, logs: Path, cluster: str) -> None:
     _write(logs / "a.csv", _lines(DAY))
     first = _stage(workspace, logs, cluster)
@@ -295,18 +215,17 @@ def test_real_ratings_are_taken_whole(workspace: Workspace, real_data: Path, clu
         "value": "rating:float",
     }
     source = SourceConfig(uri=str(real_data / "ml-100k.inter"), separator="\t", columns=columns, time_unit="s")
-    staged = stage_night(workspace, source, None, cluster)
-    assert (staged.rows_read, staged.repeats, staged.through) == (100_000, 0, date(1998, 4, 22))
+    staged = stage_night(workspace, source, cluster)
+    assert (staged.rows_read, staged.repeats) == (100_000, 0)
     assert _rows(staged)["problem"].null_count == 100_000
 
 
 def test_real_reviews_are_taken_whole(workspace: Workspace, real_data: Path, cluster: str) -> None:
     columns = {"user_id": "reviewerID", "item_id": "asin", "timestamp": "unixReviewTime", "value": "overall"}
     file = real_data / "musical_instruments_5core.jsonl"
-    staged = stage_night(
-        workspace, SourceConfig(uri=str(file), format="jsonl", columns=columns, time_unit="s"), None, cluster
-    )
-    assert (staged.rows_read, staged.through) == (10_261, date(2014, 7, 22))
+    source = SourceConfig(uri=str(file), format="jsonl", columns=columns, time_unit="s")
+    staged = stage_night(workspace, source, cluster)
+    assert staged.rows_read == 10_261
     seen = _rows(staged).sort_by("source_row").slice(0, 1).to_pylist()[0]
     wanted = json.loads(file.read_text().split("\n", 1)[0])
     assert (seen["user_id"], seen["item_id"], seen["value"]) == (

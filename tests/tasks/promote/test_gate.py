@@ -15,37 +15,48 @@ def decision(
     candidate: float,
     champion: float | None,
     popularity: float = 0.05,
+    markov: float = 0.04,
     *,
-    targets: int = 2_000,
-    judged: int = 1_500,
+    window: int = 2_000,
+    targets: int = 1_500,
     users: int = 300,
     protocol: Protocol = "nightly",
     left_out: dict[str, str] | None = None,
 ) -> Decision:
-    values = {"candidate": candidate, "popularity": popularity} | ({} if champion is None else {"champion": champion})
-    metrics = {name: {"ndcg@10": value} if judged else {} for name, value in values.items()}
-    counts = {"window_targets": targets, "window_users": users, "targets": judged, "users": users}
+    values = {"candidate": candidate, "popularity": popularity, "markov": markov}
+    values |= {} if champion is None else {"champion": champion}
+    metrics = {name: {"ndcg@10": value} if targets else {} for name, value in values.items()}
+    counts = {"window_targets": window, "window_users": 300, "targets": targets, "users": users}
     evidence = Evidence(run_id="run", metrics=metrics, counts=counts, left_out=left_out or {})
     return decide(evidence, GateConfig(), HeldOut(), protocol)
 
 
 @pytest.mark.parametrize(
-    ("candidate", "champion", "popularity", "promoted"),
+    ("candidate", "champion", "popularity", "markov", "promoted"),
     [
-        pytest.param(0.21, 0.20, 0.05, True, id="better"),
-        pytest.param(0.196, 0.20, 0.05, True, id="within max_loss"),
-        pytest.param(0.195, 0.20, 0.05, False, id="worse"),
-        pytest.param(0.21, 0.20, 0.22, False, id="popularity beats it"),
-        pytest.param(0.22, 0.20, 0.22, False, id="no better than popularity"),
-        pytest.param(NAN, 0.20, 0.05, False, id="diverged"),
-        pytest.param(NAN, None, 0.05, False, id="diverged, and no champion"),
-        pytest.param(0.06, None, 0.05, True, id="no champion"),
-        pytest.param(0.05, None, 0.06, False, id="no champion, and popularity beats it"),
-        pytest.param(0.06, NAN, 0.05, True, id="a champion that cannot rank any more"),
+        pytest.param(0.21, 0.20, 0.05, 0.04, True, id="better"),
+        pytest.param(0.196, 0.20, 0.05, 0.04, True, id="within max_loss"),
+        pytest.param(0.195, 0.20, 0.05, 0.04, False, id="worse"),
+        pytest.param(0.21, 0.20, 0.22, 0.04, False, id="popularity beats it"),
+        pytest.param(0.22, 0.20, 0.22, 0.04, False, id="no better than popularity"),
+        pytest.param(0.21, 0.20, 0.05, 0.22, False, id="markov beats it, and the champion"),
+        pytest.param(0.196, 0.20, 0.05, 0.197, False, id="within max_loss, and markov beats it"),
+        pytest.param(NAN, 0.20, 0.05, 0.04, False, id="diverged"),
+        pytest.param(NAN, None, 0.05, 0.04, False, id="diverged, and no champion"),
+        pytest.param(0.06, None, 0.05, 0.04, True, id="no champion"),
+        pytest.param(0.05, None, 0.06, 0.04, False, id="no champion, and popularity beats it"),
+        pytest.param(0.06, None, 0.05, 0.07, False, id="no champion, and markov beats it"),
+        pytest.param(0.06, NAN, 0.05, 0.04, True, id="a champion that cannot rank any more"),
     ],
 )
-def test_the_gate(candidate: float, champion: float | None, popularity: float, promoted: bool) -> None:  # noqa: FBT001
-    assert decision(candidate, champion, popularity).promoted is promoted
+def test_the_gate(
+    candidate: float,
+    champion: float | None,
+    popularity: float,
+    markov: float,
+    promoted: bool,  # noqa: FBT001
+) -> None:
+    assert decision(candidate, champion, popularity, markov).promoted is promoted
 
 
 @pytest.mark.parametrize(
@@ -60,12 +71,39 @@ def test_a_small_window_promotes_nobody(targets: int, users: int, promoted: bool
     decided = decision(0.3, 0.2, targets=targets, users=users)
     assert decided.promoted is promoted
     if not promoted:
-        assert f"{targets:,} targets of {users:,} users" in decided.reason
-        assert "1,000 targets of 100 users" in decided.reason
+        assert decided.reason == (
+            f"{targets:,} targets of {users:,} users could be judged, too few to decide: it takes 1,000 targets of "
+            "100 users."
+        )
+
+
+def test_what_was_judged_counts_not_what_the_window_holds() -> None:
+    """Repeats, and kinds of event that do not count, are most of many a log."""
+    assert decision(0.5, None, 0.0, 0.0, window=2_000, targets=1, users=1).reason == (
+        "1 target of 1 user could be judged, too few to decide: it takes 1,000 targets of 100 users."
+    )
+
+
+def test_a_window_without_a_target_of_its_own_promotes_nobody_and_says_so() -> None:
+    assert decision(0.3, 0.2, window=0, targets=0, users=0) == (
+        False,
+        "Nothing could be judged: the window has no target on its own days.",
+    )
+
+
+def test_a_baseline_of_any_name_must_be_beaten_and_there_must_be_one() -> None:
+    counts = {"window_targets": 2_000, "window_users": 300, "targets": 1_500, "users": 300}
+    metrics = {"candidate": {"ndcg@10": 0.2}}
+    alone = decide(Evidence(run_id="run", metrics=metrics, counts=counts), GateConfig(), HeldOut(), "nightly")
+    assert not alone.promoted
+    assert "no baseline was judged" in alone.reason
+    metrics["last year's model"] = {"ndcg@10": 0.3}
+    beside = decide(Evidence(run_id="run", metrics=metrics, counts=counts), GateConfig(), HeldOut(), "nightly")
+    assert beside == (False, "NDCG@10 0.2000 on 1,500 targets does not beat last year's model 0.3000.")
 
 
 def test_a_window_of_repeats_promotes_nobody_and_says_so() -> None:
-    assert decision(0.3, 0.2, judged=0) == (
+    assert decision(0.3, 0.2, targets=0, users=0) == (
         False,
         "None of the window's 2,000 targets of 300 users could be judged: they are repeats, or of kinds that do not "
         "count.",
@@ -75,7 +113,7 @@ def test_a_window_of_repeats_promotes_nobody_and_says_so() -> None:
 def test_leave_one_out_moves_no_alias_and_says_so() -> None:
     assert decision(0.3, None, protocol="leave_one_out", targets=10, users=5) == (
         False,
-        "NDCG@10 0.3000 on 1,500 targets; popularity 0.0500. "
+        "NDCG@10 0.3000 on 10 targets; popularity 0.0500, markov 0.0400. "
         "Leave-one-out only compares with published tables: no alias moves.",
     )
 
@@ -87,12 +125,14 @@ def test_leave_one_out_moves_no_alias_and_says_so() -> None:
                      "0.1960.", id="enough"),
         pytest.param(0.19, 0.20, "NDCG@10 0.1900 on 1,500 targets is too little: the champion has 0.2000, less 2.0% is "
                      "0.1960.", id="too little"),
-        pytest.param(0.04, 0.20, "NDCG@10 0.0400 on 1,500 targets does not beat popularity, 0.0500.", id="popularity"),
+        pytest.param(0.045, 0.20, "NDCG@10 0.0450 on 1,500 targets does not beat popularity 0.0500.", id="popularity"),
+        pytest.param(0.04, 0.20, "NDCG@10 0.0400 on 1,500 targets does not beat popularity 0.0500, markov 0.0400.",
+                     id="both"),
         pytest.param(NAN, 0.20, "NDCG@10 nan on 1,500 targets: the candidate diverged.", id="diverged"),
-        pytest.param(0.06, None, "NDCG@10 0.0600 on 1,500 targets beats popularity, 0.0500, and there is no champion "
-                     "to compare with.", id="alone"),
-        pytest.param(0.06, NAN, "NDCG@10 0.0600 on 1,500 targets beats popularity, 0.0500, and the champion ranks no "
-                     "more: nan.", id="a champion that cannot rank"),
+        pytest.param(0.06, None, "NDCG@10 0.0600 on 1,500 targets beats popularity 0.0500, markov 0.0400, and there is "
+                     "no champion to compare with.", id="alone"),
+        pytest.param(0.06, NAN, "NDCG@10 0.0600 on 1,500 targets beats popularity 0.0500, markov 0.0400, and the "
+                     "champion ranks no more: nan.", id="a champion that cannot rank"),
     ],
 )  # fmt: skip
 def test_reasons_are_sentences_with_numbers(candidate: float, champion: float | None, reason: str) -> None:

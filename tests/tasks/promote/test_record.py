@@ -12,7 +12,7 @@ from tasks.promote.config import GateConfig
 from tasks.promote.record import decide_once
 from tests.killing import Killed, Moment, killed_at
 
-COUNTS = {"window_targets": 2_000, "window_users": 300, "targets": 1_800}
+COUNTS = {"window_targets": 2_000, "window_users": 300, "targets": 1_800, "users": 280}
 
 
 @pytest.fixture(scope="module")

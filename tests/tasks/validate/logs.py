@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,13 +34,15 @@ class Shop:
         """Write a file of logs."""
         (self.logs / name).write_text("\n".join([HEAD, *lines]) + "\n")
 
-    def stage(self, through: date | None = None) -> Staged:
+    def stage(self) -> Staged:
         """Take the new files."""
-        return stage_night(self.workspace, SourceConfig(uri=str(self.logs)), through, self._cluster)
+        return stage_night(self.workspace, SourceConfig(uri=str(self.logs)), self._cluster)
 
-    def validate(self, staged: Staged, config: ValidationConfig | None = None) -> Validated:
+    def validate(
+        self, staged: Staged, config: ValidationConfig | None = None, *, through: date | None = None
+    ) -> Validated:
         """Publish what was staged."""
-        return validate_night(self.workspace, staged, config or ValidationConfig(), self._cluster)
+        return validate_night(self.workspace, staged, through, config or ValidationConfig(), self._cluster)
 
     def night(
         self,
@@ -52,7 +55,7 @@ class Shop:
         """Write a file, take it, publish it."""
         if name:
             self.write(name, lines)
-        return self.validate(self.stage(through), config)
+        return self.validate(self.stage(), config, through=through)
 
     def table(self, name: str) -> Table:
         """Open one of the tables."""
@@ -68,6 +71,12 @@ def on_day(days: int = 0) -> date:
     return DAY + timedelta(days=days)
 
 
-def lines(day: date, count: int = 300) -> list[str]:
+def lines(day: date, count: int = 300, *, first: int = 0) -> list[str]:
     """Events of a day, no two of them equal."""
-    return [f"u{n % 7},i{n},{day}T10:00:{n % 60:02}Z,1" for n in range(count)]
+    return [f"u{n % 7},i{n},{day}T10:00:{n % 60:02}Z,1" for n in range(first, first + count)]
+
+
+def status(page: str | Path) -> str:
+    """Return what a page of the Data Docs says of the whole night."""
+    text = re.sub(r"<[^>]+>|\s+", " ", Path(page).read_text(encoding="utf-8"))
+    return re.search(r"Status: +(\w+)", text)[1]

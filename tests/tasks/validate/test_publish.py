@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from data_contracts.contract import ContractViolationError
 from data_contracts.night import Window
 from tasks.validate.config import ValidationConfig
-from tests.tasks.validate.logs import DAY, Shop, lines, on_day
+from tasks.validate.errors import EmptyDayError, NoCompleteDayError
+from tests.tasks.validate.logs import DAY, Shop, lines, on_day, status
 
 
 def test_good_rows_become_events_and_bad_ones_are_kept_as_they_came(shop: Shop) -> None:
@@ -19,7 +22,9 @@ def test_good_rows_become_events_and_bad_ones_are_kept_as_they_came(shop: Shop) 
         "events": 0,
         "rows_read": 303,
         "accepted": 300,
+        "early": 0,
         "quarantined": 3,
+        "dropped": 0,
         "repeats": 0,
         "window": {"first_day": DAY, "last_day": DAY},
     }
@@ -33,8 +38,10 @@ def test_good_rows_become_events_and_bad_ones_are_kept_as_they_came(shop: Shop) 
     assert json.loads(kept[301]["row"])["value"] == "NaN"
     assert json.loads(kept[302]["row"]) == {"user_id": "u1", "item_id": "i1", "timestamp": "soon", "value": "1"}
     assert kept[300]["source_file"].endswith("/logs/a.csv")
-    assert kept[300]["day_ingested"] == DAY
-    assert "unexpected values found" in Path(validated.docs_uri).read_text()
+    assert kept[300]["day_ingested"] == datetime.now(UTC).date()
+    page = Path(validated.docs_uri).read_text()
+    assert "broken by 1 of 303 rows" in page
+    assert status(validated.docs_uri) == "Succeeded", "within the budget"
     assert shop.files("staging") == []
 
 
@@ -71,7 +78,7 @@ def test_wrong_clocks_go_to_quarantine_and_move_no_window(shop: Shop) -> None:
     validated = shop.night("a.csv", [*lines(DAY), *clocks])
     assert validated.window == Window(first_day=DAY, last_day=DAY)
     rules = shop.table("quarantine").read()["rule"].to_pylist()
-    assert sorted(rules) == ["timestamp after through", "timestamp before first_day"]
+    assert sorted(rules) == ["timestamp before first_day", "timestamp in the future"]
 
 
 def test_late_events_are_accepted_for_some_days(shop: Shop) -> None:
@@ -82,9 +89,76 @@ def test_late_events_are_accepted_for_some_days(shop: Shop) -> None:
     assert shop.table("quarantine").read()["rule"].to_pylist() == ["timestamp older than late_days"]
 
 
-def test_rows_of_a_later_day_go_to_quarantine(shop: Shop) -> None:
-    shop.night("a.csv", [*lines(DAY), f"u,i,{on_day(1)},1"], through=DAY)
-    assert shop.table("quarantine").read()["rule"].to_pylist() == ["timestamp after through"]
+def test_early_rows_are_events_at_once_and_wait_for_a_window_of_their_own(shop: Shop) -> None:
+    early = shop.night("a.csv", [*lines(DAY), *lines(on_day(1), 20)])
+    assert (early.window.last_day, early.accepted, early.early, early.quarantined) == (DAY, 320, 20, 0)
+    rest = shop.night("b.csv", lines(on_day(1), 280, first=20))
+    assert (rest.window, rest.events) == (Window(first_day=on_day(1), last_day=on_day(1)), 1)
+    assert (rest.accepted, rest.early) == (280, 0)
+    assert shop.table("quarantine").read().num_rows == 0
+
+
+def test_a_window_of_early_rows_alone_is_opened_without_a_new_file(shop: Shop) -> None:
+    shop.night("a.csv", lines(DAY) + lines(on_day(1)), through=DAY)
+    later = shop.night(through=on_day(1))
+    assert (later.events, later.window) == (1, Window(first_day=on_day(1), last_day=on_day(1)))
+    assert (later.rows_read, later.docs_uri) == (0, "")
+    assert shop.night(through=on_day(1)) == later, "the same night again"
+    with pytest.raises(EmptyDayError):
+        shop.night(through=on_day(2))
+
+
+def test_rows_of_days_that_cannot_be_closed_yet_are_published_and_open_no_window(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.night("a.csv", lines(DAY))
+    with caplog.at_level(logging.INFO):
+        validated = shop.night("b.csv", [*lines(on_day(1), 30), f"late,i,{DAY}T00:00:00Z,1"])
+    assert (validated.events, validated.window.last_day, validated.accepted, validated.early) == (0, DAY, 31, 30)
+    assert "No window is opened, and the champion stays; 31 rows wait for one" in caplog.text
+    assert shop.stage().uri == "", "they are consumed"
+    assert shop.night("c.csv", lines(on_day(1), 270, first=30)).events == 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "counts"),
+    [pytest.param("quarantine", (300, 300, 0), id="kept"), pytest.param("drop", (300, 0, 300), id="dropped")],
+)
+def test_late_rows_are_on_no_budget(
+    shop: Shop, caplog: pytest.LogCaptureFixture, policy: str, counts: tuple[int, int, int]
+) -> None:
+    config = ValidationConfig.model_validate({"late": policy, "late_days": 2})
+    shop.night("a.csv", lines(DAY))
+    shop.write("late.csv", lines(on_day(-5)))
+    validated = shop.night("b.csv", lines(on_day(1)), config=config)
+    assert (validated.accepted, validated.quarantined, validated.dropped) == counts
+    assert "300 rows came more than 2 days late, e.g. late.csv row" in caplog.text
+    assert status(validated.docs_uri) == "Succeeded"
+    os.utime(shop.logs / "late.csv", (1, 1))
+    again = shop.night(config=config)
+    assert (again.quarantined, again.dropped, again.repeats) == ((0, 300, 0) if policy == "drop" else (0, 0, 300))
+
+
+def test_late_rows_stop_the_night_where_the_settings_say_so(shop: Shop) -> None:
+    shop.night("a.csv", lines(DAY))
+    with pytest.raises(
+        ContractViolationError, match=r"1 rows came more than 3 days late, e.g. b.csv row 300: \{.*late"
+    ):
+        shop.night("b.csv", [*lines(on_day(1)), f"u,i,{on_day(-9)},1"], config=ValidationConfig(late="stop"))
+    assert shop.table("events").version() == 0
+
+
+def test_a_day_whose_rows_are_all_broken_fails_though_no_day_can_be_closed(shop: Shop) -> None:
+    shop.night("a.csv", lines(DAY))
+    with pytest.raises(ContractViolationError, match=r"timestamp unparseable: 300 rows, e.g. b.csv row \d+: \{"):
+        shop.night("b.csv", [line.replace("T", "?") for line in lines(on_day(1))])
+    assert shop.stage().uri, "they are taken again once they are mended"
+
+
+def test_without_a_whole_day_nothing_is_published(shop: Shop) -> None:
+    with pytest.raises(NoCompleteDayError, match="no whole day yet"):
+        shop.night("a.csv", lines(datetime.now(UTC).date()))
+    assert shop.files("tables") == shop.files("staging") == []
 
 
 @pytest.mark.parametrize(
@@ -93,7 +167,7 @@ def test_rows_of_a_later_day_go_to_quarantine(shop: Shop) -> None:
         pytest.param(
             300,
             ValidationConfig(),
-            r"(?s)'events' 2026-11-10: 2 rules broken in 309 rows \(budget 1.0 %, seen 2.9 %\)."
+            r"(?s)'events' \d{4}-\d\d-\d\d: 2 rules broken in 309 rows \(budget 1.0 %, seen 2.9 %\)."
             r"\n  - user_id missing: 8 rows, e.g. a.csv row 300: \{.*timestamp unparseable: 1 rows.*max_quarantined",
             id="over the budget",
         ),
@@ -110,7 +184,7 @@ def test_a_night_that_is_refused_publishes_nothing_and_leaves_nothing(
     assert shop.table("quarantine").version() is None
     assert shop.files("tables") == shop.files("staging") == []
     (page,) = Path(shop.workspace.docs).iterdir()
-    assert "Failed" in page.read_text()
+    assert status(page) == "Failed"
 
 
 def test_once_the_source_is_mended_the_night_runs(shop: Shop) -> None:
@@ -122,7 +196,7 @@ def test_once_the_source_is_mended_the_night_runs(shop: Shop) -> None:
 def test_an_unusual_volume_warns_first_and_stops_after_seven_windows(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stopping = ValidationConfig(stop_on_volume=True)
+    stopping = ValidationConfig(stop_on_volume=True, complete_day=0)
     shop.night("0.csv", lines(on_day(0)))
     with caplog.at_level(logging.WARNING):
         shop.night("1.csv", lines(on_day(1), 30), config=stopping)

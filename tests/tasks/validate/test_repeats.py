@@ -14,7 +14,7 @@ from data_contracts.table import Table
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.night import build_night
 from tasks.validate.config import ValidationConfig
-from tests.tasks.validate.logs import DAY, Shop, lines, on_day
+from tests.tasks.validate.logs import DAY, Shop, lines, on_day, status
 
 BROKEN = [f",i1,{DAY}T01:00:00Z,1", f"u1,i1,{DAY},nan", "u1,i1,soon,1"]
 
@@ -61,23 +61,26 @@ def test_broken_rows_come_once_and_repeats_of_them_are_on_nobodys_budget(shop: S
 
 
 def test_a_row_that_keeps_its_contract_now_is_accepted_now(shop: Shop) -> None:
-    early = f"u,early,{on_day(1)}T00:00:00Z,1"
-    assert shop.night("a.csv", [*lines(DAY), early], through=DAY).quarantined == 1
+    long = f"{'u' * 300},i,{DAY}T00:00:00Z,1"
+    assert shop.night("a.csv", [*lines(DAY), long]).quarantined == 1
     _touch(shop, "a.csv")
-    assert _counts(shop.night("b.csv", lines(on_day(1)))) == (601, 301, 0, 300)
+    generous = ValidationConfig(max_id_bytes=400)
+    assert _counts(shop.night("b.csv", lines(on_day(1)), config=generous)) == (601, 301, 0, 300)
 
 
 def test_nothing_but_repeats_opens_no_window_and_is_not_read_again(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = shop.night("a.csv", [*lines(DAY), *BROKEN])
-    page, published = Path(first.docs_uri).read_bytes(), shop.files("tables")
+    published = shop.files("tables")
     _touch(shop, "a.csv")
     with caplog.at_level(logging.INFO):
         again = shop.night()
-    assert "nothing but repeats came" in caplog.text
-    assert again == first, "the newest window is what it was"
-    assert (Path(first.docs_uri).read_bytes(), shop.files("tables"), shop.files("staging")) == (page, published, [])
+    assert "No window is opened, and the champion stays; 0 rows wait for one" in caplog.text
+    assert (again.window, again.events) == (first.window, first.events), "the newest window is what it was"
+    assert _counts(again) == (303, 0, 0, 303)
+    assert status(again.docs_uri) == "Succeeded"
+    assert (shop.files("tables"), shop.files("staging")) == (published, [])
     assert shop.stage().uri == "", "they are consumed"
     later = shop.night("b.csv", lines(on_day(1)))
     assert (later.events, _counts(later)) == (2, (300, 300, 0, 0))
@@ -92,17 +95,6 @@ def test_nothing_but_repeats_gives_preprocess_nothing_to_do(shop: Shop, cluster:
     _touch(shop, "a.csv")
     assert build(shop.night()) == first
     assert build(shop.night("b.csv", lines(on_day(2)))).windows[-1] == str(on_day(2))
-
-
-def test_late_rows_alone_wait_for_the_next_window(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    first = shop.night("a.csv", lines(DAY))
-    published = shop.files("tables")
-    late = [f"late,i,{DAY}T00:00:00Z,1"]
-    with caplog.at_level(logging.INFO):
-        assert shop.night("late.csv", [*lines(DAY, 10), *late]) == first
-    assert "1 rows are new, and wait for the next window" in caplog.text
-    assert (shop.files("tables"), shop.files("staging")) == (published, [])
-    assert _counts(shop.night("b.csv", lines(on_day(1)))) == (311, 301, 0, 10)
 
 
 def test_a_night_that_died_between_its_commits_ends_as_if_it_had_not(shop: Shop) -> None:
@@ -135,7 +127,7 @@ def test_a_night_that_died_is_finished_with_the_files_that_are_left(shop: Shop, 
     _die_between_the_commits(shop, on_day(2))
     _touch(shop, "c.csv") if then == "touched" else (shop.logs / "c.csv").unlink()
     finished = shop.night()
-    assert (finished.window.last_day, _counts(finished)) == (on_day(2), (300, 300, 0, 0))
+    assert (finished.window.last_day, _counts(finished)) == (on_day(1), (300, 300, 0, 0))
     after = shop.night("d.csv", lines(on_day(3)))
     assert _counts(after) == ((601, 600, 0, 1) if then == "touched" else (300, 300, 0, 0))
     assert len(_rows(shop.table("quarantine"))) == 1
@@ -162,11 +154,12 @@ def test_a_log_that_is_written_all_day_is_taken_every_night(shop: Shop) -> None:
     for number, day in enumerate(days):
         whole = [line for one in days[: number + 1] for line in lines(one)]
         validated = shop.night("log.csv", whole + lines(day + timedelta(days=1), 30), through=day)
-        assert (validated.window.last_day, validated.accepted, validated.quarantined) == (day, 300, 30)
-    assert shop.table("events").read().num_rows == 900
+        assert (validated.window.last_day, validated.early, validated.quarantined) == (day, 30, 0)
+        assert validated.accepted == (330 if number == 0 else 300)
+    assert shop.table("events").read().num_rows == 930
     ahead = [f"u,i{n},{today + timedelta(days=2)},1" for n in range(30)]
-    with pytest.raises(ContractViolationError, match="timestamp after through: 30 rows"):
-        shop.night("log.csv", whole + lines(today) + ahead, through=today)
+    with pytest.raises(ContractViolationError, match="timestamp in the future: 30 rows"):
+        shop.night("log.csv", whole + lines(today, 30) + ahead)
 
 
 def test_a_night_that_died_and_lost_its_files_holds_nobody_up(shop: Shop) -> None:
@@ -176,8 +169,8 @@ def test_a_night_that_died_and_lost_its_files_holds_nobody_up(shop: Shop) -> Non
     elsewhere = (shop.logs / "b.csv").rename(shop.logs.parent / "b.csv")
     assert _counts(shop.night("c.csv", lines(on_day(2)))) == (300, 300, 0, 0)
     elsewhere.rename(shop.logs / "b.csv")
-    assert shop.night().window.last_day == on_day(2)
-    assert _counts(shop.night("d.csv", lines(on_day(3)))) == (401, 400, 0, 1)
+    late = shop.night()
+    assert (late.window.last_day, _counts(late)) == (on_day(2), (101, 100, 0, 1))
 
 
 def test_a_night_that_died_and_has_only_a_file_without_rows_left_is_over(shop: Shop) -> None:
@@ -225,6 +218,6 @@ def test_a_night_that_lost_a_row_is_refused_and_leaves_nothing(shop: Shop) -> No
     published = shop.files("tables")
     shop.write("b.csv", lines(DAY + timedelta(days=1)))
     staged = shop.stage()
-    with pytest.raises(ContractError, match=r"rows read 301 is not accepted 300 \+ quarantined 0 \+ repeats 0"):
+    with pytest.raises(ContractError, match=r"rows read 301 is not accepted 300 \+ quarantined 0 \+ dropped 0 \+ rep"):
         shop.validate(_one_row_more(staged))
     assert (shop.files("tables"), shop.files("staging")) == (published, [])

@@ -1,44 +1,61 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
-from data_contracts.contract import ContractError, ContractViolationError
-from tasks.validate.verdict import refuse_lost_rows, refuse_over_budget, unusual_volume
+from data_contracts.check import RuleCounts
+from data_contracts.contract import LATE, ContractError, ContractViolationError
+from data_contracts.part import Part
+from data_contracts.staging import UNREADABLE
+from tasks.validate.chunk import Report
+from tasks.validate.config import ValidationConfig
+from tasks.validate.verdict import failed_rules, refuse_lost_rows, refuse_over_budget, unusual_volume
+
+
+def _report(broken: dict[str, int], accepted: int) -> Report:
+    part = Part(path="", size=0, rows=accepted, partition={"day": "2026-11-22"})
+    examples = {rule: f"{rule.split()[0]}.csv row {count}: {{}}" for rule, count in broken.items()}
+    return Report(broken=Counter(broken), examples=examples, accepted=(part,))
 
 
 @pytest.mark.parametrize(
-    ("broken", "rows", "budget", "refused"),
+    ("broken", "accepted", "budget", "refused"),
     [
         pytest.param({}, 100, 0.0, "", id="nothing broken"),
-        pytest.param({"a": 1}, 100, 0.01, "", id="just within"),
-        pytest.param({"a": 1, "b": 1}, 100, 0.01, "refused", id="over, together"),
-        pytest.param({"a": 100}, 100, 1.0, "refused", id="all broken, whatever the budget"),
-        pytest.param({}, 0, 0.01, "refused", id="no rows"),
+        pytest.param({"a": 1}, 99, 0.01, "", id="just within"),
+        pytest.param({"a": 1, "b": 1}, 98, 0.01, "refused", id="over, together"),
+        pytest.param({"a": 100}, 0, 1.0, "refused", id="all broken, whatever the budget"),
+        pytest.param({}, 0, 0.01, "", id="no rows"),
     ],
 )
-def test_a_night_is_refused_over_its_budget(broken: dict[str, int], rows: int, budget: float, refused: str) -> None:
+def test_a_night_is_refused_over_its_budget(broken: dict[str, int], accepted: int, budget: float, refused: str) -> None:
+    report = _report(broken, accepted)
     with pytest.raises(ContractViolationError) if refused else nullcontext():
-        refuse_over_budget(broken, dict.fromkeys(broken, "x"), rows=rows, budget=budget, what="events", page="p")
+        refuse_over_budget(report, budget=budget, what="events", page="p")
+
+
+def test_the_rules_that_stop_a_night_have_failed_and_no_others() -> None:
+    counts = tuple(RuleCounts(rule, 10, None, 3, ()) for rule in (UNREADABLE, "user_id missing", LATE))
+    broken = Counter({"timestamp unparseable": 2, "user_id missing": 1})
+    report = replace(_report(broken, 7), counts=counts, late=3)
+    assert failed_rules(report, ValidationConfig(max_quarantined=0.3)) == set()
+    assert failed_rules(report, ValidationConfig(max_quarantined=0.3, late="stop")) == {LATE}
+    assert failed_rules(report, ValidationConfig()) == {UNREADABLE, "user_id missing"}
 
 
 def test_the_error_says_what_where_and_the_next_step() -> None:
+    report = _report({"item_id missing": 811, "timestamp in the future": 40_213}, 1_163_353)
     with pytest.raises(ContractViolationError) as error:
-        refuse_over_budget(
-            {"item_id missing": 811, "timestamp after through": 40_213},
-            {"item_id missing": "b.csv row 9: {}", "timestamp after through": "a.csv row 118: {}"},
-            rows=1_204_377,
-            budget=0.01,
-            what="'events' 2026-11-22",
-            page="file:///events-2026-11-22.html",
-        )
+        refuse_over_budget(report, budget=0.01, what="'events' 2026-11-22", page="file:///events-000003.html")
     assert str(error.value).splitlines() == [
         "'events' 2026-11-22: 2 rules broken in 1,204,377 rows (budget 1.0 %, seen 3.4 %).",
-        "  - timestamp after through: 40,213 rows, e.g. a.csv row 118: {}",
-        "  - item_id missing: 811 rows, e.g. b.csv row 9: {}",
-        "Nothing was published. Every rule: file:///events-2026-11-22.html. "
+        "  - timestamp in the future: 40,213 rows, e.g. timestamp.csv row 40213: {}",
+        "  - item_id missing: 811 rows, e.g. item_id.csv row 811: {}",
+        "Nothing was published. Every rule: file:///events-000003.html. "
         "Fix the source, or raise validation.max_quarantined.",
     ]
 
@@ -67,5 +84,5 @@ def test_rows_read_are_accepted_or_quarantined_or_repeats_or_the_night_stops(
 ) -> None:
     stops = nullcontext() if kept == "=" else pytest.raises(ContractError, match=f"rows read {read} is not accepted 6 ")
     with caplog.at_level(logging.INFO), stops:
-        refuse_lost_rows(read, accepted=6, quarantined=2, repeats=1, what="'events' 2026-11-22")
+        refuse_lost_rows(read, {"accepted": 6, "quarantined": 2, "repeats": 1}, what="'events' 2026-11-22")
     assert ("rows read 9 = accepted 6 + quarantined 2 + repeats 1" in caplog.text) == (kept == "=")

@@ -14,20 +14,27 @@ from data_contracts.night import Validated, Window, Workspace
 from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.table import Table
-from tasks.preprocess.recommender.items import in_byte_order, number_items
+from tasks.preprocess.recommender.items import number_items
 from tasks.preprocess.recommender.spread import bucket_of
+from tests.placing import place_of
 
 FIRST_DAY = date(2026, 1, 1)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 NO_ITEMS = pl.DataFrame(schema={"item_id": pl.String, "item_index": pl.Int32})
 
 
 class Event(NamedTuple):
-    """One event, ordered as a user's events are, but for its user."""
+    """One event."""
 
     second: int
     item_id: str
     event: str
     user_id: str
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands among its user's events."""
+        return self.second, place_of(self.user_id, self.item_id, self.event, START + timedelta(seconds=self.second))
 
 
 def frame(events: Iterable[Event]) -> pl.DataFrame:
@@ -35,15 +42,14 @@ def frame(events: Iterable[Event]) -> pl.DataFrame:
     rows = pl.DataFrame(
         list(events), schema=dict.fromkeys(Event._fields, pl.String) | {"second": pl.Int64}, orient="row"
     )
-    start = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
-    timestamp = (pl.lit(start) + pl.duration(seconds="second")).cast(pl.Datetime("us", "UTC"))
+    timestamp = (pl.lit(START) + pl.duration(seconds="second")).cast(pl.Datetime("us", "UTC"))
     return rows.select("user_id", "item_id", "event", timestamp=timestamp, bucket=bucket_of("user_id"))
 
 
 def number(events: pl.DataFrame, items: pl.DataFrame = NO_ITEMS, window: str = "1") -> pl.DataFrame:
     """Number the items of one more window."""
     new = number_items(events.select("item_id", window=pl.lit(window)).unique(), items)
-    return in_byte_order(pl.concat([items.select("item_id", "item_index"), new.drop("first_window")]))
+    return pl.concat([items.select("item_id", "item_index"), new.drop("first_window")])
 
 
 def no_histories() -> pl.DataFrame:

@@ -14,18 +14,16 @@ def test_counts_of_ranges_add_up_by_window() -> None:
 
 
 def test_nothing_is_said_when_every_event_accepted_is_a_target_a_first_or_too_late() -> None:
-    refuse_loss(11, 11, 3, WINDOWS, {"examples": 7, "histories": 5})
-    refuse_loss(11, 11, 3, WINDOWS, {})
+    refuse_loss(11, 3, WINDOWS, {"examples": 7, "histories": 5})
+    refuse_loss(11, 3, WINDOWS, {})
 
 
 @pytest.mark.parametrize(
-    ("accepted", "rows", "newcomers", "windows", "written", "said"),
+    ("rows", "newcomers", "windows", "written", "said"),
     [
-        pytest.param(12, 11, 3, WINDOWS, {}, "validate accepted 12 events, table 'events' has 11", id="accepted"),
-        pytest.param(12, 12, 3, WINDOWS, {}, "11 events reached a window, wanted 12", id="no window"),
-        pytest.param(11, 11, 2, WINDOWS, {}, "3 firsts of 2 new users", id="two firsts of a user"),
+        pytest.param(12, 3, WINDOWS, {}, "11 events reached a window, wanted 12", id="no window"),
+        pytest.param(11, 2, WINDOWS, {}, "3 firsts of 2 new users", id="two firsts of a user"),
         pytest.param(
-            6,
             6,
             3,
             {"1": WindowCounts(6, 3, 4, 3)},
@@ -34,23 +32,27 @@ def test_nothing_is_said_when_every_event_accepted_is_a_target_a_first_or_too_la
             id="twice",
         ),
         pytest.param(
-            11, 11, 3, WINDOWS, {"examples": 6}, "files of table 'examples': 6 targets, wanted 7", id="not written"
+            11, 3, WINDOWS, {"examples": 6}, "files of table 'examples': 6 targets, wanted 7", id="not written"
         ),
         pytest.param(
-            11, 11, 3, WINDOWS, {"histories": 6}, "files of table 'histories': 6 rows, wanted 5", id="written twice"
+            11, 3, WINDOWS, {"histories": 6}, "files of table 'histories': 6 rows, wanted 5", id="written twice"
         ),
     ],
 )
 def test_every_loss_is_named(
-    accepted: int, rows: int, newcomers: int, windows: dict[str, WindowCounts], written: dict[str, int], said: str
+    rows: int, newcomers: int, windows: dict[str, WindowCounts], written: dict[str, int], said: str
 ) -> None:
     with pytest.raises(RowsLostError, match=said):
-        refuse_loss(accepted, rows, newcomers, windows, written)
+        refuse_loss(rows, newcomers, windows, written)
 
 
 def test_all_losses_are_named_at_once() -> None:
-    with pytest.raises(RowsLostError, match=r"(?s)accepted 13 .* 11 events .* 3 firsts .* 'examples': 1 targets"):
-        refuse_loss(13, 12, 4, WINDOWS, {"examples": 1})
+    with pytest.raises(RowsLostError, match=r"(?s)11 events .* 3 firsts .* 'examples': 1 targets"):
+        refuse_loss(12, 4, WINDOWS, {"examples": 1})
+
+
+def test_how_many_share_their_users_moment_is_said() -> None:
+    assert str(WindowCounts(6, 3, 3, 3, shared=4)).endswith("3 firsts; 67% share their user's moment with another")
 
 
 def test_events_that_came_too_late_are_told_apart_from_firsts() -> None:

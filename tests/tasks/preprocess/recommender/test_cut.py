@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import polars as pl
@@ -42,17 +43,13 @@ class Piece(NamedTuple):
     target: list[tuple[int, str, str]]
 
 
-def in_order(event: Event) -> tuple[int, bytes, str]:
-    return event.second, event.item_id.encode(), event.event
-
-
 def plain_pieces(known: dict[str, list[Event]], night: Sequence[Event], length: int) -> list[Piece]:
     """The rules of `cut_window`, event by event."""
     pieces: list[Piece] = []
     for user in sorted({event.user_id for event in night}):
         merged = [(event, False) for event in known[user]]
         merged += [(event, True) for event in night if event.user_id == user]
-        merged.sort(key=lambda pair: (in_order(pair[0]), pair[1]))
+        merged.sort(key=lambda pair: (pair[0].place, pair[1]))
         position = 1
         while position < len(merged):
             if not merged[position][1]:
@@ -121,7 +118,8 @@ def test_every_event_but_a_users_first_is_a_target_exactly_once(nights: list[lis
         Event(*target, piece.user_id) for cut in cuts for piece in seen_pieces(cut, items) for target in piece.target
     )
     firsts = Counter(
-        min((event for event in events if event.user_id == user), key=in_order) for user in {e.user_id for e in events}
+        min((event for event in events if event.user_id == user), key=attrgetter("place"))
+        for user in {e.user_id for e in events}
     )
     assert targets == Counter(events) - firsts
     assert sum(cut.counts.firsts for cut in cuts) == firsts.total()
@@ -176,7 +174,7 @@ def test_a_history_is_the_last_events_and_the_items_seen(nights: list[list[Event
     index = dict(items.select("item_id", "item_index").iter_rows())
     so_far: dict[str, list[Event]] = defaultdict(list)
     for night, cut in zip(nights, cut_nights(nights, length, max_seen), strict=True):
-        for event in sorted(night, key=in_order):
+        for event in sorted(night, key=attrgetter("place")):
             so_far[event.user_id].append(event)
         assert set(cut.histories["user_id"]) == {event.user_id for event in night}
         for row in cut.histories.iter_rows(named=True):
@@ -206,6 +204,30 @@ def test_spans_are_cut_so(stored: str, new: str, contexts_and_targets: list[tupl
     items = number(frame([event for night in nights for event in night]))
     pieces = seen_pieces(cut_nights(nights, 4)[-1], items)
     assert [("".join(p.context), "".join(item for _, item, _ in p.target)) for p in pieces] == contexts_and_targets
+
+
+def test_histories_of_another_order_within_a_moment_go_on_in_this_one() -> None:
+    """Tables were made by the order of item ids once."""
+    moment = [Event(5, item, "view", "u") for item in "abcdef"]
+    before = cut_nights([moment], 6)[0].histories
+    reversed_ = before.with_columns(pl.col("items", "kinds", "timestamps").list.reverse())
+    night = frame([Event(5, "g", "view", "u"), Event(9, "a", "view", "u")])
+    items = number(frame([*moment, Event(5, "g", "view", "u")]))
+    features = FeatureConfig(max_length=6)
+    cuts = [cut_window(night, known, items, window="1", features=features) for known in (before, reversed_)]
+    assert cuts[0].examples.equals(cuts[1].examples)
+    assert close(cuts[0].histories, features).drop("seen").equals(close(cuts[1].histories, features).drop("seen"))
+
+
+def test_events_that_share_their_users_moment_are_counted_remembered_ones_too() -> None:
+    first = [
+        Event(1, "a", "view", "u"),
+        Event(1, "b", "view", "u"),
+        Event(2, "a", "view", "u"),
+        Event(1, "a", "view", "v"),
+    ]
+    second = [Event(2, "b", "view", "u"), Event(3, "a", "view", "u"), Event(3, "a", "view", "v")]
+    assert [cut.counts.shared for cut in cut_nights([first, second], 4)] == [2, 1]
 
 
 def test_a_late_event_before_all_that_is_remembered_is_told_apart_from_a_first() -> None:

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.preprocess.recommender.items import count_by_number, in_byte_order, number_items
+from tasks.preprocess.recommender.items import count_by_number, number_items
 from tests.tasks.preprocess.recommender.logs import NO_ITEMS
 
 ITEM = st.text(max_size=3).filter(lambda text: text.isprintable())
@@ -41,8 +41,3 @@ def test_every_event_is_counted_under_its_items_number() -> None:
     items = pl.DataFrame({"item_id": ["b", "a"], "item_index": [1, 2]})
     counted = pl.DataFrame({"item_id": ["a", "b", "a"], "window": ["1", "1", "2"], "count": [5, 6, 7]})
     assert list(count_by_number(counted, items).iter_rows()) == [(1, 6, "1"), (2, 5, "1"), (2, 7, "2")]
-
-
-def test_ties_of_time_are_decided_by_bytes_not_by_number() -> None:
-    items = pl.DataFrame({"item_id": ["b", "é", "Z"], "item_index": [1, 2, 3]})
-    assert in_byte_order(items)["item_id"].to_list() == ["Z", "b", "é"]

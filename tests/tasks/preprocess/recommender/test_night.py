@@ -247,6 +247,27 @@ def test_a_version_of_the_events_that_brings_no_rows_changes_nothing(
     assert build(repeated, publish(repeated, shop([5]), [5]), cluster).windows[-1] == "2026-01-06"
 
 
+def test_events_of_days_after_the_window_wait_for_their_own(
+    undisturbed: TwoNights, cluster: str, tmp_path: Path
+) -> None:
+    """The fifth day's events come with the first four days'; then only the late ones are left to come."""
+    home = workspace(tmp_path)
+    first = build(home, publish(home, shop(range(5)), range(4)), cluster)
+    assert_equal(rows(home, first), rows(undisturbed.home, undisturbed.nights[0]))
+    second = build(home, publish(home, late(3), [4]), cluster)
+    assert second.windows == undisturbed.nights[1].windows
+    assert_equal(rows(home, second), rows(undisturbed.home, undisturbed.nights[1]))
+
+
+def test_fewer_events_than_were_published_stop_the_night(tmp_path: Path, cluster: str) -> None:
+    home = workspace(tmp_path)
+    validated = publish(home, shop(range(4)), range(4))
+    events = Tables(home.tables).events
+    events.commit([], ["file:more"], marks={"rows": 1_201, "published": 1})
+    with pytest.raises(RowsLostError, match="validate published 1,201 rows up to version 1, its files have 1,200"):
+        build(home, validated.model_copy(update={"events": 1}), cluster)
+
+
 def test_a_first_night_without_events_is_refused(tmp_path: Path, cluster: str) -> None:
     home = workspace(tmp_path)
     with pytest.raises(NoNewEventsError, match="version 0 holds no rows"):

@@ -1,0 +1,73 @@
+"""How a contestant does, target by target, at each degree of freshness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+import torch
+
+from data_contracts.night import NIGHTLY
+from models.recommender.contestants import Contestant
+from models.recommender.layout import Batch, Judged
+from models.recommender.metrics import LIST_LENGTH, Flags, Floats, coverage, rank_metrics, ranks
+
+
+class Standing:
+    """The ranks that a contestant gave to targets, fresh and as of the window's start."""
+
+    def __init__(self, contestant: Contestant) -> None:
+        self._live = _Ranked(contestant)
+        self._nightly = _Ranked(contestant)
+
+    def add(self, judged: Judged) -> None:
+        """Let the contestant rank targets."""
+        self._live.add(judged.live)
+        if judged.nightly is not None:
+            self._nightly.add(judged.nightly)
+
+    def metrics(self, user: pl.Series, slices: Mapping[str, Flags], servable: Flags) -> dict[str, float]:
+        """Average over everything added; what was added at no time has no metrics.
+
+        Args:
+            user: One a target, in the order in which they were added.
+            slices: Name to the targets in it, in the same order; not for `NIGHTLY`.
+            servable: Items that may be recommended at all, (N + 1,).
+        """
+        nightly = self._nightly.metrics(user, {}, servable)
+        return self._live.metrics(user, slices, servable) | {
+            f"{metric}{NIGHTLY}": value for metric, value in nightly.items()
+        }
+
+
+class _Ranked:
+    """Targets ranked by one contestant at one degree of freshness."""
+
+    def __init__(self, contestant: Contestant) -> None:
+        self.contestant = contestant
+        self._knows = torch.from_numpy(contestant.knows)
+        self._recommended = torch.zeros(len(contestant.knows), dtype=torch.bool)
+        self._ranks: list[Floats] = []
+
+    @torch.inference_mode()
+    def add(self, batch: Batch) -> None:
+        """Rank a batch of targets."""
+        scores_TN = self.contestant.scores(batch)
+        diverged_T = scores_TN.sum(dim=1).isnan()
+        scores_TN.masked_fill_(~self._knows, -torch.inf)
+        scores_TN[batch.hidden["target"].to_torch().long(), batch.hidden["item"].to_torch().long()] = -torch.inf
+        item_T = batch.targets["item"].to_torch().long()
+        rank_T = torch.from_numpy(ranks(scores_TN.numpy(), item_T.numpy())).masked_fill_(diverged_T, torch.nan)
+        self._ranks.append(rank_T.masked_fill_(~self._knows[item_T], torch.inf).numpy())
+        best = scores_TN.topk(min(LIST_LENGTH, scores_TN.shape[1]))
+        self._recommended[best.indices[best.values.isfinite()]] = True
+
+    def metrics(self, user: pl.Series, slices: Mapping[str, Flags], servable: Flags) -> dict[str, float]:
+        """See `Standing.metrics`."""
+        if not self._ranks:
+            return {}
+        share = coverage(self._recommended.numpy(), servable)
+        return rank_metrics(np.concatenate(self._ranks), user.to_numpy().astype(np.int64), slices) | {
+            f"coverage@{LIST_LENGTH}": share
+        }
