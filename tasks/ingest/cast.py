@@ -88,7 +88,7 @@ def _given(name: str, raw: pl.DataType) -> pl.Expr:
 
 
 def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
-    if raw.is_nested():
+    if raw.is_nested() or (raw == pl.Boolean and wanted == pl.String):
         raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
     if raw == pl.String:

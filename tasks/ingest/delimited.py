@@ -75,11 +75,17 @@ def _whole_rows(uri: str, source: SourceConfig) -> Iterator[tuple[bytes, list[Qu
 def _head_end(data: bytes, quoted: list[QuotedRow]) -> int:
     begin = len(data) - len(data.lstrip(b"\r\n"))
     if quoted and quoted[0].start <= begin:
+        if quoted[0].is_broken:
+            raise _swallowing_head()
         return quoted[0].end
     found = LINE_BREAK.search(data, begin)
     if found is None:
         raise _without_head()
     return found.end()
+
+
+def _swallowing_head() -> UnreadableFileError:
+    return UnreadableFileError(f"its columns are named {IN_QUOTE}")
 
 
 def _without_head() -> UnreadableFileError:
@@ -102,7 +108,7 @@ class _Reader:
         end = _head_end(data, quoted)
         self.head = fields.named(data[:end], self._quoted)
         if self.swallowing(data, [row for row in quoted if row.start < end]):
-            raise UnreadableFileError(f"columns are named {IN_QUOTE}")
+            raise _swallowing_head()
         below = [QuotedRow(row.start - end, row.end - end, row.is_broken) for row in quoted if row.start >= end]
         return data[end:], below
 
