@@ -58,6 +58,8 @@ FOLDERS = ("artifacts", "prefect", "services")
 VARIABLES = ("settings", "services", "code", "starter")
 """``NIGHTSHIFT_*`` that are no settings: they name the settings file, or are set by the house for its own processes."""
 HIGHEST_PORT = 65_535
+NO_FOLDER = r"%|\?|::|\\|[\x00-\x1f\x7f]"
+"""What no folder on the way to the home may hold: each was seen to lead somewhere else."""
 
 
 class NightlySettings(BaseSettings):
@@ -159,13 +161,20 @@ class NightlySettings(BaseSettings):
             problem.removesuffix(".")
             for problem in self.model.fit.problems(self.train.parallelism, self.model.network.layers)
         )
-        if "://" in str(self.home) or ":/" in str(self.home):
-            problems.append(
-                f"home {str(self.home)!r} is no folder of this machine; only source.uri may lie elsewhere yet"
-            )
+        problems += self._home()
         if problems:
             raise ValueError("\n".join(f"{problem}." for problem in problems))
         return self
+
+    def _home(self) -> Iterator[str]:
+        home = str(self.home.resolve())
+        if "://" in str(self.home) or ":/" in str(self.home):
+            yield f"home {str(self.home)!r} is no folder of this machine; only source.uri may lie elsewhere yet"
+        elif odd := sorted(set(re.findall(NO_FOLDER, home))):
+            yield (
+                f"home {home!r} holds {', '.join(map(repr, odd))}, which Delta Lake, fsspec or SQLite take for "
+                "something else than a name. Take another folder"
+            )
 
     def _addresses(self) -> Iterator[str]:
         """Say which addresses cannot be: two servers at one, or a port that there is not."""

@@ -45,6 +45,11 @@ def test_good_rows_become_events_and_bad_ones_are_kept_as_they_came(shop: Shop) 
     assert shop.files("staging") == []
 
 
+def test_the_folder_of_a_home_may_look_like_a_pattern(tmp_path: Path, cluster: str) -> None:
+    (tmp_path / "br [x]").mkdir()
+    assert Shop(tmp_path / "br [x]", cluster).night("a.csv", lines(DAY)).accepted == 300
+
+
 def test_the_same_night_again_publishes_nothing_and_says_the_same(shop: Shop) -> None:
     first = shop.night("a.csv", lines(DAY))
     again = shop.night()
