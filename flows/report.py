@@ -21,7 +21,7 @@ from data_contracts.use_cases import contracts
 from data_contracts.version import NIGHT
 from flows.seen import Seen, duration
 from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
-from tasks.evaluate.record import columns, heading, recorded_evidence, remarks
+from tasks.evaluate.record import SHOWN, recorded_evidence, remarks, standings
 from tasks.tidy.disk import disk_use, in_words
 
 if TYPE_CHECKING:
@@ -123,14 +123,13 @@ def _reference(file: Path | None, window: Window) -> Mapping[str, float]:
 
 
 def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
-    rows = {**evidence.metrics, **({"best reachable": reference} if reference else {})}
+    rows = {**standings(evidence), **({"best reachable": reference} if reference else {})}
     table = Table(title="The held-out window, all items ranked", title_justify="left")
     table.add_column("")
-    shown = columns(evidence)
-    for name in shown:
-        table.add_column(heading(name), justify="right")
+    for name in SHOWN:
+        table.add_column(name.upper(), justify="right")
     for contestant, metrics in rows.items():
-        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in shown))
+        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN))
     console.print(table)
     for remark in remarks(evidence):
         line(remark)
