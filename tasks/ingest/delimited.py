@@ -5,11 +5,11 @@ No line goes missing: a row that does not split, or that an open quote made of m
 
 from __future__ import annotations
 
+import itertools
 import logging
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-import numpy as np
 import polars as pl
 
 from tasks.ingest import fields, lines
@@ -97,6 +97,7 @@ class _Reader:
 
     def __init__(self, head: list[str], source: SourceConfig, names: Names, good_rows: Judge) -> None:
         self._head, self._names, self._good_rows = head, names, good_rows
+        self._separator = (source.separator or ",").encode()
         self._quoted = fields.options(source, quoted=source.quoted)
         self._unquoted = fields.options(source, quoted=False)
         self._start = self._lines = self._given_up = self._given_up_lines = 0
@@ -123,16 +124,22 @@ class _Reader:
         Their quoting is broken, or a line of them would be a good row by itself. Not so the first or the last alone: a
         text of several lines has the other columns before it or after it.
         """
-        if not quoted:
-            return []
-        inside = [row.lines(data) for row in quoted]
-        texts = [line for own in inside for line in own]
+        inside = {row: row.lines(data) for row in quoted if not row.is_broken}
+        inside = {row: own for row, own in inside.items() if _holds_rows(map(self._may_split, own))}
+        good = iter(self._are_good([line for own in inside.values() for line in own]))
+        sound = {row for row in quoted if not row.is_broken}
+        sound -= {row for row, own in inside.items() if _holds_rows(itertools.islice(good, len(own)))}
+        return [row for row in quoted if row not in sound]
+
+    def _may_split(self, line: bytes) -> bool:
+        return line.count(self._separator) == len(self._head) - 1
+
+    def _are_good(self, texts: list[bytes]) -> list[bool]:
+        """Say which lines would be good rows, were quotes ordinary characters."""
         columns, not_split = fields.split(b"\n".join(texts), self._unquoted, self._head, self._names)
         numbers, _ = fields.numbered(columns.height, not_split)
-        is_good = np.zeros(len(texts), bool)
-        is_good[self._good_rows(block(columns.to_dict(), source_row=numbers)).to_numpy()] = True
-        good = np.split(is_good, np.cumsum([len(own) for own in inside])[:-1])
-        return [row for row, own in zip(quoted, good, strict=True) if row.is_broken or own[1:-1].any() or own.sum() > 1]
+        good = set(self._good_rows(block(columns.to_dict(), source_row=numbers)))
+        return [number in good for number in range(len(texts))]
 
     def _count(self, data: bytes, quoted: list[QuotedRow], given_up: list[Broken]) -> None:
         swallowed = [len(row.lines) for row in given_up if row.problem == IN_QUOTE]
@@ -152,3 +159,9 @@ class _Reader:
                 f"{self._given_up:,}",
                 f"{self._given_up_lines:,}",
             )
+
+
+def _holds_rows(are_rows: Iterable[bool]) -> bool:
+    """Whether a row of several lines holds others, by which of its lines are rows."""
+    lines = list(are_rows)
+    return any(lines[1:-1]) or sum(lines) > 1
