@@ -71,9 +71,9 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
     """
     given: Counter[str] = Counter()
     with _reading(file, source):
-        named = head(file.uri, source)
+        named = head(file, source)
         names = mapping(incoming(contract), source, None if named is None else named.names)
-        if source.format in ("csv", "sequences") and not is_ended(file.uri):
+        if source.format in ("csv", "sequences") and not is_ended(file):
             log.warning("%s does not end with a line break: its last row may be cut short.", file.name)
     days, weights = _write(path, _typed(file, source, names, contract, given))
     columns = {names[name]: "string" for name in given} if named is None else described(named)
@@ -106,7 +106,7 @@ def _typed(
     schema = incoming(contract)
     example: str = ""
     with _reading(file, source):
-        for raw in blocks(file.uri, source, names):
+        for raw in blocks(file, source, names):
             if raw.is_empty():
                 continue
             readable = raw.filter(pl.col("problem").is_null())

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
-import fsspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -17,6 +16,7 @@ from pyarrow import csv
 
 from data_contracts.staging import MAX_TEXT_BYTES
 from tasks.ingest.errors import UnreadableFileError
+from tasks.ingest.sources import SourceFile
 
 BLOCK_BYTES = 8 * 1024 * 1024
 """Read at a time, and so the longest row of text."""
@@ -45,23 +45,25 @@ def whole() -> csv.ParseOptions:
     return csv.ParseOptions(delimiter=_NEVER_IN_TEXT, quote_char=False, double_quote=False)
 
 
-def head(uri: str, parse: csv.ParseOptions) -> list[str]:
+def head(file: SourceFile, parse: csv.ParseOptions) -> list[str]:
     """Return the columns that the first line names.
 
     Raises:
         UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `split`.
     """
     malformed = _Malformed(first_row=_BELOW_HEAD)
-    with _open(uri) as file, malformed.heard(parse):
-        names: list[str] = csv.open_csv(file, read_options=_read_options(), parse_options=parse).schema.names
+    with _open(file) as raw, malformed.heard(parse):
+        names: list[str] = csv.open_csv(raw, read_options=_read_options(), parse_options=parse).schema.names
     return names
 
 
-def split(uri: str, parse: csv.ParseOptions, names: Names, *, head: list[str] | None = None) -> Iterator[pl.DataFrame]:
+def split(
+    file: SourceFile, parse: csv.ParseOptions, names: Names, *, head: list[str] | None = None
+) -> Iterator[pl.DataFrame]:
     """Split lines into columns of text; rows that do not split follow the block that they stood in.
 
     Args:
-        uri: Of the file.
+        file: Of text.
         parse: From `fields` or `whole`.
         names: The columns wanted.
         head: Names the columns of a file that does not name them itself.
@@ -79,8 +81,8 @@ def split(uri: str, parse: csv.ParseOptions, names: Names, *, head: list[str] | 
         strings_can_be_null=True,
     )
     start = 0
-    with _open(uri) as file, malformed.heard(parse):
-        for batch in csv.open_csv(file, read_options=_read_options(head), parse_options=parse, convert_options=convert):
+    with _open(file) as raw, malformed.heard(parse):
+        for batch in csv.open_csv(raw, read_options=_read_options(head), parse_options=parse, convert_options=convert):
             rows = np.arange(start, start + batch.num_rows + len(malformed.rows), dtype=np.int64)
             rows = np.setdiff1d(rows, list(malformed.rows), assume_unique=True)[: batch.num_rows]
             start = int(rows[-1]) + 1 if len(rows) else start
@@ -89,11 +91,11 @@ def split(uri: str, parse: csv.ParseOptions, names: Names, *, head: list[str] | 
     yield malformed.before(None, names)
 
 
-def is_ended(uri: str) -> bool:
+def is_ended(file: SourceFile) -> bool:
     """Whether the last line ends with a line break; a compressed file says by itself whether it is whole."""
-    if posixpath.splitext(uri)[1] in _CODECS:
+    if posixpath.splitext(file.name)[1] in _CODECS:
         return True
-    with fsspec.open(uri, "rb") as raw:
+    with file.open() as raw:
         size = raw.seek(0, os.SEEK_END)
         raw.seek(max(0, size - 1))
         return size == 0 or raw.read() in (b"\n", b"\r")
@@ -107,11 +109,11 @@ def block(columns: Mapping[str, object], *, source_row: object) -> pl.DataFrame:
 
 
 @contextmanager
-def _open(uri: str) -> Iterator[pa.NativeFile]:
-    with fsspec.open(uri, "rb") as raw:
-        file = pa.PythonFile(raw, mode="r")
-        codec = _CODECS.get(posixpath.splitext(uri)[1])
-        yield pa.CompressedInputStream(file, codec) if codec else file
+def _open(file: SourceFile) -> Iterator[pa.NativeFile]:
+    with file.open() as raw:
+        packed = pa.PythonFile(raw, mode="r")
+        codec = _CODECS.get(posixpath.splitext(file.name)[1])
+        yield pa.CompressedInputStream(packed, codec) if codec else packed
 
 
 def _read_options(head: list[str] | None = None) -> csv.ReadOptions:

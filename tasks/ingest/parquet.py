@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-import fsspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from data_contracts.staging import MAX_TEXT_BYTES
 from tasks.ingest.errors import UnreadableFileError
 from tasks.ingest.lines import BLOCK_BYTES, BLOCK_ROWS, Names, block
+from tasks.ingest.sources import SourceFile
 
 _READ_BYTES = 1024 * 1024
 _PAGES_BYTES = 8 * BLOCK_BYTES
@@ -23,13 +23,13 @@ _PACKED_BYTES = 256
 """A dictionary with a longer text stays packed: written once, it would be decoded as often as it is used."""
 
 
-def head(uri: str) -> pa.Schema:
+def head(file: SourceFile) -> pa.Schema:
     """Return the columns of a file."""
-    with fsspec.open(uri, "rb") as raw:
+    with file.open() as raw:
         return pq.ParquetFile(raw).schema_arrow
 
 
-def rows(uri: str, names: Names) -> Iterator[pl.DataFrame]:
+def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
     """Yield the columns wanted, batch by batch.
 
     Raises:
@@ -39,7 +39,7 @@ def rows(uri: str, names: Names) -> Iterator[pl.DataFrame]:
     """
     columns = list(names.values())
     start = 0
-    with fsspec.open(uri, "rb") as raw:
+    with file.open() as raw:
         metadata = pq.ParquetFile(raw).metadata
         for group in range(metadata.num_row_groups):
             longest = {name: _longest(raw, metadata, group, name) for name in columns}
@@ -56,10 +56,10 @@ def rows(uri: str, names: Names) -> Iterator[pl.DataFrame]:
 def _batches(
     raw: BinaryIO, metadata: pq.FileMetaData, group: int, columns: Sequence[str], *, count: int, packed: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    file = pq.ParquetFile(
+    parquet = pq.ParquetFile(
         raw, metadata=metadata, read_dictionary=packed, buffer_size=_READ_BYTES, page_checksum_verification=True
     )
-    yield from file.iter_batches(count, row_groups=[group], columns=columns)
+    yield from parquet.iter_batches(count, row_groups=[group], columns=columns)
 
 
 def _width(info: pq.RowGroupMetaData, group: int, columns: Sequence[str]) -> int:
@@ -95,9 +95,14 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _series(values: pa.Array) -> pl.Series:
-    """Unpack a dictionary into views of its texts, not copies. Polars has no decimals of more than 38 digits."""
+    """Unpack a dictionary into views of its texts, not copies. Polars has no decimals of more than 38 digits.
+
+    Nor does it know every zone. A timestamp that has one is UTC, and the zone is only how it was shown.
+    """
+    if pa.types.is_timestamp(values.type) and values.type.tz:
+        values = values.cast(pa.timestamp(values.type.unit, "UTC"))
     if pa.types.is_decimal256(values.type):
         values = values.cast(pa.decimal128(38, values.type.scale))
     if pa.types.is_dictionary(values.type):
-        return pl.Series(pl.from_arrow(values.dictionary)).gather(pl.Series(pl.from_arrow(values.indices)))
+        return _series(values.dictionary).gather(pl.Series(pl.from_arrow(values.indices)))
     return pl.Series(pl.from_arrow(values))

@@ -16,6 +16,7 @@ from pyarrow import csv
 from tasks.ingest import lines, parquet
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.lines import BLOCK_ROWS, Names
+from tasks.ingest.sources import SourceFile
 
 SEQUENCE_START = datetime(2000, 1, 1, tzinfo=UTC)
 """Where sequences begin. Their n-th item stands n us later; only the order means anything."""
@@ -23,36 +24,36 @@ SEQUENCE_START = datetime(2000, 1, 1, tzinfo=UTC)
 _SEQUENCE = pa.schema([("user_id", pa.string()), ("item_id", pa.string()), ("timestamp", pa.timestamp("us", "UTC"))])
 
 
-def head(uri: str, source: SourceConfig) -> pa.Schema | None:
+def head(file: SourceFile, source: SourceConfig) -> pa.Schema | None:
     """Return the columns that a file has from its head on; None where only its rows tell (JSON Lines)."""
     if source.format == "parquet":
-        return parquet.head(uri)
+        return parquet.head(file)
     if source.format == "csv":
-        return pa.schema([(name, pa.string()) for name in lines.head(uri, _fields(source))])
+        return pa.schema([(name, pa.string()) for name in lines.head(file, _fields(source))])
     return _SEQUENCE if source.format == "sequences" else None
 
 
-def blocks(uri: str, source: SourceConfig, names: Names) -> Iterator[pl.DataFrame]:
+def blocks(file: SourceFile, source: SourceConfig, names: Names) -> Iterator[pl.DataFrame]:
     """Yield the rows of one file in blocks; rows that do not split follow the block that they stood in.
 
     Args:
-        uri: Of the file.
+        file: Of the source.
         source: How to read it.
         names: Contract column to source column.
 
     Raises:
         UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `lines.split` and `parquet.rows`.
     """
-    for block in _blocks(uri, source, names):
+    for block in _blocks(file, source, names):
         yield from block.iter_slices(BLOCK_ROWS)
 
 
-def _blocks(uri: str, source: SourceConfig, names: Names) -> Iterator[pl.DataFrame]:
+def _blocks(file: SourceFile, source: SourceConfig, names: Names) -> Iterator[pl.DataFrame]:
     if source.format == "parquet":
-        return parquet.rows(uri, names)
+        return parquet.rows(file, names)
     if source.format == "csv":
-        return lines.split(uri, _fields(source), names)
-    whole = lines.split(uri, lines.whole(), {"line": "line"}, head=["line"])
+        return lines.split(file, _fields(source), names)
+    whole = lines.split(file, lines.whole(), {"line": "line"}, head=["line"])
     return (_from_json(block, names) if source.format == "jsonl" else _from_sequences(block) for block in whole)
 
 

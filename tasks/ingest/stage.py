@@ -49,7 +49,7 @@ def stage_night(workspace: Workspace, source: SourceConfig, through: date | None
         IngestError: The source cannot be taken as it is; see `tasks.ingest.errors`. Nothing is left in staging.
     """
     events = Table(workspace.tables, contracts(workspace.use_case)["events"])
-    files = list_files(source.uri)
+    files = list_files(source.uri, source.storage_options)
     end = window_end(workspace)
     new, begun = new_files(workspace, files, end)
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
