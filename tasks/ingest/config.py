@@ -68,8 +68,8 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     )
     accept_changes: bool = Field(
         False,
-        description="Accept that columns which are read are missing, narrower or of another kind than in the files "
-        "before. For one night, when it is meant.",
+        description="Accept that columns which are read are missing, narrower, of another kind or written otherwise "
+        "(ids `3.0` that were `3`) than in the files before. For one night, when it is meant.",
     )
 
     @property
@@ -85,7 +85,7 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
         if self.format == "sequences":
             problems += [
                 f"{name} has no meaning: a line is `user item item ...`"
-                for name in ("columns", "time_unit", "time_format", "time_zone", "accept_changes")
+                for name in ("columns", "time_unit", "time_format", "time_zone")
                 if name in self.model_fields_set
             ]
         problems += [
