@@ -116,7 +116,7 @@ def remembered(events: Table) -> dict[str, Span]:
 
 
 def compared(before: str, now: str) -> str:
-    """Say how type ``now`` differs: not at all (empty), ``wider``, ``narrower``, ``of another kind``, ``written otherwise``.
+    """Say how type ``now`` differs, as in `Change`; empty when it does not.
 
     A column of nothing but nulls (type null) says nothing about what it holds, nor does a folder's. Of the forms of
     text only two exclude each other; a column may well hold both, or had no form remembered yet.
@@ -165,7 +165,7 @@ def _how(span: Span, now: str) -> str:
 
 def _span(before: Span | None, change: Change) -> Span:
     narrowest = before[0] if before and change.how == "wider" else "null"
-    return change.now if narrowest == "null" else narrowest, change.now
+    return change.now if narrowest in _UNKNOWN else narrowest, change.now
 
 
 def _refuse(refused: Mapping[Change, Sequence[StagedFile]]) -> None:

@@ -86,8 +86,8 @@ def _last_day(staged: Sequence[StagedFile], end: date | None) -> date:
     if last_day is None:
         raise NoCompleteDayError(
             f"no complete day before today, {today} UTC by this machine's clock, in {len(staged):,} new files; "
-            f"{span(days)}. {NOTHING_PUBLISHED} Wait for the day to end, or see the clock, source.columns and "
-            "source.time_unit."
+            f"{span(days)}{_unread(staged)}. {NOTHING_PUBLISHED} Wait for the day to end, or see the clock and "
+            "source.columns."
         )
     return last_day
 
@@ -119,7 +119,13 @@ def _empty_day(
     taken: Sequence[StagedFile], staged: Sequence[StagedFile], last_day: date, asked: date | None
 ) -> EmptyDayError:
     days = added(*(file.days for file in staged))
+    or_else = ", or leave `through` out" if asked else ""
     return EmptyDayError(
-        f"no event on {last_day} in the {len(taken):,} files due, of {len(staged):,} new ones; {span(days)}. "
-        f"{NOTHING_PUBLISHED} Wait for the files of that day{', or leave `through` out' if asked else ''}."
+        f"no event on {last_day} in the {len(taken):,} files due, of {len(staged):,} new ones; {span(days)}"
+        f"{_unread(staged)}. {NOTHING_PUBLISHED} Wait for the files of that day{or_else}."
     )
+
+
+def _unread(staged: Sequence[StagedFile]) -> str:
+    """Show a time that cannot be read, if there is any."""
+    return next((f"; {file.source.name} has {file.unread_time}" for file in staged if file.unread_time), "")

@@ -26,6 +26,7 @@ from tasks.ingest.lines import is_ended
 from tasks.ingest.observed import Observed
 from tasks.ingest.readers import head
 from tasks.ingest.sources import SourceFile
+from tasks.ingest.times import wanted
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class StagedFile(Value):
         columns: Source column to its type, with those of its folders; for JSON Lines those that are read and hold
             something. Text that is ids has a form instead, see `tasks.ingest.observed`.
         examples: Of such columns one value.
-        unread_time: The first time that cannot be read, as it came; empty without.
+        unread_time: For people: the first time that cannot be read, and what could be; empty without.
     """
 
     source: SourceFile
@@ -93,7 +94,9 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
         weights=weights,
         columns={**observed.described(own, names), **dict.fromkeys(folders, PATH)},
         examples={names[name]: example for name, example in observed.examples.items()},
-        unread_time=observed.unread_time,
+        unread_time=f"{observed.unread_time[:_EXAMPLE_LENGTH]!r}, wanted {wanted(source)}"
+        if observed.unread_time
+        else "",
     )
 
 

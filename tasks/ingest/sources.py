@@ -6,6 +6,7 @@ import hashlib
 import posixpath
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import takewhile
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
@@ -43,8 +44,10 @@ class SourceFile(Value):
 
     @property
     def name(self) -> str:
-        """What people call it."""
-        return posixpath.basename(self.path or self.uri)
+        """What people call it: with the folders that are columns, it is one of many ``part-0.parquet``."""
+        *folders, file = (self.path or self.uri).split("/")
+        columns = list(takewhile(lambda folder: "=" in folder, reversed(folders)))
+        return posixpath.join(*reversed(columns), file)
 
     @property
     def is_local(self) -> bool:

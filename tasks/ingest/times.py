@@ -66,13 +66,10 @@ def _since_1970(column: pl.Expr, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
     return pl.coalesce(pl.when(inside).then(whole) * factor, fractions)
 
 
-def accepted(source: SourceConfig) -> str:
+def wanted(source: SourceConfig) -> str:
     """Say which times are read, for people whose time is not among them."""
     if source.time_format is not None:
-        return f"source.time_format {source.time_format!r}"
+        return f"one like {source.time_format!r} (source.time_format)"
     if source.time_unit != "iso":
-        return f"source.time_unit {source.time_unit!r}: numbers since 1970"
-    return (
-        "source.time_unit 'iso': 2026-11-22T12:00:00Z, 2026-11-22 12:00, 20261122T120000+0100 and the like; "
-        "source.time_format reads others"
-    )
+        return f"a number of {source.time_unit} since 1970 (source.time_unit)"
+    return "ISO 8601, such as 2026-11-22T12:00:00Z or 2026-11-22 12:00 (see source.time_unit and source.time_format)"
