@@ -46,7 +46,7 @@ class SourceFile(Value):
     def name(self) -> str:
         """What people call it: with the folders that are columns, it is one of many ``part-0.parquet``."""
         *folders, file = (self.path or self.uri).split("/")
-        columns = list(takewhile(lambda folder: "=" in folder, reversed(folders)))
+        columns = list(takewhile(_is_column, reversed(folders)))
         return posixpath.join(*reversed(columns), file)
 
     @property
@@ -61,7 +61,7 @@ class SourceFile(Value):
         Values are text, None for null. The folders on the way to `source.uri` count as well: it may point into one.
         """
         folders = (self.path or self.uri).split("/")[:-1]
-        pairs = [folder.split("=", maxsplit=1) for folder in folders if "=" in folder[1:]]
+        pairs = [folder.split("=", maxsplit=1) for folder in folders if _is_column(folder)]
         own = {unquote(name): None if value == _NULL_PARTITION else unquote(value) for name, value in pairs}
         return {**(self.archive.partition if self.archive else {}), **own}
 
@@ -154,13 +154,18 @@ def _found(system: AbstractFileSystem, path: str) -> list[tuple[str, dict[str, A
     return sorted(files, key=lambda each: each[0])
 
 
+def _is_column(folder: str) -> bool:
+    """Whether a folder is called ``column=value``."""
+    return "=" in folder[1:]
+
+
 def _is_hidden(name: str, asked: str) -> bool:
     """Whether the file, or a folder on the way to it, begins with a dot or an underscore, and nobody asked for that.
 
     A folder called ``_column=value`` holds rows like any other.
     """
     *folders, file = name.split("/")
-    hidden = [part for part in folders if part.startswith(".") or (part.startswith("_") and "=" not in part)]
+    hidden = [part for part in folders if part.startswith(".") or (part.startswith("_") and not _is_column(part))]
     hidden += [file] if file.startswith((".", "_")) else []
     return any(part not in asked.split("/") for part in hidden)
 
