@@ -136,11 +136,13 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
 
 
 def _conservation(workspace: Workspace) -> None:
-    """Print where the rows of the newest files went: every one of them was accepted, kept aside or a repeat."""
+    """Print where the rows of the newest files went: accepted, kept aside, dropped as too late, or repeats."""
     events = DataTable(workspace.tables, contracts(workspace.use_case)["events"])
-    marks = {name: events.mark(name) or 0 for name in ("rows_read", "accepted", "quarantined", "repeats")}
-    rows_read, *kinds = (f"{name.replace('_', ' ')} {count:,}" for name, count in marks.items())
-    line(f"{rows_read} = {' + '.join(kinds)}")
+    marks = {name: events.mark(name) or 0 for name in ("accepted", "quarantined", "dropped", "repeats", "early")}
+    early = marks.pop("early")
+    kinds = " + ".join(f"{name} {count:,}" for name, count in marks.items())
+    waiting = f"; {early:,} of those accepted are of later days, and wait for their window" if early else ""
+    line(f"rows read {events.mark('rows_read') or 0:,} = {kinds}{waiting}")
 
 
 def _recommendation(settings: NightlySettings, workspace: Workspace) -> None:
