@@ -33,7 +33,7 @@ from flows.settings import NightlySettings
 from tasks.deploy.server import ModelServer, ServerError
 
 SET = {
-    "prefect": "Set prefect_url: to a port that is free, or to this address to have the nights recorded there.",
+    "prefect": "Set prefect_url to a port that is free.",
     "mlflow": "Set mlflow_url to a port that is free; or tracking_uri, to this address or to a database.",
     "server": "Set serving.rest_url and serving.grpc_url to ports that are free, or end it.",
 }
@@ -79,25 +79,33 @@ def require_own(settings: NightlySettings, wanted: Iterable[Service]) -> None:
     Raises:
         StrangerError: It is not; every one is named.
     """
-    if found := [f"{each.name}: {why}" for each in wanted if (why := stranger(settings, each))]:
+    listening = (each for each in wanted if each.listens)
+    if found := [f"{each.name}: {each.url} {why}" for each in listening if (why := stranger(settings, each))]:
         raise StrangerError("\n".join(found))
 
 
 def stranger(settings: NightlySettings, service: Service) -> str:
-    """Say who answers at a service's address though it is not ours, and what to set; nothing when it is, or nobody."""
+    """Say who answers at a service's address though it is not ours, and what to set; nothing when it is, or nobody.
+
+    A service that does not listen is asked for at Prefect's server.
+    """
     home, found = settings.home.resolve(), list(listeners(service.url))
-    if not service.listens or not service.port_taken() or any(each.home == home for each in found):
+    if not service.port_taken() or any(each.home == home for each in found):
         return ""
-    elsewhere = next((each for each in found if each.home), None)
-    match service.name:
-        case "prefect" if elsewhere is None and "prefect_url" in settings.model_fields_set:
-            return ""
+    elsewhere, asked = next((each for each in found if each.home), None), service.name if service.listens else "prefect"
+    step = SET[asked]
+    match asked:
+        case "prefect" if elsewhere is None:
+            if "prefect_url" in settings.model_fields_set:
+                return ""
+            why = "answers there" if service.answers() else ""
+            step += f" Or set it to {service.url}, to have the nights recorded there."
         case "server":
             why = _foreign(settings)
         case _:
             why = "answers there" if service.answers() else ""
     who = elsewhere or next(iter(found), "somebody on another machine, or in a container,")
-    return why and f"{service.url} is not of this home, {str(home)!r}: {who} {why}. {SET[service.name]}"
+    return why and f"is not of this home, {str(home)!r}: {who} {why}. {step}"
 
 
 def _foreign(settings: NightlySettings) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -25,7 +27,7 @@ def validate(workspace: Workspace, staged: Staged, config: ValidationConfig, clu
     validated = validate_night(workspace, staged, config, cluster)
     if validated.docs_uri:
         create_markdown_artifact(
-            f"Copy this into the browser's address bar, on the machine of the night: `{validated.docs_uri}`",
+            f"Copy this into the browser's address bar, on the machine of the night: `{Path(validated.docs_uri).as_uri()}`",
             key=workspace.artifact("data-docs"),
             description=f"Events of {validated.window} against their contract.",
         )

@@ -99,9 +99,9 @@ def test_a_prefect_is_named_by_its_setting_unless_another_home_has_it(tmp_path: 
     assert stranger(named, at(named, "prefect")) == ""
     default = named.model_copy()
     default.model_fields_set.remove("prefect_url")
-    assert "Set prefect_url" in stranger(default, at(default, "prefect"))
+    assert f"Or set it to {nobodys}, to have the nights recorded there." in stranger(default, at(default, "prefect"))
     other = settings_of(tmp_path, prefect_url=others)
-    assert "Set prefect_url" in stranger(other, at(other, "prefect"))
+    assert stranger(other, at(other, "prefect")).endswith("Set prefect_url to a port that is free.")
 
 
 def test_a_stranger_on_the_model_servers_port_is_refused(tmp_path: Path, started: Started) -> None:
