@@ -26,8 +26,9 @@ def validate(workspace: Workspace, staged: Staged, config: ValidationConfig, clu
     """See `validate_night`. Retried, but not for bad data; safe, an input is consumed once. Points to the Data Docs."""
     validated = validate_night(workspace, staged, config, cluster)
     if validated.docs_uri:
+        address = Path(validated.docs_uri).as_uri()  # no link: a browser opens no file from a page
         create_markdown_artifact(
-            f"Copy this into the browser's address bar, on the machine of the night: `{Path(validated.docs_uri).as_uri()}`",
+            f"Copy this into the browser's address bar, on the machine of the night: `{address}`",
             key=workspace.artifact("data-docs"),
             description=f"Events of {validated.window} against their contract.",
         )
