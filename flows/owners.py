@@ -30,7 +30,7 @@ from flows import manager
 from flows.manager import ServiceError
 from flows.service import PATIENCE_SECONDS, Service, services
 from flows.settings import NightlySettings
-from tasks.deploy.server import ModelServer, ServerError
+from tasks.deploy.server import ModelServer, ServerError, ServerForeignError
 
 SET = {
     "prefect": "Set prefect_url to a port that is free.",
@@ -90,10 +90,12 @@ def stranger(settings: NightlySettings, service: Service) -> str:
     A service that does not listen is asked for at Prefect's server.
     """
     home, found = settings.home.resolve(), list(listeners(service.url))
-    if not service.port_taken() or any(each.home == home for each in found):
+    asked = service.name if service.listens else "prefect"
+    if not service.port_taken():
         return ""
-    elsewhere, asked = next((each for each in found if each.home), None), service.name if service.listens else "prefect"
-    step = SET[asked]
+    if any(each.home == home for each in found):
+        return _astray(settings) if asked == "server" else ""
+    elsewhere, step = next((each for each in found if each.home), None), SET[asked]
     match asked:
         case "prefect" if elsewhere is None:
             if "prefect_url" in settings.model_fields_set:
@@ -108,14 +110,29 @@ def stranger(settings: NightlySettings, service: Service) -> str:
     return why and f"is not of this home, {str(home)!r}: {who} {why}. {step}"
 
 
+def _astray(settings: NightlySettings) -> str:
+    """Say why our own model server cannot serve these logs' registry; nothing when it does, or serves other logs."""
+    try:
+        _server(settings).state()
+    except ServerForeignError as error:
+        return f"is of this home, and {error}. `make down` ends it."
+    except ServerError:
+        return ""
+    return ""
+
+
 def _foreign(settings: NightlySettings) -> str:
     """Say what makes a model server somebody else's; nothing when it answers for these logs, from our registry."""
-    patient = settings.serving.model_copy(update={"answer_seconds": PATIENCE_SECONDS})
     try:
-        ModelServer(settings.name, settings.workspace().tracking_uri, patient).state()
+        _server(settings).state()
     except ServerError as error:
         return f"answers there, and {error}"
     return ""
+
+
+def _server(settings: NightlySettings) -> ModelServer:
+    patient = settings.serving.model_copy(update={"answer_seconds": PATIENCE_SECONDS})
+    return ModelServer(settings.name, settings.workspace().tracking_uri, patient)
 
 
 def listeners(url: str) -> Iterator[Listener]:

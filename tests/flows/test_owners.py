@@ -111,6 +111,13 @@ def test_a_stranger_on_the_model_servers_port_is_refused(tmp_path: Path, started
     )
 
 
+def test_our_own_server_that_cannot_serve_this_registry_is_to_be_ended(tmp_path: Path, started: Started) -> None:
+    settings = settings_of(tmp_path, serving={"rest_url": started(tmp_path)})
+    said = stranger(settings, at(settings, "server"))
+    assert said.startswith("is of this home, and http://")
+    assert said.endswith("`make down` ends it.")
+
+
 def test_nobody_is_no_stranger(tmp_path: Path, started: Started) -> None:
     settings = settings_of(tmp_path)
     assert list(listeners(settings.mlflow_url)) == []
