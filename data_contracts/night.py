@@ -105,6 +105,7 @@ class Staged(Value):
         rows_read: Rows in the files taken.
         columns: Source column to the narrowest and the widest type taken so far, which the next night's files are
             compared with.
+        unread_time: For people: a time that cannot be read, and what could be; empty without.
     """
 
     uri: str
@@ -112,6 +113,7 @@ class Staged(Value):
     rows_read: int = 0
     repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one in table `events`.")
     columns: dict[str, tuple[str, str]] = {}
+    unread_time: str = ""
 
 
 class Validated(Value):

@@ -21,7 +21,7 @@ from data_contracts.use_cases import contracts
 from data_contracts.version import NIGHT
 from flows.seen import Seen, duration
 from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
-from tasks.evaluate.record import columns, heading, recorded_evidence, remarks
+from tasks.evaluate.record import SHOWN, recorded_evidence, remarks, standings
 from tasks.tidy.disk import disk_use, in_words
 
 if TYPE_CHECKING:
@@ -43,9 +43,8 @@ def services(found: Mapping[str, tuple[str, str]]) -> None:
 
 def nights(seen: Seen, stale_hours: float | None) -> None:
     """Print what is not well, what is served, and the last nights."""
-    for sentence in seen.verdict(stale_hours):
+    for sentence in [*seen.verdict(stale_hours), *seen.served_as(stale_hours)]:
         line(sentence)
-    line(f"{seen.age()}.")
     for night in seen.nights:
         line(f"{night.planned:%F %R}  {night.state:<10} {duration(night.took):>12}  {night.name}  {night.reason}")
 
@@ -123,25 +122,26 @@ def _reference(file: Path | None, window: Window) -> Mapping[str, float]:
 
 
 def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
-    rows = {**evidence.metrics, **({"best reachable": reference} if reference else {})}
+    rows = {**standings(evidence), **({"best reachable": reference} if reference else {})}
     table = Table(title="The held-out window, all items ranked", title_justify="left")
     table.add_column("")
-    shown = columns(evidence)
-    for name in shown:
-        table.add_column(heading(name), justify="right")
+    for name in SHOWN:
+        table.add_column(name.upper(), justify="right")
     for contestant, metrics in rows.items():
-        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in shown))
+        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN))
     console.print(table)
     for remark in remarks(evidence):
         line(remark)
 
 
 def _conservation(workspace: Workspace) -> None:
-    """Print where the rows of the newest files went: every one of them was accepted, kept aside or a repeat."""
+    """Print where the rows of the newest files went: accepted, kept aside, dropped as too late, or repeats."""
     events = DataTable(workspace.tables, contracts(workspace.use_case)["events"])
-    marks = {name: events.mark(name) or 0 for name in ("rows_read", "accepted", "quarantined", "repeats")}
-    rows_read, *kinds = (f"{name.replace('_', ' ')} {count:,}" for name, count in marks.items())
-    line(f"{rows_read} = {' + '.join(kinds)}")
+    marks = {name: events.mark(name) or 0 for name in ("accepted", "quarantined", "dropped", "repeats", "early")}
+    early = marks.pop("early")
+    kinds = " + ".join(f"{name} {count:,}" for name, count in marks.items())
+    waiting = f"; {early:,} of those accepted are of later days, and wait for their window" if early else ""
+    line(f"rows read {events.mark('rows_read') or 0:,} = {kinds}{waiting}")
 
 
 def _recommendation(settings: NightlySettings, workspace: Workspace) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EVIDENCE = "evidence.json"
 PICTURE = "evidence.png"
-SHOWN = ("hr@5", "hr@10", "hr@20", "ndcg@10", "mrr", "coverage@10", f"hr@10{NIGHTLY}", f"ndcg@10{NIGHTLY}")
+SHOWN = ("hr@5", "hr@10", "hr@20", "ndcg@10", "mrr", "coverage@10")
 DRAWN = ("hr@10", "ndcg@10")
 MANY = 0.5
 """Share of a window's targets that share their user's moment, from which on people are told what that means."""
@@ -65,15 +65,15 @@ def metric_name(contestant: str, metric: str) -> str:
     return f"{contestant}.{metric.replace('@', '_at_')}"
 
 
-def columns(evidence: Evidence) -> list[str]:
-    """Return the metrics to show, those of `SHOWN` that anybody has."""
-    return [name for name in SHOWN if any(name in metrics for metrics in evidence.metrics.values())]
-
-
-def heading(metric: str) -> str:
-    """Return a metric's name for people: ``NDCG@10``, and ``NDCG@10 nightly``."""
-    name, nightly, _ = metric.partition(NIGHTLY)
-    return f"{name.upper()} nightly" if nightly else name.upper()
+def standings(evidence: Evidence) -> dict[str, dict[str, float]]:
+    """Return the lines to show: every contestant, then each with histories as of the window's start, by metric."""
+    live: dict[str, dict[str, float]] = {}
+    nightly: dict[str, dict[str, float]] = {}
+    for contestant, metrics in evidence.metrics.items():
+        live[contestant] = {name: value for name, value in metrics.items() if name in SHOWN}
+        as_of_start = {name.removesuffix(NIGHTLY): value for name, value in metrics.items() if name.endswith(NIGHTLY)}
+        nightly |= {f"{contestant}, nightly": as_of_start} if as_of_start else {}
+    return live | nightly
 
 
 def remarks(evidence: Evidence) -> list[str]:
@@ -82,8 +82,8 @@ def remarks(evidence: Evidence) -> list[str]:
     said = [", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())]
     if any(name.endswith(NIGHTLY) for metrics in evidence.metrics.values() for name in metrics):
         said.append(
-            "Metrics are with every event up to the moment before each target, and so decides the gate; nightly ones "
-            "are with histories as of the window's start, which is what a user id is answered from between two nights."
+            "Metrics are with every event up to the moment before each target, and by these the gate decides; nightly "
+            "ones are with histories as of the window's start: so a user id is answered between two nights."
         )
     share = counts.get("shared_moments", 0) / max(counts.get("window_targets", 0), 1)
     if share > MANY:
@@ -96,11 +96,10 @@ def remarks(evidence: Evidence) -> list[str]:
 
 def as_markdown(evidence: Evidence) -> str:
     """Return a table, one row a contestant, and what was judged."""
-    shown = columns(evidence)
-    rows = [["", *map(heading, shown)], ["---", *("---:" for _ in shown)]]
+    rows = [["", *(name.upper() for name in SHOWN)], ["---", *("---:" for _ in SHOWN)]]
     rows += [
-        [contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in shown)]
-        for contestant, metrics in evidence.metrics.items()
+        [line, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN)]
+        for line, metrics in standings(evidence).items()
     ]
     return "\n".join([*map(_row, rows), "", "\n\n".join(remarks(evidence))])
 

@@ -8,17 +8,16 @@ import polars as pl
 import pyarrow as pa
 
 from data_contracts.staging import MAX_TEXT_BYTES
-from tasks.ingest.config import SourceConfig, TimeUnit
+from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.raw import as_columns, cut, not_one_value
+from tasks.ingest.times import moment
 
-_MICROSECONDS: dict[TimeUnit, float] = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 _WHOLE: dict[object, int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """Up to here every whole number is a float of its own."""
 _INK = r"\S"
 _TYPED = "typed "
 """Stands before the name of a column that has its type, while the column as it came is still beside it."""
-_YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000  # us since 1970
 
 
 def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], source: SourceConfig) -> pl.DataFrame:
@@ -29,7 +28,7 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
             ``original`` (JSON, the row where its columns do not say it all) and ``problem`` (null unless it is broken).
         schema: The columns wanted.
         names: Contract column to source column, for those in ``raw``.
-        source: The unit of times, and what a column takes where the source has none.
+        source: How times are written, and what a column takes where the source has none.
 
     Returns:
         The columns of ``schema``, ``source_row``, ``problem`` and ``original``. Where a value was given and cannot be
@@ -94,8 +93,7 @@ def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfi
     if raw == pl.String:
         column = pl.when(column.str.len_bytes() <= MAX_TEXT_BYTES).then(column)
     if isinstance(wanted, pl.Datetime):
-        moment = _time(column, name, raw, source.time_unit).cast(wanted)
-        return pl.when(moment.to_physical().is_between(_YEAR_1, _YEAR_10000, closed="left")).then(moment)
+        return moment(column, name, raw, source).cast(wanted)
     if wanted == pl.String:
         text = _text(column, raw)
         return pl.when(text.str.contains(_INK)).then(text)
@@ -114,51 +112,3 @@ def _text(column: pl.Expr, raw: pl.DataType) -> pl.Expr:
     whole = column.cast(pl.Int64, strict=False)
     text = pl.when(whole == column).then(whole.cast(pl.String)).otherwise(text)
     return pl.when(column.abs() < _WHOLE[type(raw)]).then(text)
-
-
-def _time(column: pl.Expr, name: str, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
-    """Return the column as us since 1970, UTC, null where it cannot be read."""
-    if isinstance(raw, pl.Datetime):
-        moment = column.cast(pl.Datetime("us", raw.time_zone))
-        return moment.dt.convert_time_zone("UTC") if raw.time_zone else moment.dt.replace_time_zone("UTC")
-    if raw == pl.Date:
-        return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    if raw == pl.Null:
-        return column.cast(pl.Datetime("us", "UTC"))
-    if unit == "iso":
-        if raw != pl.String:
-            raise WrongColumnError(f"column {name!r} is {raw}: set source.time_unit to s, ms, us or ns")
-        return _iso(column)
-    if raw == pl.String:
-        column = column.str.strip_chars()
-    return _since_1970(column, raw, unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-
-
-def _since_1970(column: pl.Expr, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
-    """Return us as int64: exactly from whole numbers, rounded from fractions."""
-    fractions = column.cast(pl.Float64, strict=False) * _MICROSECONDS[unit]
-    fractions = pl.when(fractions.is_between(_YEAR_1, _YEAR_10000, closed="left")).then(fractions)
-    fractions = fractions.round().cast(pl.Int64, strict=False)
-    if raw.is_float():
-        return fractions
-    whole = column.cast(pl.Int64, strict=False)
-    if unit == "ns":
-        return pl.coalesce(whole // 1_000, fractions)
-    factor = int(_MICROSECONDS[unit])
-    inside = whole.is_between(_YEAR_1 // factor, _YEAR_10000 // factor - 1)
-    return pl.coalesce(pl.when(inside).then(whole) * factor, fractions)
-
-
-def _iso(column: pl.Expr) -> pl.Expr:
-    """Parse ISO 8601: a day, or a day and a time with or without seconds, fractions and zone."""
-    text = (
-        column.str.strip_chars()
-        .str.replace(r"^(\d{4}-\d{2}-\d{2})$", "${1}T00:00:00")
-        .str.replace(" ", "T", literal=True)
-        .str.replace(r"(T\d{2}:\d{2})($|Z|[+-])", "${1}:00${2}")
-        .str.replace(r"Z$", "+0000")
-        .str.replace(r"(T[\d:.]+[+-]\d{2})$", "${1}00")
-        .str.replace(r"([+-]\d{2}):(\d{2})$", "${1}${2}")
-        .str.replace(r"(T[\d:.]+)$", "${1}+0000")
-    )
-    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)

@@ -13,10 +13,12 @@ from typing import NamedTuple
 from data_contracts.contract import DataContract
 from data_contracts.staging import COLUMNS, incoming
 from data_contracts.table import Table
-from tasks.ingest.columns import is_optional
+from tasks.ingest.columns import TEXT, is_optional
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import NOTHING_PUBLISHED, ChangedColumnError
 from tasks.ingest.files import StagedFile
+from tasks.ingest.folders import PATH
+from tasks.ingest.observed import FRACTIONS, MIXED, WHOLE_NUMBERS
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ _WIDENING = (
 )
 _WIDER = {pair for types in _WIDENING for pair in combinations(types, 2)}
 _DECIMAL = re.compile(r"decimal\d+\((\d+), (-?\d+)\)")
+_FORMS = (WHOLE_NUMBERS, FRACTIONS, MIXED)
+_UNKNOWN = ("null", PATH)
 _FILES_NAMED = 3
 
 Span = tuple[str, str]
@@ -45,7 +49,7 @@ class Change(NamedTuple):
 
     Attributes:
         column: Of the source.
-        how: ``new``, ``missing``, ``wider``, ``narrower`` or ``of another kind``.
+        how: ``new``, ``missing``, ``wider``, ``narrower``, ``of another kind`` or ``written otherwise``.
         before: Its widest type until then; empty when new.
         now: Its type in this file; empty when missing.
     """
@@ -54,6 +58,11 @@ class Change(NamedTuple):
     how: str
     before: str
     now: str
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether all that was read before is read as before."""
+        return self.how in ("new", "wider")
 
     def __str__(self) -> str:
         types = " -> ".join(kind for kind in (self.before, self.now) if kind)
@@ -74,25 +83,27 @@ def agreed(
         contract: Of the table that they are read for.
 
     Raises:
-        ChangedColumnError: A column that is read is narrower than ever, of another kind or missing; every one is
-            listed. Of JSON Lines a column that may be empty may be missing, too, and is remembered.
+        ChangedColumnError: A column that is read is narrower than ever, of another kind, written otherwise or missing;
+            every one is listed. Of JSON Lines a column that may be empty may be missing, too, and is remembered: unless
+            it was one of the path.
     """
     fields = {source.columns.get(field.name, field.name): field for field in incoming(contract)}
     passing = {name for name, field in fields.items() if source.format == "jsonl" and is_optional(field, source)}
     heads = list(_heads(files, source))
     columns = dict(known or {name: (kind, kind) for name, kind in heads[0][1].items()})
-    accepted, refused = defaultdict[Change, list[str]](list), defaultdict[Change, list[str]](list)
-    for name, own in heads:
+    accepted, refused = defaultdict[Change, list[StagedFile]](list), defaultdict[Change, list[StagedFile]](list)
+    for file, own in heads:
         for change in _changes(columns, own):
-            meant = source.accept_changes or change.how in ("new", "wider")
-            if change.column in fields and not (meant or (change.how == "missing" and change.column in passing)):
-                refused[change].append(name)
+            may_be_missing = change.how == "missing" and change.column in passing and change.before != PATH
+            if change.column in fields and not (source.accept_changes or change.is_harmless or may_be_missing):
+                refused[change].append(file)
                 continue
-            accepted[change].append(name)
+            accepted[change].append(file)
             if change.now:
                 columns[change.column] = _span(columns.get(change.column), change)
-    for change, names in accepted.items():
-        log.info("Source: %s.", _described(change, names))
+        columns |= {name: (kind, kind) for name, kind in own.items() if kind in _FORMS and columns[name][1] == TEXT}
+    for change, changed in accepted.items():
+        log.info("Source: %s.", _described(change, changed))
     _refuse(refused)
     there = passing.union(*(own for _, own in heads))
     return {column: span for column, span in columns.items() if column in there}
@@ -105,13 +116,21 @@ def remembered(events: Table) -> dict[str, Span]:
 
 
 def compared(before: str, now: str) -> str:
-    """Say how type ``now`` differs: not at all (empty), ``wider``, ``narrower`` or ``of another kind``.
+    """Say how type ``now`` differs, as in `Change`; empty when it does not.
 
-    A column of nothing but nulls (type null) says nothing about what it holds.
+    A column of nothing but nulls (type null) says nothing about what it holds, nor does a folder's. Of the forms of
+    text only two exclude each other; a column may well hold both, or had no form remembered yet.
     """
-    if now in (before, "null"):
+    if now == before or now in _UNKNOWN:
         return ""
-    if before == "null" or _is_wider(before, now):
+    if before in _UNKNOWN:
+        return "wider"
+    if {before, now} == {WHOLE_NUMBERS, FRACTIONS}:
+        return "written otherwise"
+    before, now = (TEXT if kind in _FORMS else kind for kind in (before, now))
+    if before == now:
+        return ""
+    if _is_wider(before, now):
         return "wider"
     return "narrower" if _is_wider(now, before) else "of another kind"
 
@@ -124,12 +143,11 @@ def _is_wider(before: str, now: str) -> bool:
     return new_fraction >= fraction and new_digits - new_fraction >= digits - fraction
 
 
-def _heads(files: Sequence[StagedFile], source: SourceConfig) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _heads(files: Sequence[StagedFile], source: SourceConfig) -> Iterator[tuple[StagedFile, Mapping[str, str]]]:
     """Give the columns of each file. JSON Lines have no head: there, one is missing when it is in no file at all."""
-    if source.format == "jsonl":
-        yield f"all {len(files):,} files", {name: kind for file in files for name, kind in file.columns.items()}
-    else:
-        yield from ((file.source.name, file.columns) for file in files)
+    anywhere = {name: "null" for file in files for name in file.columns} if source.format == "jsonl" else {}
+    for file in files:
+        yield file, anywhere | file.columns
 
 
 def _changes(before: Mapping[str, Span], now: Mapping[str, str]) -> list[Change]:
@@ -147,19 +165,21 @@ def _how(span: Span, now: str) -> str:
 
 def _span(before: Span | None, change: Change) -> Span:
     narrowest = before[0] if before and change.how == "wider" else "null"
-    return change.now if narrowest == "null" else narrowest, change.now
+    return change.now if narrowest in _UNKNOWN else narrowest, change.now
 
 
-def _refuse(refused: Mapping[Change, Sequence[str]]) -> None:
+def _refuse(refused: Mapping[Change, Sequence[StagedFile]]) -> None:
     if refused:
-        problems = "\n".join(f"  - {_described(change, names)}" for change, names in refused.items())
+        problems = "\n".join(f"  - {_described(change, files)}" for change, files in refused.items())
         raise ChangedColumnError(
             f"{len(refused):,} changes in columns that are read:\n{problems}\n{NOTHING_PUBLISHED} Mend the files or, "
             "if this is meant, set source.accept_changes to true for one night."
         )
 
 
-def _described(change: Change, files: Sequence[str]) -> str:
-    more = f" and {len(files) - _FILES_NAMED:,} more files" if len(files) > _FILES_NAMED else ""
-    where = f"{', '.join(files[:_FILES_NAMED])}{more}"
-    return f"{change}, {'from' if change.how == 'missing' else 'in'} {where}"
+def _described(change: Change, files: Sequence[StagedFile]) -> str:
+    names = [file.source.name for file in files]
+    more = f" and {len(names) - _FILES_NAMED:,} more files" if len(names) > _FILES_NAMED else ""
+    example = f", e.g. {files[0].examples[change.column]!r}" if change.how == "written otherwise" else ""
+    where = "from" if change.how == "missing" else "in"
+    return f"{change}{example}, {where} {', '.join(names[:_FILES_NAMED])}{more}"

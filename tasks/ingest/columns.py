@@ -10,6 +10,9 @@ import pyarrow as pa
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
 
+TEXT = "string"
+"""Type of every column of text; of ids `tasks.ingest.observed` knows more."""
+
 
 def mapping(schema: pa.Schema, source: SourceConfig, available: Sequence[str] | None) -> dict[str, str]:
     """Return contract column to source column, for those that the source has; each is read once.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from tasks.ingest.json_path import keys
+from tasks.ingest import json_path, pattern, zones
 
 Format = Literal["csv", "jsonl", "parquet", "sequences"]
 TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
@@ -16,10 +15,17 @@ TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
 class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     """One source of raw logs. Checked before anything is opened."""
 
-    uri: str = Field(
-        "",
-        description="A file, a folder or a glob; local, or any URI that fsspec opens. "
-        "Names ending in .gz, .bz2, .zst or .lz4 are read as compressed.",
+    uri: str | None = Field(
+        None,
+        pattern=r"\S",
+        description="A file, a folder or a glob; local, or any URI that fsspec opens, archives too: "
+        "`zip://*.csv::logs/*.zip`. Names ending in .gz, .bz2, .zst or .lz4 are read as compressed. Folders called "
+        "`column=value` give a column.",
+    )
+    storage_options: dict[str, Any] = Field(
+        {},
+        description="For fsspec, where it opens `uri`: {anon: true}, or by protocol, {s3: {anon: true}}. No secrets: "
+        "Prefect shows settings to whoever sees its runs; credentials belong into the environment of the workers.",
     )
     format: Format = Field(
         "csv",
@@ -35,7 +41,8 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     columns: dict[str, str] = Field(
         {},
         description="Contract column to the source's: {user_id: reviewerID, ...}; the same name when omitted. "
-        "For `jsonl` also a path to one value, `$.user.id`, `$.items[0].id`. Other columns of the source are ignored.",
+        "For `jsonl` also a path to one value, `$.items[0].id`. Folders called `column=value` are columns, "
+        "too, where a file has none of that name. Other columns of the source are ignored.",
     )
     defaults: dict[str, str] = Field(
         {"event": "view"},
@@ -44,13 +51,25 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     )
     time_unit: TimeUnit = Field(
         "iso",
-        description="Of times given as numbers, since 1970-01-01 UTC; `iso` for ISO 8601 (UTC where no zone is given) "
-        "and for Parquet's own timestamps.",
+        description="Of times given as numbers, since 1970-01-01 UTC; `iso` for ISO 8601 and for Parquet's own "
+        "timestamps.",
+    )
+    time_format: str | None = Field(
+        None,
+        min_length=1,
+        description="How other times are written, as for strptime: `%d/%m/%Y %H:%M:%S`, with `%z` where an offset "
+        "stands there.",
+    )
+    time_zone: str = Field(
+        "UTC",
+        min_length=1,
+        description="IANA name (Europe/Berlin) of the zone of times that say none. Of an hour that comes twice the "
+        "first is meant (summer time); a time that is skipped cannot be read.",
     )
     accept_changes: bool = Field(
         False,
-        description="Accept that columns which are read are missing, narrower or of another kind than in the files "
-        "before. For one night, when it is meant.",
+        description="Accept that columns which are read are missing, narrower, of another kind or written otherwise "
+        "(ids `3.0` that were `3`) than in the files before. For one night, when it is meant.",
     )
 
     @property
@@ -66,7 +85,7 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
         if self.format == "sequences":
             problems += [
                 f"{name} has no meaning: a line is `user item item ...`"
-                for name in ("columns", "time_unit", "accept_changes")
+                for name in ("columns", "time_unit", "time_format", "time_zone")
                 if name in self.model_fields_set
             ]
         problems += [
@@ -75,15 +94,22 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
             if "defaults" in self.model_fields_set and name in self.defaults
         ]
         if self.format == "jsonl":
-            problems += [f"columns.{name}: {why}" for name, why in _refused_paths(self.columns)]
+            refused = {name: json_path.problem_of(column) for name, column in self.columns.items()}
+            problems += [f"columns.{name}: {why}" for name, why in refused.items() if why]
         if problems:
             raise ValueError(f"source.format is {self.format!r}, but " + "; ".join(problems) + ".")
         return self
 
-
-def _refused_paths(columns: Mapping[str, str]) -> Iterator[tuple[str, ValueError]]:
-    for name, column in columns.items():
-        try:
-            keys(column)
-        except ValueError as error:
-            yield name, error
+    @model_validator(mode="after")
+    def _times_can_be_read_as_they_say(self) -> Self:
+        named = [name for name in ("time_format", "time_zone") if name in self.model_fields_set]
+        if self.time_unit != "iso" and named:
+            raise ValueError(f"{' and '.join(named)} would be ignored: time_unit {self.time_unit!r} is for numbers.")
+        problems = [zones.problem_of(self.time_zone)]
+        if self.time_format is not None:
+            problems.append(pattern.problem_of(self.time_format))
+            if "time_zone" in named and pattern.says_zone(self.time_format):
+                problems.append(f"time_zone would be ignored: time_format {self.time_format!r} has the offset")
+        if any(problems):
+            raise ValueError("; ".join(filter(None, problems)) + ".")
+        return self

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import posixpath
 from collections.abc import Callable, Iterable, Iterator
 
 import polars as pl
@@ -18,6 +17,7 @@ from tasks.ingest.errors import UnreadableFileError
 from tasks.ingest.fields import IN_QUOTE, Broken
 from tasks.ingest.quotes import LINE_BREAK, QuotedRow, Quotes
 from tasks.ingest.raw import MARK, Names, block, broken, without_marked
+from tasks.ingest.sources import SourceFile
 
 log = logging.getLogger(__name__)
 
@@ -25,22 +25,22 @@ Judge = Callable[[pl.DataFrame], pl.Series]
 """From a block of raw rows to the ``source_row`` of those that are good."""
 
 
-def head(uri: str, source: SourceConfig) -> list[str]:
+def head(file: SourceFile, source: SourceConfig) -> list[str]:
     """Return the columns that the first line names.
 
     Raises:
         UnreadableFileError, OSError: See `rows`.
     """
-    for data, quoted in _whole_rows(uri, source):
+    for data, quoted in _whole_rows(file, source):
         return fields.named(data[: _head_end(data, quoted)], fields.options(source, quoted=source.quoted))
     raise _without_head()
 
 
-def rows(uri: str, source: SourceConfig, names: Names, good_rows: Judge) -> Iterator[pl.DataFrame]:
+def rows(file: SourceFile, source: SourceConfig, names: Names, good_rows: Judge) -> Iterator[pl.DataFrame]:
     """Split lines into columns; broken rows, one a line, follow the block that they stood in.
 
     Args:
-        uri: Of the file.
+        file: Of the source.
         source: Its separator, and whether fields may stand in quotes.
         names: The columns wanted.
         good_rows: Says which lines inside a row would be good rows, see `_Reader.swallowing`.
@@ -50,19 +50,19 @@ def rows(uri: str, source: SourceConfig, names: Names, good_rows: Judge) -> Iter
         OSError: The file is truncated or damaged.
     """
     reader = _Reader(source, names, good_rows)
-    for data, quoted in _whole_rows(uri, source):
+    for data, quoted in _whole_rows(file, source):
         yield from reader.frames(*(reader.below_head(data, quoted) if not reader.head else (data, quoted)))
-    reader.say(posixpath.basename(uri))
+    reader.say(file.name)
 
 
-def _whole_rows(uri: str, source: SourceConfig) -> Iterator[tuple[bytes, list[QuotedRow]]]:
+def _whole_rows(file: SourceFile, source: SourceConfig) -> Iterator[tuple[bytes, list[QuotedRow]]]:
     """Yield blocks that begin and end with a row, and which of their rows are of several lines."""
     if not source.quoted:
-        yield from ((data, []) for data in lines.blocks(uri))
+        yield from ((data, []) for data in lines.blocks(file))
         return
     quotes = Quotes(source.separator or ",")
     rest = b""
-    for piece in lines.blocks(uri):
+    for piece in lines.blocks(file):
         data = rest + piece
         quoted, end = quotes.rows(data, is_last=False)
         rest = data[end:]

@@ -12,18 +12,22 @@ import fsspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 
 from data_contracts.contract import DataContract
 from data_contracts.night import Value
 from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
-from tasks.ingest.columns import described, is_optional, mapping
+from tasks.ingest.columns import TEXT, described, is_optional, mapping
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import UnreadableFileError, WrongColumnError
+from tasks.ingest.folders import PATH, Columns, beside, rows
 from tasks.ingest.lines import is_ended
+from tasks.ingest.observed import Observed
 from tasks.ingest.raw import not_one_value
-from tasks.ingest.readers import blocks, head
+from tasks.ingest.readers import head
 from tasks.ingest.sources import SourceFile
+from tasks.ingest.times import wanted
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +48,10 @@ class StagedFile(Value):
             ``row_hash`` (uint32); sorted by these two within each block.
         days: Rows by day, UTC; None for rows without a time.
         weights: The same, with a row of much text counted as several: what it takes to hold them.
-        columns: Source column to its type; for JSON Lines those that are read and hold something.
+        columns: Source column to its type, with those of its folders; for JSON Lines those that are read and hold
+            something. Text that is ids has a form instead, see `tasks.ingest.observed`.
+        examples: Of such columns one value.
+        unread_time: For people: the first time that cannot be read, and what could be; empty without.
     """
 
     source: SourceFile
@@ -52,6 +59,8 @@ class StagedFile(Value):
     days: dict[date | None, int]
     weights: dict[date | None, int]
     columns: dict[str, str]
+    examples: dict[str, str] = Field({})
+    unread_time: str = ""
 
     @property
     def rows(self) -> int:
@@ -67,15 +76,26 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
         UnreadableFileError: The file is truncated, damaged or not of the format.
         OSError: Remote storage does not answer, or sends less than it should; that may pass.
     """
-    given: Counter[str] = Counter()
+    observed = Observed(contract.time_column)
     with _reading(file, source):
-        named = head(file.uri, source)
-        names = mapping(incoming(contract), source, None if named is None else named.names)
-        if source.format in ("csv", "sequences") and not is_ended(file.uri):
+        named = head(file, source)
+        folders = beside(file, named)
+        names = mapping(incoming(contract), source, None if named is None else [*named.names, *folders])
+        if source.format in ("csv", "sequences") and not is_ended(file):
             log.warning("%s does not end with a line break: its last row may be cut short.", file.name)
-    days, weights = _write(path, _typed(file, source, names, contract, given))
-    columns = {names[name]: "string" for name in given} if named is None else described(named)
-    return StagedFile(source=file, path=path, days=days, weights=weights, columns=columns)
+    days, weights = _write(path, _typed(file, source, Columns(names, folders), contract, observed))
+    own = dict.fromkeys((names[name] for name in observed.given), TEXT) if named is None else described(named)
+    return StagedFile(
+        source=file,
+        path=path,
+        days=days,
+        weights=weights,
+        columns={**observed.described(own, names), **dict.fromkeys(folders, PATH)},
+        examples={names[name]: example for name, example in observed.examples.items()},
+        unread_time=f"{observed.unread_time[:_EXAMPLE_LENGTH]!r}, wanted {wanted(source)}"
+        if observed.unread_time
+        else "",
+    )
 
 
 @contextmanager
@@ -95,25 +115,26 @@ def _reading(file: SourceFile, source: SourceConfig) -> Iterator[None]:
 
 
 def _typed(
-    file: SourceFile, source: SourceConfig, names: Mapping[str, str], contract: DataContract, given: Counter[str]
+    file: SourceFile, source: SourceConfig, columns: Columns, contract: DataContract, observed: Observed
 ) -> Iterator[pl.DataFrame]:
-    """Yield typed blocks; add to ``given`` the rows in which each column holds something."""
-    schema = incoming(contract)
+    """Yield typed blocks, and have each observed."""
+    schema, names = incoming(contract), columns.names
     unread, example = Counter[str](), ""
     with _reading(file, source):
-        for raw in blocks(file.uri, source, names, schema):
+        for raw in rows(file, source, columns, schema):
             if raw.is_empty():
                 continue
-            given += Counter({name: raw.height - raw[name].null_count() for name in names})
+            typed = cast(raw, schema=schema, names=names, source=source)
+            observed.add(raw, typed, names)
             unread.update(raw["problem"].drop_nulls())
             example = example or _example(raw, names)
-            yield cast(raw, schema=schema, names=names, source=source).with_columns(
+            yield typed.with_columns(
                 pl.lit(file.uri).alias("source_file"),
                 (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
                 pl.col(contract.time_column).dt.date().alias("day"),
             )
         if source.format == "jsonl" and example:
-            _refuse_columns_without_values(given, unread, example, names, schema, source)
+            _refuse_columns_without_values(observed.given, unread, example, names, schema, source)
 
 
 def _example(raw: pl.DataFrame, names: Mapping[str, str]) -> str:

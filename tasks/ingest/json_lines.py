@@ -15,6 +15,7 @@ import pyarrow as pa
 from tasks.ingest import lines
 from tasks.ingest.json_path import keys, value_at
 from tasks.ingest.raw import MARK, Names, as_json, block, not_one_value
+from tasks.ingest.sources import SourceFile
 
 _MARK = MARK.encode()
 _WHOLE = 2**53
@@ -36,14 +37,14 @@ class _Unreadable(NamedTuple):
 _NOT_ONE_VALUE = _Unreadable("")
 
 
-def rows(uri: str, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def rows(file: SourceFile, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     """Decode lines; empty ones are no rows.
 
     A number that is whole is written whole, so that 7.0 and 7 are one id; a text stays as it came. A list, an object,
     true, false and a whole number that has lost its digits are no id.
 
     Args:
-        uri: Of the file.
+        file: Of the source.
         names: The columns wanted, as members or paths.
         schema: The contract's columns; those of text hold ids.
 
@@ -51,7 +52,7 @@ def rows(uri: str, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
         UnreadableFileError, OSError: See `lines.blocks`.
     """
     start = 0
-    for data in lines.blocks(uri):
+    for data in lines.blocks(file):
         read = _Rows(names)
         for line in data.splitlines():
             read.add(line)

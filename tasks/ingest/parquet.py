@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-import fsspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -16,6 +15,7 @@ from data_contracts.staging import MAX_TEXT_BYTES
 from tasks.ingest.errors import UnreadableFileError
 from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.raw import BLOCK_ROWS, Names, block, escaped, without_marked
+from tasks.ingest.sources import SourceFile
 
 _READ_BYTES = 1024 * 1024
 _PAGES_BYTES = 8 * BLOCK_BYTES
@@ -33,13 +33,13 @@ _TEXTS = (
 )
 
 
-def head(uri: str) -> pa.Schema:
+def head(file: SourceFile) -> pa.Schema:
     """Return the columns of a file."""
-    with fsspec.open(uri, "rb") as raw:
+    with file.open() as raw:
         return pq.ParquetFile(raw).schema_arrow
 
 
-def rows(uri: str, names: Names) -> Iterator[pl.DataFrame]:
+def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
     """Yield the columns wanted, batch by batch.
 
     Raises:
@@ -49,7 +49,7 @@ def rows(uri: str, names: Names) -> Iterator[pl.DataFrame]:
     """
     columns = list(names.values())
     start = 0
-    with fsspec.open(uri, "rb") as raw:
+    with file.open() as raw:
         metadata = pq.ParquetFile(raw).metadata
         for group in range(metadata.num_row_groups):
             longest = {name: _longest(raw, metadata, group, name) for name in columns}
@@ -112,12 +112,15 @@ def _series(values: pa.Array) -> tuple[pl.Series, bool]:
     """Return a column, and whether something in it is marked as no UTF-8.
 
     A dictionary is unpacked into views of its texts, not copies. Polars has no decimals of more than 38 digits.
+    Nor does it know every zone: a timestamp that has one is UTC, and the zone is only how it was shown.
     """
     if pa.types.is_dictionary(values.type):
         texts, is_marked = _series(values.dictionary)
         return texts.gather(pl.Series(pl.from_arrow(values.indices))), is_marked
     if _is_text(values.type):
         return _decoded(values.cast(pa.large_binary()))
+    if pa.types.is_timestamp(values.type) and values.type.tz:
+        values = values.cast(pa.timestamp(values.type.unit, "UTC"))
     if pa.types.is_decimal256(values.type):
         values = values.cast(pa.decimal128(38, values.type.scale))
     return pl.Series(pl.from_arrow(values)), False

@@ -13,6 +13,7 @@ from tasks.ingest.cast import cast
 from tasks.ingest.columns import is_optional
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.raw import BLOCK_ROWS, MARK, Names, block, broken
+from tasks.ingest.sources import SourceFile
 
 SEQUENCE_START = datetime(2000, 1, 1, tzinfo=UTC)
 """Where sequences begin. Their n-th item stands n us later; only the order means anything."""
@@ -20,20 +21,20 @@ SEQUENCE_START = datetime(2000, 1, 1, tzinfo=UTC)
 _SEQUENCE = pa.schema([("user_id", pa.string()), ("item_id", pa.string()), ("timestamp", pa.timestamp("us", "UTC"))])
 
 
-def head(uri: str, source: SourceConfig) -> pa.Schema | None:
+def head(file: SourceFile, source: SourceConfig) -> pa.Schema | None:
     """Return the columns that a file has from its head on; None where only its rows tell (JSON Lines)."""
     if source.format == "parquet":
-        return parquet.head(uri)
+        return parquet.head(file)
     if source.format == "csv":
-        return pa.schema([(name, pa.string()) for name in delimited.head(uri, source)])
+        return pa.schema([(name, pa.string()) for name in delimited.head(file, source)])
     return _SEQUENCE if source.format == "sequences" else None
 
 
-def blocks(uri: str, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     """Yield the rows of one file in blocks; rows that do not split follow the block that they stood in.
 
     Args:
-        uri: Of the file.
+        file: Of the source.
         source: How to read it.
         names: Contract column to source column.
         schema: What these columns are to become.
@@ -41,17 +42,17 @@ def blocks(uri: str, source: SourceConfig, names: Names, schema: pa.Schema) -> I
     Raises:
         UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `lines.blocks`, `delimited.rows` and `parquet.rows`.
     """
-    for rows in _blocks(uri, source, names, schema):
+    for rows in _blocks(file, source, names, schema):
         yield from rows.iter_slices(BLOCK_ROWS)
 
 
-def _blocks(uri: str, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def _blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     if source.format == "parquet":
-        return parquet.rows(uri, names)
+        return parquet.rows(file, names)
     if source.format == "jsonl":
-        return json_lines.rows(uri, names, schema)
+        return json_lines.rows(file, names, schema)
     if source.format == "sequences":
-        return _sequences(uri)
+        return _sequences(file)
     needed = [name for name in names if not is_optional(schema.field(name), source)]
 
     def good_rows(raw: pl.DataFrame) -> pl.Series:
@@ -59,12 +60,12 @@ def _blocks(uri: str, source: SourceConfig, names: Names, schema: pa.Schema) -> 
         is_good = pl.all_horizontal(pl.col(*needed).is_not_null(), pl.col("problem").is_null())
         return typed.filter(is_good)["source_row"]
 
-    return delimited.rows(uri, source, names, good_rows)
+    return delimited.rows(file, source, names, good_rows)
 
 
-def _sequences(uri: str) -> Iterator[pl.DataFrame]:
+def _sequences(file: SourceFile) -> Iterator[pl.DataFrame]:
     start = 0
-    for data in lines.blocks(uri):
+    for data in lines.blocks(file):
         texts = dict(enumerate((line.decode() for line in data.splitlines() if line), start))
         start += len(texts)
         marked = {row: text for row, text in texts.items() if MARK in text}

@@ -166,7 +166,7 @@ def _unknown(rows: pl.DataFrame, known: Mapping[date, list[str]], by: Sequence[s
     if candidates.is_empty():
         return rows
     found = (
-        pl.scan_parquet(files, hive_partitioning=False)
+        pl.scan_parquet(files, glob=False, hive_partitioning=False)
         .select(by)
         .join(candidates.lazy(), on=by, how="semi", nulls_equal=True)
         .unique()

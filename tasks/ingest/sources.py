@@ -4,71 +4,173 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import takewhile
+from typing import Any, BinaryIO
+from urllib.parse import unquote
 
-import fsspec
+from fsspec import AbstractFileSystem
+from pydantic import Field
 
 from data_contracts.night import Value
-from tasks.ingest.errors import NOTHING_PUBLISHED, IngestError, NoFilesError
+from tasks.ingest.errors import NOTHING_PUBLISHED, IngestError, NoFilesError, UnreadableFileError
+from tasks.ingest.storage import Link, Options, file_system, link, member, unpacked
 
 _CHANGE_KEYS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
 class SourceFile(Value):
-    """One file of raw logs."""
+    """One file of raw logs.
+
+    Attributes:
+        uri: What it is called, wherever it lies.
+        size: In bytes; 0 where nobody says.
+        transaction: What it is remembered as: another one once it, or the archive that it lies in, was written again.
+        root: URI whose file system it lies in; ``uri`` when empty.
+        path: Its name there.
+        options: With which that file system is opened.
+        archive: The file that it is packed in, if it is.
+    """
 
     uri: str
     size: int
     transaction: str
+    root: str = ""
+    path: str = ""
+    options: dict[str, Any] = Field({}, repr=False)
+    archive: SourceFile | None = None
 
     @property
     def name(self) -> str:
-        """What people call it."""
-        return posixpath.basename(self.uri)
+        """What people call it: with the folders that are columns, it is one of many ``part-0.parquet``."""
+        *folders, file = (self.path or self.uri).split("/")
+        columns = list(takewhile(_is_column, reversed(folders)))
+        return posixpath.join(*reversed(columns), file)
 
     @property
     def is_local(self) -> bool:
         """Whether it lies on this machine, or on a file system mounted there."""
-        return self.uri.startswith("file:")
+        return self.archive.is_local if self.archive else self.uri.startswith("file:")
+
+    @property
+    def partition(self) -> dict[str, str | None]:
+        """Columns that the folders on the way to it say, ``event=view/``, as Hive, Spark and Dask write them.
+
+        Values are text, None for null. The folders on the way to `source.uri` count as well: it may point into one.
+        """
+        folders = (self.path or self.uri).split("/")[:-1]
+        pairs = [folder.split("=", maxsplit=1) for folder in folders if _is_column(folder)]
+        own = {unquote(name): None if value == _NULL_PARTITION else unquote(value) for name, value in pairs}
+        return {**(self.archive.partition if self.archive else {}), **own}
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open it to be read: the one way to a file of a source, on whichever machine.
+
+        Raises:
+            UnreadableFileError: The archive that it lies in is damaged or locked.
+            OSError: It is not there, or its storage does not answer.
+        """
+        root = self.root or self.uri
+        with ExitStack() as stack:
+            if self.archive is None:
+                system, path = file_system(root, self.options)
+                yield stack.enter_context(system.open(self.path or path, "rb"))
+            else:
+                packed = stack.enter_context(self.archive.open())
+                system = stack.enter_context(unpacked(link(root).protocol, packed, self.options))
+                yield stack.enter_context(member(system, self.path))
 
 
-def list_files(uri: str) -> list[SourceFile]:
+def list_files(uri: str | None, options: Options | None = None) -> list[SourceFile]:
     """List the files that ``uri`` (a file, a folder or a glob) names, by path; what is hidden is left out.
+
+    Args:
+        uri: Also of files in archives, which a glob may name, too: ``zip://*.csv::logs/*.zip``.
+        options: For the file system.
 
     Raises:
         NoFilesError: ``uri`` is empty, or there is nothing.
+        UnreadableFileError: An archive is damaged.
         IngestError: Nothing installed opens such a ``uri``.
     """
     if not uri:
         raise NoFilesError(
-            "source.uri is empty. Say where the logs lie, a file, a folder or a glob: in the settings file, as "
+            "source.uri is not set. Say where the logs lie, a file, a folder or a glob: in the settings file, as "
             "NIGHTSHIFT_SOURCE__URI, or by --source.uri."
         )
     try:
-        system, path = fsspec.url_to_fs(uri)
+        first = link(uri)
+        files = list(_packed(uri, first, options or {}) if first.is_archive else _plain(uri, options or {}))
     except (ImportError, ValueError) as error:
         raise IngestError(f"{uri!r} cannot be opened: {error}. {NOTHING_PUBLISHED}") from error
-    found = system.find(path, detail=True) if system.exists(path) else system.glob(path, detail=True)
-    files = [
-        _source_file(system.unstrip_protocol(name), info)
-        for name, info in sorted(found.items())
-        if info["type"] == "file" and not _is_hidden(name, path)
-    ]
     if not files:
         raise NoFilesError(f"no file at {uri!r}; wanted a file, a folder or a glob. {NOTHING_PUBLISHED}")
     return files
 
 
+def _plain(uri: str, options: Options) -> Iterator[SourceFile]:
+    system, path = file_system(uri, options)
+    system.invalidate_cache()
+    for name, info in _found(system, path):
+        own = system.unstrip_protocol(name)
+        yield SourceFile(
+            uri=own,
+            size=info.get("size") or 0,
+            transaction=_transaction(own, info),
+            root=uri,
+            path=name,
+            options=dict(options),
+        )
+
+
+def _packed(uri: str, first: Link, options: Options) -> Iterator[SourceFile]:
+    for archive in list_files(first.rest, options):
+        try:
+            with archive.open() as raw, unpacked(first.protocol, raw, options) as system:
+                found = _found(system, first.path)
+        except UnreadableFileError as error:
+            raise UnreadableFileError(
+                f"{archive.name}: {error}. {NOTHING_PUBLISHED} Mend it, or take it away."
+            ) from error
+        for name, info in found:
+            own = f"{first.protocol}://{name}::{archive.uri}"
+            yield SourceFile(
+                uri=own,
+                size=info.get("size") or 0,
+                transaction=_transaction(own, {"size": info.get("size"), "etag": archive.transaction}),
+                root=uri,
+                path=name,
+                options=dict(options),
+                archive=archive,
+            )
+
+
+def _found(system: AbstractFileSystem, path: str) -> list[tuple[str, dict[str, Any]]]:
+    found = system.find(path, detail=True) if system.exists(path) else system.glob(path, detail=True)
+    files = [(name, info) for name, info in found.items() if info["type"] == "file" and not _is_hidden(name, path)]
+    return sorted(files, key=lambda each: each[0])
+
+
+def _is_column(folder: str) -> bool:
+    """Whether a folder is called ``column=value``."""
+    return "=" in folder[1:]
+
+
 def _is_hidden(name: str, asked: str) -> bool:
-    """Whether the file, or a folder on the way to it, begins with a dot or an underscore, and nobody asked for that."""
-    return any(part.startswith((".", "_")) and part not in asked.split("/") for part in name.split("/"))
+    """Whether the file, or a folder on the way to it, begins with a dot or an underscore, and nobody asked for that.
+
+    A folder called ``_column=value`` holds rows like any other.
+    """
+    *folders, file = name.split("/")
+    hidden = [part for part in folders if part.startswith(".") or (part.startswith("_") and not _is_column(part))]
+    hidden += [file] if file.startswith((".", "_")) else []
+    return any(part not in asked.split("/") for part in hidden)
 
 
-def _source_file(uri: str, info: dict[str, Any]) -> SourceFile:
+def _transaction(uri: str, info: dict[str, Any]) -> str:
     changed = next((info[key] for key in _CHANGE_KEYS if info.get(key) is not None), "")
-    identity = f"{uri}\n{info['size']}\n{changed}"
-    return SourceFile(
-        uri=uri,
-        size=info["size"],
-        transaction=f"file:{hashlib.sha256(identity.encode()).hexdigest()}",
-    )
+    identity = f"{uri}\n{info.get('size')}\n{changed}"
+    return f"file:{hashlib.sha256(identity.encode()).hexdigest()}"

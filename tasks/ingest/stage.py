@@ -48,7 +48,7 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
         IngestError: The source cannot be taken as it is; see `tasks.ingest.errors`. Nothing is left in staging.
     """
     events, quarantine = (Table(workspace.tables, contracts(workspace.use_case)[name]) for name in _TABLES)
-    files = list_files(source.uri)
+    files = list_files(source.uri, source.storage_options)
     new = unseen_files(files, events, quarantine)
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
     if not new:
@@ -80,6 +80,7 @@ def _staged(folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], c
         rows_read=read,
         repeats=repeats,
         columns=columns,
+        unread_time=next((f"{file.source.name} has {file.unread_time}" for file in taken if file.unread_time), ""),
     )
 
 

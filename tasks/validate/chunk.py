@@ -162,7 +162,7 @@ def _unknown(broken: pa.Table, known: list[str]) -> pa.Table:
         return broken
     rows = pl.DataFrame(broken)
     found = (
-        pl.scan_parquet(known, hive_partitioning=False)
+        pl.scan_parquet(known, glob=False, hive_partitioning=False)
         .select("row")
         .join(rows.lazy().select("row"), on="row", how="semi")
         .unique()

@@ -39,7 +39,7 @@ def check_chunks(
         ContractError: A rule could not be computed.
     """
     system, folder = fsspec.url_to_fs(staged.uri)
-    chunks = sorted(system.glob(posixpath.join(folder, "*.parquet")))
+    chunks = sorted(path for path in system.find(folder) if path.endswith(".parquet"))
     events, quarantine = (
         Table(workspace.tables, contracts(workspace.use_case)[name]) for name in ("events", "quarantine")
     )

@@ -134,7 +134,8 @@ def _publish(
     what = f"{events.contract.name!r} {now:%F}"
     try:
         counts = _counts(report, staged, what)
-        refuse_over_budget(report, budget=config.max_quarantined, what=what, page=page)
+        budget = config.max_quarantined
+        refuse_over_budget(report, budget=budget, what=what, page=page, unread_time=staged.unread_time)
         refuse_late(report, config, what)
         days = rows_by_day(events) + report.days
         window = next_window(days, end=_end(events), asked=through, config=config, now=now)

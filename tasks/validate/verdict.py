@@ -49,7 +49,7 @@ def failed_rules(report: Report, config: ValidationConfig) -> set[str]:
     return late | {rule if rule in rules else UNREADABLE for rule in broken}
 
 
-def refuse_over_budget(report: Report, *, budget: float, what: str, page: str) -> None:
+def refuse_over_budget(report: Report, *, budget: float, what: str, page: str, unread_time: str = "") -> None:
     """Stop when too many new rows broke a rule, or when none kept them all.
 
     Args:
@@ -57,6 +57,7 @@ def refuse_over_budget(report: Report, *, budget: float, what: str, page: str) -
         budget: Share of the new rows that may break a rule.
         what: Table and day, for people.
         page: Where every rule can be looked up.
+        unread_time: A time that could not be read, and what could be; empty without.
 
     Raises:
         ContractViolationError: They did.
@@ -65,7 +66,8 @@ def refuse_over_budget(report: Report, *, budget: float, what: str, page: str) -
         return
     rows, seen = _new(report), report.broken.total()
     lines = [f"  - {rule}: {count:,} rows, e.g. {report.examples[rule]}" for rule, count in report.broken.most_common()]
-    rules = "1 rule" if len(lines) == 1 else f"{len(lines)} rules"
+    lines += [f"    {unread_time}"] if unread_time else []
+    rules = "1 rule" if len(report.broken) == 1 else f"{len(report.broken)} rules"
     head = f"{what}: {rules} broken in {rows:,} rows (budget {100 * budget:.1f} %, seen {100 * seen / rows:.1f} %)."
     step = "Fix the source." if seen == rows else "Fix the source, or raise validation.max_quarantined."
     raise ContractViolationError("\n".join([head, *lines, f"Nothing was published. Every rule: {page}. {step}"]))

@@ -138,6 +138,7 @@ def test_every_way_to_say_how_much_memory_is_taken(size: str) -> None:
     ("arguments", "problem"),
     [
         pytest.param(["--source.urri", "x"], "--source.urri: there is no such option. Did you mean '--so", id="option"),
+        pytest.param(["--settings"], "argument --settings: expected one argument", id="file"),
         pytest.param(["--through", "yesterday"], "argument --through: invalid fromisoformat value", id="day"),
     ],
 )
@@ -150,3 +151,17 @@ def test_a_variable_that_is_no_setting_is_not_ignored(monkeypatch: pytest.Monkey
     monkeypatch.setenv("NIGHTSHIFT_TARIN__REPLAY", "0.25")
     with pytest.raises(SystemExit, match=r"NIGHTSHIFT_TARIN__REPLAY is set, .* Did you mean NIGHTSHIFT_TRAIN"):
         read([])
+
+
+@pytest.mark.parametrize(
+    ("home", "odd"),
+    [("per%20cent", "'%'"), ("dou::ble", "'::'"), ("ta\tb?", r"'\\t', '\?'"), ("back\\slash", r"'\\\\'")],
+)
+def test_a_home_whose_name_leads_somewhere_else_is_refused_with_what_is_meant(home: str, odd: str) -> None:
+    with pytest.raises(SystemExit, match=rf"home .* holds {odd}, which"):
+        read(["--home", f"/tmp/{home}"])
+
+
+@pytest.mark.parametrize("home", ["br [x]", "env=prod", "sp ace", "ha#sh", "st*r", "{a,b}", "ümlaut", "co:lon"])
+def test_other_homes_are_taken(home: str) -> None:
+    assert read(["--home", f"/tmp/{home}"])[1].home == Path(f"/tmp/{home}")

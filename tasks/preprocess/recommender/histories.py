@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import polars as pl
 
 from data_contracts.table import Table
@@ -24,18 +26,23 @@ def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buc
     files = [] if version is None else sorted(file for file in table.file_rows(version) if may_hold(file, buckets))
     if not files:
         return none
-    low, high = buckets
-    rows = pl.scan_parquet(files, hive_schema={"window": pl.String})
-    rows = rows.filter(pl.col("bucket").is_between(low, high - 1)).select(none.columns)
+    windows = {window: _read(list(own), window, buckets) for window, own in groupby(files, table.partition_of)}
     newest = (
-        rows.select("user_id", "window")
+        pl.concat(rows.select("user_id", "window") for rows in windows.values())
         .join(users.lazy(), on="user_id", how="semi")
         .group_by("user_id")
         .agg(pl.max("window"))
         .collect(engine="streaming")
     )
     found = [
-        rows.filter(pl.col("window") == window, pl.col("user_id").is_in(of_window["user_id"].implode()))
-        for (window,), of_window in newest.group_by("window")
+        windows[str(window)].filter(pl.col("user_id").is_in(own["user_id"].implode())).select(none.columns)
+        for (window,), own in newest.group_by("window")
     ]
     return pl.concat([none.lazy(), *found]).collect(engine="streaming")
+
+
+def _read(files: list[str], window: str, buckets: tuple[int, int]) -> pl.LazyFrame:
+    """Read one window's rows of some buckets. Polars would take folders of the home's own path for partitions, too."""
+    low, high = buckets
+    rows = pl.scan_parquet(files, glob=False, hive_partitioning=False).with_columns(window=pl.lit(window))
+    return rows.filter(pl.col("bucket").is_between(low, high - 1))

@@ -88,7 +88,7 @@ def write_item_counts(counts: Sequence[str], order: Order) -> list[Part]:
 
 
 def _add(counts: Sequence[str]) -> pl.DataFrame:
-    return pl.scan_parquet(list(counts)).group_by("item_id", "window").agg(pl.sum("count")).collect()
+    return pl.scan_parquet(list(counts), glob=False).group_by("item_id", "window").agg(pl.sum("count")).collect()
 
 
 def cut_range(number: int, order: Order, versions: Mapping[str, int | None], write: Sequence[str]) -> RangeCut:

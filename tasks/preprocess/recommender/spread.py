@@ -49,7 +49,7 @@ class Spread:
     def read(self, number: int) -> pl.LazyFrame:
         """Return range ``number``: ``user_id``, ``bucket``, ``item_id``, ``event``, ``timestamp``, in no order."""
         folder = posixpath.join(self.folder, "events")
-        events = pl.scan_parquet(folder, hive_partitioning=True, hive_schema={"range": pl.Int32})
+        events = pl.scan_parquet(folder, glob=False, hive_partitioning=True, hive_schema={"range": pl.Int32})
         return events.filter(pl.col("range") == number).drop("range")
 
 
@@ -103,7 +103,9 @@ def may_hold(file: str, buckets: tuple[int, int]) -> bool:
 
 def count_users(files: Sequence[str]) -> int:
     """Return about how many users, give or take a tenth, have events in ``files``; memory holds a block of ids."""
-    users = pl.scan_parquet(list(files), hive_partitioning=False).select(pl.col("user_id").approx_n_unique())
+    users = pl.scan_parquet(list(files), glob=False, hive_partitioning=False).select(
+        pl.col("user_id").approx_n_unique()
+    )
     return int(users.collect(engine="streaming").item())
 
 
@@ -119,7 +121,7 @@ def bucket_of(column: str) -> pl.Expr:
 
 def _spread_group(files: list[str], folder: str, ranges: int) -> None:
     clear(folder)  # of what a lost worker left of it
-    rows = pl.scan_parquet(files, hive_partitioning=False)
+    rows = pl.scan_parquet(files, glob=False, hive_partitioning=False)
     bucket = bucket_of("user_id")
     rows = rows.select("user_id", "item_id", "event", "timestamp", bucket=bucket, range=bucket * ranges // BUCKETS)
     rows.sink_parquet(pl.PartitionBy(folder, key="range", include_key=False), mkdir=True)

@@ -28,9 +28,9 @@ def test_metrics_have_names_that_mlflow_takes(metric: str, name: str) -> None:
 
 def test_the_table_has_a_row_a_contestant_and_says_what_was_judged() -> None:
     lines = as_markdown(EVIDENCE).splitlines()
-    assert lines[0] == "|  | HR@10 | NDCG@10 |"
-    assert lines[2] == "| candidate | 0.1234 | 0.0567 |"
-    assert lines[3] == "| popularity | 0.0200 | nan |"
+    assert lines[0] == "|  | HR@5 | HR@10 | HR@20 | NDCG@10 | MRR | COVERAGE@10 |"
+    assert lines[2] == "| candidate |  | 0.1234 |  | 0.0567 |  |  |"
+    assert lines[3] == "| popularity |  | 0.0200 |  | nan |  |  |"
     assert lines[-1] == "users 1,000, targets 12,345, repeats dropped 7"
 
 
@@ -39,7 +39,7 @@ def test_it_is_said_what_the_nightly_metrics_are_where_there_are_any() -> None:
     assert "up to the moment before each target" in remarks(nightly)[1]
     assert "as of the window's start" in remarks(nightly)[1]
     lines = as_markdown(nightly).splitlines()
-    assert (lines[0], lines[2]) == ("|  | NDCG@10 | NDCG@10 nightly |", "| candidate | 0.3000 | 0.1000 |")
+    assert lines[2:4] == ["| candidate |  |  |  | 0.3000 |  |  |", "| candidate, nightly |  |  |  | 0.1000 |  |  |"]
     assert len(remarks(EVIDENCE)) == 1
 
 

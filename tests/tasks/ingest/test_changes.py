@@ -64,7 +64,8 @@ def test_a_column_of_nothing_but_nulls_says_nothing_about_its_type() -> None:
 
 def _file(name: str, **columns: str) -> StagedFile:
     source = SourceFile(uri=f"file:///{name}", size=1, transaction=name)
-    return StagedFile(source=source, path="", days={}, weights={}, columns=columns)
+    examples = dict.fromkeys(columns, "3.0")
+    return StagedFile(source=source, path="", days={}, weights={}, columns=columns, examples=examples)
 
 
 READ = {"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us]", "value": "float"}
@@ -146,10 +147,67 @@ def test_a_field_of_json_lines_that_is_needed_or_mapped_is_missing_when_no_file_
     source = SourceConfig(format="jsonl", columns={"value": "price"})
     names = dict.fromkeys(("user_id", "item_id", "timestamp"), "string")
     known = _known(names | {"price": "string"})
-    with pytest.raises(ChangedColumnError, match=r"(?s)1 changes.*'price' is missing .*, from all 2 files"):
+    with pytest.raises(ChangedColumnError, match=r"(?s)1 changes.*'price' is missing .*, from a, c"):
         agreed([_file("a", **names), _file("c")], known, source, EVENTS)
     with pytest.raises(ChangedColumnError, match=r"4 changes"):
         agreed([_file("c")], known, source, EVENTS)
+
+
+CSV = SourceConfig()
+TEXTS = {"user_id": "whole numbers", "item_id": "text", "timestamp": "string"}
+
+
+@pytest.mark.parametrize(("before", "now"), [("whole numbers", "fractions"), ("fractions", "whole numbers")])
+def test_ids_that_are_written_otherwise_than_before_are_refused_with_an_example(before: str, now: str) -> None:
+    with pytest.raises(ChangedColumnError) as error:
+        agreed([_file("b.csv", **TEXTS | {"user_id": now})], _known(TEXTS | {"user_id": before}), CSV, EVENTS)
+    assert f"column 'user_id' is written otherwise ({before} -> {now}), e.g. '3.0', in b.csv" in str(error.value)
+    meant = agreed(
+        [_file("b.csv", **TEXTS | {"user_id": now})], _known(TEXTS), SourceConfig(accept_changes=True), EVENTS
+    )
+    assert meant["user_id"] == (now, now), "the next night is compared with what was accepted"
+
+
+def test_two_files_of_one_night_are_compared_with_each_other() -> None:
+    for source in (CSV, SourceConfig(format="jsonl")):
+        with pytest.raises(ChangedColumnError, match=r"1 changes.*\n.*'user_id' is written otherwise .* in b"):
+            agreed([_file("a", **TEXTS), _file("b", **TEXTS | {"user_id": "fractions"})], {}, source, EVENTS)
+
+
+def test_the_first_form_that_all_ids_had_is_kept_through_nights_that_have_several() -> None:
+    known = _known(TEXTS | {"user_id": "string"})  # as notes had it before forms were remembered
+    for form in ("null", "whole numbers", "text", "null", "string"):
+        known = agreed([_file(form, **TEXTS | {"user_id": form})], known, CSV, EVENTS)
+    assert known["user_id"] == ("whole numbers", "whole numbers")
+    with pytest.raises(ChangedColumnError, match="written otherwise"):
+        agreed([_file("odd", **TEXTS | {"user_id": "fractions"})], known, CSV, EVENTS)
+
+
+def test_ids_that_were_written_in_several_ways_may_be_written_in_any() -> None:
+    known = _known(TEXTS | {"user_id": "text"})
+    for form in ("fractions", "whole numbers", "fractions"):
+        known = agreed([_file(form, **TEXTS | {"user_id": form})], known, CSV, EVENTS)
+    assert known["user_id"] == ("text", "text")
+
+
+def test_a_form_of_text_is_no_other_type() -> None:
+    assert compared("string", "fractions") == compared("text", "string") == ""
+    assert compared("whole numbers", "int64") == "of another kind"
+
+
+def test_a_column_may_stand_in_the_path_of_some_files_and_in_others(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    files = [_file(kind, **READ, event=kind) for kind in ("path", "string", "path", "string")]
+    known = agreed(files, {}, PARQUET, EVENTS)
+    assert known["event"] == ("string", "string")
+    assert agreed(files[:1], known, PARQUET, EVENTS) == known
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_a_column_that_goes_from_the_path_is_missing(kind: Any) -> None:
+    source = SourceConfig(format=kind)
+    with pytest.raises(ChangedColumnError, match=r"'event' is missing \(path\)"):
+        agreed([_file("a", **READ)], _known(READ | {"event": "path"}), source, EVENTS)
 
 
 def _rows(day: date, **columns: Any) -> pa.Table:
@@ -164,20 +222,20 @@ def test_a_night_remembers_its_columns_with_its_commit_and_not_before(tmp_path: 
     events = Table(workspace.tables, contracts("recommender")["events"])
 
     def stage(**settings: Any) -> Any:
-        return stage_night(workspace, SourceConfig(uri=str(logs), format="parquet", **settings), None, cluster)
+        return stage_night(workspace, SourceConfig(uri=str(logs), format="parquet", **settings), cluster)
 
     pq.write_table(_rows(date(2026, 11, 1)), logs / "1.parquet")
     staged = stage()
     assert remembered(events) == {}, "nothing is remembered of a night that was not published"
-    validate_night(workspace, staged, ValidationConfig(), cluster)
-    plain = _known({"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us, UTC]"})
+    validate_night(workspace, staged, None, ValidationConfig(), cluster)
+    plain = _known({"user_id": "int64", "item_id": "text", "timestamp": "timestamp[us, UTC]"})
     pq.write_table(_rows(date(2026, 11, 1), user_id=pa.nulls(20)).slice(0, 0), logs / "empty.parquet")
-    validate_night(workspace, stage(), ValidationConfig(), cluster)
+    validate_night(workspace, stage(), None, ValidationConfig(), cluster)
     assert remembered(events) == plain, "a file without rows says nothing"
 
     wide = pa.array([1.0, 2.0] * 10), pa.array([Decimal("0.5")] * 20)
     pq.write_table(_rows(date(2026, 11, 2), user_id=wide[0], value=wide[1]), logs / "2.parquet")
-    validate_night(workspace, stage(), ValidationConfig(), cluster)
+    validate_night(workspace, stage(), None, ValidationConfig(), cluster)
     assert remembered(events) == plain | _known({"value": "decimal128(1, 1)"}) | {"user_id": ("int64", "double")}
     assert set(events.read()["user_id"].to_pylist()) == {"1", "2"}, "a wider type is no other user"
 
@@ -186,5 +244,5 @@ def test_a_night_remembers_its_columns_with_its_commit_and_not_before(tmp_path: 
     with pytest.raises(ChangedColumnError, match=r"(?s)'value' is missing .*'user_id' is narrower .*Nothing was publ"):
         stage()
     assert not list(Path(workspace.staging).rglob("*.parquet"))
-    validate_night(workspace, stage(accept_changes=True), ValidationConfig(), cluster)
+    validate_night(workspace, stage(accept_changes=True), None, ValidationConfig(), cluster)
     assert remembered(events) == plain | _known({"user_id": "int32"})

@@ -20,12 +20,24 @@ from tasks.ingest.config import SourceConfig
             id="both at once",
         ),
         pytest.param(
-            {"format": "sequences", "accept_changes": True}, ["accept_changes has no meaning"], id="nothing can change"
+            {"format": "sequences", "time_zone": "Asia/Tokyo", "time_format": "%Y"},
+            ["time_zone has no meaning", "time_format has no meaning"],
+            id="no times",
         ),
         pytest.param(
             {"columns": {"event": "kind"}, "defaults": {"event": "view"}},
             ["'event' is both in columns and in defaults"],
             id="default never used",
+        ),
+        pytest.param(
+            {"time_unit": "ms", "time_zone": "UTC", "time_format": "%Y%m%d"},
+            ["time_format and time_zone would be ignored: time_unit 'ms' is for numbers"],
+            id="numbers",
+        ),
+        pytest.param(
+            {"time_format": "%Y-%m-%dT%H:%M:%S%z", "time_zone": "Asia/Tokyo"},
+            ["time_zone would be ignored: time_format '%Y-%m-%dT%H:%M:%S%z' has the offset"],
+            id="zone and offset",
         ),
     ],
 )
@@ -33,6 +45,29 @@ def test_settings_that_would_be_ignored_are_refused_all_at_once(settings: dict[s
     with pytest.raises(ValidationError) as error:
         SourceConfig.model_validate(settings)
     assert all(problem in str(error.value) for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        pytest.param({"uri": ""}, "should match pattern", id="no place"),
+        pytest.param({"uri": " "}, "should match pattern", id="blank place"),
+        pytest.param({"time_zone": "europe/berlin"}, "no IANA name.*near it are Europe/Berlin", id="zone"),
+        pytest.param({"time_zone": "+02:00"}, "no IANA name, such as .*Etc/GMT-2", id="offset for a zone"),
+        pytest.param({"time_format": "%H:%M"}, "must say the year, the month and the day", id="no day"),
+        pytest.param({"time_format": "%Y-%m"}, "must say the year, the month and the day", id="no day of the month"),
+        pytest.param({"time_format": "soon"}, "must say the year", id="no pattern"),
+        pytest.param({"time_format": "%Q"}, "no strptime pattern", id="no such directive"),
+        pytest.param({"time_format": "%d/%m/%Y %I:%M"}, "no strptime pattern: .*meridiem", id="half a day"),
+        pytest.param({"time_format": "%d/%m/%Y %H:%M %Z"}, "%Z is a name that many zones share", id="name of a zone"),
+        pytest.param({"time_format": "%s"}, "set source.time_unit to s", id="number"),
+        pytest.param({"time_format": "%Y-%m-%d %H:%M:%S,%f"}, "fixed number of digits is %3f", id="comma"),
+        pytest.param({"time_zone": "Mars/Base", "time_format": "%Q"}, "(?s)IANA name.*no strptime", id="both"),
+    ],
+)
+def test_what_can_never_be_read_is_refused_with_the_settings(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        SourceConfig.model_validate(settings)
 
 
 def test_every_setting_is_described_and_has_a_default() -> None:

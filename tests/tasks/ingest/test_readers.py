@@ -251,8 +251,8 @@ def test_every_id_reaches_the_table_as_it_came_and_a_long_one_the_quarantine(tmp
     logs = tmp_path / "log.jsonl"
     logs.write_bytes(_json(ids) + _json([("x" * 1_000_000, "i"), ("y" * 300, "i")]))
     config = ValidationConfig(max_quarantined=0.1)
-    staged = stage_night(workspace, SourceConfig(uri=str(logs), format="jsonl"), None, cluster)
-    validate_night(workspace, staged, config, cluster)
+    staged = stage_night(workspace, SourceConfig(uri=str(logs), format="jsonl"), cluster)
+    validate_night(workspace, staged, None, config, cluster)
     events, quarantine = (Table(workspace.tables, contracts("recommender")[name]) for name in ("events", "quarantine"))
     rows = events.read(columns=["user_id", "item_id"]).to_pylist()
     assert sorted((row["user_id"], row["item_id"]) for row in rows) == sorted(ids)

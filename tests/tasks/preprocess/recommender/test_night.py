@@ -259,6 +259,13 @@ def test_events_of_days_after_the_window_wait_for_their_own(
     assert_equal(rows(home, second), rows(undisturbed.home, undisturbed.nights[1]))
 
 
+def test_the_folder_of_a_home_may_look_like_a_pattern_or_a_partition(cluster: str, tmp_path: Path) -> None:
+    home = workspace(tmp_path / "br [x]" / "window=1")
+    for number in range(2):
+        night = build(home, publish_night(home, number), cluster)
+    assert night.windows == ("2026-01-03", "2026-01-04", "2026-01-05")
+
+
 def test_fewer_events_than_were_published_stop_the_night(tmp_path: Path, cluster: str) -> None:
     home = workspace(tmp_path)
     validated = publish(home, shop(range(4)), range(4))

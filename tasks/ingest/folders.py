@@ -1,0 +1,53 @@
+"""Columns that stand in the path alone, ``event=view/``, as text beside those that a file has.
+
+A file's own column comes before its folder's: a folder may say only a part of it (the day of a time), or in a coarser
+form, and is moved more easily than rows are written anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.readers import blocks
+from tasks.ingest.sources import SourceFile
+
+PATH = "path"
+"""Type of such a column: text of which nobody knows what it was, so it goes with every other."""
+
+
+class Columns(NamedTuple):
+    """Where the columns of a file are.
+
+    Attributes:
+        names: Contract column to source column.
+        folders: Source column to what the path says of it, None for null.
+    """
+
+    names: Mapping[str, str]
+    folders: Mapping[str, str | None]
+
+
+def beside(file: SourceFile, head: pa.Schema | None) -> dict[str, str | None]:
+    """Return what the path says of columns that ``file`` does not name at its head (JSON Lines have none)."""
+    return {column: value for column, value in file.partition.items() if head is None or column not in head.names}
+
+
+def rows(file: SourceFile, source: SourceConfig, columns: Columns, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+    """Yield `blocks` with what the path says; of JSON Lines, where a row has no value of its own.
+
+    Raises:
+        UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `blocks`.
+    """
+    of_folders = {name: column for name, column in columns.names.items() if column in columns.folders}
+    own = {name: column for name, column in columns.names.items() if name not in of_folders or source.format == "jsonl"}
+    said = {name: pl.lit(columns.folders[column], pl.String) for name, column in of_folders.items()}
+    for block in blocks(file, source, own, schema):
+        yield block.with_columns(
+            **{name: pl.coalesce(pl.col(name).cast(pl.String), value) for name, value in said.items() if name in own},
+            **{name: value for name, value in said.items() if name not in own},
+        )

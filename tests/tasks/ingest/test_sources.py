@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import gzip
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from data_contracts.recommender.events import EVENTS
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import IngestError, NoFilesError, UnreadableFileError
+from tasks.ingest.files import stage_file
+from tasks.ingest.sources import SourceFile, list_files
+from tasks.ingest.storage import link
+
+HEAD = "user_id,item_id,timestamp\n"
+ROW = "a,1,2026-11-20\n"
+TEXT = HEAD + ROW
+
+
+def _texts(uri: str) -> dict[str, bytes]:
+    texts = {}
+    for file in list_files(uri):
+        with file.open() as raw:
+            texts[file.name] = raw.read()
+    return texts
+
+
+def _zip(path: Path, members: dict[str, str | bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b.csv", "ü.csv", "[x].csv", "100%.csv", "%20.csv", "a::b.csv", "zip::b.csv", "a#b?c.csv", "a=b.csv", "~.csv"],
+)
+def test_a_file_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(TEXT)
+    for uri in (tmp_path, tmp_path / name, tmp_path / "*.csv", f"file://{tmp_path}/{name}"):
+        (file,) = list_files(str(uri))
+        assert (file.name, file.is_local) == (name, True)
+        staged = stage_file(file, str(tmp_path / "staged"), SourceConfig(uri=str(uri)), EVENTS)
+        assert staged.rows == 1
+        (tmp_path / "staged").unlink()
+
+
+def test_files_in_archives_are_files(tmp_path: Path) -> None:
+    logs = {"2.csv.gz": gzip.compress(b"2"), "1.csv": "1", "in/3.csv": "3", "_x.csv": "", "__MACOSX/1.csv": ""}
+    _zip(tmp_path / "a.zip", logs)
+    assert _texts(f"zip://*.csv::{tmp_path}/a.zip") == {"1.csv": b"1"}
+    assert list(_texts(f"zip://::file://{tmp_path}/a.zip")) == ["1.csv", "2.csv.gz", "3.csv"]
+    assert list(_texts(f"zip::{tmp_path}/a.zip")) == ["1.csv", "2.csv.gz", "3.csv"]
+    assert list(_texts(f"zip://in::simplecache::file://{tmp_path}/a.zip")) == ["3.csv"]
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "a.zip", "deep/a.zip")
+    assert _texts(f"zip://*/*.csv::tar://deep/*.zip::{tmp_path}/a.tar.gz") == {"3.csv": b"3"}
+
+
+def test_a_glob_may_name_archives_too(tmp_path: Path) -> None:
+    for name in ("a", "b::c"):
+        _zip(tmp_path / f"{name}.zip", {"log.csv": TEXT})
+    uri = f"zip://*.csv::{tmp_path}/*.zip"
+    files = list_files(uri)
+    assert [file.uri for file in files] == [f"zip://log.csv::file://{tmp_path}/{name}.zip" for name in ("a", "b::c")]
+    assert all(file.is_local for file in files)
+    staged = [stage_file(file, str(tmp_path / file.transaction), SourceConfig(uri=uri), EVENTS) for file in files]
+    assert [file.rows for file in staged] == [1, 1]
+
+
+def test_a_file_in_an_archive_is_another_once_the_archive_was_written_again(tmp_path: Path) -> None:
+    _zip(tmp_path / "a.zip", {"1.csv": TEXT, "2.csv": TEXT})
+    uri = f"zip://*.csv::{tmp_path}/a.zip"
+    first = {file.transaction for file in list_files(uri)}
+    assert first == {file.transaction for file in list_files(uri)}
+    os.utime(tmp_path / "a.zip", (1, 1))
+    assert first.isdisjoint(file.transaction for file in list_files(uri))
+    assert len(first) == 2
+
+
+def test_what_a_chain_held_on_another_night_is_not_what_it_holds(tmp_path: Path) -> None:
+    uri = f"simplecache::file://{tmp_path}/*.csv"
+    for text in (b"old", b"new"):
+        (tmp_path / "a.csv").write_bytes(text)
+        assert _texts(uri) == {"a.csv": text}
+
+
+def test_options_go_to_the_file_system_that_is_named_or_the_last() -> None:
+    system = MemoryFileSystem()
+    system.pipe("/options/a.csv", TEXT.encode())
+    for options in ({"auto_mkdir": True}, {"memory": {"auto_mkdir": True}}):
+        (file,) = list_files("memory://options", options)
+        assert file.options == options
+        assert "auto_mkdir" not in repr(file)
+        with file.open() as raw:
+            assert raw.read() == TEXT.encode()
+    with pytest.raises(IngestError, match=r"cannot be opened: .*nowhere"):
+        list_files("nowhere://options", {"anon": True})
+
+
+@pytest.mark.parametrize(
+    ("uri", "wanted"),
+    [
+        ("a::b.csv", ("file", "")),
+        ("/logs/zip::b.csv", ("file", "")),
+        ("file:///a::b.csv", ("file", "")),
+        ("zip://*.csv::a.zip", ("zip", "a.zip")),
+        ("simplecache::http://host/a::b", ("simplecache", "http://host/a::b")),
+        ("http://host/a::b", ("http", "")),
+    ],
+)
+def test_a_chain_is_told_from_a_name(uri: str, wanted: tuple[str, str]) -> None:
+    first = link(uri)
+    assert (first.protocol, first.rest) == wanted
+
+
+def test_an_archive_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    _zip(tmp_path / "good.zip", {"1.csv": TEXT * 10_000})
+    content = (tmp_path / "good.zip").read_bytes()
+    (tmp_path / "none.zip").write_bytes(b"no archive")
+    with pytest.raises(UnreadableFileError, match=r"none.zip: the zip is damaged: .*Nothing was published"):
+        list_files(f"zip://*.csv::{tmp_path}/none.zip")
+    (tmp_path / "bad.zip").write_bytes(content[:200] + b"other" + content[205:])
+    uri = f"zip://*.csv::{tmp_path}/bad.zip"
+    (file,) = list_files(uri)
+    with pytest.raises(UnreadableFileError, match=r"1.csv .*the zip is damaged: Bad CRC"):
+        stage_file(file, str(tmp_path / "staged"), SourceConfig(uri=uri), EVENTS)
+    flags = content.index(b"PK\x01\x02") + 8
+    locked = content[:6] + b"\x01" + content[7:flags] + b"\x01" + content[flags + 1 :]
+    (tmp_path / "bad.zip").write_bytes(locked)
+    (file,) = list_files(uri)
+    with pytest.raises(UnreadableFileError, match=r"'1.csv' cannot be unpacked: .*password"):
+        stage_file(file, str(tmp_path / "staged"), SourceConfig(uri=uri), EVENTS)
+
+
+def test_archives_that_are_not_there_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(NoFilesError, match=r"no file at '.*none\.zip'"):
+        list_files(f"zip://*.csv::{tmp_path}/none.zip")
+    _zip(tmp_path / "a.zip", {"1.txt": ""})
+    with pytest.raises(NoFilesError, match=r"no file at 'zip://\*.csv"):
+        list_files(f"zip://*.csv::{tmp_path}/a.zip")
+
+
+@pytest.mark.parametrize(
+    ("uri", "partition", "name"),
+    [
+        pytest.param("file:///logs/a.csv", {}, "a.csv", id="none"),
+        pytest.param(
+            "file:///logs/day=2026-11-20/event=view/0.csv", {"day": "2026-11-20", "event": "view"}, None, id="two"
+        ),
+        pytest.param("file:///logs/event=add%2Fto%20cart/0.csv", {"event": "add/to cart"}, None, id="quoted"),
+        pytest.param("file:///logs/q=a=b/0.csv", {"q": "a=b"}, None, id="equals"),
+        pytest.param("file:///logs/event=/0.csv", {"event": ""}, None, id="empty"),
+        pytest.param("file:///logs/event=__HIVE_DEFAULT_PARTITION__/0.csv", {"event": None}, None, id="null"),
+        pytest.param("file:///n=1/logs/n=2/0.csv", {"n": "2"}, "n=2/0.csv", id="the last one"),
+        pytest.param("file:///logs/=x/a=b.csv", {}, "a=b.csv", id="a name is no column"),
+    ],
+)
+def test_folders_on_the_way_say_columns(uri: str, partition: dict[str, str | None], name: str | None) -> None:
+    file = SourceFile(uri=uri, size=1, transaction="")
+    assert file.partition == partition
+    assert file.name == (name or uri.removeprefix("file:///logs/"))
+
+
+def test_the_folders_of_an_archive_and_those_in_it_count(tmp_path: Path) -> None:
+    (tmp_path / "event=view").mkdir()
+    _zip(tmp_path / "event=view/a.zip", {"item_id=7/0.csv": ROW})
+    (file,) = list_files(f"zip://**/*.csv::{tmp_path}/**/*.zip")
+    assert file.partition == {"event": "view", "item_id": "7"}
+
+
+def test_a_hidden_folder_is_told_from_a_column(tmp_path: Path) -> None:
+    for folder in ("_temporary", ".git", "_month=11", "_delta_log"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "0.csv").touch()
+    (tmp_path / "_month=11" / "_SUCCESS").touch()
+    assert [file.name for file in list_files(str(tmp_path))] == ["_month=11/0.csv"]

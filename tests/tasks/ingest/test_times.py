@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.ingest import iso, pattern, zones
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import WrongColumnError
+from tasks.ingest.times import moment, wanted
+
+TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
+
+
+def _read(values: Any, **settings: Any) -> list[datetime | None]:
+    column = values if isinstance(values, pl.Series) else pl.Series(values)
+    frame = column.alias("t").to_frame()
+    return frame.select(moment(pl.col("t"), "t", column.dtype, SourceConfig(**settings)))["t"].to_list()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-20T10:00:00Z",
+        "2026-11-20t10:00:00z",
+        "2026-11-20 10:00:00 UTC",
+        "2026-11-20 10:00:00 GMT",
+        "2026-11-20 10:00:00 Z",
+        "2026-11-20 10:00:00utc",
+        "20261120T100000Z",
+        "20261120T1000Z",
+        "20261120T10Z",
+        "2026-11-20T10Z",
+        "2026-11-20T10:00Z",
+        "2026-11-20T10:00:00,000Z",
+        "2026-11-20T10:00:00.0000004Z",
+        "2026/11/20 10:00:00",
+        "2026/11/20  10:00",
+        " 2026-11-20 10:00 ",
+        "2026-11-20T10:00:00+00",
+        "2026-11-20T10:00:00-00:00",
+        "2026-11-20T15:00:00+05",
+        "2026-11-20T15:30:00+0530",
+        "2026-11-20T15:30:00+05:30",
+        "2026-11-20T04:30:00-05:30",
+        "2026-11-20T05:00:00\u221205:00",
+        "2026-11-20 15:30:00 +0530",
+        "2026-11-20T11:00:00+01:00[Europe/Berlin]",
+        "2026-11-20T11:00:00+01:00[Europe/Berlin][u-ca=iso8601]",
+        "2026-11-20T10:00:00Z[UTC]",
+        "2026-11-20 10:00:00 +0000 UTC",
+        "2026-11-20 11:00:00 +0100 CET",
+    ],
+)
+def test_every_way_of_writing_one_moment_is_read(text: str) -> None:
+    assert _read([text]) == [TEN]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC), id="a day is its first moment"),
+        pytest.param("20261120", datetime(2026, 11, 20, tzinfo=UTC), id="a day without hyphens"),
+        pytest.param("2026/1/7 9:05", datetime(2026, 1, 7, 9, 5, tzinfo=UTC), id="one digit"),
+        pytest.param("2026-11-20T24:00:00Z", datetime(2026, 11, 21, tzinfo=UTC), id="end of a day"),
+        pytest.param("20261231T2400Z", datetime(2027, 1, 1, tzinfo=UTC), id="end of a year"),
+        pytest.param("2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC), id="leap second"),
+        pytest.param(
+            "2016-12-31T15:59:60.5-08:00", datetime(2017, 1, 1, microsecond=500_000, tzinfo=UTC), id="leap second afar"
+        ),
+        pytest.param(
+            "1969-12-31T23:59:59.999999999Z",
+            datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+            id="nanoseconds are cut",
+        ),
+        pytest.param("2026-11-20T10:00:00,5Z", TEN.replace(microsecond=500_000), id="comma"),
+    ],
+)
+def test_what_a_form_means(text: str, read: datetime) -> None:
+    assert _read([text]) == [read]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "01/02/2026",
+        "26-11-20",
+        "2026-13-01",
+        "2026-02-30",
+        "2026-11/20",
+        "2026-11-20T",
+        "2026-11-20T10:",
+        "2026-11-20T1",
+        "2026-11-20T10:5Z",
+        "2026-11-20T100Z",
+        "2026-11-20T25:00Z",
+        "2026-11-20T10:60Z",
+        "2026-11-20T24:00:01Z",
+        "2026-11-20T24:00:00.1Z",
+        "2026-11-20T12:30:60Z",
+        "2026-11-20T10.5Z",
+        "2026-11-20T10:00:00.Z",
+        "2026-11-20T10:00:00+24:00",
+        "2026-11-20T10:00:00+05:60",
+        "2026-11-20T10:00:00[Europe/Berlin]",
+        "2026-11-20T10:00:00 CET",
+        "2026-11-20Z",
+        "20261120100000",
+        "٢٠٢٦-11-20",
+        "1795168800",
+        "9999-12-31T23:59:59-01:00",
+        "0001-01-01T00:00:00+01:00",
+        "",
+    ],
+)
+def test_what_is_no_time_or_not_one_alone_is_not_guessed(text: str) -> None:
+    assert _read([text, None, "2026-11-20T10:00Z"]) == [None, None, TEN]
+
+
+def test_no_times_at_all_are_none() -> None:
+    assert _read(pl.Series([], dtype=pl.String)) == []
+    assert _read(pl.Series([None])) == [None]
+
+
+MOMENTS = st.datetimes(datetime(1900, 1, 2), datetime(2199, 12, 30), timezones=st.just(UTC))
+OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@st.composite
+def written(draw: st.DrawFn) -> tuple[datetime, str]:
+    """A moment, and one of its forms."""
+    moment = draw(MOMENTS)
+    local = moment.astimezone(draw(OFFSETS))
+    hours, minutes = divmod(abs(int(local.utcoffset().total_seconds())) // 60, 60)  # type: ignore[union-attr]
+    sign = draw(st.sampled_from(["-", "\u2212"])) if local.utcoffset() < timedelta(0) else "+"  # type: ignore[operator]
+    offset = f"{sign}{hours:02}{draw(st.sampled_from(['', ':']))}{minutes:02}"
+    zones = [offset, f" {offset}", f"{offset}[Europe/Berlin]"] + ([f"{sign}{hours:02}"] if not minutes else [])
+    if not local.utcoffset():
+        zones += ["Z", "z", " UTC", " gmt", ""]
+    day = draw(st.sampled_from(["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"]))
+    clock = draw(st.sampled_from(["%H:%M:%S", "%H%M%S"]))
+    fraction = f"{draw(st.sampled_from('.,'))}{local.microsecond:06}{draw(st.sampled_from(['', '999', '9999']))}"
+    text = local.strftime(f"{day}{draw(st.sampled_from('Tt '))}{clock}") + fraction
+    return moment, text + draw(st.sampled_from(zones))
+
+
+@given(st.lists(written(), min_size=1, max_size=20))
+def test_any_moment_in_any_form_is_read_back_exactly(cases: list[tuple[datetime, str]]) -> None:
+    assert _read([text for _, text in cases]) == [moment for moment, _ in cases]
+
+
+@given(
+    st.lists(st.datetimes(datetime(1970, 1, 2), datetime(2090, 1, 1), timezones=st.just(UTC)), min_size=1, max_size=20),
+    st.sampled_from(
+        ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo", "UTC"]
+    ),
+)
+def test_a_local_time_is_read_back_in_any_zone_except_in_the_hour_that_comes_again(
+    moments: list[datetime], zone: str
+) -> None:
+    local = [moment.astimezone(ZoneInfo(zone)) for moment in moments]
+    first = [each.replace(fold=0).astimezone(UTC) for each in local]
+    assert _read([f"{each:%Y-%m-%dT%H:%M:%S.%f}" for each in local], time_zone=zone) == first
+    by_pattern = _read([f"{each:%d.%m.%Y %H:%M:%S.%f}" for each in local], time_zone=zone, time_format=PATTERN)
+    assert by_pattern == first
+    parquet = pl.Series([each.replace(tzinfo=None) for each in local], dtype=pl.Datetime("us"))
+    assert _read(parquet, time_zone=zone) == first
+
+
+PATTERN = "%d.%m.%Y %H:%M:%S.%f"
+
+
+@pytest.mark.parametrize(
+    ("local", "zone", "read"),
+    [
+        pytest.param("2026-10-25 02:30", "Europe/Berlin", datetime(2026, 10, 25, 0, 30, tzinfo=UTC), id="twice"),
+        pytest.param("2026-03-29 02:30", "Europe/Berlin", None, id="skipped"),
+        pytest.param("2016-10-16", "America/Sao_Paulo", datetime(2016, 10, 16, 3, tzinfo=UTC), id="skipped midnight"),
+        pytest.param("2016-10-16 00:30", "America/Sao_Paulo", None, id="skipped after midnight"),
+        pytest.param("2026-11-20T10:00Z", "Asia/Tokyo", TEN, id="a zone that is said counts"),
+        pytest.param("2026-11-20", "Asia/Tokyo", datetime(2026, 11, 19, 15, tzinfo=UTC), id="a day"),
+    ],
+)
+def test_the_zone_of_the_source_is_that_of_times_that_say_none(local: str, zone: str, read: datetime | None) -> None:
+    assert _read([local], time_zone=zone) == [read]
+
+
+def test_parquets_own_times_without_a_zone_are_the_sources() -> None:
+    assert _read([datetime(2026, 11, 20, 19)], time_zone="Asia/Tokyo") == [TEN]
+    assert _read([date(2026, 11, 20)], time_zone="Asia/Tokyo") == [datetime(2026, 11, 19, 15, tzinfo=UTC)]
+    assert _read(pl.Series([TEN]), time_zone="Asia/Tokyo") == [TEN], "it is UTC inside"
+
+
+@pytest.mark.parametrize(
+    ("form", "texts"),
+    [
+        pytest.param("%d/%m/%Y %H:%M:%S", ["20/11/2026 10:00:00", " 20/11/2026 10:00:00 "], id="day first"),
+        pytest.param("%m/%d/%Y %I:%M %p", ["11/20/2026 10:00 AM"], id="month first"),
+        pytest.param(
+            "%d/%b/%Y:%H:%M:%S %z",
+            ["20/Nov/2026:11:00:00 +0100", "20/Nov/2026:11:00:00 +01:00", "20/Nov/2026:10:00:00 Z"],
+            id="web server",
+        ),
+        pytest.param("%a, %d %b %Y %H:%M:%S GMT", ["Fri, 20 Nov 2026 10:00:00 GMT"], id="HTTP"),
+        pytest.param("%Y%m%d%H%M%S", ["20261120100000", 20261120100000], id="digits"),
+        pytest.param("%Y-%m-%d %H:%M:%S,%3f", ["2026-11-20 10:00:00,000"], id="Python's log"),
+        pytest.param("%G-W%V-%uT%H:%M", ["2026-W47-5T10:00"], id="week"),
+    ],
+)
+def test_times_are_read_by_a_pattern_of_the_source(form: str, texts: list[Any]) -> None:
+    for text in texts:
+        assert _read([text], time_format=form) == [TEN]
+    assert _read(["soon", None, "2026-11-20T10:00:00Z"], time_format=form) == [None, None, None]
+
+
+def test_a_fraction_by_pattern_is_one_of_a_second() -> None:
+    assert _read(["20.11.2026 10:00:00.5"], time_format=PATTERN) == [TEN.replace(microsecond=500_000)]
+
+
+def test_numbers_need_a_unit() -> None:
+    with pytest.raises(WrongColumnError, match=r"column 't' is Int64: set source.time_unit"):
+        _read([1_795_168_800])
+    with pytest.raises(WrongColumnError, match=r"column 't' is Float64"):
+        _read([1_795_168_800.0], time_format="%Y%m%d")
+
+
+def test_what_is_wanted_is_said() -> None:
+    assert "ISO 8601" in wanted(SourceConfig())
+    assert "number of ms" in wanted(SourceConfig(time_unit="ms"))
+    assert "'%d/%m/%Y'" in wanted(SourceConfig(time_format="%d/%m/%Y"))
+
+
+def test_names_of_zones_and_patterns_are_checked() -> None:
+    assert zones.problem_of("Asia/Tokyo") is None
+    assert pattern.problem_of("%Y-%m-%d 100%%") is None
+    assert pattern.problem_of("%Y-%m-%d %H:%M %:z") is None
+    assert iso.read(pl.Series(["2026-11-20"]), "Etc/GMT-2").to_list() == [datetime(2026, 11, 19, 22, tzinfo=UTC)]
