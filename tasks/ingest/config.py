@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from tasks.ingest import pattern, zones
-from tasks.ingest.json_path import keys
+from tasks.ingest import json_path, pattern, zones
 
 Format = Literal["csv", "jsonl", "parquet", "sequences"]
 TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
@@ -43,8 +41,8 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     columns: dict[str, str] = Field(
         {},
         description="Contract column to the source's: {user_id: reviewerID, ...}; the same name when omitted. "
-        "For `jsonl` also a path to one value, `$.user.id`, `$.items[0].id`. Folders called `column=value` are "
-        "columns, too, where a file has none of that name. Other columns of the source are ignored.",
+        "For `jsonl` also a path to one value, `$.items[0].id`. Folders called `column=value` are columns, "
+        "too, where a file has none of that name. Other columns of the source are ignored.",
     )
     defaults: dict[str, str] = Field(
         {"event": "view"},
@@ -96,7 +94,8 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
             if "defaults" in self.model_fields_set and name in self.defaults
         ]
         if self.format == "jsonl":
-            problems += [f"columns.{name}: {why}" for name, why in _refused_paths(self.columns)]
+            refused = {name: json_path.problem_of(column) for name, column in self.columns.items()}
+            problems += [f"columns.{name}: {why}" for name, why in refused.items() if why]
         if problems:
             raise ValueError(f"source.format is {self.format!r}, but " + "; ".join(problems) + ".")
         return self
@@ -114,11 +113,3 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
         if any(problems):
             raise ValueError("; ".join(filter(None, problems)) + ".")
         return self
-
-
-def _refused_paths(columns: Mapping[str, str]) -> Iterator[tuple[str, ValueError]]:
-    for name, column in columns.items():
-        try:
-            keys(column)
-        except ValueError as error:
-            yield name, error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -86,6 +87,8 @@ def split(
             broken.append(Broken(place, own, NOT_SPLIT if len(own) == 1 else IN_QUOTE))
         return "skip"
 
+    if data.startswith(codecs.BOM_UTF8):
+        data = b"\n" + data  # here it is text: only at the start of a file is it a mark, and Arrow takes it off
     parse.invalid_row_handler = keep
     table = csv.read_csv(
         pa.BufferReader(data),

@@ -39,6 +39,15 @@ def keys(column: str) -> Keys:
     return tuple(found)
 
 
+def problem_of(column: str) -> str:
+    """Say why a column is no way to one value; empty when it is one."""
+    try:
+        keys(column)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _key(step: re.Match[str]) -> str | int:
     if step["index"]:
         return int(step["index"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import posixpath
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ BLOCK_BYTES = 8 * 1024 * 1024
 """Read at a time, and so the longest line."""
 
 _CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
-_UTF_8, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def blocks(file: SourceFile) -> Iterator[bytes]:
@@ -58,7 +59,7 @@ def _pieces(file: SourceFile) -> Iterator[bytes]:
         piece: bytes = raw.read(BLOCK_BYTES)
         if piece.startswith(_UTF_16):
             raise UnreadableFileError("it begins with the byte order mark of UTF-16, wanted UTF-8")
-        piece = piece.removeprefix(_UTF_8)
+        piece = piece.removeprefix(codecs.BOM_UTF8)
         while piece:
             yield piece
             piece = raw.read(BLOCK_BYTES)

@@ -111,16 +111,16 @@ def _is_text(kind: pa.DataType) -> bool:
 def _series(values: pa.Array) -> tuple[pl.Series, bool]:
     """Return a column, and whether something in it is marked as no UTF-8.
 
-    A dictionary is unpacked into views of its texts, not copies. Polars has no decimals of more than 38 digits, and
-    does not know every zone: a timestamp that has one is UTC, and the zone is only how it was shown.
+    A dictionary is unpacked into views of its texts, not copies. Polars has no decimals of more than 38 digits.
+    Nor does it know every zone: a timestamp that has one is UTC, and the zone is only how it was shown.
     """
-    if pa.types.is_timestamp(values.type) and values.type.tz:
-        values = values.cast(pa.timestamp(values.type.unit, "UTC"))
     if pa.types.is_dictionary(values.type):
         texts, is_marked = _series(values.dictionary)
         return texts.gather(pl.Series(pl.from_arrow(values.indices))), is_marked
     if _is_text(values.type):
         return _decoded(values.cast(pa.large_binary()))
+    if pa.types.is_timestamp(values.type) and values.type.tz:
+        values = values.cast(pa.timestamp(values.type.unit, "UTC"))
     if pa.types.is_decimal256(values.type):
         values = values.cast(pa.decimal128(38, values.type.scale))
     return pl.Series(pl.from_arrow(values)), False
