@@ -23,24 +23,28 @@ if TYPE_CHECKING:
     from data_contracts.night import Promotion
 
 
+PROGRAM = "python -m flows.nightly"
+
+
 def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
     """Turn a command line into the flow's parameters.
 
     Raises:
         SystemExit: It asks for help, or is wrong; the message names every problem.
     """
-    file = argparse.ArgumentParser(add_help=False)
+    file = _Parser(prog=PROGRAM, add_help=False)
     file.add_argument("--settings", metavar="FILE", help=f"YAML (default: {SHOP.name}, the made-up shop)")
     chosen = file.parse_known_args(arguments)[0].settings
     settings = NightlySettings.from_file(chosen) if chosen else NightlySettings
-    parser = _Parser(prog="python -m flows.nightly", description="Run one night now.", parents=[file])
+    parser = _Parser(prog=PROGRAM, description="Run one night now.", parents=[file])
     parser.add_argument("--through", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day to take, UTC")
     with explained():
         source: CliSettingsSource[NightlySettings] = CliSettingsSource(settings, root_parser=parser)
     found, unknown = parser.parse_known_args(arguments)
     if unknown:
-        options = re.findall(r"--[\w.]+", parser.format_help())
-        refuse(f"{each}: there is no such option.{meant(each.partition('=')[0], options)}" for each in unknown)
+        known = re.findall(r"--[\w.]+", parser.format_help())
+        wrong = [each.partition("=")[0] for each in unknown if each.startswith("-")] or unknown
+        refuse(f"{each}: there is no such option.{meant(each, known)}" for each in wrong)
     options = vars(found)
     through = options.pop("through")
     del options["settings"]

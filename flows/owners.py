@@ -30,10 +30,10 @@ from flows import manager
 from flows.manager import ServiceError
 from flows.service import PATIENCE_SECONDS, Service, services
 from flows.settings import NightlySettings
-from tasks.deploy.server import ModelServer, ServerError
+from tasks.deploy.server import ModelServer, ServerError, ServerForeignError
 
 SET = {
-    "prefect": "Set prefect_url: to a port that is free, or to this address to have the nights recorded there.",
+    "prefect": "Set prefect_url to a port that is free.",
     "mlflow": "Set mlflow_url to a port that is free; or tracking_uri, to this address or to a database.",
     "server": "Set serving.rest_url and serving.grpc_url to ports that are free, or end it.",
 }
@@ -79,35 +79,60 @@ def require_own(settings: NightlySettings, wanted: Iterable[Service]) -> None:
     Raises:
         StrangerError: It is not; every one is named.
     """
-    if found := [f"{each.name}: {why}" for each in wanted if (why := stranger(settings, each))]:
+    listening = (each for each in wanted if each.listens)
+    if found := [f"{each.name}: {each.url} {why}" for each in listening if (why := stranger(settings, each))]:
         raise StrangerError("\n".join(found))
 
 
 def stranger(settings: NightlySettings, service: Service) -> str:
-    """Say who answers at a service's address though it is not ours, and what to set; nothing when it is, or nobody."""
+    """Say who answers at a service's address though it is not ours, and what to set; nothing when it is, or nobody.
+
+    A service that does not listen is asked for at Prefect's server.
+    """
     home, found = settings.home.resolve(), list(listeners(service.url))
-    if not service.listens or not service.port_taken() or any(each.home == home for each in found):
+    asked = service.name if service.listens else "prefect"
+    if not service.port_taken():
         return ""
-    elsewhere = next((each for each in found if each.home), None)
-    match service.name:
-        case "prefect" if elsewhere is None and "prefect_url" in settings.model_fields_set:
-            return ""
+    if any(each.home == home for each in found):
+        return _astray(settings) if asked == "server" else ""
+    elsewhere, step = next((each for each in found if each.home), None), SET[asked]
+    match asked:
+        case "prefect" if elsewhere is None:
+            if "prefect_url" in settings.model_fields_set:
+                return ""
+            why = "answers there" if service.answers() else ""
+            step += f" Or set it to {service.url}, to have the nights recorded there."
         case "server":
             why = _foreign(settings)
         case _:
             why = "answers there" if service.answers() else ""
     who = elsewhere or next(iter(found), "somebody on another machine, or in a container,")
-    return why and f"{service.url} is not of this home, {str(home)!r}: {who} {why}. {SET[service.name]}"
+    return why and f"is not of this home, {str(home)!r}: {who} {why}. {step}"
+
+
+def _astray(settings: NightlySettings) -> str:
+    """Say why our own model server cannot serve these logs' registry; nothing when it does, or serves other logs."""
+    try:
+        _server(settings).state()
+    except ServerForeignError as error:
+        return f"is of this home, and {error}. `make down` ends it."
+    except ServerError:
+        return ""
+    return ""
 
 
 def _foreign(settings: NightlySettings) -> str:
     """Say what makes a model server somebody else's; nothing when it answers for these logs, from our registry."""
-    patient = settings.serving.model_copy(update={"answer_seconds": PATIENCE_SECONDS})
     try:
-        ModelServer(settings.name, settings.workspace().tracking_uri, patient).state()
+        _server(settings).state()
     except ServerError as error:
         return f"answers there, and {error}"
     return ""
+
+
+def _server(settings: NightlySettings) -> ModelServer:
+    patient = settings.serving.model_copy(update={"answer_seconds": PATIENCE_SECONDS})
+    return ModelServer(settings.name, settings.workspace().tracking_uri, patient)
 
 
 def listeners(url: str) -> Iterator[Listener]:

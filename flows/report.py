@@ -43,9 +43,8 @@ def services(found: Mapping[str, tuple[str, str]]) -> None:
 
 def nights(seen: Seen, stale_hours: float | None) -> None:
     """Print what is not well, what is served, and the last nights."""
-    for sentence in seen.verdict(stale_hours):
+    for sentence in [*seen.verdict(stale_hours), *seen.served_as(stale_hours)]:
         line(sentence)
-    line(f"{seen.age()}.")
     for night in seen.nights:
         line(f"{night.planned:%F %R}  {night.state:<10} {duration(night.took):>12}  {night.name}  {night.reason}")
 

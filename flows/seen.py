@@ -84,12 +84,16 @@ class Seen:
         return found
 
     def verdict(self, stale_hours: float | None) -> list[str]:
-        """Say what is not well, a sentence each; or that all is, or what is if the age of data is nobody's matter."""
+        """Say what is not well, a sentence each, or that all is: never where nobody said how old the data may be."""
         if found := self.problems(stale_hours):
             return [f"Not well: {problem}" for problem in found]
         if stale_hours is None:
             return ["The nights are well; how old the data may be is not set (alerts.stale_hours)."]
         return ["All is well."]
+
+    def served_as(self, stale_hours: float | None) -> list[str]:
+        """Say what is served, and how old it is; nothing when that is a problem, and said already."""
+        return [said for said in [f"{self.age()}."] if said not in self.problems(stale_hours)]
 
     def is_stale(self, stale_hours: float | None) -> bool:
         """Whether what is served learned from data older than allowed, or a champion is there and not served."""
@@ -124,7 +128,7 @@ def require_fresh(seen: Seen, stale_hours: float | None) -> None:
 def markdown(seen: Seen, stale_hours: float | None) -> str:
     """Write what was seen as a page: what is not well, what is served, the nights."""
     lines = [f"**{_plain(sentence)}**\n" for sentence in seen.verdict(stale_hours)]
-    lines += [f"{_plain(seen.age())}. Seen at {seen.now:%F %R} UTC.\n"]
+    lines += [" ".join([*map(_plain, seen.served_as(stale_hours)), f"Seen at {seen.now:%F %R} UTC.\n"])]
     lines += ["| planned, UTC | night | state | took | reason |", "|---|---|---|---|---|"]
     lines += [
         f"| {night.planned:%F %R} | {night.name} | {night.state} | {duration(night.took)} | {_plain(night.reason)} |"

@@ -50,11 +50,11 @@ def up(settings: NightlySettings) -> None:
 def serve(settings: NightlySettings) -> None:
     """Start the model server alone, if none answers; one left there by a night on other logs makes room."""
     _end_what_is_forsaken(settings)
-    require_own(settings, met_by_a_night(settings))
     alone = {pid: names for pid, names in manager.running(settings).items() if names == ["server"]}
     if alone and not _serves(settings):
         manager.end(settings, alone)
         report.line(f"the model server that other logs had is ended; one for {settings.name!r} takes its place")
+    require_own(settings, met_by_a_night(settings))
     _start(settings, services(settings)[-1:])
 
 

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
-    YamlConfigSettingsSource,
 )
 
 from data_contracts.night import NAME, HeldOut, Protocol, UseCaseName, Workspace
 from flows.alerts import AlertConfig
+from flows.sources import SettingsFile, existing, require_known
 from models.recommender.config import RecommenderConfig
 from tasks.cluster import ClusterConfig
 from tasks.deploy.config import ServingConfig
@@ -33,30 +31,10 @@ from tasks.tidy.config import KeepConfig
 from tasks.train.config import TrainConfig
 from tasks.validate.config import ValidationConfig
 
-
-def _existing(file: str) -> Path:
-    if not Path(file).is_file():
-        raise FileNotFoundError(f"no settings file {file!r}. Give one by --settings or NIGHTSHIFT_SETTINGS.")
-    return Path(file)
-
-
-class _File(YamlConfigSettingsSource):
-    """A settings file, which must hold settings."""
-
-    def _read_file(self, file_path: Path) -> dict[str, Any]:
-        found: object = super()._read_file(file_path)
-        if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-            seen = f"a {type(found).__name__}" if not isinstance(found, dict) else "names that are no text"
-            raise SettingsError(f"{file_path} holds {seen}, wanted lines of `name: value`, as in {SHOP.name}.")
-        return found
-
-
 SHOP = Path(__file__).parents[1] / "examples" / "shop.yaml"
 ADDRESS = r"^http://[^/:]+:\d+$"
 FOLDERS = ("artifacts", "prefect", "services")
 """In the home, beside those that are called as their logs are."""
-VARIABLES = ("settings", "services", "code", "starter")
-"""``NIGHTSHIFT_*`` that are no settings: they name the settings file, or are set by the house for its own processes."""
 HIGHEST_PORT = 65_535
 NO_FOLDER = r"%|\?|::|\\|[\x00-\x1f\x7f]"
 """What no folder on the way to the home may hold: each was seen to lead somewhere else."""
@@ -119,9 +97,9 @@ class NightlySettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, the environment, and the settings file."""
-        _require_known(os.environ, settings_cls.model_fields)
+        require_known(os.environ, settings_cls.model_fields)
         file = settings_cls.model_config.get("yaml_file") or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP)
-        return init_settings, env_settings, _File(settings_cls, yaml_file=_existing(str(file)))
+        return init_settings, env_settings, SettingsFile(settings_cls, yaml_file=existing(str(file)))
 
     @classmethod
     def from_file(cls, file: str) -> type[NightlySettings]:
@@ -202,17 +180,3 @@ class NightlySettings(BaseSettings):
             home=str(home),
             tracking_uri=self.tracking_uri or f"sqlite:///{home}/mlflow.db",
         )
-
-
-def _require_known(variables: Iterable[str], settings: Iterable[str]) -> None:
-    """See that every ``NIGHTSHIFT_*`` is a setting: one that is misspelt would be ignored.
-
-    Raises:
-        SettingsError: One is not.
-    """
-    prefix, known = "NIGHTSHIFT_", [*settings, *VARIABLES]
-    for variable in variables:
-        name = variable.removeprefix(prefix).partition("__")[0].lower()
-        if variable.startswith(prefix) and name not in known:
-            near = "".join(f" Did you mean {prefix}{each.upper()}?" for each in get_close_matches(name, known, n=1))
-            raise SettingsError(f"{variable} is set, and there is no such setting.{near}")

@@ -63,7 +63,13 @@ def _local_cluster(config: ClusterConfig) -> SpecCluster:
     from tasks.worker import MortalWorker
 
     scheduler = {"host": LOOPBACK, "dashboard": True, "dashboard_address": f"{LOOPBACK}:{config.dashboard_port}"}
-    worker = {"host": LOOPBACK, "nthreads": 1, "memory_limit": config.memory_limit, "silence_logs": logging.WARNING}
+    worker = {
+        "host": LOOPBACK,
+        "nthreads": 1,
+        "memory_limit": config.memory_limit,
+        "silence_logs": logging.WARNING,
+        "preload": [MortalWorker.__module__],
+    }
     workers = {number: {"cls": MortalWorker, "options": {"worker_kwargs": worker}} for number in range(config.workers)}
     with dask.config.set({"distributed.scheduler.no-workers-timeout": f"{config.wait_seconds} s"}):
         return SpecCluster(

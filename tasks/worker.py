@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 
@@ -20,3 +21,8 @@ class MortalWorker(SubprocessWorker):
         command = ("-m", "models.job", "dask", "spec", self.scheduler, "--spec", spec)
         environment = {**os.environ, STARTER: str(os.getpid())}
         self.process = await asyncio.create_subprocess_exec(sys.executable, *command, env=environment)
+
+
+def dask_setup(_worker: object) -> None:
+    """Have a worker that starts not print what a task raises: whoever waits for the task says it, traceback and all."""
+    logging.getLogger("distributed.worker").addFilter(lambda record: not str(record.msg).startswith("Compute Failed"))

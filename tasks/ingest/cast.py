@@ -16,6 +16,8 @@ from tasks.ingest.times import moment
 _WHOLE: dict[object, int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """Up to here every whole number is a float of its own."""
 _INK = r"\S"
+_TYPED = "typed "
+"""Stands before the name of a column that has its type, while the column as it came is still beside it."""
 
 
 def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], source: SourceConfig) -> pl.DataFrame:
@@ -37,12 +39,15 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
         WrongColumnError: A column's type can never become the one wanted.
     """
     wanted = pl.DataFrame(pl.from_arrow(schema.empty_table())).schema
-    typed = {name: _typed(name, raw.schema[name], wanted[name], source) for name in names}
+    typed = {name: pl.col(f"{_TYPED}{name}") for name in names}
+    read = raw.with_columns(
+        _typed(name, raw.schema[name], wanted[name], source).alias(f"{_TYPED}{name}") for name in names
+    )
     problems = [
         pl.when(_given(name, raw.schema[name]) & typed[name].is_null()).then(_problem(name, raw.schema[name]))
         for name in names
     ]
-    marked = raw.with_columns(problem=pl.coalesce("problem", *problems))
+    marked = read.with_columns(problem=pl.coalesce("problem", *problems))
     good, bad = marked.filter(pl.col("problem").is_null()), marked.filter(pl.col("problem").is_not_null())
     columns = [_filled(name, typed.get(name), wanted[name], source).alias(name) for name in wanted]
     nothing = pl.lit(None, pl.String)
@@ -82,7 +87,7 @@ def _given(name: str, raw: pl.DataType) -> pl.Expr:
 
 
 def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
-    if raw.is_nested():
+    if raw.is_nested() or (raw == pl.Boolean and wanted == pl.String):
         raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
     if raw == pl.String:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from tasks.ingest import pattern, zones
+from tasks.ingest.json_path import keys
 
 Format = Literal["csv", "jsonl", "parquet", "sequences"]
 TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
@@ -41,8 +43,8 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     columns: dict[str, str] = Field(
         {},
         description="Contract column to the source's: {user_id: reviewerID, ...}; the same name when omitted. "
-        "For `jsonl` also a path, `$.user.id`. Folders called `column=value` are columns, too, where a file has none "
-        "of that name. Other columns of the source are ignored.",
+        "For `jsonl` also a path to one value, `$.user.id`, `$.items[0].id`. Folders called `column=value` are "
+        "columns, too, where a file has none of that name. Other columns of the source are ignored.",
     )
     defaults: dict[str, str] = Field(
         {"event": "view"},
@@ -93,6 +95,8 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
             for name in self.columns
             if "defaults" in self.model_fields_set and name in self.defaults
         ]
+        if self.format == "jsonl":
+            problems += [f"columns.{name}: {why}" for name, why in _refused_paths(self.columns)]
         if problems:
             raise ValueError(f"source.format is {self.format!r}, but " + "; ".join(problems) + ".")
         return self
@@ -110,3 +114,11 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
         if any(problems):
             raise ValueError("; ".join(filter(None, problems)) + ".")
         return self
+
+
+def _refused_paths(columns: Mapping[str, str]) -> Iterator[tuple[str, ValueError]]:
+    for name, column in columns.items():
+        try:
+            keys(column)
+        except ValueError as error:
+            yield name, error

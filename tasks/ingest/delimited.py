@@ -49,15 +49,9 @@ def rows(file: SourceFile, source: SourceConfig, names: Names, good_rows: Judge)
         UnreadableFileError: A line is longer than a block, or the one that names the columns cannot be read.
         OSError: The file is truncated or damaged.
     """
-    reader = _Reader(head(file, source), source, names, good_rows)
-    is_first = True
+    reader = _Reader(source, names, good_rows)
     for data, quoted in _whole_rows(file, source):
-        end = _head_end(data, quoted) if is_first else 0
-        is_first = False
-        if end and any(row.start < end for row in reader.swallowing(data, quoted)):
-            raise UnreadableFileError(f"columns are named {IN_QUOTE}")
-        below = [QuotedRow(row.start - end, row.end - end, row.is_broken) for row in quoted if row.start >= end]
-        yield from reader.frames(data[end:], below)
+        yield from reader.frames(*(reader.below_head(data, quoted) if not reader.head else (data, quoted)))
     reader.say(file.name)
 
 
@@ -81,11 +75,17 @@ def _whole_rows(file: SourceFile, source: SourceConfig) -> Iterator[tuple[bytes,
 def _head_end(data: bytes, quoted: list[QuotedRow]) -> int:
     begin = len(data) - len(data.lstrip(b"\r\n"))
     if quoted and quoted[0].start <= begin:
+        if quoted[0].is_broken:
+            raise _swallowing_head()
         return quoted[0].end
     found = LINE_BREAK.search(data, begin)
     if found is None:
         raise _without_head()
     return found.end()
+
+
+def _swallowing_head() -> UnreadableFileError:
+    return UnreadableFileError(f"its columns are named {IN_QUOTE}")
 
 
 def _without_head() -> UnreadableFileError:
@@ -95,17 +95,27 @@ def _without_head() -> UnreadableFileError:
 class _Reader:
     """Reads the blocks of one file one after another: numbers their rows, and counts the lines that stood in quotes."""
 
-    def __init__(self, head: list[str], source: SourceConfig, names: Names, good_rows: Judge) -> None:
-        self._head, self._names, self._good_rows = head, names, good_rows
+    def __init__(self, source: SourceConfig, names: Names, good_rows: Judge) -> None:
+        self.head: list[str] = []
+        self._names, self._good_rows = names, good_rows
         self._separator = (source.separator or ",").encode()
         self._quoted = fields.options(source, quoted=source.quoted)
         self._unquoted = fields.options(source, quoted=False)
         self._start = self._lines = self._given_up = self._given_up_lines = 0
 
+    def below_head(self, data: bytes, quoted: list[QuotedRow]) -> tuple[bytes, list[QuotedRow]]:
+        """Take the line that names the columns off the first block."""
+        end = _head_end(data, quoted)
+        self.head = fields.named(data[:end], self._quoted)
+        if self.swallowing(data, [row for row in quoted if row.start < end]):
+            raise _swallowing_head()
+        below = [QuotedRow(row.start - end, row.end - end, row.is_broken) for row in quoted if row.start >= end]
+        return data[end:], below
+
     def frames(self, data: bytes, quoted: list[QuotedRow]) -> Iterator[pl.DataFrame]:
         """Yield the rows of a block that stand, then the lines of those that do not."""
         kept, aside = fields.set_aside(data, self.swallowing(data, quoted))
-        columns, given_up = fields.split(kept, self._quoted, self._head, self._names, aside)
+        columns, given_up = fields.split(kept, self._quoted, self.head, self._names, aside)
         good, bad = fields.numbered(columns.height, given_up)
         frame = block(columns.to_dict(), source_row=self._start + good)
         yield without_marked(frame, self._names) if MARK.encode() in kept else frame
@@ -132,11 +142,11 @@ class _Reader:
         return [row for row in quoted if row not in sound]
 
     def _may_split(self, line: bytes) -> bool:
-        return line.count(self._separator) == len(self._head) - 1
+        return line.count(self._separator) == len(self.head) - 1
 
     def _are_good(self, texts: list[bytes]) -> list[bool]:
         """Say which lines would be good rows, were quotes ordinary characters."""
-        columns, not_split = fields.split(b"\n".join(texts), self._unquoted, self._head, self._names)
+        columns, not_split = fields.split(b"\n".join(texts), self._unquoted, self.head, self._names)
         numbers, _ = fields.numbered(columns.height, not_split)
         good = set(self._good_rows(block(columns.to_dict(), source_row=numbers)))
         return [number in good for number in range(len(texts))]

@@ -22,13 +22,15 @@ _PAGES_BYTES = 8 * BLOCK_BYTES
 """What a column of a row group may hold before its values are asked to be short: its pages are decoded whole."""
 _PACKED_BYTES = 256
 """A dictionary with a longer text stays packed: written once, it would be decoded as often as it is used."""
-
-
-_BYTES = {
-    pa.string(): pa.binary(),
-    pa.large_string(): pa.large_binary(),
-    pa.string_view(): pa.binary_view(),
-}
+_TEXTS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
 
 
 def head(file: SourceFile) -> pa.Schema:
@@ -57,7 +59,11 @@ def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
             count = min(BLOCK_ROWS, BLOCK_BYTES // max(1, width))
             for batch in _batches(raw, metadata, group, columns, count=count, packed=packed):
                 own = {name: _series(batch[column]) for name, column in names.items()}
-                yield _decoded(block(own, source_row=np.arange(start, start + batch.num_rows)), names)
+                read = block(
+                    {name: series for name, (series, _) in own.items()},
+                    source_row=np.arange(start, start + batch.num_rows),
+                )
+                yield without_marked(read, names) if any(is_marked for _, is_marked in own.values()) else read
                 start += batch.num_rows
 
 
@@ -99,30 +105,31 @@ def _longest(raw: BinaryIO, metadata: pq.FileMetaData, group: int, column: str) 
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+    return any(test(kind) for test in _TEXTS)
 
 
-def _series(values: pa.Array) -> pl.Series:
-    """Unpack a dictionary into views of its texts, not copies. Polars has no decimals of more than 38 digits.
+def _series(values: pa.Array) -> tuple[pl.Series, bool]:
+    """Return a column, and whether something in it is marked as no UTF-8.
 
-    Nor does it know every zone: a timestamp that has one is UTC, and the zone is only how it was shown. Text is taken
-    as bytes: nobody has looked whether it is UTF-8.
+    A dictionary is unpacked into views of its texts, not copies. Polars has no decimals of more than 38 digits, and
+    does not know every zone: a timestamp that has one is UTC, and the zone is only how it was shown.
     """
     if pa.types.is_timestamp(values.type) and values.type.tz:
         values = values.cast(pa.timestamp(values.type.unit, "UTC"))
+    if pa.types.is_dictionary(values.type):
+        texts, is_marked = _series(values.dictionary)
+        return texts.gather(pl.Series(pl.from_arrow(values.indices))), is_marked
+    if _is_text(values.type):
+        return _decoded(values.cast(pa.large_binary()))
     if pa.types.is_decimal256(values.type):
         values = values.cast(pa.decimal128(38, values.type.scale))
-    if pa.types.is_dictionary(values.type):
-        return _series(values.dictionary).gather(pl.Series(pl.from_arrow(values.indices)))
-    return pl.Series(pl.from_arrow(values.view(_BYTES[values.type]) if values.type in _BYTES else values))
+    return pl.Series(pl.from_arrow(values)), False
 
 
-def _decoded(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
-    """Decode columns of bytes; a value that is not UTF-8 breaks its row."""
-    raw = [name for name in names if rows.schema[name] == pl.Binary]
-    texts = rows.with_columns(pl.col(raw).cast(pl.String, strict=False))
-    bad = [name for name in raw if texts[name].null_count() > rows[name].null_count()]
-    if not bad:
-        return texts
-    marked = (pl.Series(name, [value if value is None else escaped(value) for value in rows[name]]) for name in bad)
-    return without_marked(texts.with_columns(*marked), names)
+def _decoded(values: pa.Array) -> tuple[pl.Series, bool]:
+    """Decode bytes, be they called text or not: whoever wrote the file may not have looked."""
+    try:
+        return pl.Series(pl.from_arrow(values.cast(pa.large_string()))), False
+    except pa.ArrowInvalid:
+        texts = [None if value is None else escaped(value) for value in values.to_pylist()]
+        return pl.Series(texts, dtype=pl.String), True

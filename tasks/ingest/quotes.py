@@ -54,6 +54,8 @@ class Quotes:
         """
         found: list[QuotedRow] = []
         start = position = 0
+        if b'"' not in block:
+            return found, len(block)
         while field := self._field.match(block, position):
             start = _line_start(block, position, field.start("field")) or start
             is_same_row = bool(found) and found[-1].start == start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -29,8 +30,9 @@ def validate(
     """See `validate_night`. Retried, but not for bad data; safe, an input is consumed once. Points to the Data Docs."""
     validated = validate_night(workspace, staged, through, config, cluster)
     if validated.docs_uri:
+        address = Path(validated.docs_uri).as_uri()  # no link: a browser opens no file from a page
         create_markdown_artifact(
-            f"Copy this into the browser's address bar, on the machine of the night: `{validated.docs_uri}`",
+            f"Copy this into the browser's address bar, on the machine of the night: `{address}`",
             key=workspace.artifact("data-docs"),
             description=f"Events of {validated.window} against their contract.",
         )

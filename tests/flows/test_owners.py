@@ -99,9 +99,9 @@ def test_a_prefect_is_named_by_its_setting_unless_another_home_has_it(tmp_path: 
     assert stranger(named, at(named, "prefect")) == ""
     default = named.model_copy()
     default.model_fields_set.remove("prefect_url")
-    assert "Set prefect_url" in stranger(default, at(default, "prefect"))
+    assert f"Or set it to {nobodys}, to have the nights recorded there." in stranger(default, at(default, "prefect"))
     other = settings_of(tmp_path, prefect_url=others)
-    assert "Set prefect_url" in stranger(other, at(other, "prefect"))
+    assert stranger(other, at(other, "prefect")).endswith("Set prefect_url to a port that is free.")
 
 
 def test_a_stranger_on_the_model_servers_port_is_refused(tmp_path: Path, started: Started) -> None:
@@ -109,6 +109,13 @@ def test_a_stranger_on_the_model_servers_port_is_refused(tmp_path: Path, started
     assert "is no model server of ours: it answers 'OK'. Set serving.rest_url" in stranger(
         settings, at(settings, "server")
     )
+
+
+def test_our_own_server_that_cannot_serve_this_registry_is_to_be_ended(tmp_path: Path, started: Started) -> None:
+    settings = settings_of(tmp_path, serving={"rest_url": started(tmp_path)})
+    said = stranger(settings, at(settings, "server"))
+    assert said.startswith("is of this home, and http://")
+    assert said.endswith("`make down` ends it.")
 
 
 def test_nobody_is_no_stranger(tmp_path: Path, started: Started) -> None:

@@ -138,6 +138,7 @@ def test_every_way_to_say_how_much_memory_is_taken(size: str) -> None:
     ("arguments", "problem"),
     [
         pytest.param(["--source.urri", "x"], "--source.urri: there is no such option. Did you mean '--so", id="option"),
+        pytest.param(["--settings"], "argument --settings: expected one argument", id="file"),
         pytest.param(["--through", "yesterday"], "argument --through: invalid fromisoformat value", id="day"),
     ],
 )

@@ -105,6 +105,7 @@ def test_numbers_and_bytes_become_ids() -> None:
     [
         pytest.param({"timestamp": [1]}, "column 'timestamp' is Int64: set source.time_unit", id="a number is not ISO"),
         pytest.param({"user_id": [["a"]]}, "column 'user_id' is List", id="a list is no id"),
+        pytest.param({"user_id": [True]}, "column 'user_id' is Boolean", id="true is no id"),
     ],
 )
 def test_a_column_that_can_never_be_read_is_refused(columns: dict[str, Any], message: str) -> None:

@@ -116,7 +116,13 @@ def test_any_id_comes_out_as_it_went_in(
         pytest.param(HEAD + LINE + "u,i,2026", {}, ["u", None], [None, NOT_SPLIT], id="last line cut"),
         pytest.param(HEAD + LINE + "\0" * 99, {}, ["u", None], [None, NOT_SPLIT], id="zeros at the end"),
         pytest.param(JSON + JSON[:20], {"format": "jsonl"}, ["u", None], [None, NOT_JSON], id="last line cut, JSON"),
-        pytest.param(JSON.replace('"u"', '"\\ud800"'), {"format": "jsonl"}, [None], [NOT_JSON], id="half a surrogate"),
+        pytest.param(
+            JSON.replace('"u"', '"\\ud800"'),
+            {"format": "jsonl"},
+            [None],
+            ["user_id is not UTF-8"],
+            id="half a surrogate",
+        ),
         pytest.param(
             JSON.replace('"u"', "18446744073709551615") + JSON.replace('"u"', "18446744073709551616"),
             {"format": "jsonl"},
@@ -182,9 +188,12 @@ TWICE = pa.Table.from_arrays([pa.array(["a"])] * 4, names=["user_id", "user_id",
         pytest.param("log.csv", b"", UnreadableFileError, r"log.csv \(0 bytes\) .* no whole line", id="empty"),
         pytest.param("log.csv", HEAD.strip(), UnreadableFileError, "no whole line", id="cut in the head"),
         pytest.param("log.csv.gz", gzip.compress(b""), UnreadableFileError, "no whole line", id="packed, empty"),
-        pytest.param("log.csv", LINE.encode("utf-16"), UnreadableFileError, "Write it as UTF-8", id="UTF-16"),
-        pytest.param("log.jsonl", JSON.encode("utf-16"), UnreadableFileError, "Write it as UTF-8", id="UTF-16, JSON"),
-        pytest.param("log.csv", (HEAD + "é,i,,\n").encode("latin-1"), UnreadableFileError, "UTF-8", id="Latin-1"),
+        pytest.param(
+            "log.csv", LINE.encode("utf-16"), UnreadableFileError, "order mark of UTF-16, wanted UTF-8", id="UTF-16"
+        ),
+        pytest.param(
+            "log.jsonl", JSON.encode("utf-16"), UnreadableFileError, "order mark of UTF-16", id="UTF-16, JSON"
+        ),
         pytest.param("log.csv.gz", gzip.compress(HEAD.encode()) + b"rest", UnreadableFileError, "inflate", id="tail"),
         pytest.param(
             "log.csv.gz", gzip.compress(HEAD.encode())[:-8] + b"\0" * 8, UnreadableFileError, "check", id="wrong sum"
@@ -198,13 +207,6 @@ TWICE = pa.Table.from_arrays([pa.array(["a"])] * 4, names=["user_id", "user_id",
             UnreadableFileError,
             "longer than 8,388",
             id="zeros, packed",
-        ),
-        pytest.param(
-            "log.csv",
-            HEAD + ("x" * 2_000 + "\n") * 35_000,
-            UnreadableFileError,
-            "wanted 4; see source.separator",
-            id="no row splits",
         ),
         pytest.param("log.csv", f"user_id,{HEAD},{LINE}", WrongColumnError, "more than once", id="a column twice"),
         pytest.param("log.parquet", _parquet(TWICE), WrongColumnError, "more than once", id="twice, Parquet"),
