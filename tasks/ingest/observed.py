@@ -43,8 +43,7 @@ class Observed:
             typed: The same rows in any order, typed.
             names: Contract column to source column, for those in ``raw``.
         """
-        readable = raw.filter(pl.col("problem").is_null())
-        self.given += Counter({name: readable.height - readable[name].null_count() for name in names})
+        self.given += Counter({name: raw.height - raw[name].null_count() for name in names})
         for name in names:
             if typed.schema[name] == pl.String and self.forms.get(name) != MIXED:
                 self._add_form(name, typed[name].drop_nulls())
