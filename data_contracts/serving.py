@@ -65,5 +65,6 @@ def registry_of(tracking_uri: str) -> str:
     """
     scheme, _, rest = tracking_uri.partition("://")
     if scheme.startswith("sqlite"):
-        return f"{scheme}:///{Path(rest.removeprefix('/')).resolve()}"
+        file = rest.removeprefix("/").partition("?")[0]
+        return f"{scheme}:///{Path(file).resolve()}"
     return re.sub("//[^@/]*@", "//", tracking_uri).replace("//localhost", "//127.0.0.1").rstrip("/")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 from data_contracts.bundle import find_version
 from data_contracts.night import Night
-from data_contracts.serving import ServerState, VersionHeld, registry_of
+from data_contracts.serving import ServerState, VersionHeld
 from data_contracts.version import CHAMPION
 from data_contracts.version import NIGHT as NIGHT_TAG
 from flows.alerts import NIGHT
@@ -74,12 +73,10 @@ def _champion(settings: NightlySettings) -> str | None:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    tracking_uri = settings.workspace().tracking_uri
-    scheme, _, file = registry_of(tracking_uri).partition(":///")
-    if scheme.startswith("sqlite") and not Path(file).exists():  # whoever opens it makes it
+    if settings.tracking_uri is None and not (settings.home / "mlflow.db").exists():  # whoever opens it makes it
         return None
     try:
-        found = find_version(tracking_uri, settings.name, CHAMPION)
+        found = find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)
     except (MlflowException, SQLAlchemyError):
         return UNKNOWN
     return None if found is None else str(found.version)

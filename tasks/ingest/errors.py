@@ -5,7 +5,7 @@ Errors of this room::
     IngestError                 several kinds at once, or a URI that nothing opens
     ├── NoFilesError            nothing lies where the source says
     ├── WrongColumnError        a column is not there, or is no column of the contract
-    │   └── ChangedColumnError  a column that is read is missing, narrower or of another kind than before
+    │   └── ChangedColumnError  a column that is read is missing, or not what it was before
     └── UnreadableFileError     truncated, damaged, or not of the format
 """
 
@@ -29,7 +29,7 @@ class WrongColumnError(IngestError):
 
 
 class ChangedColumnError(WrongColumnError):
-    """A column that is read is missing, narrower or of another kind than in the files before."""
+    """A column that is read is missing, narrower, of another kind or written otherwise than in the files before."""
 
 
 class UnreadableFileError(IngestError):

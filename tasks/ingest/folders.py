@@ -48,6 +48,6 @@ def rows(file: SourceFile, source: SourceConfig, columns: Columns, schema: pa.Sc
     said = {name: pl.lit(columns.folders[column], pl.String) for name, column in of_folders.items()}
     for block in blocks(file, source, own, schema):
         yield block.with_columns(
-            **{name: pl.coalesce(pl.col(name).cast(pl.String), value) for name, value in said.items() if name in own},
+            **{name: pl.coalesce(name, value) for name, value in said.items() if name in own},
             **{name: value for name, value in said.items() if name not in own},
         )

@@ -104,8 +104,9 @@ def _registry(client: MlflowClient) -> dict[str, Any]:
 
 
 def _served(house: House) -> dict[str, Any]:
-    serving = house.settings().serving
-    state = ModelServer("shop", serving).state()
+    settings = house.settings()
+    serving = settings.serving
+    state = ModelServer("shop", settings.workspace().tracking_uri, serving).state()
     held = {"served": state.served, "staged": state.staged, "previous": state.previous}
     users = [f"u{number:06}" for number in range(20)] + ["nobody"]
     return {

@@ -126,7 +126,8 @@ def _written(value: Any) -> str | None:
             return None
         return str(int(value)) if value.is_integer() else None
     text = None if value is None else str(value)
-    return text if text and text.strip() else None
+    blank = {*map(chr, range(0x1C, 0x20))}  # Python's white space alone
+    return text if text and any(each in blank or not each.isspace() for each in text) else None
 
 
 @given(ids=st.lists(st.tuples(IDS, IDS), min_size=1, max_size=20))

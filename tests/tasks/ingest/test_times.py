@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.ingest import iso, pattern, zones
@@ -128,6 +128,7 @@ def test_no_times_at_all_are_none() -> None:
 
 
 MOMENTS = st.datetimes(datetime(1900, 1, 2), datetime(2199, 12, 30), timezones=st.just(UTC))
+on_a_busy_machine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
@@ -149,11 +150,13 @@ def written(draw: st.DrawFn) -> tuple[datetime, str]:
     return moment, text + draw(st.sampled_from(zones))
 
 
+@on_a_busy_machine
 @given(st.lists(written(), min_size=1, max_size=20))
 def test_any_moment_in_any_form_is_read_back_exactly(cases: list[tuple[datetime, str]]) -> None:
     assert _read([text for _, text in cases]) == [moment for moment, _ in cases]
 
 
+@on_a_busy_machine
 @given(
     st.lists(st.datetimes(datetime(1970, 1, 2), datetime(2090, 1, 1), timezones=st.just(UTC)), min_size=1, max_size=20),
     st.sampled_from(
