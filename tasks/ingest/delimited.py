@@ -114,7 +114,7 @@ class _Reader:
 
     def frames(self, data: bytes, quoted: list[QuotedRow]) -> Iterator[pl.DataFrame]:
         """Yield the rows of a block that stand, then the lines of those that do not."""
-        kept, aside = fields.set_aside(data, self.swallowing(data, quoted))
+        kept, aside = fields.set_aside(data, self.swallowing(data, quoted), self._separator * len(self.head))
         columns, given_up = fields.split(kept, self._quoted, self.head, self._names, aside)
         good, bad = fields.numbered(columns.height, given_up)
         frame = block(columns.to_dict(), source_row=self._start + good)

@@ -53,11 +53,14 @@ def named(line: bytes, parse: csv.ParseOptions) -> list[str]:
     return names
 
 
-def set_aside(data: bytes, rows: Sequence[QuotedRow]) -> tuple[bytes, list[list[str]]]:
-    """Take ``rows`` out of a block, so that they do not split; return what `split` needs to know of them."""
+def set_aside(data: bytes, rows: Sequence[QuotedRow], separators: bytes) -> tuple[bytes, list[list[str]]]:
+    """Take ``rows`` out of a block; return what is left, and what `split` is to know of them.
+
+    In their places stand lines that do not split, as they have too many ``separators``.
+    """
     pieces, begin = list[bytes](), 0
     for place, row in enumerate(rows):
-        pieces += [data[begin : row.start], f"{MARK}{place}\n".encode()]
+        pieces += [data[begin : row.start], f"{MARK}{place}".encode(), separators, b"\n"]
         begin = row.end
     return b"".join([*pieces, data[begin:]]), [[line.decode() for line in row.lines(data)] for row in rows]
 
@@ -70,7 +73,7 @@ def split(
     Args:
         data: Whole rows, UTF-8.
         parse: From `options`.
-        head: The names of all columns, two at least.
+        head: The names of all columns.
         names: The columns wanted.
         aside: Lines of the rows that `set_aside` took out of ``data``.
     """
@@ -80,7 +83,7 @@ def split(
 
     def keep(row: csv.InvalidRow) -> Literal["skip"]:
         place = row.number - 1 - len(broken)
-        if known := _PLACE.fullmatch(row.text):
+        if known := _PLACE.match(row.text):
             broken.append(Broken(place, aside[int(known[1])], IN_QUOTE))
         else:
             own = [line for line in _LINE_BREAK.split(row.text) if line]

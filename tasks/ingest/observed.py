@@ -49,8 +49,8 @@ class Observed:
                 self._add_form(name, typed[name].drop_nulls())
         if not self.unread_time:
             unread = typed.filter(pl.col("problem") == f"{self._time} unparseable")["source_row"]
-            came = raw.filter(pl.col("source_row").is_in(unread.implode()))
-            self.unread_time = str(came[self._time].first()) if len(came) else ""
+            came = raw.filter(pl.col("source_row").is_in(unread.implode()))[self._time].drop_nulls()
+            self.unread_time = str(came.first()) if len(came) else ""
 
     def _add_form(self, name: str, values: pl.Series) -> None:
         values = values.filter(~values.str.contains(_NOTHING))

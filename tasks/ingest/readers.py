@@ -53,14 +53,20 @@ def _blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Sch
         return json_lines.rows(file, names, schema)
     if source.format == "sequences":
         return _sequences(file)
+    return delimited.rows(file, source, names, _judge(source, names, schema))
+
+
+def _judge(source: SourceConfig, names: Names, schema: pa.Schema) -> delimited.Judge:
+    """Tell rows by a time that can be read: where the path has the time, any line of text looks like a row."""
     needed = [name for name in names if not is_optional(schema.field(name), source)]
+    has_time = any(pa.types.is_timestamp(schema.field(name).type) for name in names)
 
     def good_rows(raw: pl.DataFrame) -> pl.Series:
         typed = cast(raw, schema=schema, names=names, source=source)
-        is_good = pl.all_horizontal(pl.col(*needed).is_not_null(), pl.col("problem").is_null())
+        is_good = pl.all_horizontal(pl.col(*needed).is_not_null(), pl.col("problem").is_null(), has_time)
         return typed.filter(is_good)["source_row"]
 
-    return delimited.rows(file, source, names, good_rows)
+    return good_rows
 
 
 def _sequences(file: SourceFile) -> Iterator[pl.DataFrame]:

@@ -96,12 +96,14 @@ def test_times_are_read_from_numbers_and_texts(tmp_path: Path, values: list[str]
     [
         pytest.param('"user_id": {"id": 5}', "user_id", id="an object where an id is wanted"),
         pytest.param('"user_id": "u", "value": [1, 2]', "value", id="a list in a column that may be empty"),
+        pytest.param('"user_id": true', "user_id", id="true"),
     ],
 )
 def test_a_column_that_never_has_a_single_value_is_refused(tmp_path: Path, value: str, column: str) -> None:
     text = "no JSON\n" + f"{{{value}, {OTHER}}}\n" * 3
     with pytest.raises(
-        WrongColumnError, match=f"{column} is read from '{column}', and no single value is there .*e.g. {{"
+        WrongColumnError,
+        match=f"jsonl: {column} is read from '{column}', and no single value is there in any row, e.g. {{",
     ):
         stage(tmp_path / "log.jsonl", text, format="jsonl")
 

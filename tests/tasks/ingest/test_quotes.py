@@ -141,6 +141,26 @@ def test_a_head_that_swallows_rows_is_refused(tmp_path: Path, head: str, message
         stage(tmp_path / "log.csv", head + "".join(ROWS))
 
 
+def test_without_a_time_in_its_rows_a_file_has_only_its_quotes_to_tell_by(tmp_path: Path) -> None:
+    folder = tmp_path / "timestamp=2026-11-20"
+    folder.mkdir()
+    texts = ['u,i,"so\nso, very, good"\n', 'v,i,"Heroes\n', 'w,i,"Heroes" (Live)\n', "x,i,\n"]
+    _, rows = stage(folder / "log.csv", "user_id,item_id,title\n" + "".join(texts))
+    assert [(row["user_id"], row["problem"]) for row in rows] == [
+        ("u", None),
+        (None, IN_QUOTE),
+        (None, IN_QUOTE),
+        ("x", None),
+    ]
+
+
+def test_a_file_may_have_one_column(tmp_path: Path) -> None:
+    folder = tmp_path / "timestamp=2026-11-20" / "item_id=i"
+    folder.mkdir(parents=True)
+    _, rows = stage(folder / "log.csv", 'user_id\nu\n"v\n"w" x\ny\n')
+    assert [row["user_id"] for row in rows] == ["u", None, None, "y"]
+
+
 def test_names_in_quotes_may_hold_line_breaks(tmp_path: Path) -> None:
     _, rows = stage(tmp_path / "log.csv", '\n"user_id","item_id","timestamp","price\n(EUR)"\n' + "".join(ROWS))
     assert [row["user_id"] for row in rows] == [f"u{number}" for number in range(9)]
