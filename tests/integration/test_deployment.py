@@ -103,7 +103,8 @@ def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_one_is_s
     assert again is not None
     assert again.pid != worker.pid
     assert deployed.process("models.serving.server") == server, "the model server went with the worker"
-    deployed.wait_for(deployed.start_night(), "Completed", seconds=500)
+    decided = deployed.wait_for(deployed.start_night(), "Completed", seconds=500)
+    assert decided.startswith("promoted: shop version 1. ")
     served = httpx.get(f"{deployed.house.environment['NIGHTSHIFT_SERVING__REST_URL']}/nightshift/models/shop").json()
     assert served["served"]["version"] == "1"
     planned = deployed.ask("/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
@@ -125,6 +126,7 @@ def test_a_night_that_fails_says_why_wherever_it_is_looked_for(deployed: Deploye
     status = deployed.house.run("flows.services", "status")
     assert "Not well: The last night" in status
     assert "2026-01-04.csv.gz" in status
+    assert "promoted: shop version 1. " in status
 
 
 @pytest.mark.drill
