@@ -20,6 +20,9 @@ AGENTS, RANKS, MEETING = "agents", "ranks", "meeting"
 LOCK_SECONDS = 15.0
 """How long the processes of a killed owner may take to go."""
 
+RENDEZVOUS = "is_host=false,last_call_timeout=2,keep_alive_interval=2,keep_alive_max_attempt=5,heartbeat_timeout=10"
+"""torchelastic's: an agent of which nothing is heard for 2 x 5 s has died; a busy host may take that long for a sign."""
+
 
 def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ("--standalone",)) -> tuple[str, ...]:
     """Return Python's arguments that start torchelastic's agent, so that it dies with its starter."""
@@ -55,10 +58,9 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
     key = worker.get_current_task()
     folder = Path(job.run_folder)
     own = folder / AGENTS / host
-    settings = "is_host=false,keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=2"
     meet = (
         *("--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={meeting}", f"--local-addr={host}"),
-        f"--rdzv-conf={settings},join_timeout={job.parallelism.join_seconds}",
+        f"--rdzv-conf={RENDEZVOUS},join_timeout={job.parallelism.join_seconds}",
         *("--role=rank", "--tee=3", f"--log-dir={own / RANKS}"),
     )
     own.mkdir(parents=True, exist_ok=True)
@@ -76,6 +78,14 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
 def failures(folder: Path) -> tuple[str, ...]:
     """Return why a training's processes failed for good; nothing while there is hope."""
     return tuple(read(file, Failure).message for file in sorted((folder / FAILURES).glob("[!.]*.json")))
+
+
+def call(meeting: str, folder: Path) -> None:
+    """Say in the folder of all agents, on the disk that every host sees, which meeting counts."""
+    folder.mkdir(exist_ok=True)
+    staged = folder / f".{MEETING}.staged"
+    staged.write_text(meeting, encoding="utf-8")
+    staged.replace(folder / MEETING)
 
 
 def is_at(meeting: str, folder: Path) -> bool:

@@ -28,9 +28,10 @@ Place = Sequence[str]
 
 @dataclass
 class Hosts:
-    """A scheduler, and workers on each host; hosts come and go."""
+    """A scheduler, a process, and workers on each host; hosts come and go."""
 
     scheduler: str
+    process: psutil.Process
     said: SimpleQueue[str]
     places: Mapping[str, Place]
     workers: dict[str, list[subprocess.Popen[bytes]]] = field(default_factory=dict)
@@ -63,7 +64,7 @@ def hosts(
     said: SimpleQueue[str] = SimpleQueue()
     listener = threading.Thread(target=_listen, args=(process.stderr, said))
     listener.start()
-    made = Hosts("", said, places)
+    made = Hosts("", psutil.Process(process.pid), said, places)
     try:
         made.scheduler = _next(said, "Scheduler at:").split()[-1]
         made.come(*addresses)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import psutil
 import pytest
@@ -14,7 +19,7 @@ from pydantic import JsonValue
 from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError
-from tasks.train.watch import workers_by_host
+from tasks.train.hosts import listed_workers
 from tests.integration.nights import END_SECONDS
 from tests.models.lab import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
@@ -29,6 +34,7 @@ CONFIG: dict[str, JsonValue] = {
 FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 40, "patience": 40, "warm_up_steps": 5}
 STEPS = 480
 """Of a few milliseconds each."""
+STOPPED_SECONDS = 10
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 
 
@@ -71,6 +77,33 @@ def test_killed_ranks_and_agents_change_nothing(lab: Lab, cluster: Hosts, undist
     assert not training.processes("models.fit") + training.processes("torch.distributed.run")
 
 
+@contextmanager
+def stopped(*processes: psutil.Process) -> Iterator[None]:
+    """Have processes stand still for `STOPPED_SECONDS`, on a machine whose every core is wanted twice meanwhile."""
+    with ExitStack() as stack:
+        for _ in range(2 * (os.cpu_count() or 1)):
+            hog = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(hog.kill)
+        for process in processes:
+            process.suspend()
+            stack.callback(process.resume)
+        time.sleep(STOPPED_SECONDS)
+        yield
+
+
+def test_a_scheduler_that_stands_still_on_a_busy_machine_makes_no_host_lost(
+    lab: Lab, cluster: Hosts, undisturbed: FitResult
+) -> None:
+    training = Training(cluster.scheduler, job(lab, "busy-machine"))
+    training.at(100)
+    with stopped(cluster.process, *training.processes("models.fit")):  # ranks too: else they may come to their end
+        assert not training.ended
+    assert_same(training.end(), undisturbed)
+    assert training.account().starts == 1, training.lines
+    said = [line for line in training.lines if "lost" in line]
+    assert said == ["Dask's scheduler does not answer: what trains goes on, and no host counts as lost meanwhile"]
+
+
 def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
     """Have a host go, and come back, in mid-training."""
     training.at(100)
@@ -106,7 +139,7 @@ def test_a_training_that_is_ended_leaves_no_process_on_any_host(
 
 def test_a_host_whose_worker_is_busy_is_named_after_a_while(lab: Lab, cluster: Hosts) -> None:
     with Client(cluster.scheduler, set_as_default=False) as client:
-        (address,) = workers_by_host(client)[SECOND]
+        (address,) = (worker for worker in listed_workers(client) or () if SECOND in worker)
         busy = client.submit(lambda: Event("over").wait(), workers=[address])
         try:
             with pytest.raises(
