@@ -1,4 +1,4 @@
-"""Train one model: ``python -m torch.distributed.run ... -m models.fit job.json``, one process per rank."""
+"""Train one model: ``python -m models.job models.agent ... models.fit job.json``, one process per rank."""
 
 from __future__ import annotations
 

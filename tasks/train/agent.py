@@ -21,13 +21,17 @@ LOCK_SECONDS = 15.0
 """How long the processes of a killed owner may take to go."""
 
 RENDEZVOUS = "is_host=false,last_call_timeout=2,keep_alive_interval=2,keep_alive_max_attempt=5,heartbeat_timeout=10"
-"""torchelastic's: an agent of which nothing is heard for 2 x 5 s has died; a busy host may take that long for a sign."""
+"""torchelastic's: an agent that gave no sign of life for 2 x 5 s has died; a busy host may take some seconds."""
 
 
-def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ("--standalone",)) -> tuple[str, ...]:
-    """Return Python's arguments that start torchelastic's agent, so that it dies with its starter."""
+ALONE = ("--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--rdzv-id=alone")
+"""Where an agent meets nobody else."""
+
+
+def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ALONE) -> tuple[str, ...]:
+    """Return what starts a training's agent: words before the module that its ranks run."""
     return (
-        *("-m", "models.job", "torch.distributed.run"),
+        "models.agent",
         f"--nnodes={parallelism.min_nodes}:{parallelism.max_nodes}",
         f"--nproc-per-node={parallelism.processes_per_node}",
         f"--max-restarts={parallelism.max_restarts}",
@@ -67,7 +71,7 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
     (own / MEETING).write_text(meeting, encoding="utf-8")
     with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
         return follow(
-            [sys.executable, *launcher(job.parallelism, meet), "-m", "models.job", "models.fit", str(folder / JOB)],
+            [sys.executable, "-m", "models.job", *launcher(job.parallelism, meet), "models.fit", str(folder / JOB)],
             own / LOG,
             {**os.environ, **environment(host), **tuned(job.parallelism.threads_per_process)},
             lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),

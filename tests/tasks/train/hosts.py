@@ -22,6 +22,8 @@ from data_contracts.job import RESULT, FitJob, FitResult, read
 from models.ledger import Account, account
 from tasks.train.gang import fit_on_cluster
 
+RANK = "rank"
+"""How the names of ranks begin."""
 Place = Sequence[str]
 """Words before a command: where it runs."""
 
@@ -149,7 +151,14 @@ class Training:
         return self._run.result(seconds)
 
     def processes(self, module: str) -> list[psutil.Process]:
-        """Return what runs ``module`` for this training, agents or ranks, oldest first."""
+        """Return what runs ``module`` for this training, oldest first."""
+        return [process for process in self._processes(module) if not process.name().startswith(RANK)]
+
+    def ranks(self) -> list[psutil.Process]:
+        """Return its ranks: forks of agents, with a name of their own."""
+        return [process for process in self._processes("models.agent") if process.name().startswith(RANK)]
+
+    def _processes(self, module: str) -> list[psutil.Process]:
         found = []
         for process in psutil.process_iter(["cmdline", "create_time"]):
             command = process.info["cmdline"] or []

@@ -63,9 +63,9 @@ def assert_same(result: FitResult, undisturbed: FitResult) -> None:
 def test_killed_ranks_and_agents_change_nothing(lab: Lab, cluster: Hosts, undisturbed: FitResult) -> None:
     training = Training(cluster.scheduler, job(lab, "killed"))
     training.at(100)
-    kill(training.processes("models.fit")[-1])
+    kill(training.ranks()[-1])
     training.at(200, starts=2)
-    agents = training.processes("torch.distributed.run")
+    agents = training.processes("models.agent")
     assert len(agents) == 2
     kill(agents[0])
     training.at(300, starts=3)
@@ -74,7 +74,7 @@ def test_killed_ranks_and_agents_change_nothing(lab: Lab, cluster: Hosts, undist
     assert len(found.steps) == STEPS
     assert found.starts >= 3, "one more where a busy machine missed an agent's signs of life"
     assert found.repeated > 0
-    assert not training.processes("models.fit") + training.processes("torch.distributed.run")
+    assert not training.processes("models.job") + training.ranks()
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def test_a_scheduler_that_stands_still_on_a_busy_machine_makes_no_host_lost(
 ) -> None:
     training = Training(cluster.scheduler, job(lab, "busy-machine"))
     training.at(100)
-    with stopped(cluster.process, *training.processes("models.fit")):  # ranks too: else they may come to their end
+    with stopped(cluster.process, *training.ranks()):  # ranks too: else they may come to their end
         assert not training.ended
     assert_same(training.end(), undisturbed)
     assert training.account().starts == 1, training.lines
@@ -130,7 +130,7 @@ def test_a_training_that_is_ended_leaves_no_process_on_any_host(
     training = Training(cluster.scheduler, job(lab, number.name), place=("env",))
     training.at(20)
     (driver,) = training.processes("tests.tasks.train.driver")
-    everything = training.processes("models.job")
+    everything = training.processes("models.job") + training.ranks()
     assert len(everything) == 6, "the driver, the agents' store, on each host an agent and a rank"
     driver.send_signal(number)
     _, left = psutil.wait_procs(everything, timeout=END_SECONDS)
@@ -166,9 +166,7 @@ def test_a_dead_worker_beside_another_of_its_host_changes_nothing(
     cluster.come(FIRST)
     training = Training(cluster.scheduler, job(lab, "beside"))
     training.at(100)
-    (agent,) = (
-        each for each in training.processes("torch.distributed.run") if f"--local-addr={FIRST}" in each.cmdline()
-    )
+    (agent,) = (each for each in training.processes("models.agent") if f"--local-addr={FIRST}" in each.cmdline())
     kill(psutil.Process(agent.ppid()))
     training.at(200, starts=2)
     assert_same(training.end(), undisturbed)
@@ -192,7 +190,7 @@ def test_ranks_that_are_killed_too_often_end_the_training_with_what_to_do(lab: L
     training = Training(cluster.scheduler, job(lab, "too-often", max_restarts=1))
     for start in (1, 2):
         training.at(100 * start, starts=start)
-        kill(training.processes("models.fit")[0])
+        kill(training.ranks()[0])
     with pytest.raises(JobFailedError, match=r"more than max_restarts \(1\) times, .* there was no memory left"):
         training.end()
     assert training.account().starts == 2
