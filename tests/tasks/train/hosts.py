@@ -19,7 +19,7 @@ from typing import IO
 import psutil
 
 from data_contracts.job import RESULT, FitJob, FitResult, read
-from models.ledger import Account, account
+from models.audit import Account, account
 from tasks.train.gang import fit_on_cluster
 
 RANK = "rank"
