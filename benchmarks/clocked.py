@@ -20,10 +20,10 @@ from torch.distributed.pipelining.stage import _PipelineStageBase
 
 from benchmarks.clock import Clock, clock_of
 from data_contracts.commit_point import EVENT
-from data_contracts.job import FitJob, commit, read
-from models.fit import LEDGER, fit
+from data_contracts.job import LEDGER, FitJob, commit, read
+from models.audit import account
+from models.fit import fit
 from models.job import main
-from models.ledger import account
 from models.recommender.data import Batches
 from models.recommender.module import Batch
 

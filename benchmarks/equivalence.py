@@ -24,10 +24,9 @@ from benchmarks.results import machine, record
 from benchmarks.sizes import Sizes
 from benchmarks.tables import WINDOW, made_up, write_tables
 from benchmarks.ways import Trained, Ways
-from data_contracts.job import FitJob, FitResult, TablesAt, Validation
+from data_contracts.job import LEDGER, FitJob, FitResult, TablesAt, Validation
 from data_contracts.parallelism import ParallelismConfig, Replicas, Schedule
-from models.fit import LEDGER
-from models.ledger import account
+from models.audit import account
 from tasks.job import run_job
 from tasks.train.agent import launcher
 

@@ -1,4 +1,4 @@
-"""Train one model: ``python -m torch.distributed.run ... -m models.fit job.json``, one process per rank."""
+"""Train one model: ``python -m models.job models.agent ... models.fit job.json``, one process per rank."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from pytorch_lightning.loggers import MLFlowLogger
 from torch import nn
 from torch.distributed._composable.checkpoint_activation import checkpoint
 
-from data_contracts.job import FAILURES, HEARTBEAT, Failure, FitJob, FitResult, commit
+from data_contracts.job import CHECKPOINT, FAILURES, HEARTBEAT, LEDGER, TRAINING, Failure, FitJob, FitResult, commit
 from data_contracts.manifest import DamagedError, publish, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
+from models.audit import LedgerError, account, audit, log_audit
 from models.checkpoints import Checkpoints, TrainingProgress
 from models.distributed.ddp import Ddp
 from models.distributed.fsdp import Fsdp
@@ -27,13 +28,10 @@ from models.distributed.strategy import GangStrategy
 from models.fit_config import FitConfig
 from models.job import main
 from models.layered import LayeredModule
-from models.ledger import Ledger, LedgerError, account, audit
+from models.ledger import Ledger
 from models.progress import DivergedError, Progress
 from models.steps import Clip, EndAtOnce, SeedOfStep
 from models.use_case import UseCase, use_case
-
-TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
-"""Folders of a run: what a training goes on from, what it saw, and what it came to."""
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +74,7 @@ def train(job: FitJob) -> FitResult | None:
         return None
     reached = checkpoints.reached()
     assert reached is not None
-    _check(folder / LEDGER, reached)
+    _check(job, reached)
     module = _module(parts, job, config)  # whole again, whatever was left of the other
     checkpoints.load_best(dict(module.named_parameters()))
     staged = folder / f".{CHECKPOINT}.staged"
@@ -93,13 +91,14 @@ def _module(parts: UseCase, job: FitJob, config: FitConfig) -> LayeredModule:
     return module.double() if config.precision == "64-true" else module
 
 
-def _check(ledger: Path, reached: TrainingProgress) -> None:
-    """See that every example was seen, whichever start saw it.
+def _check(job: FitJob, reached: TrainingProgress) -> None:
+    """See that every example was seen, whichever start saw it, and keep on the run what the ledger says.
 
     Raises:
         LedgerError: See `audit`.
     """
-    found = account(ledger)
+    found = account(Path(job.run_folder) / LEDGER)
+    log_audit(found, reached.examples, tracking_uri=job.tracking_uri, run_id=job.run_id)
     audit(found, reached.examples)
     logger.info(
         "every one of %s examples was seen once in every epoch; started %s times, %s of %s steps were repeated",

@@ -66,7 +66,7 @@ def run_job(
         job: What it is told.
         folder: Its own; made when absent, locked while it runs. Holds job.json, log.txt and result.json.
         answer: Kind of value that result.json holds.
-        launcher: Arguments of Python before ``-m module``: who starts the module, and how often.
+        launcher: Another module and its options: it starts this one, once or more often.
         environment: Variables set for it, over those of this process.
         on_line: Is told every line of its log.
         wanted: Is asked again and again; the job is ended once it says no.
@@ -87,7 +87,7 @@ def run_job(
         result = folder / RESULT
         result.unlink(missing_ok=True)
         commit(job, folder / JOB)
-        command = [sys.executable, *launcher, "-m", "models.job", module, str(folder / JOB)]
+        command = [sys.executable, "-m", "models.job", *launcher, module, str(folder / JOB)]
         code = follow(command, folder / LOG, {**os.environ, **(environment or {})}, on_line, wanted)
         if not result.exists():
             raise JobFailedError(failure(module, code, folder / LOG))

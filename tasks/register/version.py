@@ -12,13 +12,22 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
-from data_contracts.bundle import find_version_of_run
+from data_contracts.bundle import BUNDLE, find_version_of_run
 from data_contracts.commit_point import commit_point
-from data_contracts.job import PublishJob, PublishResult, TablesAt
+from data_contracts.job import CHECKPOINT, TRAINING, PublishJob, PublishResult, TablesAt
 from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
-from data_contracts.version import GIT_COMMIT, METRICS, NIGHT, TABLE_IDS, TRAINED_THROUGH
+from data_contracts.version import CHAMPION, GIT_COMMIT, METRICS, NIGHT, TABLE_IDS, TRAINED_THROUGH
 from tasks.champion import table_ids
 from tasks.job import run_job
+
+HEAVY = (
+    *(
+        f"*/{folder}" for folder in (TRAINING, CHECKPOINT, f".{CHECKPOINT}.staged")
+    ),  # of trainings, whatever they began from
+    *(f"*/{folder}" for folder in (BUNDLE, f".{BUNDLE}")),  # of publishing
+    f"{CHAMPION}/*",  # to be judged beside
+)
+"""Folders of a run that go once there is a version of it."""
 
 
 def register_once(
@@ -31,7 +40,8 @@ def register_once(
 ) -> ModelVersion:
     """Publish the candidate's bundle as the run's LoggedModel, and register it; a run that has a version keeps it.
 
-    Then the run's weights, checkpoints and bundles are removed: the version has what serves, and more is not needed.
+    Then the run's weights, checkpoints and bundles are removed: the version has what serves. What tells how the run
+    went stays: job and result files, logs, ledger, heartbeat.
 
     Args:
         workspace: Its name is the registered model's.
@@ -84,9 +94,10 @@ def register_once(
 
 
 def _clear(run: Path) -> None:
-    """Remove what the version has now: weights, checkpoints, bundles. What the run's jobs were told and said stays."""
-    for folder in run.glob("*/*/"):
-        shutil.rmtree(folder)
+    """Remove what the version has now, or nobody needs any more: `HEAVY`."""
+    for pattern in HEAVY:
+        for folder in run.glob(pattern):
+            shutil.rmtree(folder)
 
 
 def _make_registered_model(client: MlflowClient, name: str) -> None:

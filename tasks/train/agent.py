@@ -20,11 +20,18 @@ AGENTS, RANKS, MEETING = "agents", "ranks", "meeting"
 LOCK_SECONDS = 15.0
 """How long the processes of a killed owner may take to go."""
 
+RENDEZVOUS = "is_host=false,last_call_timeout=2,keep_alive_interval=2,keep_alive_max_attempt=5,heartbeat_timeout=10"
+"""torchelastic's: an agent that gave no sign of life for 2 x 5 s has died; a busy host may take some seconds."""
 
-def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ("--standalone",)) -> tuple[str, ...]:
-    """Return Python's arguments that start torchelastic's agent, so that it dies with its starter."""
+
+ALONE = ("--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--rdzv-id=alone")
+"""Where an agent meets nobody else."""
+
+
+def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ALONE) -> tuple[str, ...]:
+    """Return what starts a training's agent: words before the module that its ranks run."""
     return (
-        *("-m", "models.job", "torch.distributed.run"),
+        "models.agent",
         f"--nnodes={parallelism.min_nodes}:{parallelism.max_nodes}",
         f"--nproc-per-node={parallelism.processes_per_node}",
         f"--max-restarts={parallelism.max_restarts}",
@@ -55,17 +62,16 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
     key = worker.get_current_task()
     folder = Path(job.run_folder)
     own = folder / AGENTS / host
-    settings = "is_host=false,keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=2"
     meet = (
         *("--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={meeting}", f"--local-addr={host}"),
-        f"--rdzv-conf={settings},join_timeout={job.parallelism.join_seconds}",
+        f"--rdzv-conf={RENDEZVOUS},join_timeout={job.parallelism.join_seconds}",
         *("--role=rank", "--tee=3", f"--log-dir={own / RANKS}"),
     )
     own.mkdir(parents=True, exist_ok=True)
     (own / MEETING).write_text(meeting, encoding="utf-8")
     with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
         return follow(
-            [sys.executable, *launcher(job.parallelism, meet), "-m", "models.job", "models.fit", str(folder / JOB)],
+            [sys.executable, "-m", "models.job", *launcher(job.parallelism, meet), "models.fit", str(folder / JOB)],
             own / LOG,
             {**os.environ, **environment(host), **tuned(job.parallelism.threads_per_process)},
             lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),
@@ -76,6 +82,14 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
 def failures(folder: Path) -> tuple[str, ...]:
     """Return why a training's processes failed for good; nothing while there is hope."""
     return tuple(read(file, Failure).message for file in sorted((folder / FAILURES).glob("[!.]*.json")))
+
+
+def call(meeting: str, folder: Path) -> None:
+    """Say in the folder of all agents, on the disk that every host sees, which meeting counts."""
+    folder.mkdir(exist_ok=True)
+    staged = folder / f".{MEETING}.staged"
+    staged.write_text(meeting, encoding="utf-8")
+    staged.replace(folder / MEETING)
 
 
 def is_at(meeting: str, folder: Path) -> bool:

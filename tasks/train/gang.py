@@ -19,15 +19,15 @@ from data_contracts.job import FAILURES, HEARTBEAT, JOB, RESULT, FitJob, FitResu
 from tasks.full_disk import require_room
 from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure
 from tasks.lock import LOCK, locked
-from tasks.train.agent import AGENTS, LOCK_SECONDS, MEETING, is_at, run_agent
+from tasks.train.agent import AGENTS, LOCK_SECONDS, call, is_at, run_agent
+from tasks.train.hosts import ANSWER_SECONDS, Hosts
 from tasks.train.meeting import own_address, rendezvous
-from tasks.train.watch import heartbeat_in, hopeless, too_few, too_often, workers_by_host
+from tasks.train.watch import heartbeat_in, hopeless, too_few, too_often
 
 RENDEZVOUS = "rendezvous"
 """In a training's folder: of the store where agents meet."""
 POLL_SECONDS = 0.5
 END_SECONDS = 30.0
-ANSWER_SECONDS = 10.0
 
 OnLine = Callable[[str], None]
 OnHeartbeat = Callable[[Heartbeat], None]
@@ -90,24 +90,26 @@ class _Gang:
     agents: dict[str, _Agent] = field(default_factory=dict)
     restarts: int = 0
 
+    def __post_init__(self) -> None:
+        self.folder = Path(self.job.run_folder)
+        self.hosts = Hosts(self.client, self.on_line)
+
     def follow(self, on_heartbeat: OnHeartbeat) -> None:
         """Keep agents on as many hosts as are there and wanted, until there is a result."""
-        folder, parallelism = Path(self.job.run_folder), self.job.parallelism
-        told, enough = None, time.monotonic()
+        parallelism = self.job.parallelism
+        told, short, looked = None, 0.0, time.monotonic()
         self._meet()
-        while not (folder / RESULT).exists():
-            require_room(folder)
-            workers = workers_by_host(self.client)
-            self._look_after(workers)
-            for host in workers:
-                if host not in self.agents and len(self.agents) < parallelism.max_nodes:
-                    self._start(host, workers[host][0])
-            away = [host for host in self.agents if not is_at(self.meeting, folder / AGENTS / host)]
-            if len(self.agents) - len(away) >= parallelism.min_nodes:
-                enough = time.monotonic()
-            elif time.monotonic() - enough > parallelism.join_seconds:
-                raise JobFailedError(too_few(parallelism, sorted(workers), away))
-            heartbeat = heartbeat_in(folder / HEARTBEAT)
+        while not (self.folder / RESULT).exists():
+            require_room(self.folder)
+            there = self.hosts.ask()
+            now = time.monotonic()
+            if there is not None:  # a scheduler that does not answer gives agents to nobody: that time does not count
+                away = self._tend(there)
+                short = 0.0 if len(self.agents) - len(away) >= parallelism.min_nodes else short + now - looked
+                if short > parallelism.join_seconds:
+                    raise JobFailedError(too_few(parallelism, sorted(there), away))
+            looked = now
+            heartbeat = heartbeat_in(self.folder / HEARTBEAT)
             if heartbeat is not None and heartbeat != told:
                 on_heartbeat(heartbeat)
                 told = heartbeat
@@ -116,17 +118,28 @@ class _Gang:
         while not all(agent.task.done() for agent in self.agents.values()) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)  # the last processes are on their way out
 
-    def _look_after(self, workers: Mapping[str, Sequence[str]]) -> None:
+    def _tend(self, there: Mapping[str, Sequence[str]]) -> list[str]:
+        """Look after agents, start those that are wanted, and return the hosts that did not begin theirs yet."""
+        self._look_after()
+        for host, workers in there.items():
+            if host not in self.agents and len(self.agents) < self.job.parallelism.max_nodes:
+                self._start(host, workers[0])
+        return [host for host in self.agents if not is_at(self.meeting, self.folder / AGENTS / host)]
+
+    def _look_after(self) -> None:
         """Do without lost hosts, and start agents that ended again.
 
         Raises:
             JobFailedError: It would fail again, or failed too often.
         """
         for host, agent in self.agents.items():
-            if agent.worker not in workers.get(host, ()) or agent.task.status in {"lost", "cancelled"}:
+            if agent.worker not in self.hosts.present or agent.task.status == "lost":
                 self._meet(f"host {host} is lost")
                 return
-            if agent.task.done() and not (Path(self.job.run_folder) / RESULT).exists():
+            if agent.task.status == "cancelled":
+                self._meet("Dask's scheduler was lost, and what it was asked for with it")
+                return
+            if agent.task.done() and not (self.folder / RESULT).exists():
                 self._after(host, agent.task)
                 return
 
@@ -136,23 +149,22 @@ class _Gang:
         Raises:
             JobFailedError: There is no point in it.
         """
-        folder, limit = Path(self.job.run_folder), self.job.parallelism.max_restarts
-        self.restarts += 1
-        if task.status == "error":
-            error = task.exception()
+        error = task.exception()
+        if error is not None:
+            self.restarts += 1
             what = f"no agent can be started on host {host}: {type(error).__name__}: {error}"
-            if self.restarts > limit:
+            if self.restarts > self.job.parallelism.max_restarts:
                 raise JobFailedError(f"{what}. Mend its cause, or take the host's Dask worker away.") from error
             self._meet(what)
             return
         try:
             code = task.result(ANSWER_SECONDS)
-        except TimeoutError:  # its worker went meanwhile
-            self._meet(f"host {host} is lost")
+        except TimeoutError:  # its worker went meanwhile, or Dask is slow: the next look tells
             return
+        self.restarts += 1
         why = hopeless(self.job, host, code)
-        if why or self.restarts > limit:
-            last = failure("models.fit", code, folder / AGENTS / host / LOG)
+        if why or self.restarts > self.job.parallelism.max_restarts:
+            last = failure("models.fit", code, self.folder / AGENTS / host / LOG)
             raise JobFailedError(f"{why or too_often(self.job, host)}\n{last}")
         if code < 0:
             del self.agents[host]
@@ -174,19 +186,11 @@ class _Gang:
             self.on_line(f"{why}: all meet anew, and go on from the last checkpoint")
         self.end()
         self.meeting = uuid4().hex
-        self._call(self.meeting)
-
-    def _call(self, meeting: str) -> None:
-        """Say on the disk that every host sees which meeting counts."""
-        file = Path(self.job.run_folder) / AGENTS / MEETING
-        file.parent.mkdir(exist_ok=True)
-        staged = file.with_name(".meeting.staged")
-        staged.write_text(meeting, encoding="utf-8")
-        staged.replace(file)
+        call(self.meeting, self.folder / AGENTS)
 
     def end(self) -> None:
         """Have every agent ended; each asks by itself whether it is still wanted, and reads so where it cannot ask."""
         for agent in self.agents.values():
             agent.task.cancel()
         self.agents.clear()
-        self._call("none")  # last: on a full disk it fails
+        call("none", self.folder / AGENTS)  # last: on a full disk it fails

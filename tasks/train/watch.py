@@ -1,12 +1,9 @@
-"""What a training's driver looks at, again and again: hosts, a sign of life, and whether there is hope."""
+"""What a training's driver looks at, again and again: a sign of life, and whether there is hope."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from distributed import Client
 
 from data_contracts.job import FitJob, Heartbeat, read
 from data_contracts.parallelism import ParallelismConfig
@@ -15,14 +12,6 @@ from tasks.train.agent import AGENTS, failures
 
 GAVE_UP = "ChildFailedError"
 """What torchelastic says once its ranks ended more often than ``max_restarts``."""
-
-
-def workers_by_host(client: Client) -> dict[str, list[str]]:
-    """Return the addresses of each host's workers, by the host's."""
-    found: dict[str, list[str]] = {}
-    for worker in sorted(client.scheduler_info(n_workers=-1)["workers"]):
-        found.setdefault(str(urlsplit(worker).hostname), []).append(worker)
-    return found
 
 
 def heartbeat_in(file: Path) -> Heartbeat | None:

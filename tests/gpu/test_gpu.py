@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from data_contracts.job import FitJob
 from data_contracts.parallelism import ParallelismConfig
-from models.ledger import account
+from models.audit import account
 from tests.models.lab import Lab, weights_of
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(600)]

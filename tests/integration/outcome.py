@@ -24,6 +24,10 @@ from tests.integration.conftest import House
 AGAIN = re.compile(r"-again-\d+-")
 """In the name of a table's file that a night wrote when it ran again, beside one that is visible already."""
 
+BY_START = {"ledger/starts", "ledger/repeated"}
+OF_STARTS = {"agents", "ledger"}
+"""Metrics, and a training's folders, that tell how often it was started."""
+
 
 def outcome(house: House) -> dict[str, Any]:
     """Return all by which two homes are compared, part by part, with names that differ by chance made equal."""
@@ -96,7 +100,8 @@ def _registry(client: MlflowClient) -> dict[str, Any]:
     }
     for run in runs:
         found[f"parameters of the {run.info.run_name}"] = run.data.params
-        found[f"metrics of the {run.info.run_name}"] = run.data.metrics
+        metrics = {name: value for name, value in run.data.metrics.items() if name not in BY_START}
+        found[f"metrics of the {run.info.run_name}"] = metrics
     for version in versions:
         tags = {name: text for name, text in version.tags.items() if name != "nightshift.git_commit"}
         found[f"version {version.version}"] = {**tags, "run": version.run_id, "model": version.model_id}
@@ -120,6 +125,7 @@ def _files(house: House) -> dict[str, Any]:
     paths = [path for path in house.home.rglob("*") if path.is_file()]
     inside = [path.relative_to(house.home) for path in paths]
     shown = [path for path in inside if path.parts[0] not in {"prefect", "services", "logs"}]
+    shown = [path for path in shown if not OF_STARTS & set(path.parts)]
     weights = [path for path in shown if path.suffix == ".safetensors"]
     return {
         "files": [AGAIN.sub("-", path.as_posix()) for path in shown],

@@ -72,7 +72,7 @@ def test_a_training_whose_processes_are_killed_now_and_then_gets_on(
     start, killed, chance = began(training), 0, random.Random(f"{seed} {every}")
     while not training.ended and killed < kills:
         time.sleep(max(start + killed * every + chance.uniform(0.2, 0.8) * every - time.time(), 0))
-        ranks, agents = training.processes("models.fit"), training.processes("torch.distributed.run")
+        ranks, agents = training.ranks(), training.processes("models.agent")
         if ranks and agents:
             kill(chance.choice(ranks if chance.random() < 0.75 else agents))
             killed += 1

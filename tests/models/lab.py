@@ -38,7 +38,11 @@ class Lab:
 
     def job(self, name: str, processes: int, config: dict[str, JsonValue], tables: TablesAt | None = None) -> FitJob:
         experiment = self.client.get_experiment_by_name("lab")
-        found = experiment.experiment_id if experiment else self.client.create_experiment("lab")
+        found = (
+            experiment.experiment_id
+            if experiment
+            else self.client.create_experiment("lab", str(self.folder / "artifacts"))
+        )
         return FitJob(
             use_case="recommender",
             run_folder=str(self.folder / name),

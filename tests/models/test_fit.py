@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pydantic import JsonValue
 from data_contracts.job import FitJob, FitResult
 from data_contracts.manifest import damage
 from data_contracts.parallelism import ParallelismConfig
-from models.ledger import account
+from models.audit import AUDIT, account
 from tasks.job import JobFailedError
 from tasks.train.agent import failures
 from tests.models.lab import Lab, weights_of
@@ -107,9 +108,19 @@ def test_a_training_that_had_stopped_early_does_not_go_on_and_is_audited_all_the
     (said,) = failures(Path(job.run_folder))
     assert re.match(r"rank 0: LedgerError: examples were not seen exactly once:\n  - epoch 0: 0 seen, wanted 445", said)
     assert not (Path(job.run_folder) / "checkpoint").exists()
+    assert logged(lab, job)["ledger/epochs_seen_once"] == 0
     (lab.folder / ledger.name).rename(ledger)
     assert lab.train(job).epochs == 2
     assert lab.epochs() == []
+    totals = {"examples": 445, "starts": 1, "steps": 6, "repeated": 0, "epochs_seen_once": 2}
+    found = logged(lab, job)
+    assert {name: found[f"ledger/{name}"] for name in totals} == totals
+    table = json.loads(Path(lab.client.download_artifacts(job.run_id, AUDIT)).read_text())
+    assert table["epochs"] == [{"epoch": epoch, "steps": 3, "examples": 445, "once": True} for epoch in range(2)]
+
+
+def logged(lab: Lab, job: FitJob) -> dict[str, float]:
+    return dict(lab.client.get_run(job.run_id).data.metrics)
 
 
 def test_a_loss_that_is_no_number_stops_the_training_by_name(lab: Lab) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.ledger import LedgerError, account, audit, digest
+from models.audit import LedgerError, account, audit
+from models.ledger import digest
 
 EXAMPLES = 8
 

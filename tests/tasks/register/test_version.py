@@ -41,14 +41,24 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 def test_a_run_becomes_one_version_with_its_evidence_beside_it(house: House, tmp_path: Path) -> None:
     workspace, candidate, night = house
     evidence = Evidence(run_id=candidate.run_id, metrics=METRICS, counts={"users": 3})
+    run = Path(workspace.runs, candidate.run_id)
+    told = {"fit-from-nothing/agents/127.0.0.1/log.txt", "fit-from-nothing/ledger/1-0-0.jsonl", "evaluate/result.json"}
+    heavy = {
+        *("fit-from-nothing/training/step-0000000009/manifest.json", "fit-from-nothing/checkpoint/model.safetensors"),
+        *("fit-from-version-1/.checkpoint.staged/model.safetensors", "champion/version-1/model.safetensors"),
+    }
+    for file in (run / name for name in told | heavy):
+        file.parent.mkdir(parents=True)
+        file.touch()
     with pytest.raises(Killed), killed_at("version", "after"):
         register_once(workspace, candidate, evidence, night, RecommenderConfig(), FeatureConfig())
     version = register_once(workspace, candidate, evidence, night, RecommenderConfig(), FeatureConfig())
     client = MlflowClient(tracking_uri=workspace.tracking_uri)
     (found,) = client.search_model_versions("name = 'shop'")
     assert (found.run_id, str(found.version)) == (candidate.run_id, version.version)
-    left = {path.name for path in Path(workspace.runs, candidate.run_id).rglob("*")}
-    assert left == {"publish", "job.json", "result.json", "log.txt", ".lock"}, "what is heavy is in the version"
+    left = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    published = {f"publish/{name}" for name in ("job.json", "result.json", "log.txt", ".lock")}
+    assert left == told | published, "what is heavy is in the version, what tells of the run stays"
     assert Night.model_validate_json(found.tags["nightshift.night"]) == night
     assert found.tags["nightshift.trained_through"] == WINDOWS[0]
     assert json.loads(found.tags["nightshift.metrics"]) == METRICS

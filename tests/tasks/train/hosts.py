@@ -19,18 +19,21 @@ from typing import IO
 import psutil
 
 from data_contracts.job import RESULT, FitJob, FitResult, read
-from models.ledger import Account, account
+from models.audit import Account, account
 from tasks.train.gang import fit_on_cluster
 
+RANK = "rank"
+"""How the names of ranks begin."""
 Place = Sequence[str]
 """Words before a command: where it runs."""
 
 
 @dataclass
 class Hosts:
-    """A scheduler, and workers on each host; hosts come and go."""
+    """A scheduler, a process, and workers on each host; hosts come and go."""
 
     scheduler: str
+    process: psutil.Process
     said: SimpleQueue[str]
     places: Mapping[str, Place]
     workers: dict[str, list[subprocess.Popen[bytes]]] = field(default_factory=dict)
@@ -63,7 +66,7 @@ def hosts(
     said: SimpleQueue[str] = SimpleQueue()
     listener = threading.Thread(target=_listen, args=(process.stderr, said))
     listener.start()
-    made = Hosts("", said, places)
+    made = Hosts("", psutil.Process(process.pid), said, places)
     try:
         made.scheduler = _next(said, "Scheduler at:").split()[-1]
         made.come(*addresses)
@@ -148,7 +151,14 @@ class Training:
         return self._run.result(seconds)
 
     def processes(self, module: str) -> list[psutil.Process]:
-        """Return what runs ``module`` for this training, agents or ranks, oldest first."""
+        """Return what runs ``module`` for this training, oldest first."""
+        return [process for process in self._processes(module) if not process.name().startswith(RANK)]
+
+    def ranks(self) -> list[psutil.Process]:
+        """Return its ranks: forks of agents, with a name of their own."""
+        return [process for process in self._processes("models.agent") if process.name().startswith(RANK)]
+
+    def _processes(self, module: str) -> list[psutil.Process]:
         found = []
         for process in psutil.process_iter(["cmdline", "create_time"]):
             command = process.info["cmdline"] or []

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import psutil
 import pytest
@@ -14,7 +19,7 @@ from pydantic import JsonValue
 from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError
-from tasks.train.watch import workers_by_host
+from tasks.train.hosts import listed_workers
 from tests.integration.nights import END_SECONDS
 from tests.models.lab import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
@@ -29,6 +34,7 @@ CONFIG: dict[str, JsonValue] = {
 FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 40, "patience": 40, "warm_up_steps": 5}
 STEPS = 480
 """Of a few milliseconds each."""
+STOPPED_SECONDS = 10
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 
 
@@ -57,9 +63,9 @@ def assert_same(result: FitResult, undisturbed: FitResult) -> None:
 def test_killed_ranks_and_agents_change_nothing(lab: Lab, cluster: Hosts, undisturbed: FitResult) -> None:
     training = Training(cluster.scheduler, job(lab, "killed"))
     training.at(100)
-    kill(training.processes("models.fit")[-1])
+    kill(training.ranks()[-1])
     training.at(200, starts=2)
-    agents = training.processes("torch.distributed.run")
+    agents = training.processes("models.agent")
     assert len(agents) == 2
     kill(agents[0])
     training.at(300, starts=3)
@@ -68,7 +74,34 @@ def test_killed_ranks_and_agents_change_nothing(lab: Lab, cluster: Hosts, undist
     assert len(found.steps) == STEPS
     assert found.starts >= 3, "one more where a busy machine missed an agent's signs of life"
     assert found.repeated > 0
-    assert not training.processes("models.fit") + training.processes("torch.distributed.run")
+    assert not training.processes("models.job") + training.ranks()
+
+
+@contextmanager
+def stopped(*processes: psutil.Process) -> Iterator[None]:
+    """Have processes stand still for `STOPPED_SECONDS`, on a machine whose every core is wanted twice meanwhile."""
+    with ExitStack() as stack:
+        for _ in range(2 * (os.cpu_count() or 1)):
+            hog = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(hog.kill)
+        for process in processes:
+            process.suspend()
+            stack.callback(process.resume)
+        time.sleep(STOPPED_SECONDS)
+        yield
+
+
+def test_a_scheduler_that_stands_still_on_a_busy_machine_makes_no_host_lost(
+    lab: Lab, cluster: Hosts, undisturbed: FitResult
+) -> None:
+    training = Training(cluster.scheduler, job(lab, "busy-machine"))
+    training.at(100)
+    with stopped(cluster.process, *training.ranks()):  # ranks too: else they may come to their end
+        assert not training.ended
+    assert_same(training.end(), undisturbed)
+    assert training.account().starts == 1, training.lines
+    said = [line for line in training.lines if "lost" in line]
+    assert said == ["Dask's scheduler does not answer: what trains goes on, and no host counts as lost meanwhile"]
 
 
 def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
@@ -97,7 +130,7 @@ def test_a_training_that_is_ended_leaves_no_process_on_any_host(
     training = Training(cluster.scheduler, job(lab, number.name), place=("env",))
     training.at(20)
     (driver,) = training.processes("tests.tasks.train.driver")
-    everything = training.processes("models.job")
+    everything = training.processes("models.job") + training.ranks()
     assert len(everything) == 6, "the driver, the agents' store, on each host an agent and a rank"
     driver.send_signal(number)
     _, left = psutil.wait_procs(everything, timeout=END_SECONDS)
@@ -106,7 +139,7 @@ def test_a_training_that_is_ended_leaves_no_process_on_any_host(
 
 def test_a_host_whose_worker_is_busy_is_named_after_a_while(lab: Lab, cluster: Hosts) -> None:
     with Client(cluster.scheduler, set_as_default=False) as client:
-        (address,) = workers_by_host(client)[SECOND]
+        (address,) = (worker for worker in listed_workers(client) or () if SECOND in worker)
         busy = client.submit(lambda: Event("over").wait(), workers=[address])
         try:
             with pytest.raises(
@@ -133,9 +166,7 @@ def test_a_dead_worker_beside_another_of_its_host_changes_nothing(
     cluster.come(FIRST)
     training = Training(cluster.scheduler, job(lab, "beside"))
     training.at(100)
-    (agent,) = (
-        each for each in training.processes("torch.distributed.run") if f"--local-addr={FIRST}" in each.cmdline()
-    )
+    (agent,) = (each for each in training.processes("models.agent") if f"--local-addr={FIRST}" in each.cmdline())
     kill(psutil.Process(agent.ppid()))
     training.at(200, starts=2)
     assert_same(training.end(), undisturbed)
@@ -159,7 +190,7 @@ def test_ranks_that_are_killed_too_often_end_the_training_with_what_to_do(lab: L
     training = Training(cluster.scheduler, job(lab, "too-often", max_restarts=1))
     for start in (1, 2):
         training.at(100 * start, starts=start)
-        kill(training.processes("models.fit")[0])
+        kill(training.ranks()[0])
     with pytest.raises(JobFailedError, match=r"more than max_restarts \(1\) times, .* there was no memory left"):
         training.end()
     assert training.account().starts == 2

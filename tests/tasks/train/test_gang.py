@@ -18,7 +18,7 @@ from tests.tasks.sample_job import SampleJob, SampleResult
 
 def test_ranks_are_started_by_an_agent_that_dies_with_its_starter() -> None:
     command = launcher(ParallelismConfig(processes_per_node=3))
-    assert command[:3] == ("-m", "models.job", "torch.distributed.run")
+    assert command[0] == "models.agent"
     assert "--nproc-per-node=3" in command
 
 
