@@ -1,6 +1,6 @@
 """What popularity and Markov come to by leave-one-out, counted by a script that shares no code with what is tested.
 
-A user's last event is the test, the one before it is validation, all others are counted. Nothing of the data stays here.
+A user's last event is the test, the one before it is validation, all others are counted.
 """
 
 from __future__ import annotations
