@@ -96,8 +96,17 @@ class Scores:
         return scores_TN
 
 
-def judge(log: Log, scores: Scores, target_E: Flags, known_E: Flags) -> dict[str, tuple[float, float]]:
+def judge(
+    log: Log, scores: Scores, target_E: Flags, known_E: Flags, *, hidden: int | None = None
+) -> dict[str, tuple[float, float]]:
     """Rank all known items but those that the user met before, for every target that is no repeat.
+
+    Args:
+        log: The events.
+        scores: Of the baselines.
+        target_E: Events to judge.
+        known_E: Events whose items may be recommended.
+        hidden: Of what the user met before only so many events are hidden, the last ones; all when None.
 
     Returns:
         Baseline to HR@10 and NDCG@10: ties at half rank, averaged over a user's targets, then over users.
@@ -107,7 +116,7 @@ def judge(log: Log, scores: Scores, target_E: Flags, known_E: Flags) -> dict[str
     found = {}
     for baseline in ("popularity", "markov"):
         rank_T = np.concatenate([
-            _ranks(log, scores.of(baseline, previous_E[chunk]), chunk, servable_N)
+            _ranks(log, scores.of(baseline, previous_E[chunk]), chunk, servable_N, hidden)
             for chunk in np.array_split(target_T, -(-len(target_T) // TARGETS_AT_ONCE))
         ])  # fmt: skip
         hit_T = rank_T < LIST_LENGTH
@@ -117,10 +126,11 @@ def judge(log: Log, scores: Scores, target_E: Flags, known_E: Flags) -> dict[str
     return found
 
 
-def _ranks(log: Log, scores_TN: Floats, target_T: Numbers, servable_N: Flags) -> Floats:
+def _ranks(log: Log, scores_TN: Floats, target_T: Numbers, servable_N: Flags, hidden: int | None) -> Floats:
     """Return ranks from 0: the better ones, and half of the equal ones; infinity for an item that nobody may serve."""
     scores_TN[:, ~servable_N] = -np.inf
     begin_T = np.searchsorted(log.user, log.user[target_T])
+    begin_T = begin_T if hidden is None else np.maximum(begin_T, target_T - hidden)
     for row, (begin, target) in enumerate(zip(begin_T, target_T, strict=True)):
         scores_TN[row, log.item[begin:target]] = -np.inf
     own_T1 = scores_TN[np.arange(len(target_T)), log.item[target_T]][:, None]
