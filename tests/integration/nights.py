@@ -15,11 +15,11 @@ from tests.integration.conftest import ROOT, House, free_ports, make_house, star
 
 FAULTS = ROOT / "tests" / "faults"
 SMALL = {
-    "MODEL__FIT__MAX_EPOCHS": "2",
-    "MODEL__FIT__BATCH_SIZE": "48",
+    "MODEL__FIT__MAX_EPOCHS": "12",
+    "MODEL__FIT__BATCH_SIZE": "32",
     "MODEL__FIT__WARM_UP_STEPS": "1",
-    "MODEL__OPTIMIZER__LEARNING_RATE": "0.01",
-    "MODEL__NETWORK__WIDTH": "16",
+    "MODEL__OPTIMIZER__LEARNING_RATE": "0.02",
+    "MODEL__NETWORK__WIDTH": "32",
     "MODEL__NETWORK__BLOCKS": "1",
     "FEATURES__MAX_LENGTH": "20",
     "GATE__MAX_LOSS": "0.9",
@@ -29,11 +29,11 @@ SMALL = {
     "HELD_OUT__MIN_USERS": "10",
     "VALIDATION__MAX_QUARANTINED": "0.1",
 }
-"""A few steps of training, whose candidate beats popularity and so comes into service."""
-USERS = 100
+"""A few steps of training, whose candidate beats both baselines and so comes into service."""
+SHOP = ("--users", "100", "--items", "100")
 NIGHT_SECONDS = 580.0
 """How long a night may take, whatever happens to it."""
-COUNT = {"step": 4}
+COUNT = {"step": 7}
 """Where not the first time: in the middle of the second epoch, with a checkpoint behind it."""
 END_SECONDS = 10.0
 """How long after a kill a process of the night may be seen."""
@@ -49,7 +49,7 @@ def small_house(home: Path, prefect_url: str) -> House:
 
 def write_day(house: House, day: int) -> None:
     """Write one day of the small shop."""
-    house.shop("--users", str(USERS), "--day", str(day))
+    house.shop(*SHOP, "--day", str(day))
 
 
 @contextmanager
