@@ -12,7 +12,7 @@ import pytest
 from data_contracts.bundle import bundle_digest
 from data_contracts.serving import ServerState
 from tests.integration.conftest import House
-from tests.integration.nights import USERS, small_house
+from tests.integration.nights import SHOP, small_house
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -28,7 +28,7 @@ def small(tmp_path: Path, prefect_server: str) -> Iterator[House]:
 def make_nightly(house: House) -> str:
     """Do what `make nightly` does; returns what the night printed."""
     house.run("flows.services", "serve")
-    house.shop("--users", str(USERS), "--days", "3")
+    house.shop(*SHOP, "--days", "3")
     return house.run("flows.nightly")
 
 
