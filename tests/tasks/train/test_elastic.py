@@ -20,11 +20,11 @@ from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError
 from tasks.train.hosts import listed_workers
-from tests.integration.nights import END_SECONDS
 from tests.models.lab import Lab, weights_of
+from tests.patience import END_SECONDS, patient
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 2, "dropout": 0.0},
@@ -133,7 +133,7 @@ def test_a_training_that_is_ended_leaves_no_process_on_any_host(
     everything = training.processes("models.job") + training.ranks()
     assert len(everything) == 6, "the driver, the agents' store, on each host an agent and a rank"
     driver.send_signal(number)
-    _, left = psutil.wait_procs(everything, timeout=END_SECONDS)
+    _, left = psutil.wait_procs(everything, timeout=patient(END_SECONDS))
     assert not left
 
 
