@@ -31,8 +31,8 @@ CONFIG: dict[str, JsonValue] = {
     "loss": {"kind": "sampled_softmax", "negatives": 20},
 }
 """No dropout: what a process drops is its own, and their number changes."""
-FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 40, "patience": 40, "warm_up_steps": 5}
-STEPS = 480
+FIT: dict[str, JsonValue] = {"batch_size": 10, "max_epochs": 10, "patience": 10, "warm_up_steps": 5}
+STEPS = 450
 """Of a few milliseconds each."""
 STOPPED_SECONDS = 10
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
@@ -183,6 +183,17 @@ def test_a_killed_store_is_started_again_and_changes_nothing(lab: Lab, cluster: 
     (other,) = training.processes("models.rendezvous")
     assert other.pid != store.pid
     assert_same(training.end(), undisturbed)
+
+
+@pytest.mark.drill
+def test_a_scheduler_that_ends_ends_the_training_with_what_to_do(lab: Lab) -> None:
+    with hosts(FIRST, SECOND) as gone:
+        training = Training(gone.scheduler, job(lab, "no-scheduler"))
+        training.at(20)
+        kill(gone.process)
+        with pytest.raises(JobFailedError, match="Dask's scheduler is gone, and its workers end with it. Start them"):
+            training.end()
+    training.until(lambda: not training.ranks() + training.processes("models.job"))
 
 
 @pytest.mark.drill
