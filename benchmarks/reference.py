@@ -49,7 +49,7 @@ def main() -> None:
     logs = {"ml-100k": movielens(folder), "musical instruments": instruments(folder)}
     intro = (
         "`make bench-baselines`: leave-one-out, every item ranked, ties at half rank; events of one moment are in the "
-        "order of a hash (ADR 30). Share a moment: events whose user has another one at the same time."
+        "order of a hash (ADR 24). Share a moment: events whose user has another one at the same time."
     )
     text = f"## Popularity and Markov by leave-one-out\n\n{intro}\n\n{machine()}\n\n{table(logs)}\n"
     print(text)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests are run side by side, and threads that wait keep cores busy
@@ -15,6 +16,9 @@ import flows  # noqa: F401  what every process says, and to whom
 
 if TYPE_CHECKING:
     from tests.models.lab import Lab
+
+hypothesis.settings.register_profile("house", deadline=None)  # no test fails by time alone
+hypothesis.settings.load_profile("house")
 
 ROOT = Path(__file__).parents[1]
 

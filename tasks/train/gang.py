@@ -190,7 +190,8 @@ class _Gang:
 
     def end(self) -> None:
         """Have every agent ended; each asks by itself whether it is still wanted, and reads so where it cannot ask."""
-        for agent in self.agents.values():
-            agent.task.cancel()
+        if self.client.scheduler is not None:
+            for agent in self.agents.values():
+                agent.task.cancel()
         self.agents.clear()
         call("none", self.folder / AGENTS)  # last: on a full disk it fails

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from flows.ending import Ended, ends_in_time, ends_when_asked
+from tests.patience import END_SECONDS, patient
 
-END_SECONDS = 10
 """Promised to whoever ends a night."""
 DEAF = """
 import signal, time
@@ -40,7 +40,7 @@ def deaf() -> Iterator[subprocess.Popen[str]]:
 
 def test_what_cannot_end_in_order_ends_in_time(deaf: subprocess.Popen[str]) -> None:
     deaf.terminate()
-    assert deaf.wait(END_SECONDS) == -signal.SIGALRM
+    assert deaf.wait(patient(END_SECONDS)) == -signal.SIGALRM
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -60,7 +60,7 @@ def test_a_work_that_ends_by_itself_leaves_nothing_behind_and_other_signals_do_n
         (watch,) = set(threading.enumerate()) - before
         os.kill(os.getpid(), signal.SIGUSR1)
     signal.signal(signal.SIGUSR1, handler)
-    watch.join(END_SECONDS)
+    watch.join(patient(END_SECONDS))
     assert heard == [signal.SIGUSR1]
     assert not watch.is_alive()
     assert signal.set_wakeup_fd(-1) == -1

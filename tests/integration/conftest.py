@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 
 from flows.settings import NightlySettings
+from tests.patience import LONG_SECONDS, patient
 
 if TYPE_CHECKING:
     from tests.integration.undisturbed import Undisturbed
@@ -56,7 +57,7 @@ def started(command: Sequence[str], environment: Mapping[str, str], log: Path, h
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=dict(environment), cwd=ROOT, stdout=out, stderr=out)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + LONG_SECONDS
         while not _answers(health):
             assert process.poll() is None, f"{command} ended with {process.returncode}:\n{log.read_text()}"
             assert time.monotonic() < deadline, f"{command} does not answer at {health}:\n{log.read_text()}"
@@ -65,7 +66,7 @@ def started(command: Sequence[str], environment: Mapping[str, str], log: Path, h
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(patient(20))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -98,7 +99,7 @@ class House:
         """Return this house with other variables in its environment."""
         return House(self.home, {**self.environment, **{name: str(value) for name, value in variables.items()}})
 
-    def run(self, *arguments: str, code: int = 0, seconds: float = 280) -> str:
+    def run(self, *arguments: str, code: int = 0, seconds: float = LONG_SECONDS) -> str:
         """Run a module as people do, and return what it printed; another exit code fails with all of it."""
         done = subprocess.run(
             [sys.executable, "-m", *arguments],

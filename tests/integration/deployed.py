@@ -17,6 +17,7 @@ import psutil
 
 from flows import manager
 from tests.integration.conftest import House, until
+from tests.patience import LONG_SECONDS
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ class Deployed:
         """Return a run's state."""
         return dict(self.ask(f"/flow_runs/{run}")["state"])
 
-    def wait_for(self, run: str, name: str, *, seconds: float = 200) -> str:
+    def wait_for(self, run: str, name: str, *, seconds: float = LONG_SECONDS) -> str:
         """Wait until a run is in the state of that name, and return its message."""
-        self.wait(lambda: self.state(run)["name"] == name, seconds, lambda: f"{self.state(run)}\n{self.log}")
+        self.wait(lambda: self.state(run)["name"] == name, lambda: f"{self.state(run)}\n{self.log}", seconds=seconds)
         return str(self.state(run)["message"])
 
-    def wait(self, condition: Callable[[], bool], seconds: float, seen: Callable[[], object]) -> None:
+    def wait(self, condition: Callable[[], bool], seen: Callable[[], object], *, seconds: float = LONG_SECONDS) -> None:
         """Wait until a condition holds."""
         assert until(condition, seconds, every=1), seen()  # Prefect's database is easily kept busy
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests.integration.conftest import ROOT, House, free_ports, make_house, started, until
+from tests.patience import END_SECONDS, LONG_SECONDS, patient
 
 FAULTS = ROOT / "tests" / "faults"
 SMALL = {
@@ -31,12 +32,8 @@ SMALL = {
 }
 """A few steps of training, whose candidate beats both baselines and so comes into service."""
 SHOP = ("--users", "100", "--items", "100")
-NIGHT_SECONDS = 580.0
-"""How long a night may take, whatever happens to it."""
 COUNT = {"step": 7}
 """Where not the first time: in the middle of the second epoch, with a checkpoint behind it."""
-END_SECONDS = 10.0
-"""How long after a kill a process of the night may be seen."""
 
 
 def small_house(home: Path, prefect_url: str) -> House:
@@ -90,14 +87,14 @@ def run_night(house: House, log: Path, *, meanwhile: Callable[[int], None] = lam
     """Run a night, and call ``meanwhile`` with its pid; return its exit code once nobody of it is left.
 
     Raises:
-        AssertionError: A process of it is still there `END_SECONDS` after its end.
+        AssertionError: A process of it is still there in time after its end.
     """
     before = set(processes(house))
     with started_night(house, log, **faults) as night:
         meanwhile(night.pid)
-        code = night.wait(NIGHT_SECONDS)
+        code = night.wait(LONG_SECONDS)
     left = left_in_time(house, before)
-    assert not left, f"{END_SECONDS:.0f} s after it ended with {code} these still ran:\n{left}\n{log.read_text()}"
+    assert not left, f"long after it ended with {code} these still ran:\n{left}\n{log.read_text()}"
     return code
 
 
@@ -105,26 +102,26 @@ def ended(house: House, folder: Path, number: signal.Signals, point: str, count:
     """End a night by a signal once it has passed a point; return its exit code and what it said.
 
     Raises:
-        AssertionError: A process of it is still there `END_SECONDS` after the signal.
+        AssertionError: A process of it is still there in time after the signal.
     """
     once, log, before = folder / "signalled", folder / "log.txt", set(processes(house))
     fault = {"POINT": point, "MOMENT": "after", "COUNT": count, "SIGNAL": number.name, "ONCE": once}
     with started_night(house, log, **fault) as night:
-        until(lambda: once.exists() or night.poll() is not None, NIGHT_SECONDS)
+        until(lambda: once.exists() or night.poll() is not None, LONG_SECONDS)
         left = left_in_time(house, before)
     said = log.read_text()
-    assert not left, f"{END_SECONDS:.0f} s after {number.name} at {point!r} these still ran:\n{left}\n{said}"
+    assert not left, f"long after {number.name} at {point!r} these still ran:\n{left}\n{said}"
     assert once.exists(), f"the night ended before {point!r}:\n{said}"
     return night.returncode, said
 
 
 def left_in_time(house: House, before: set[int]) -> dict[int, str]:
-    """Wait `END_SECONDS` until nobody runs who did not before; return, and kill, who does."""
+    """Wait until nobody runs who did not before; return, and kill, who does."""
 
     def left() -> dict[int, str]:
         return {pid: line for pid, line in processes(house).items() if pid not in before}
 
-    until(lambda: not left(), END_SECONDS)
+    until(lambda: not left(), patient(END_SECONDS))
     found = left()
     for pid in found:
         psutil.Process(pid).kill()

@@ -18,9 +18,10 @@ import pytest
 from flows import alerts, manager
 from tests.integration.conftest import House, until
 from tests.integration.deployed import Deployed, ear, save_webhook
-from tests.integration.nights import END_SECONDS, FAULTS
+from tests.integration.nights import FAULTS
+from tests.patience import END_SECONDS, patient
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 SILENT_SECONDS = 90
 """The least that is allowed, so that the test waits no longer."""
@@ -77,14 +78,14 @@ def test_a_cancelled_night_is_gone_in_time_and_cancelled(deployed: Deployed, tmp
     variables = json.dumps({"PYTHONPATH": str(FAULTS), "FAULT_HEARD": str(heard), **ENDLESS})
     command = ("prefect", "deployment", "run", "nightly-retrain/nightly", "--job-variable", f"env={variables}")
     run = deployed.house.run(*command).split("UUID: ")[1].split()[0]
-    deployed.wait(lambda: heard.exists() and "step after" in heard.read_text(), 280, lambda: deployed.log)
+    deployed.wait(lambda: heard.exists() and "step after" in heard.read_text(), lambda: deployed.log)
     night = deployed.processes_of(run)
     assert len(deployed.processes_of(run, "models.fit")) >= 3, "the agent and two ranks"
     deployed.house.run("prefect", "flow-run", "cancel", run)
-    _, left = psutil.wait_procs(night, timeout=END_SECONDS)
+    _, left = psutil.wait_procs(night, timeout=patient(END_SECONDS))
     assert not left
     deployed.wait_for(run, "Cancelled")
-    deployed.wait(lambda: not deployed.processes_of(run), 60, lambda: deployed.processes_of(run))
+    deployed.wait(lambda: not deployed.processes_of(run), lambda: deployed.processes_of(run))
 
 
 def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_one_is_served(deployed: Deployed) -> None:
@@ -96,14 +97,14 @@ def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_one_is_s
     engine = deployed.processes_of(killed, "prefect.engine")[0]
     worker.kill()
     engine.kill()
-    message = deployed.wait_for(killed, "Crashed", seconds=CRASHED_WITHIN_SECONDS)
+    message = deployed.wait_for(killed, "Crashed", seconds=patient(CRASHED_WITHIN_SECONDS))
     assert message.startswith(f"No sign of life for {SILENT_SECONDS} s")
-    deployed.wait(lambda: any("Crashed No sign of life" in text for text in deployed.told), 60, lambda: deployed.told)
+    deployed.wait(lambda: any("Crashed No sign of life" in text for text in deployed.told), lambda: deployed.told)
     again = deployed.process("worker", "start")
     assert again is not None
     assert again.pid != worker.pid
     assert deployed.process("models.serving.server") == server, "the model server went with the worker"
-    decided = deployed.wait_for(deployed.start_night(), "Completed", seconds=500)
+    decided = deployed.wait_for(deployed.start_night(), "Completed")
     assert decided.startswith("promoted: shop version 1. ")
     served = httpx.get(f"{deployed.house.environment['NIGHTSHIFT_SERVING__REST_URL']}/nightshift/models/shop").json()
     assert served["served"]["version"] == "1"
@@ -116,12 +117,12 @@ def test_a_night_that_fails_says_why_wherever_it_is_looked_for(deployed: Deploye
     broken.write_bytes(b"no gzip")
     for _ in range(NIGHTS_UNTIL_TOLD):
         assert "2026-01-04.csv.gz" in deployed.wait_for(deployed.start_night(), "Failed")
-        if until(lambda: any("2026-01-04.csv.gz" in text for text in deployed.told), 30):
+        if until(lambda: any("2026-01-04.csv.gz" in text for text in deployed.told), patient(30)):
             break
     else:
         pytest.fail(f"of {NIGHTS_UNTIL_TOLD} nights that failed none was told of: {deployed.told}")
     broken.unlink()
-    deployed.wait(lambda: "2026-01-04.csv.gz" in deployed.page(), 120, deployed.page)
+    deployed.wait(lambda: "2026-01-04.csv.gz" in deployed.page(), deployed.page)
     assert "Version 1 is in service" in deployed.page()
     status = deployed.house.run("flows.services", "status")
     assert "Not well: The last night" in status
@@ -136,8 +137,8 @@ def test_a_night_that_nobody_begins_is_late_and_told_of(deployed: Deployed) -> N
     worker.suspend()
     try:
         late = deployed.start_night()
-        deployed.wait_for(late, "Late", seconds=90)
-        deployed.wait(lambda: any(": Late" in text for text in deployed.told), 60, lambda: deployed.told)
+        deployed.wait_for(late, "Late")
+        deployed.wait(lambda: any(": Late" in text for text in deployed.told), lambda: deployed.told)
     finally:
         worker.resume()
     deployed.wait_for(late, "Completed")
@@ -145,7 +146,7 @@ def test_a_night_that_nobody_begins_is_late_and_told_of(deployed: Deployed) -> N
 
 @pytest.mark.drill
 def test_old_data_behind_what_is_served_is_told_of_and_measured(deployed: Deployed) -> None:
-    deployed.wait(lambda: any("StaleModelError" in text for text in deployed.told), 120, lambda: deployed.told)
+    deployed.wait(lambda: any("StaleModelError" in text for text in deployed.told), lambda: deployed.told)
     with urlopen(f"{deployed.house.environment['NIGHTSHIFT_SERVING__REST_URL']}/metrics", timeout=10) as answer:
         metrics = answer.read().decode()
     assert 'nightshift_model_data_age_seconds{model="shop",version="1"}' in metrics
@@ -160,8 +161,8 @@ def test_a_work_pool_that_was_paused_stays_so_when_its_worker_is_started_again(d
     httpx.patch(pool, json={"is_paused": True}).raise_for_status()
     try:
         worker.kill()
-        deployed.wait(lambda: deployed.process("worker", "start") not in (None, worker), 60, lambda: deployed.log)
-        deployed.wait(lambda: deployed.log.count("started!") > 1, 60, lambda: deployed.log)
+        deployed.wait(lambda: deployed.process("worker", "start") not in (None, worker), lambda: deployed.log)
+        deployed.wait(lambda: deployed.log.count("started!") > 1, lambda: deployed.log)
         assert deployed.ask("/work_pools/nightshift")["is_paused"]
         assert "worker" in deployed.house.run("flows.services", "up")
     finally:

@@ -17,7 +17,7 @@ from tests.integration.namespaces import FIRST, SECOND, Host, two_hosts
 from tests.models.lab import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts
 
-pytestmark = [pytest.mark.multinode, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.multinode, pytest.mark.slow]
 
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 2, "dropout": 0.0},

@@ -16,7 +16,7 @@ from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tests.integration.conftest import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 PLAIN = """
 import sys, mlflow, pandas
 mlflow.set_tracking_uri(sys.argv[1])

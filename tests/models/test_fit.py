@@ -68,7 +68,6 @@ def change_a_byte(folder: Path, checkpoint: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_training_killed_and_damaged_again_and_again_ends_as_if_undisturbed(lab: Lab) -> None:
     undisturbed = lab.train(lab.job("dropping", 2, DROPPING))
     job = lab.job("killed", 2, DROPPING)

@@ -5,8 +5,8 @@ import sys
 
 import psutil
 
-END_SECONDS = 10
-"""Promised to whoever ends a night."""
+from tests.patience import END_SECONDS, patient
+
 OWNER = """
 import time
 from distributed import Client
@@ -29,5 +29,5 @@ def test_workers_die_with_the_process_that_opened_the_cluster_even_at_work() -> 
     owner.kill()
     owner.wait()
     owner.stdout.close()
-    _, left = psutil.wait_procs(started, timeout=END_SECONDS)
+    _, left = psutil.wait_procs(started, timeout=patient(END_SECONDS))
     assert not left

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tasks.job import JobFailedError, JobRunningError, run_job
+from tests.patience import LONG_SECONDS
 from tests.tasks.sample_job import SampleJob, SampleResult
 
 MODULE = "tests.tasks.sample_job"
@@ -116,7 +117,7 @@ def test_a_folder_at_work_is_refused(owner: subprocess.Popen[bytes], tmp_path: P
         owner.wait()
 
 
-def _until(condition: object, seconds: float = 30) -> None:
+def _until(condition: object, seconds: float = LONG_SECONDS) -> None:
     assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition():

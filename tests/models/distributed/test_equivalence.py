@@ -9,7 +9,7 @@ import pytest
 from benchmarks.equivalence import EXACT, SETTINGS, Compared, compare, table, ways
 from data_contracts.parallelism import ParallelismConfig
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 OF_FOUR = ParallelismConfig(
     strategy="pipeline",

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import LONG_SECONDS, patient
+
 ROOT = Path(__file__).parents[3]
-START_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ def running_server(tracking_uri: str, folder: Path, *options: str, name: str = "
         assert found is not None, log.read_text()
         yield Running(process, found[1], found[2], log)
         process.terminate()
-        assert process.wait(20) == 0, log.read_text()
+        assert process.wait(patient(20)) == 0, log.read_text()
     finally:
         process.kill()
         process.wait()
 
 
 def _wait(done: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + LONG_SECONDS
     while not done():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)

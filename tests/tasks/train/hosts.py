@@ -21,6 +21,7 @@ import psutil
 from data_contracts.job import RESULT, FitJob, FitResult, read
 from models.audit import Account, account
 from tasks.train.gang import fit_on_cluster
+from tests.patience import LONG_SECONDS
 
 RANK = "rank"
 """How the names of ranks begin."""
@@ -87,7 +88,7 @@ def _listen(lines: IO[str], said: SimpleQueue[str]) -> None:
 
 def _next(said: SimpleQueue[str], words: str) -> str:
     """Wait for a line with these words."""
-    while words not in (line := said.get(timeout=60)):
+    while words not in (line := said.get(timeout=LONG_SECONDS)):
         pass
     return line
 
@@ -134,7 +135,7 @@ class Training:
 
         self.until(there)
 
-    def until(self, condition: Callable[[], bool], seconds: float = 150) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = LONG_SECONDS) -> None:
         """Wait for something that the training is to do."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -146,7 +147,7 @@ class Training:
     def ended(self) -> bool:
         return self._run.done()
 
-    def end(self, seconds: float = 400) -> FitResult:
+    def end(self, seconds: float = LONG_SECONDS) -> FitResult:
         """Wait for its end."""
         return self._run.result(seconds)
 

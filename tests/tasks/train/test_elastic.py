@@ -20,19 +20,19 @@ from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError
 from tasks.train.hosts import listed_workers
-from tests.integration.nights import END_SECONDS
 from tests.models.lab import Lab, weights_of
+from tests.patience import END_SECONDS, patient
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 2, "dropout": 0.0},
     "loss": {"kind": "sampled_softmax", "negatives": 20},
 }
 """No dropout: what a process drops is its own, and their number changes."""
-FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 40, "patience": 40, "warm_up_steps": 5}
-STEPS = 480
+FIT: dict[str, JsonValue] = {"batch_size": 10, "max_epochs": 10, "patience": 10, "warm_up_steps": 5}
+STEPS = 450
 """Of a few milliseconds each."""
 STOPPED_SECONDS = 10
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
@@ -133,7 +133,7 @@ def test_a_training_that_is_ended_leaves_no_process_on_any_host(
     everything = training.processes("models.job") + training.ranks()
     assert len(everything) == 6, "the driver, the agents' store, on each host an agent and a rank"
     driver.send_signal(number)
-    _, left = psutil.wait_procs(everything, timeout=END_SECONDS)
+    _, left = psutil.wait_procs(everything, timeout=patient(END_SECONDS))
     assert not left
 
 
@@ -183,6 +183,17 @@ def test_a_killed_store_is_started_again_and_changes_nothing(lab: Lab, cluster: 
     (other,) = training.processes("models.rendezvous")
     assert other.pid != store.pid
     assert_same(training.end(), undisturbed)
+
+
+@pytest.mark.drill
+def test_a_scheduler_that_ends_ends_the_training_with_what_to_do(lab: Lab) -> None:
+    with hosts(FIRST, SECOND) as gone:
+        training = Training(gone.scheduler, job(lab, "no-scheduler"))
+        training.at(20)
+        kill(gone.process)
+        with pytest.raises(JobFailedError, match=r"Dask's scheduler is gone, and its workers end with it. Start them"):
+            training.end()
+    training.until(lambda: not training.ranks() + training.processes("models.job"))
 
 
 @pytest.mark.drill

@@ -13,6 +13,7 @@ from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError, run_job
 from tasks.train.agent import AGENTS, is_wanted, launcher
 from tasks.train.gang import fit_on_cluster
+from tests.patience import LONG_SECONDS
 from tests.tasks.sample_job import SampleJob, SampleResult
 
 
@@ -87,7 +88,7 @@ def test_a_host_on_which_no_agent_can_be_started_is_not_tried_for_ever(cluster: 
     assert len(lines) == 1, lines
 
 
-def until(condition: object, seconds: float = 30) -> None:
+def until(condition: object, seconds: float = LONG_SECONDS) -> None:
     assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition():
