@@ -64,7 +64,7 @@ class HeldOut(Value):
     """How much a window must have judged before it decides; the first night holds out as much."""
 
     min_targets: PositiveInt = Field(
-        1_000, description="Targets judged, at least: repeats and kinds that do not count are none."
+        1_000, description="Targets judged, at least; repeats and kinds that do not count are not among them."
     )
     min_users: PositiveInt = Field(100, description="Users with a target that is judged, at least.")
 

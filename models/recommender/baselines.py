@@ -19,9 +19,9 @@ from data_contracts.recommender.rules import start_of
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import Days, Numbers, Scores, popular_lately
+from models.recommender.layout import PADDING
 from models.recommender.split import validates
 
-PADDING = 0
 ROWS_AT_ONCE = 32_768
 """Examples read at once; each holds at most L targets."""
 
@@ -107,16 +107,18 @@ def _count(job: EvaluateJob, window: str, days: Days | None, chosen: pl.Expr, le
 
 def _targets(job: EvaluateJob, windows: Sequence[str], days: Days | None, chosen: pl.Expr) -> Iterator[pl.DataFrame]:
     """Yield the targets of chosen examples on ``days``, one a row: ``previous`` (0: none), ``item``, ``kind``."""
-    on_days = pl.lit(value=True)
+    reach_days = on_days = pl.lit(value=True)
     if days is not None:
+        first, end = start_of(days.first), start_of(days.end)
         windows = [window for window in windows if window >= days.first.isoformat()]  # a key is a window's last day
-        on_days = pl.col("time").is_between(start_of(days.first), start_of(days.end), closed="left")
+        reach_days = pl.col("target_timestamp").list.last() >= first
+        on_days = pl.col("time").is_between(first, end, closed="left")
     columns = ["user_id", "window", "context", "target", "target_event", "target_timestamp"]
     dataset = Table(job.tables.folder, EXAMPLES).dataset(job.tables.versions[EXAMPLES.name])
     of_windows = pc.field("window").isin(windows)
     last = pl.concat_list(pl.lit(PADDING, pl.Int32), "context").list.tail(1)
     previous = pl.concat_list(last, "target").list.head(pl.col("target").list.len())
     for batch in dataset.to_batches(columns=columns, filter=of_windows, batch_size=ROWS_AT_ONCE):
-        examples = pl.DataFrame(batch).filter(chosen)
+        examples = pl.DataFrame(batch).filter(chosen, reach_days)
         lists = {"item": "target", "kind": "target_event", "time": "target_timestamp"}
         yield examples.select(previous=previous, **lists).explode("previous", *lists).filter(on_days)

@@ -67,8 +67,8 @@ class RecommenderConfig(BaseModel, frozen=True, extra="forbid"):
     min_item_count: PositiveInt = Field(1, description="Items met less often are left out when examples are read.")
     min_user_count: PositiveInt = Field(1, description="Users with fewer events are left out when examples are read.")
     exclude_seen: bool = Field(True, description="Never recommend what the user had before; repeats are not judged.")
-    recent_days: PositiveInt = Field(
-        30, description="Days before a window that popularity and Markov count, to be beaten and for unknown users."
+    recent_days: int = Field(
+        30, ge=1, le=36_500, description="Days before a window that popularity and Markov count; unknown users are answered so."
     )
     network: NetworkConfig = NetworkConfig()
     loss: Annotated[FullSoftmax | SampledSoftmax, Field(discriminator="kind")] = FullSoftmax()
