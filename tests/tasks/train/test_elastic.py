@@ -31,10 +31,12 @@ CONFIG: dict[str, JsonValue] = {
     "loss": {"kind": "sampled_softmax", "negatives": 20},
 }
 """No dropout: what a process drops is its own, and their number changes."""
-FIT: dict[str, JsonValue] = {"batch_size": 10, "max_epochs": 10, "patience": 10, "warm_up_steps": 5}
-STEPS = 450
+FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 40, "patience": 40, "warm_up_steps": 5}
+STEPS = 480
 """Of a few milliseconds each."""
 STOPPED_SECONDS = 10
+LOST_AND_FOUND = 3
+"""Starts of a training that loses a host and takes it again."""
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 
 
@@ -56,8 +58,10 @@ def undisturbed(lab: Lab, cluster: Hosts) -> FitResult:
 
 
 def assert_same(result: FitResult, undisturbed: FitResult) -> None:
+    """See that the weights are the same bit for bit; metrics are single precision."""
     torch.testing.assert_close(weights_of(result), weights_of(undisturbed), rtol=0, atol=0)
-    assert result.model_copy(update={"checkpoint": ""}) == undisturbed.model_copy(update={"checkpoint": ""})
+    assert (result.epochs, result.samples) == (undisturbed.epochs, undisturbed.samples)
+    assert result.metrics == pytest.approx(undisturbed.metrics, rel=1e-6)
 
 
 def test_killed_ranks_and_agents_change_nothing(lab: Lab, cluster: Hosts, undisturbed: FitResult) -> None:
@@ -81,12 +85,12 @@ def test_killed_ranks_and_agents_change_nothing(lab: Lab, cluster: Hosts, undist
 def stopped(*processes: psutil.Process) -> Iterator[None]:
     """Have processes stand still for `STOPPED_SECONDS`, on a machine whose every core is wanted twice meanwhile."""
     with ExitStack() as stack:
-        for _ in range(2 * (os.cpu_count() or 1)):
-            hog = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
-            stack.callback(hog.kill)
         for process in processes:
             process.suspend()
             stack.callback(process.resume)
+        for _ in range(2 * (os.cpu_count() or 1)):
+            hog = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(hog.kill)
         time.sleep(STOPPED_SECONDS)
         yield
 
@@ -109,8 +113,10 @@ def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
     training.at(100)
     cluster.go(SECOND)
     training.at(200, starts=2)
+    for rank in training.ranks():
+        rank.suspend()  # until the host is there: it may take longer than the training does
     cluster.come(SECOND)
-    training.at(300, starts=3)
+    training.until(lambda: training.account().starts == LOST_AND_FOUND)
     return training.end()
 
 
