@@ -205,7 +205,7 @@ class Promotion(Value):
         promoted: Whether it is to become champion.
         reason: For people; stored on the version.
         served: What the model server does now, once `deploy` has run.
-        stands: Whether all of that was so before this night, to which nothing new came in.
+        stands: Whether that was decided before: no new window was opened, or the night was run again.
     """
 
     version: ModelVersion
@@ -219,5 +219,5 @@ class Promotion(Value):
         """Say the verdict first, then why, in one line."""
         verdict = "promoted" if self.promoted else "not promoted"
         if self.stands:
-            return f"nothing new: {self.version.name} version {self.version.version} stays {verdict}. {self.reason}"
+            return f"no new decision: {self.version.name} version {self.version.version} stays {verdict}. {self.reason}"
         return f"{verdict}: {self.version.name} version {self.version.version}. {self.reason}"

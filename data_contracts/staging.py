@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 16 * 1024
 """Longest text of a staged row, UTF-8. A longer id could not be read; what is kept of such a row is cut."""
 
+DAY = "day"
+"""Mark beside `NIGHT`: the day, UTC, by which a row of that night was one of the future."""
+
 UNREADABLE = "unreadable"
 """Name of the rule that a row breaks whose values could not be read; its problem says more."""
 

@@ -30,7 +30,7 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     """Take the logs not yet seen, retrain on them, and serve the result if it is better.
 
     Args:
-        through: Last day to take, UTC; the newest complete day in the new files when omitted.
+        through: Last day to take, UTC; the newest whole day with events of no window yet when omitted.
         settings: Defaults to the environment (``NIGHTSHIFT_*``) and the settings file it names.
 
     Returns:

@@ -97,7 +97,7 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
     if version is None:
         raise LookupError(f"{judged} is not registered at {workspace.tracking_uri}.")
     if promotion.stands:
-        line(f"\nNothing new to take (the log says why). What was decided about version {judged.version} stands.")
+        line(f"\nNo new decision (the log says why). What was decided about version {judged.version} stands.")
     verb = "promoted" if promotion.promoted else "not promoted"
     line(f"\n{judged.name} version {judged.version}: {verb}. {promotion.reason}")
     line(promotion.served)

@@ -80,7 +80,10 @@ class Service:
         host, _, port = self.url.removeprefix("http://").partition(":")
         with socket.socket() as probe:
             probe.settimeout(PATIENCE_SECONDS)
-            return probe.connect_ex((host, int(port))) == 0
+            try:
+                return probe.connect_ex((host, int(port))) == 0
+            except OSError:  # no such host
+                return False
 
 
 def services(settings: NightlySettings) -> tuple[Service, ...]:

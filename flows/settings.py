@@ -77,7 +77,7 @@ class NightlySettings(BaseSettings):
     )
     source: SourceConfig = Field(description="Where the raw logs lie, and how to read them.")
     validation: ValidationConfig = Field(ValidationConfig(), description="What an event must be.")
-    held_out: HeldOut = Field(HeldOut(), description="How much a window must hold before it may judge.")
+    held_out: HeldOut = Field(HeldOut(), description="How much a window must have judged before it decides.")
     features: FeatureConfig = Field(FeatureConfig(), description="How events become examples and histories.")
     model: RecommenderConfig = Field(RecommenderConfig(), description="What is learned, and how.")
     train: TrainConfig = Field(TrainConfig(), description="From where, on what, in how many processes.")

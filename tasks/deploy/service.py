@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from data_contracts.bundle import bundle_digest, find_version
 from data_contracts.commit_point import commit_point
@@ -106,7 +107,11 @@ def _served(server: ModelServer) -> str:
 def _in_service(server: ModelServer, state: ServerState) -> str:
     if state.served is None:
         return f"The server at {server.config.rest_url} holds no version of {server.name!r} yet."
-    if why := stray(server.tracking_uri, state):
+    try:
+        why = stray(server.tracking_uri, state)
+    except (MlflowException, OSError) as error:
+        return f"Whether what is served is the registry's is not known: {error}."
+    if why:
         return f"The server at {server.config.rest_url} {why}."
     return (
         f"{server.name} version {state.served.version} is in service: REST {server.config.rest_url}, "

@@ -77,13 +77,15 @@ def split(
         names: The columns wanted.
         aside: Lines of the rows that `set_aside` took out of ``data``.
     """
-    broken: list[Broken] = []
+    broken, placed = list[Broken](), list[int]()
     if not data.strip(b"\r\n"):
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String)), broken
 
     def keep(row: csv.InvalidRow) -> Literal["skip"]:
         place = row.number - 1 - len(broken)
-        if known := _PLACE.match(row.text):
+        known = _PLACE.match(row.text)
+        if known and int(known[1]) == len(placed) < len(aside):
+            placed.append(place)
             broken.append(Broken(place, aside[int(known[1])], IN_QUOTE))
         else:
             own = [line for line in _LINE_BREAK.split(row.text) if line]

@@ -17,7 +17,6 @@ from tasks.ingest.json_path import keys, value_at
 from tasks.ingest.raw import MARK, Names, as_json, block, not_one_value
 from tasks.ingest.sources import SourceFile
 
-_MARK = MARK.encode()
 _WHOLE = 2**53
 """Below, every whole number is a float of its own."""
 _WORDS = (-(2**63), 2**64 - 1)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from tasks.ingest.columns import TEXT
+from tasks.ingest.raw import not_one_value
 
 WHOLE_NUMBERS, FRACTIONS, MIXED = "whole numbers", "fractions", "text"
 """How all ids of a column of text are written: ``3``; ``3.0`` or ``1e+16``; otherwise."""
@@ -48,7 +49,7 @@ class Observed:
             if typed.schema[name] == pl.String and self.forms.get(name) != MIXED:
                 self._add_form(name, typed[name].drop_nulls())
         if not self.unread_time:
-            unread = typed.filter(pl.col("problem") == f"{self._time} unparseable")["source_row"]
+            unread = typed.filter(pl.col("problem") == not_one_value(self._time))["source_row"]
             came = raw.filter(pl.col("source_row").is_in(unread.implode()))[self._time].drop_nulls()
             self.unread_time = str(came.first()) if len(came) else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -17,7 +18,7 @@ from fsspec.implementations.chained import ChainedFileSystem
 
 from tasks.ingest.errors import UnreadableFileError
 
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError)
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
 _LOCKED = (NotImplementedError, RuntimeError)
 """What `zipfile` raises where it knows no such packing, or wants a password."""
 

@@ -40,9 +40,11 @@ def _read(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) ->
         return localised(column.cast(pl.Datetime("us")), source.time_zone)
     if raw == pl.Null:
         return column.cast(_MOMENT)
-    if source.time_format is not None and (raw == pl.String or raw.is_integer()):
+    if source.time_format is not None and (raw == pl.String or raw.is_numeric()):
         by_pattern = partial(pattern.read, pattern=source.time_format, zone=source.time_zone)
-        return column.cast(pl.String).map_batches(by_pattern, return_dtype=_MOMENT, is_elementwise=True)
+        whole = column.cast(pl.Int64, strict=False)  # pandas writes whole numbers of which one is missing as floats
+        text = pl.when(whole == column).then(whole) if raw.is_float() else column
+        return text.cast(pl.String).map_batches(by_pattern, return_dtype=_MOMENT, is_elementwise=True)
     if source.time_unit != "iso":
         column = column.str.strip_chars() if raw == pl.String else column
         return _since_1970(column, raw, source.time_unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from data_contracts.staging import MAX_TEXT_BYTES
 
@@ -34,7 +34,7 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         ge=0,
         le=1,
         description="Share of a usual day's events (the median of four weeks) that a day must hold to end a window; "
-        "smaller ones wait for the next day, or for the rest of their events.",
+        "a smaller one waits for the next day, of which it takes as large a share of its own.",
     )
     grace_hours: NonNegativeFloat = Field(
         0, description="Hours after a day's end, UTC, in which it may not end a window yet: its last files are to come."
@@ -43,8 +43,22 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         None,
         min_length=1,
         description="A file that is there once a day is whole, instead of `complete_day`: its URI with the day as "
-        "strftime writes it, `s3://logs/%Y-%m-%d/_SUCCESS`.",
+        "strftime writes it, `s3://logs/%Y-%m-%d/_SUCCESS`. It is looked for with the credentials of the environment, "
+        "without `source.storage_options`.",
     )
+
+    @model_validator(mode="after")
+    def _says_once_when_a_day_is_whole(self) -> Self:
+        if self.complete_marker is None:
+            return self
+        if "complete_day" in self.model_fields_set:
+            raise ValueError("complete_day would be ignored: complete_marker says when a day is whole. Drop one.")
+        if date(2026, 11, 22).strftime(self.complete_marker) == date(2027, 12, 23).strftime(self.complete_marker):
+            raise ValueError(
+                f"complete_marker {self.complete_marker!r} is one file for all days. Write the day into it: %Y-%m-%d."
+            )
+        return self
+
     kinds: tuple[str, ...] = Field((), description="Known kinds of event; empty accepts every kind.")
     max_id_bytes: PositiveInt = Field(
         256, le=MAX_TEXT_BYTES, description="Longest id accepted, in bytes of UTF-8; at most what `ingest` reads."

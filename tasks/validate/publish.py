@@ -10,7 +10,7 @@ from pathlib import Path
 from data_contracts.contract import ContractError, Limits
 from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
-from data_contracts.staging import COLUMNS, NIGHT, clear
+from data_contracts.staging import COLUMNS, DAY, NIGHT, clear
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.validate.chunk import NOTHING, Report
@@ -58,13 +58,15 @@ def validate_night(
     if not staged.uri:
         if events.version() is None:
             raise ContractError("nothing new came in, and table 'events' is empty. Nothing was published.")
-        _publish(NOTHING, staged, through, config, events, quarantine, page="")
+        _publish(NOTHING, staged, through, config, events, quarantine, page="", today=datetime.now(UTC).date())
         return _published(events)
     if events.unseen(staged.consumed):
         try:
             _refuse_changed_files(staged)
-            report, page = check_chunks(workspace, staged, _limits(config, events), config, cluster)
-            _publish(report, staged, through, config, events, quarantine, page=page)
+            begun = quarantine.mark(DAY) if was_begun(quarantine, events, staged) else None
+            limits = _limits(config, events, latest=date.fromordinal(begun) if begun else datetime.now(UTC).date())
+            report, page = check_chunks(workspace, staged, limits, config, cluster)
+            _publish(report, staged, through, config, events, quarantine, page=page, today=limits.latest)
         except (ContractError, WindowError):
             clear(staged.uri)
             raise
@@ -100,14 +102,14 @@ def _refuse_changed_files(staged: Staged) -> None:
         ) from error
 
 
-def _limits(config: ValidationConfig, events: Table) -> Limits:
+def _limits(config: ValidationConfig, events: Table, *, latest: date) -> Limits:
     """Measure lateness from the day after the newest window; on empty tables nothing is late."""
     end = _end(events)
     late = timedelta(days=config.late_days - 1)
     return Limits(
         first_day=config.first_day,
         earliest=config.first_day if end is None else max(config.first_day, end - late),
-        latest=datetime.now(UTC).date(),
+        latest=latest,
         kinds=config.kinds,
         max_id_bytes=config.max_id_bytes,
     )
@@ -128,20 +130,20 @@ def _publish(
     quarantine: Table,
     *,
     page: str,
+    today: date,
 ) -> None:
     """Commit what is new, and leave no file that no commit made visible."""
-    now = datetime.now(UTC)
-    what = f"{events.contract.name!r} {now:%F}"
+    what = f"{events.contract.name!r} {today}"
     try:
         counts = _counts(report, staged, what)
         budget = config.max_quarantined
         refuse_over_budget(report, budget=budget, what=what, page=page, unread_time=staged.unread_time)
         refuse_late(report, config, what)
         days = rows_by_day(events) + report.days
-        window = next_window(days, end=_end(events), asked=through, config=config, now=now)
+        window = next_window(days, end=_end(events), asked=through, config=config, now=datetime.now(UTC))
         if window is not None:
             weigh_volume(days, window, config, windows=events.mark("windows") or 0)
-        _commit(report, window, counts, staged, events, quarantine)
+        _commit(report, window, counts, staged, events, quarantine, today)
     finally:
         quarantine.discard(report.quarantined)
         events.discard(report.accepted)
@@ -160,7 +162,13 @@ def _counts(report: Report, staged: Staged, what: str) -> dict[str, int]:
 
 
 def _commit(
-    report: Report, window: Window | None, counts: dict[str, int], staged: Staged, events: Table, quarantine: Table
+    report: Report,
+    window: Window | None,
+    counts: dict[str, int],
+    staged: Staged,
+    events: Table,
+    quarantine: Table,
+    today: date,
 ) -> None:
     """Commit the broken rows, then the events with what is to be remembered; nothing when nothing came of the night."""
     if window is None and not staged.consumed:
@@ -169,7 +177,11 @@ def _commit(
     assert end is not None
     early = sum(rows for day, rows in report.days.items() if day > end)
     if staged.consumed and (report.quarantined or not was_begun(quarantine, events, staged)):
-        quarantine.commit(report.quarantined, sorted(quarantine.unseen(staged.consumed)), marks={NIGHT: version})
+        quarantine.commit(
+            report.quarantined,
+            sorted(quarantine.unseen(staged.consumed)),
+            marks={NIGHT: version, DAY: today.toordinal()},
+        )
     marks = {**counts, "early": early, "rows": sum(events.file_rows().values()) + counts["accepted"]}
     if window is None:
         log.info("No window is opened, and the champion stays; %s rows wait for one.", f"{counts['accepted']:,}")

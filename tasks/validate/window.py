@@ -57,7 +57,7 @@ def _asked_day(waiting: Days, asked: date) -> date:
 
 def _newest_day(waiting: Days, usual: float, end: date | None, config: ValidationConfig, now: datetime) -> date | None:
     over = (now - timedelta(hours=config.grace_hours)).astimezone(UTC).date() - timedelta(days=1)
-    is_whole = _by_marker(config.complete_marker) if config.complete_marker else _by_share(waiting, usual, config)
+    is_whole = _by_marker(config.complete_marker) if config.complete_marker else _by_share(waiting, usual, over, config)
     last_day = newest_whole_day(waiting, over=over, is_whole=is_whole)
     if last_day is not None:
         return last_day
@@ -75,8 +75,17 @@ def _newest_day(waiting: Days, usual: float, end: date | None, config: Validatio
     return None
 
 
-def _by_share(days: Days, usual: float, config: ValidationConfig) -> Callable[[date], bool]:
-    return lambda day: days[day] >= config.complete_day * usual
+def _by_share(days: Days, usual: float, over: date, config: ValidationConfig) -> Callable[[date], bool]:
+    """A day is whole when it has enough of a usual day; or when a later one, that is over, has enough of its own.
+
+    So traffic that falls for good is late by one day, and does not wait until four weeks are as low.
+    """
+
+    def is_whole(day: date) -> bool:
+        later = (count for other, count in days.items() if day < other <= over)
+        return days[day] >= config.complete_day * usual or max(later, default=-1) >= config.complete_day * days[day]
+
+    return is_whole
 
 
 def _by_marker(marker: str) -> Callable[[date], bool]:

@@ -54,7 +54,7 @@ def test_two_nights_are_promoted_and_served_and_a_third_time_changes_nothing(hou
 
     before = versions(house)
     again = house.run("flows.nightly")
-    assert "Nothing new" in again, again
+    assert "No new decision" in again, again
     assert versions(house) == before
 
 

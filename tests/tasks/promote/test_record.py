@@ -68,7 +68,7 @@ def test_a_decision_is_recorded_on_the_version_and_stands(
     assert not decided.stands
     again = promoted(workspace, first, candidate=0.01)
     assert again == decided.model_copy(update={"stands": True}), "the version is champion by now"
-    assert str(again) == f"nothing new: shop version {first.version} stays promoted. {decided.reason}"
+    assert str(again) == f"no new decision: shop version {first.version} stays promoted. {decided.reason}"
 
     second = promoted(workspace, new_version(client, tmp_path), candidate=0.01)
     assert not second.promoted

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from data_contracts.night import Window
 from tasks.validate.config import ValidationConfig
@@ -44,6 +45,8 @@ def _window(days: Days, end: int | None = None, asked: int | None = None, **sett
         pytest.param(_days(1_000, 1_000, 101), 0, {}, (1, 1), id="a tenth of a day is not a day"),
         pytest.param(_days(1_000, 101), 0, {}, None, id="compared with the days before, not with itself"),
         pytest.param(_days(1_000, 101, 900), 0, {}, (1, 2), id="a quiet day is in the window of the next"),
+        pytest.param(_days(1_000, 250, 250), 0, {}, (1, 1), id="traffic that fell for good is a day late"),
+        pytest.param(_days(1_000, 250, 20), 0, {}, None, id="a few events of the next day say nothing"),
         pytest.param(_days(1_000, 101), 0, {"complete_day": 0.1}, (1, 1), id="as the settings say"),
         pytest.param(_days(9, 9, 9, 9, 9), 3, {"grace_hours": 2}, (4, 4), id="its hours of grace are over"),
         pytest.param(_days(9, 9, 9, 9, 9), 3, {"grace_hours": 2.5}, None, id="not yet"),
@@ -92,3 +95,15 @@ def test_a_window_is_of_days() -> None:
     assert next_window(_days(1), end=None, asked=FIRST, config=ValidationConfig(), now=NOW) == Window(
         first_day=FIRST, last_day=FIRST
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        pytest.param({"complete_marker": "/logs/_SUCCESS"}, "one file for all days", id="no day in it"),
+        pytest.param({"complete_marker": "/logs/%F", "complete_day": 0.5}, "complete_day would be ignored", id="both"),
+    ],
+)
+def test_a_marker_that_says_nothing_of_a_day_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ValidationConfig.model_validate(settings)
