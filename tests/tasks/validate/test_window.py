@@ -45,8 +45,10 @@ def _window(days: Days, end: int | None = None, asked: int | None = None, **sett
         pytest.param(_days(1_000, 1_000, 101), 0, {}, (1, 1), id="a tenth of a day is not a day"),
         pytest.param(_days(1_000, 101), 0, {}, None, id="compared with the days before, not with itself"),
         pytest.param(_days(1_000, 101, 900), 0, {}, (1, 2), id="a quiet day is in the window of the next"),
-        pytest.param(_days(1_000, 250, 250), 0, {}, (1, 1), id="traffic that fell for good is a day late"),
-        pytest.param(_days(1_000, 250, 20), 0, {}, None, id="a few events of the next day say nothing"),
+        pytest.param(
+            _days(1_000, 1_000, 1_000, 250, 250), 2, {}, (3, 3), id="traffic that fell for good is a day late"
+        ),
+        pytest.param(_days(1_000, 1_000, 1_000, 250, 20), 2, {}, None, id="a few events of the next day say nothing"),
         pytest.param(_days(1_000, 101), 0, {"complete_day": 0.1}, (1, 1), id="as the settings say"),
         pytest.param(_days(9, 9, 9, 9, 9), 3, {"grace_hours": 2}, (4, 4), id="its hours of grace are over"),
         pytest.param(_days(9, 9, 9, 9, 9), 3, {"grace_hours": 2.5}, None, id="not yet"),
