@@ -68,7 +68,10 @@ class RecommenderConfig(BaseModel, frozen=True, extra="forbid"):
     min_user_count: PositiveInt = Field(1, description="Users with fewer events are left out when examples are read.")
     exclude_seen: bool = Field(True, description="Never recommend what the user had before; repeats are not judged.")
     recent_days: int = Field(
-        30, ge=1, le=36_500, description="Days before a window that popularity and Markov count; unknown users are answered so."
+        30,
+        ge=1,
+        le=36_500,
+        description="Days before a window that popularity and Markov count; unknown users get the former.",
     )
     network: NetworkConfig = NetworkConfig()
     loss: Annotated[FullSoftmax | SampledSoftmax, Field(discriminator="kind")] = FullSoftmax()
