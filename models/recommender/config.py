@@ -71,7 +71,7 @@ class RecommenderConfig(BaseModel, frozen=True, extra="forbid"):
         30,
         ge=1,
         le=36_500,
-        description="Days before a window that popularity and Markov count; unknown users are answered so.",
+        description="Days before a window that popularity and Markov count; unknown users get the former.",
     )
     network: NetworkConfig = NetworkConfig()
     loss: Annotated[FullSoftmax | SampledSoftmax, Field(discriminator="kind")] = FullSoftmax()
