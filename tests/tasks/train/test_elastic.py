@@ -197,7 +197,7 @@ def test_a_scheduler_that_ends_ends_the_training_with_what_to_do(lab: Lab) -> No
         training = Training(gone.scheduler, job(lab, "no-scheduler"))
         training.at(20)
         kill(gone.process)
-        with pytest.raises(JobFailedError, match=r"Dask's scheduler is gone, and its workers end with it. Start them"):
+        with pytest.raises(JobFailedError, match="Dask's scheduler is gone, and its workers end with it"):
             training.end()
     training.until(lambda: not training.ranks() + training.processes("models.job"))
 
