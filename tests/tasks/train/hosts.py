@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,8 +18,9 @@ from typing import IO
 
 import psutil
 
-from data_contracts.job import RESULT, FitJob, FitResult, read
+from data_contracts.job import LEDGER, RESULT, FitJob, FitResult, read
 from models.audit import Account, account
+from models.ledger import starts_in
 from tasks.train.gang import fit_on_cluster
 from tests.patience import LONG_SECONDS
 
@@ -124,7 +125,7 @@ class Training:
 
     def account(self) -> Account:
         """Read its ledger."""
-        return account(Path(self.job.run_folder) / "ledger")
+        return account(Path(self.job.run_folder) / LEDGER)
 
     def at(self, step: int, *, starts: int = 1) -> None:
         """Wait until it has done a step, in as many starts at least."""
@@ -134,6 +135,30 @@ class Training:
             return found.starts >= starts and max(found.steps, default=-1) >= step
 
         self.until(there)
+
+    def together(self, processes: int, *, after: int = 0) -> int:
+        """Wait until so many processes train together, in a start later than ``after``; return that start's number.
+
+        Fewer are held up: they might come to the end before a host does.
+        """
+
+        def there() -> bool:
+            starts = starts_in(Path(self.job.run_folder) / LEDGER)
+            newest = max(starts, default=0)
+            if newest > after and len(starts[newest]) < processes:
+                self._hold()
+            return newest > after and len(starts[newest]) == processes
+
+        self.until(there)
+        return max(starts_in(Path(self.job.run_folder) / LEDGER))
+
+    def _hold(self, seconds: float = 1) -> None:
+        """Have its ranks stand still for a moment."""
+        for change in (psutil.Process.suspend, psutil.Process.resume):
+            for rank in self.ranks():
+                with suppress(psutil.NoSuchProcess):
+                    change(rank)
+            time.sleep(seconds if change is psutil.Process.suspend else 0)
 
     def until(self, condition: Callable[[], bool], seconds: float = LONG_SECONDS) -> None:
         """Wait for something that the training is to do."""

@@ -35,8 +35,6 @@ FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 40, "patience": 40,
 STEPS = 480
 """Of a few milliseconds each."""
 STOPPED_SECONDS = 10
-LOST_AND_FOUND = 3
-"""Starts of a training that loses a host and takes it again."""
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 
 
@@ -110,13 +108,13 @@ def test_a_scheduler_that_stands_still_on_a_busy_machine_makes_no_host_lost(
 
 def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
     """Have a host go, and come back, in mid-training."""
+    both = training.together(2)
     training.at(100)
     cluster.go(SECOND)
-    training.at(200, starts=2)
-    for rank in training.ranks():
-        rank.suspend()  # until the host is there: it may take longer than the training does
+    one = training.together(1, after=both)
+    training.at(200, starts=one)
     cluster.come(SECOND)
-    training.until(lambda: training.account().starts == LOST_AND_FOUND)
+    training.together(2, after=one)
     return training.end()
 
 
