@@ -14,6 +14,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import ValidationError
 from pytorch_lightning.utilities import rank_zero_only
 from torch.distributed.launcher.api import elastic_launch
 from torch.distributed.run import config_from_args, parse_args
@@ -37,17 +38,21 @@ def serve(options: list[str]) -> None:
     """
     told = parse_args(options)  # type: ignore[no-untyped-call]
     module, (path,) = told.training_script, told.training_script_args
-    _import_for(read(Path(path), FitJob), module)
+    _import_for(Path(path), module)
     config, _, _ = config_from_args(told)
     elastic_launch(replace(config, start_method="fork"), rank)(module, path)
 
 
-def _import_for(job: FitJob, module: str) -> None:
+def _import_for(file: Path, module: str) -> None:
     """Import what ranks need, and forget the module itself: it is a program of its own in each of them."""
-    use_case(job.use_case)
-    importlib.import_module("mlflow" if job.tracking_uri.startswith("http") else SQL_STORE)
     importlib.import_module(module)
     del sys.modules[module]
+    try:
+        job = read(file, FitJob)
+    except ValidationError:  # of several trainings, say: ranks import the rest by themselves
+        return
+    use_case(job.use_case)
+    importlib.import_module("mlflow" if job.tracking_uri.startswith("http") else SQL_STORE)
 
 
 def rank(module: str, path: str) -> None:

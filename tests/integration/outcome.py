@@ -25,7 +25,7 @@ AGAIN = re.compile(r"-again-\d+-")
 """In the name of a table's file that a night wrote when it ran again, beside one that is visible already."""
 
 BY_START = {"ledger/starts", "ledger/repeated"}
-OF_STARTS = {"agents", "ledger"}
+OF_STARTS = {"agents", "ledger", "progress"}
 """Metrics, and a training's folders, that tell how often it was started."""
 
 

@@ -14,7 +14,7 @@ from data_contracts.serving import ServerState
 from tests.integration.conftest import House
 from tests.integration.nights import SHOP, small_house
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from tasks.ingest.config import SourceConfig
 
 Format = Literal["csv", "jsonl", "parquet"]
-Damage = Literal["", "wrong columns", "cut off", "no UTF-8"]
+Damage = Literal["", "wrong columns", "cut off"]
 
 COLUMNS = ("user_id", "item_id", "event", "timestamp", "value")
 MALFORMED = {"wrong number of columns": "a,b", "not JSON": '{"user_id": "a'}
@@ -70,8 +70,6 @@ def source(folder: Path, kind: Format) -> SourceConfig:
 def write(folder: Path, file: File, kind: Format) -> None:
     """Write ``file``. The same row looks different in different places, where its format allows."""
     content = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}[kind](file)
-    if file.damage == "no UTF-8":
-        content += b'"\xff\xfe",b,view,2026-01-01,\n'
     if file.name.endswith(".gz"):
         content = gzip.compress(content, mtime=0)
     if file.damage == "cut off":

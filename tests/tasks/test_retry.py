@@ -12,7 +12,7 @@ from prefect.states import Failed
 
 from data_contracts.contract import ContractViolationError
 from tasks.deploy.task import deploy
-from tasks.ingest.errors import NoCompleteDayError
+from tasks.ingest.errors import NoFilesError
 from tasks.ingest.task import ingest
 from tasks.job import JobFailedError
 from tasks.preprocess.errors import TooFewTargetsError
@@ -24,7 +24,7 @@ from tasks.validate.task import validate
 @pytest.mark.parametrize(
     ("task", "failure", "again"),
     [
-        pytest.param(ingest, NoCompleteDayError("today"), False, id="bad input stays bad"),
+        pytest.param(ingest, NoFilesError("today"), False, id="bad input stays bad"),
         pytest.param(validate, ContractViolationError("broken"), False, id="bad data stays bad"),
         pytest.param(preprocess, TooFewTargetsError("too small"), False, id="logs too small stay so"),
         pytest.param(preprocess, ContractViolationError("broken"), False, id="a broken contract stays broken"),
