@@ -152,8 +152,8 @@ class Training:
         self.until(there)
         return max(starts_in(Path(self.job.run_folder) / LEDGER))
 
-    def _hold(self, seconds: float = 1) -> None:
-        """Have its ranks stand still for a moment."""
+    def _hold(self, seconds: float = 5) -> None:
+        """Have its ranks stand still for a while: long beside what they do until they are looked at again."""
         for change in (psutil.Process.suspend, psutil.Process.resume):
             for rank in self.ranks():
                 with suppress(psutil.NoSuchProcess):
