@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from data_contracts.contract import ContractError, Limits
 from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
-from data_contracts.staging import COLUMNS, DAY, NIGHT, clear
+from data_contracts.staging import DAY, clear
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
-from tasks.validate.chunk import NOTHING, Report
+from tasks.validate.chunk import NOTHING
 from tasks.validate.chunks import check_chunks, was_begun
 from tasks.validate.config import ValidationConfig
 from tasks.validate.errors import WindowError
 from tasks.validate.page import page_uri
-from tasks.validate.verdict import refuse_late, refuse_lost_rows, refuse_over_budget, rows_by_day, weigh_volume
+from tasks.validate.publication import COUNTS, Publication
+from tasks.validate.verdict import refuse_late, refuse_over_budget, rows_by_day, weigh_volume
 from tasks.validate.window import next_window
-
-log = logging.getLogger(__name__)
-
-COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats")
-"""Marks of a commit of `events`: what became of the rows of its files."""
 
 _TABLES = ("events", "quarantine")
 
@@ -55,18 +49,19 @@ def validate_night(
         WindowError: No first window can be closed, or not the one asked for.
     """
     events, quarantine = (Table(workspace.tables, contracts(workspace.use_case)[name]) for name in _TABLES)
+    today = datetime.now(UTC).date()
     if not staged.uri:
         if events.version() is None:
             raise ContractError("nothing new came in, and table 'events' is empty. Nothing was published.")
-        _publish(NOTHING, staged, through, config, events, quarantine, page="", today=datetime.now(UTC).date())
+        _publish(Publication(events, quarantine, staged, NOTHING, today), through, config, page="")
         return _published(events)
     if events.unseen(staged.consumed):
         try:
             _refuse_changed_files(staged)
             begun = quarantine.mark(DAY) if was_begun(quarantine, events, staged) else None
-            limits = _limits(config, events, latest=date.fromordinal(begun) if begun else datetime.now(UTC).date())
+            limits = _limits(config, events, latest=date.fromordinal(begun) if begun else today)
             report, page = check_chunks(workspace, staged, limits, config, cluster)
-            _publish(report, staged, through, config, events, quarantine, page=page, today=limits.latest)
+            _publish(Publication(events, quarantine, staged, report, limits.latest), through, config, page=page)
         except (ContractError, WindowError):
             clear(staged.uri)
             raise
@@ -104,93 +99,28 @@ def _refuse_changed_files(staged: Staged) -> None:
 
 def _limits(config: ValidationConfig, events: Table, *, latest: date) -> Limits:
     """Measure lateness from the day after the newest window; on empty tables nothing is late."""
-    end = _end(events)
+    end = events.mark("window")
     late = timedelta(days=config.late_days - 1)
     return Limits(
         first_day=config.first_day,
-        earliest=config.first_day if end is None else max(config.first_day, end - late),
+        earliest=config.first_day if end is None else max(config.first_day, date.fromordinal(end) - late),
         latest=latest,
         kinds=config.kinds,
         max_id_bytes=config.max_id_bytes,
     )
 
 
-def _end(events: Table) -> date | None:
-    """Return the last day of the newest window; None while there is none."""
-    last_day = events.mark("window")
-    return None if last_day is None else date.fromordinal(last_day)
-
-
-def _publish(
-    report: Report,
-    staged: Staged,
-    through: date | None,
-    config: ValidationConfig,
-    events: Table,
-    quarantine: Table,
-    *,
-    page: str,
-    today: date,
-) -> None:
+def _publish(night: Publication, through: date | None, config: ValidationConfig, *, page: str) -> None:
     """Commit what is new, and leave no file that no commit made visible."""
-    what = f"{events.contract.name!r} {today}"
     try:
-        counts = _counts(report, staged, what)
-        budget = config.max_quarantined
-        refuse_over_budget(report, budget=budget, what=what, page=page, unread_time=staged.unread_time)
-        refuse_late(report, config, what)
-        days = rows_by_day(events) + report.days
-        window = next_window(days, end=_end(events), asked=through, config=config, now=datetime.now(UTC))
+        counts = night.counts()
+        unread = night.staged.unread_time
+        refuse_over_budget(night.report, budget=config.max_quarantined, what=night.what, page=page, unread_time=unread)
+        refuse_late(night.report, config, night.what)
+        days = rows_by_day(night.events) + night.report.days
+        window = next_window(days, end=night.end, asked=through, config=config, now=datetime.now(UTC))
         if window is not None:
-            weigh_volume(days, window, config, windows=events.mark("windows") or 0)
-        _commit(report, window, counts, staged, events, quarantine, today)
+            weigh_volume(days, window, config, windows=night.events.mark("windows") or 0)
+        night.commit(window, counts)
     finally:
-        quarantine.discard(report.quarantined)
-        events.discard(report.accepted)
-
-
-def _counts(report: Report, staged: Staged, what: str) -> dict[str, int]:
-    """Count what became of the rows read, in the very files that are committed, and see that none is missing."""
-    counts = {
-        "accepted": report.days.total(),
-        "quarantined": sum(part.rows for part in report.quarantined) + report.begun,
-        "dropped": report.dropped,
-        "repeats": staged.repeats + report.repeats,
-    }
-    refuse_lost_rows(staged.rows_read, counts, what=what)
-    return {"rows_read": staged.rows_read, **counts}
-
-
-def _commit(
-    report: Report,
-    window: Window | None,
-    counts: dict[str, int],
-    staged: Staged,
-    events: Table,
-    quarantine: Table,
-    today: date,
-) -> None:
-    """Commit the broken rows, then the events with what is to be remembered; nothing when nothing came of the night."""
-    if window is None and not staged.consumed:
-        return
-    version, end = events.next_version(), window.last_day if window else _end(events)
-    assert end is not None
-    early = sum(rows for day, rows in report.days.items() if day > end)
-    if staged.consumed and (report.quarantined or not was_begun(quarantine, events, staged)):
-        quarantine.commit(
-            report.quarantined,
-            sorted(quarantine.unseen(staged.consumed)),
-            marks={NIGHT: version, DAY: today.toordinal()},
-        )
-    marks = {**counts, "early": early, "rows": sum(events.file_rows().values()) + counts["accepted"]}
-    if window is None:
-        log.info("No window is opened, and the champion stays; %s rows wait for one.", f"{counts['accepted']:,}")
-    else:
-        marks |= {
-            "window": window.last_day.toordinal(),
-            "window_first": window.first_day.toordinal(),
-            "windows": (events.mark("windows") or 0) + 1,
-            "published": version,
-        }
-    notes = {COLUMNS: json.dumps(staged.columns)} if staged.columns else {}
-    events.commit(report.accepted, staged.consumed, marks=marks, notes=notes)
+        night.discard()

@@ -1,0 +1,99 @@
+"""One night's rows on their way into the tables: counted, and committed with what is to be remembered of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import date
+
+from data_contracts.night import Staged, Window
+from data_contracts.staging import COLUMNS, DAY, NIGHT
+from data_contracts.table import Table
+from tasks.validate.chunk import Report
+from tasks.validate.chunks import was_begun
+from tasks.validate.verdict import refuse_lost_rows
+
+log = logging.getLogger(__name__)
+
+COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats")
+"""Marks of a commit of `events`: what became of the rows of its files."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a night publishes.
+
+    Attributes:
+        events: The table of rows that keep the contract.
+        quarantine: The table of those that do not.
+        staged: The night's rows; none where no file was new.
+        report: What became of them.
+        today: Day, UTC, by which a row was one of the future.
+    """
+
+    events: Table
+    quarantine: Table
+    staged: Staged
+    report: Report
+    today: date
+
+    @property
+    def what(self) -> str:
+        """Table and day, for people."""
+        return f"{self.events.contract.name!r} {self.today}"
+
+    @property
+    def end(self) -> date | None:
+        """Last day of the newest window; None while there is none."""
+        last_day = self.events.mark("window")
+        return None if last_day is None else date.fromordinal(last_day)
+
+    def counts(self) -> dict[str, int]:
+        """Count what became of the rows read, in the very files that are committed.
+
+        Raises:
+            ContractError: One is missing, or is there twice.
+        """
+        counts = {
+            "accepted": self.report.days.total(),
+            "quarantined": sum(part.rows for part in self.report.quarantined) + self.report.begun,
+            "dropped": self.report.dropped,
+            "repeats": self.staged.repeats + self.report.repeats,
+        }
+        refuse_lost_rows(self.staged.rows_read, counts, what=self.what)
+        return {"rows_read": self.staged.rows_read, **counts}
+
+    def commit(self, window: Window | None, counts: dict[str, int]) -> None:
+        """Commit the broken rows, then the events; nothing when nothing came of the night.
+
+        Args:
+            window: That is opened, if any.
+            counts: See `counts`.
+        """
+        consumed = self.staged.consumed
+        if window is None and not consumed:
+            return
+        version, end = self.events.next_version(), window.last_day if window else self.end
+        assert end is not None, "the first rows open a window"
+        early = sum(rows for day, rows in self.report.days.items() if day > end)
+        if consumed and (self.report.quarantined or not was_begun(self.quarantine, self.events, self.staged)):
+            unseen, marks = sorted(self.quarantine.unseen(consumed)), {NIGHT: version, DAY: self.today.toordinal()}
+            self.quarantine.commit(self.report.quarantined, unseen, marks=marks)
+        marks = {**counts, "early": early, "rows": sum(self.events.file_rows().values()) + counts["accepted"]}
+        if window is None:
+            log.info("No window is opened, and the champion stays; %s rows wait for one.", f"{counts['accepted']:,}")
+        else:
+            marks |= {
+                "window": window.last_day.toordinal(),
+                "window_first": window.first_day.toordinal(),
+                "windows": (self.events.mark("windows") or 0) + 1,
+                "published": version,
+            }
+        notes = {COLUMNS: json.dumps(self.staged.columns)} if self.staged.columns else {}
+        self.events.commit(self.report.accepted, consumed, marks=marks, notes=notes)
+
+    def discard(self) -> None:
+        """Remove the files that no commit made visible."""
+        self.quarantine.discard(self.report.quarantined)
+        self.events.discard(self.report.accepted)
