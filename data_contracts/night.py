@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from datetime import date, timedelta
 from typing import Literal, Self
@@ -55,9 +56,19 @@ class Workspace(Value):
         """Folder of the Data Docs."""
         return posixpath.join(self.home, self.name, "docs")
 
+    @property
+    def tags(self) -> tuple[str, str]:
+        """What a night's run is tagged with in Prefect, whose server may have nights of other logs and homes."""
+        return self.name, f"home-{_short(self.home)}"
+
     def artifact(self, what: str) -> str:
-        """Return the key of a Prefect artifact of these logs, ``nights-shop``: there, all logs share one server."""
-        return f"{what}-{self.name.replace('_', '-')}"
+        """Return the key of a Prefect artifact of these logs, ``nights-shop``; it may hold no ``_``."""
+        key = self.name.replace("_", "-")
+        return f"{what}-{key}" if key == self.name else f"{what}-{key}-{_short(self.name)}"
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 class HeldOut(Value):

@@ -105,7 +105,7 @@ def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: Nigh
     with (
         temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: pages}),
         report.without_tracebacks(),
-        tags(settings.name),
+        tags(*settings.workspace().tags),
     ):
         state: Any = flow(through=through, settings=settings, return_state=True)
         outcome = state.result(raise_on_failure=False)

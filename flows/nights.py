@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -34,7 +35,7 @@ def look(settings: NightlySettings, *, recorded: bool = True) -> Seen:
         httpx.HTTPError: Prefect's server does not answer.
     """
     now = datetime.now(UTC)
-    nights = _nights(settings.name, now) if recorded else ()
+    nights = _nights(settings.workspace().tags, now) if recorded else ()
     try:
         state = ModelServer(settings.name, settings.workspace().tracking_uri, settings.serving).state()
     except ServerError as error:
@@ -82,7 +83,7 @@ def _champion(settings: NightlySettings) -> str | None:
     return None if found is None else str(found.version)
 
 
-def _nights(name: str, now: datetime) -> tuple[NightSeen, ...]:
+def _nights(tags: Sequence[str], now: datetime) -> tuple[NightSeen, ...]:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
         FlowFilter,
@@ -97,7 +98,7 @@ def _nights(name: str, now: datetime) -> tuple[NightSeen, ...]:
         runs = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[NIGHT])),
             flow_run_filter=FlowRunFilter(
-                tags=FlowRunFilterTags(all_=[name]),
+                tags=FlowRunFilterTags(all_=list(tags)),
                 expected_start_time=FlowRunFilterExpectedStartTime(before_=now),
             ),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,

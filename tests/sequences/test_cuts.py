@@ -22,10 +22,10 @@ HOURS = 24 * 5
 
 
 def log(salt: int) -> list[Line]:
-    """Events of five days, no two of them equal, in order of time; every one keeps its contract."""
+    """Events of five days, no two of them equal, in order of time; one of sixteen lacks its user."""
     moments = Random(salt).choices(range(60 * HOURS), k=80)
     return [
-        Line(f"user {n % 5}", f"item {n % 7}", "view", START + timedelta(minutes=minute), float(n))
+        Line(f"user {n % 5}" if n % 16 else None, f"item {n % 7}", "view", START + timedelta(minutes=minute), float(n))
         for n, minute in enumerate(sorted(moments))
     ]
 
