@@ -139,9 +139,13 @@ def listeners(url: str) -> Iterator[Listener]:
     """Go through the processes of this machine that listen at an address, ``http://host:port``."""
     host, _, port = url.removeprefix("http://").partition(":")
     try:
-        here = {socket.gethostbyname(host), *ANYWHERE}
+        address = socket.gethostbyname(host)
     except OSError:
         return
+    own = (each.address for addresses in psutil.net_if_addrs().values() for each in addresses)
+    if not address.startswith("127.") and address not in own:
+        return
+    here = {address, *ANYWHERE}
     for each in psutil.net_connections("tcp"):
         if each.status == psutil.CONN_LISTEN and each.laddr.port == int(port) and each.laddr.ip in here:
             yield _listener(each.pid)

@@ -23,14 +23,16 @@ def mapping(schema: pa.Schema, source: SourceConfig, available: Sequence[str] | 
         available: Columns of the file; None when a file does not name them at its head (JSON Lines).
 
     Raises:
-        WrongColumnError: A column is needed and not there, stands there twice, is no column of the contract, or is to
-            become two of its columns; all of them are listed.
+        WrongColumnError: A column is needed and not there, stands there twice, is no column of the contract, is to
+            become two of its columns, or is a time with a default; all of them are listed.
     """
     problems = [
         f"{name!r} is no column of the contract, which has {schema.names}"
         for name in sorted({*source.columns, *(source.defaults if "defaults" in source.model_fields_set else ())})
         if name not in schema.names
     ]
+    times = [field.name for field in schema if pa.types.is_timestamp(field.type) and field.name in source.defaults]
+    problems += [f"{name} is a time, and takes no default: drop it from source.defaults" for name in times]
     named = Counter(name for column, name in source.columns.items() if column in schema.names)
     problems += [f"column {name!r} is to become {count} columns" for name, count in named.items() if count > 1]
     found: dict[str, str] = {}

@@ -121,4 +121,6 @@ def test_our_own_server_that_cannot_serve_this_registry_is_to_be_ended(tmp_path:
 def test_nobody_is_no_stranger(tmp_path: Path, started: Started) -> None:
     settings = settings_of(tmp_path)
     assert list(listeners(settings.mlflow_url)) == []
+    elsewhere = started(None).replace("127.0.0.1", "192.0.2.1")
+    assert list(listeners(elsewhere)) == [], "who listens here does not listen on another machine"
     assert stranger(settings, at(settings, "mlflow")) == ""

@@ -132,6 +132,14 @@ def _parquet(path: Path) -> bytes:
         pytest.param(
             "log.csv",
             HEAD + LINES[0],
+            {"defaults": {"timestamp": "2026-11-20"}},
+            WrongColumnError,
+            "timestamp is a time, and takes no default: drop it from source.defaults",
+            id="a time by default",
+        ),
+        pytest.param(
+            "log.csv",
+            HEAD + LINES[0],
             {"columns": {"usr": "user_id"}},
             WrongColumnError,
             r"'usr' is no column of the contract, which has \['user_id'",
