@@ -229,7 +229,7 @@ def test_numbers_need_a_unit() -> None:
     with pytest.raises(WrongColumnError, match=r"column 't' is Int64: set source.time_unit"):
         _read([1_795_168_800])
     with pytest.raises(WrongColumnError, match=r"column 't' is Float64"):
-        _read([1_795_168_800.0], time_format="%Y%m%d")
+        _read([1_795_168_800.5])
 
 
 def test_what_is_wanted_is_said() -> None:

@@ -106,6 +106,7 @@ class Training:
     job: FitJob
     place: Place = ()
     lines: list[str] = field(default_factory=list)
+    _held: list[psutil.Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._run = ThreadPoolExecutor(1).submit(self._drive)
@@ -139,26 +140,30 @@ class Training:
     def together(self, processes: int, *, after: int = 0) -> int:
         """Wait until so many processes train together, in a start later than ``after``; return that start's number.
 
-        Fewer are held up: they might come to the end before a host does.
+        Fewer are held: they might come to the end before a host does.
         """
 
         def there() -> bool:
             starts = starts_in(Path(self.job.run_folder) / LEDGER)
             newest = max(starts, default=0)
-            if newest > after and len(starts[newest]) < processes:
-                self._hold()
+            if len(starts.get(newest, ())) < processes:
+                self.hold()
             return newest > after and len(starts[newest]) == processes
 
         self.until(there)
+        for rank in self._held:
+            with suppress(psutil.NoSuchProcess):
+                rank.resume()
         return max(starts_in(Path(self.job.run_folder) / LEDGER))
 
-    def _hold(self, seconds: float = 5) -> None:
-        """Have its ranks stand still for a while: long beside what they do until they are looked at again."""
-        for change in (psutil.Process.suspend, psutil.Process.resume):
-            for rank in self.ranks():
-                with suppress(psutil.NoSuchProcess):
-                    change(rank)
-            time.sleep(seconds if change is psutil.Process.suspend else 0)
+    def hold(self) -> None:
+        """Have the ranks that train stand still until more train `together`: agents kill them to start those."""
+        ledger = str(Path(self.job.run_folder) / LEDGER)
+        for rank in self.ranks():
+            with suppress(psutil.NoSuchProcess):
+                if any(file.path.startswith(ledger) for file in rank.open_files()):
+                    rank.suspend()
+                    self._held.append(rank)
 
     def until(self, condition: Callable[[], bool], seconds: float = LONG_SECONDS) -> None:
         """Wait for something that the training is to do."""

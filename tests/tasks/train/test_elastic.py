@@ -113,6 +113,7 @@ def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
     cluster.go(SECOND)
     one = training.together(1, after=both)
     training.at(200, starts=one)
+    training.hold()
     cluster.come(SECOND)
     training.together(2, after=one)
     return training.end()
