@@ -43,7 +43,8 @@ def deployed(house: House) -> Iterator[Deployed]:
     house.shop("--days", "3")
     api = f"{house.environment['NIGHTSHIFT_PREFECT_URL']}/api"
     alerting = {"NIGHTSHIFT_ALERTS__STALE_HOURS": 1, "NIGHTSHIFT_ALERTS__SILENT_SECONDS": SILENT_SECONDS}
-    house = house.under(PREFECT_API_URL=api, PREFECT_WORKER_QUERY_SECONDS=2, **alerting)
+    small = {"NIGHTSHIFT_CLUSTER__WORKERS": 1, "NIGHTSHIFT_TRAIN__PARALLELISM__PROCESSES_PER_NODE": 1}
+    house = house.under(PREFECT_API_URL=api, PREFECT_WORKER_QUERY_SECONDS=2, **alerting, **small)
     with ear() as (url, told):
         up = house.run("flows.services", "up")
         assert up.count(" answers") == 4, up

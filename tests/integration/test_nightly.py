@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from mlflow import MlflowClient
 
+from data_contracts.bundle import bundle_digest
 from data_contracts.night import Night
+from data_contracts.serving import ServerState, VersionHeld
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tests.integration.conftest import House
@@ -38,20 +42,40 @@ def champion(house: House) -> str:
     return str(client.get_model_version_by_alias("shop", "champion").version)
 
 
-def test_two_nights_are_promoted_and_served_and_a_third_time_changes_nothing(house: House) -> None:
-    house.shop("--days", "3")
+def make_nightly(house: House) -> str:
+    """Do what `make nightly` does first; returns what the night printed."""
     house.run("flows.services", "serve")
-    first = house.run("flows.nightly")
+    house.shop("--days", "3")
+    return house.run("flows.nightly")
+
+
+def served(house: House) -> VersionHeld:
+    """What the model server has in service."""
+    url = house.settings().serving.rest_url
+    found = ServerState.model_validate_json(httpx.get(f"{url}/nightshift/models/shop", timeout=60).content).served
+    assert found is not None
+    return found
+
+
+def test_a_first_night_is_promoted_and_served_and_so_again_once_its_home_was_deleted(house: House) -> None:
+    first = make_nightly(house)
     assert "shop version 1: promoted" in first, first
     assert all(
         word in first for word in ("candidate", "popularity", "markov", "best reachable", "over REST", "over gRPC")
     )
+    old = served(house)
+    shutil.rmtree(house.home)  # the README's way to begin again, its model server still running
+    assert "shop version 1: promoted" in make_nightly(house)
+    new = served(house)
+    assert (old.version, new.version) == ("1", "1")
+    assert new.digest == bundle_digest(house.settings().workspace().tracking_uri, "shop", "1") != old.digest
 
+
+def test_the_next_night_asks_the_champion_too_and_another_without_new_files_changes_nothing(house: House) -> None:
     house.shop("--day", "4")
     second = house.run("flows.nightly")
     assert "shop version 2:" in second, second
     assert "champion" in second
-
     before = versions(house)
     again = house.run("flows.nightly")
     assert "No new decision" in again, again

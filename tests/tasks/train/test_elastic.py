@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -62,23 +61,6 @@ def assert_same(result: FitResult, undisturbed: FitResult) -> None:
     assert result.metrics == pytest.approx(undisturbed.metrics, rel=1e-6)
 
 
-def test_killed_ranks_and_agents_change_nothing(lab: Lab, cluster: Hosts, undisturbed: FitResult) -> None:
-    training = Training(cluster.scheduler, job(lab, "killed"))
-    training.at(100)
-    kill(training.ranks()[-1])
-    training.at(200, starts=2)
-    agents = training.processes("models.agent")
-    assert len(agents) == 2
-    kill(agents[0])
-    training.at(300, starts=3)
-    assert_same(training.end(), undisturbed)
-    found = training.account()
-    assert len(found.steps) == STEPS
-    assert found.starts >= 3, "one more where a busy machine missed an agent's signs of life"
-    assert found.repeated > 0
-    assert not training.processes("models.job") + training.ranks()
-
-
 @contextmanager
 def stopped(*processes: psutil.Process) -> Iterator[None]:
     """Have processes stand still for `STOPPED_SECONDS`, on a machine whose every core is wanted twice meanwhile."""
@@ -93,17 +75,28 @@ def stopped(*processes: psutil.Process) -> Iterator[None]:
         yield
 
 
-def test_a_scheduler_that_stands_still_on_a_busy_machine_makes_no_host_lost(
+def test_a_scheduler_that_stands_still_and_killed_ranks_and_agents_change_nothing(
     lab: Lab, cluster: Hosts, undisturbed: FitResult
 ) -> None:
-    training = Training(cluster.scheduler, job(lab, "busy-machine"))
+    training = Training(cluster.scheduler, job(lab, "disturbed"))
     training.at(100)
     with stopped(cluster.process, *training.ranks()):  # ranks too: else they may come to their end
-        assert not training.ended
+        assert training.account().starts == 1
+    training.at(150)
+    kill(training.ranks()[-1])
+    training.at(250, starts=2)
+    agents = training.processes("models.agent")
+    assert len(agents) == 2
+    kill(agents[0])
+    training.at(350, starts=3)
     assert_same(training.end(), undisturbed)
-    assert training.account().starts == 1, training.lines
     said = [line for line in training.lines if "lost" in line]
     assert said == ["Dask's scheduler does not answer: what trains goes on, and no host counts as lost meanwhile"]
+    found = training.account()
+    assert len(found.steps) == STEPS
+    assert found.starts >= 3, "one more where a busy machine missed an agent's signs of life"
+    assert found.repeated > 0
+    assert not training.processes("models.job") + training.ranks()
 
 
 def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
@@ -128,16 +121,13 @@ def test_a_lost_host_is_done_without_and_taken_again_when_it_comes_back(
     assert any(f"host {SECOND} is lost" in line for line in training.lines)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_training_that_is_ended_leaves_no_process_on_any_host(
-    lab: Lab, cluster: Hosts, number: signal.Signals
-) -> None:
-    training = Training(cluster.scheduler, job(lab, number.name), place=("env",))
+def test_a_training_that_is_killed_leaves_no_process_on_any_host(lab: Lab, cluster: Hosts) -> None:
+    training = Training(cluster.scheduler, job(lab, "ended"), place=("env",))
     training.at(20)
     (driver,) = training.processes("tests.tasks.train.driver")
     everything = training.processes("models.job") + training.ranks()
     assert len(everything) == 6, "the driver, the agents' store, on each host an agent and a rank"
-    driver.send_signal(number)
+    kill(driver)
     _, left = psutil.wait_procs(everything, timeout=patient(END_SECONDS))
     assert not left
 
