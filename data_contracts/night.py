@@ -109,7 +109,7 @@ class Window(Value):
 
 
 class Staged(Value):
-    """Typed, de-duplicated events on their way in.
+    """Typed events on their way in, sound ones without repeats.
 
     Attributes:
         uri: Folder of the staged Parquet, sealed by a manifest; empty when nothing was new.
@@ -117,6 +117,7 @@ class Staged(Value):
         columns: Source column to the narrowest and the widest type taken so far, which the next night's files are
             compared with.
         unread_time: For people: a time that cannot be read, and what could be; empty without.
+        again: Source files that have rows of table `events`: they, or a part of them, came before.
     """
 
     uri: str
@@ -125,6 +126,7 @@ class Staged(Value):
     repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one in table `events`.")
     columns: dict[str, tuple[str, str]] = {}
     unread_time: str = ""
+    again: tuple[str, ...] = ()
 
 
 class Validated(Value):

@@ -38,13 +38,20 @@ PROVENANCE = (
     pa.field("source_file", pa.string(), nullable=False),
     pa.field("source_row", pa.int64(), nullable=False, metadata={"unit": "rows from 0, header not counted"}),
     pa.field("problem", pa.string(), metadata={"unit": "for people: what could not be read; null when all could"}),
-    pa.field("original", pa.string(), metadata={"unit": "JSON, the row as it came, cut; null without a problem"}),
+    pa.field(
+        "original", pa.string(), metadata={"unit": "JSON, the row as it came, cut; null where the columns say it all"}
+    ),
 )
 
 
 def incoming(contract: DataContract) -> pa.Schema:
     """Return the columns that a source gives: the contract's, less the partition's, which is derived."""
     return pa.schema([field for field in contract.schema if field.name != contract.partition_by])
+
+
+def required(contract: DataContract) -> list[str]:
+    """Return those of the columns that a source gives which no row may be without."""
+    return [field.name for field in incoming(contract) if not field.nullable]
 
 
 def _optional(field: pa.Field) -> pa.Field:

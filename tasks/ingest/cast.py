@@ -33,7 +33,8 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
     Returns:
         The columns of ``schema``, ``source_row``, ``problem`` and ``original``. Where a value was given and cannot be
         read (a time also outside the years 1 to 9999, a text of more than `MAX_TEXT_BYTES`) it is null, ``problem``
-        names the first such column and ``original`` holds the row as it came, cut, as JSON.
+        names the first such column and ``original`` holds the row as it came, cut, as JSON; so it does for a row of
+        JSON that lacks a column which no row may be without.
 
     Raises:
         WrongColumnError: A column's type can never become the one wanted.
@@ -49,12 +50,18 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
     ]
     marked = read.with_columns(problem=pl.coalesce("problem", *problems))
     good, bad = marked.filter(pl.col("problem").is_null()), marked.filter(pl.col("problem").is_not_null())
-    columns = [_filled(name, typed.get(name), wanted[name], source).alias(name) for name in wanted]
-    nothing = pl.lit(None, pl.String)
+    filled = {name: _filled(name, typed.get(name), wanted[name], source) for name in wanted}
+    columns = [column.alias(name) for name, column in filled.items()]
+    lacks = pl.any_horizontal(filled[field.name].is_null() for field in schema if not field.nullable)
     return pl.concat(
         frame.select(*columns, "source_row", "problem", original.alias("original"))
-        for frame, original in ((good, nothing), (bad, _original(names)))
+        for frame, original in ((good, pl.when(lacks).then(_line())), (bad, _original(names)))
     )
+
+
+def _line() -> pl.Expr:
+    """Return what was kept of a row that its columns do not say, where that is short."""
+    return pl.when(pl.col("original").str.len_bytes() <= MAX_TEXT_BYTES).then("original")
 
 
 def _original(names: Mapping[str, str]) -> pl.Expr:

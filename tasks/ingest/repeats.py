@@ -1,6 +1,7 @@
 """Drop exact repeats, of tonight's rows and of rows that the table has, without loading everything.
 
-Rows that are equal have a day and a hash in common, and the table's files are parted by day (ADR 5).
+Rows that are equal have a day and a hash in common, and the table's files are parted by day (ADR 5). Only a sound row can
+be a repeat: of one that says not even who, what or when, nobody knows whether it is the same as another.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from data_contracts.contract import DataContract
 from data_contracts.night import Value
-from data_contracts.staging import PROVENANCE
+from data_contracts.staging import PROVENANCE, required, staging
 
 Days = Mapping[date | None, int]
 """Rows by day, UTC; None for rows without a time."""
@@ -103,16 +104,18 @@ class Chunk(Value):
     Attributes:
         repeats: Rows dropped.
         known: Those of them that the table has.
+        again: Source files that these came from: they, or a part of them, came before.
     """
 
     repeats: int
     known: int
+    again: tuple[str, ...] = ()
 
 
 def drop_repeats(
     staged: Sequence[str], known: Mapping[date, list[str]], part: Slice, path: str, contract: DataContract
 ) -> Chunk:
-    """Write the rows of one slice to ``path``, the first of equal ones only, less those that the table has.
+    """Write the rows of one slice to ``path``; of sound ones the first of equal ones, less those that the table has.
 
     What is in memory is bounded by the rows written and `_BYTES_HELD`, however many repeats or old rows there are.
 
@@ -121,9 +124,10 @@ def drop_repeats(
         known: Day to the table's files of that day.
         part: Which rows.
         path: Of the Parquet file to write.
-        contract: Of staged rows.
+        contract: Of the table.
     """
-    names = contract.schema.names
+    target = staging(contract)
+    names = target.schema.names
     system, _ = fsspec.url_to_fs(path)
     files = [system._strip_protocol(name) for name in staged]
     rows = ds.dataset(files, format="parquet", filesystem=system).scanner(
@@ -133,16 +137,23 @@ def drop_repeats(
         batch_readahead=_READ_AHEAD,
         fragment_readahead=1,
     )
-    first, read = _first_of_equal(rows, [name for name in names if name not in ("source_file", "source_row")])
-    kept = _unknown(first, known, [name for name in names if name not in _PROVENANCE])
+    by = [name for name in names if name not in _PROVENANCE]
+    is_sound = pl.all_horizontal(pl.col("problem").is_null(), pl.col(required(contract)).is_not_null())
+    first, read = _first_of_equal(rows, by, is_sound)
+    in_table = _known(first.filter(is_sound), known, by).with_columns(problem=pl.lit(None, pl.String))
+    kept, came_again = (
+        first.join(in_table, on=[*by, "problem"], how=how, nulls_equal=True, maintain_order="left")
+        for how in ("anti", "semi")
+    )
     with fsspec.open(path, "wb", auto_mkdir=True) as file:
-        table = contract.conform(kept.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        table = target.conform(kept.to_arrow(compat_level=pl.CompatLevel.oldest()))
         pq.write_table(table, file, compression="zstd")
-    return Chunk(repeats=read - kept.height, known=first.height - kept.height)
+    again = tuple(came_again["source_file"].unique().sort())
+    return Chunk(repeats=read - kept.height, known=came_again.height, again=again)
 
 
-def _first_of_equal(rows: ds.Scanner, by: Sequence[str]) -> tuple[pl.DataFrame, int]:
-    """Return the first of the rows that are equal in ``by``, in their order, and how many rows were read."""
+def _first_of_equal(rows: ds.Scanner, by: Sequence[str], is_sound: pl.Expr) -> tuple[pl.DataFrame, int]:
+    """Return the rows, of sound ones the first that are equal in ``by``, in their order, and how many were read."""
     schema = rows.projected_schema
     held = [schema.empty_table()]
     read = waiting = 0
@@ -151,26 +162,26 @@ def _first_of_equal(rows: ds.Scanner, by: Sequence[str]) -> tuple[pl.DataFrame, 
         read += batch.num_rows
         waiting += batch.nbytes
         if waiting > _BYTES_HELD:
-            held, waiting = [_unique(held, by).to_arrow().cast(schema)], 0
-    return _unique(held, by), read
+            held, waiting = [_unique(held, by, is_sound).to_arrow().cast(schema)], 0
+    return _unique(held, by, is_sound), read
 
 
-def _unique(held: Sequence[pa.Table], by: Sequence[str]) -> pl.DataFrame:
-    return pl.DataFrame(pa.concat_tables(held)).unique(subset=by, keep="first", maintain_order=True)
+def _unique(held: Sequence[pa.Table], by: Sequence[str], is_sound: pl.Expr) -> pl.DataFrame:
+    alone = pl.when(~is_sound).then(pl.int_range(pl.len())).alias("alone")
+    rows = pl.DataFrame(pa.concat_tables(held)).with_columns(alone)
+    return rows.unique(subset=[*by, "alone"], keep="first", maintain_order=True).drop("alone")
 
 
-def _unknown(rows: pl.DataFrame, known: Mapping[date, list[str]], by: Sequence[str]) -> pl.DataFrame:
-    """Return the rows that the table does not have. A row that could not be read is in no table."""
+def _known(rows: pl.DataFrame, known: Mapping[date, list[str]], by: Sequence[str]) -> pl.DataFrame:
+    """Return those of the ``rows``, in ``by``, that the table has."""
     days, files = list(known), [file for own in known.values() for file in own]
-    candidates = rows.filter(pl.col("day").is_in(days) & pl.col("problem").is_null()).select(by)
+    candidates = rows.filter(pl.col("day").is_in(days)).select(by)
     if candidates.is_empty():
-        return rows
-    found = (
+        return candidates
+    return (
         pl.scan_parquet(files, glob=False, hive_partitioning=False)
         .select(by)
         .join(candidates.lazy(), on=by, how="semi", nulls_equal=True)
         .unique()
-        .with_columns(problem=pl.lit(None, pl.String))
         .collect(engine="streaming")
     )
-    return rows.join(found, on=[*by, "problem"], how="anti", nulls_equal=True, maintain_order="left")

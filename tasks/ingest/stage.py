@@ -17,7 +17,7 @@ from data_contracts.commit_point import commit_point
 from data_contracts.contract import DataContract
 from data_contracts.manifest import seal
 from data_contracts.night import Staged, Workspace
-from data_contracts.staging import clear, staging
+from data_contracts.staging import clear
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tasks.ingest.changes import Span, agreed, remembered
@@ -79,6 +79,7 @@ def _staged(folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], c
         consumed=tuple(file.source.transaction for file in taken),
         rows_read=read,
         repeats=repeats,
+        again=tuple(sorted({file for chunk in chunks for file in chunk.again})),
         columns=columns,
         unread_time=next((f"{file.source.name} has {file.unread_time}" for file in taken if file.unread_time), ""),
     )
@@ -120,7 +121,7 @@ def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, even
             {day: files for day, files in known.items() if part.touches({day: len(files)})},
             part,
             _path(folder, f"part-{number:05}"),
-            staging(events.contract),
+            events.contract,
             pure=False,
         )
         for number, part in enumerate(plan(added(file.weights for file in taken)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from operator import add
@@ -38,7 +39,7 @@ class Report:
         quarantined: Parts of table `quarantine`.
         begun: Rows that this very night put into `quarantine`, before it died.
         dropped: Rows that came too late and are kept nowhere.
-        repeats: Rows that break a rule and are in table `quarantine` from nights before.
+        repeats: Rows that break a rule and are in table `quarantine` from nights before: their file came again.
     """
 
     counts: tuple[RuleCounts, ...] = ()
@@ -79,15 +80,17 @@ NOTHING = Report()
 
 
 class Known(NamedTuple):
-    """Files of table `quarantine`: what is in them is not put there again.
+    """What came before: rows in these files of table `quarantine` are not put there again.
 
     Attributes:
         before: Of nights before.
         tonight: Of this very night, which put them there and died.
+        again: Source files that have rows of table `events`.
     """
 
     before: list[str]
     tonight: list[str]
+    again: tuple[str, ...] = ()
 
 
 def validate_chunk(
@@ -119,8 +122,8 @@ def validate_chunk(
     rule = pa.array([name_of(rule) for rule in rules], pa.string()).take(first_broken.filter(bad))
     broken = _broken(rows.filter(bad), rule, contract, limits.latest)
     kept = broken.filter(pc.not_equal(broken["rule"], LATE)) if drop_late else broken
-    new = _unknown(kept, known.before)
-    fresh = _unknown(new, known.tonight)
+    new = _unknown(kept, known.before, known.again)
+    fresh = _unknown(new, known.tonight, rows["source_file"].unique().to_pylist())
     rules_broken = _counted(new["rule"])
     dropped = broken.num_rows - kept.num_rows
     return Report(
@@ -156,19 +159,29 @@ def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, today: date)
     return kept.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
-def _unknown(broken: pa.Table, known: list[str]) -> pa.Table:
-    """Return the rows that ``known`` files of quarantine lack, whatever file they came from and rule they broke."""
+def _unknown(broken: pa.Table, known: list[str], again: Sequence[str]) -> pa.Table:
+    """Return the rows that ``known`` files of quarantine lack, whatever rule they broke.
+
+    Broken rows often look alike: as many are known as are there, and only where their source file is one of ``again``
+    or has rows there. A row that is only late says all of itself, and is known wherever it comes from.
+    """
     if not (broken.num_rows and known):
         return broken
     rows = pl.DataFrame(broken)
-    found = (
+    there = (
         pl.scan_parquet(known, glob=False, hive_partitioning=False)
-        .select("row")
+        .select("row", "source_file")
         .join(rows.lazy().select("row"), on="row", how="semi")
-        .unique()
+        .group_by("row", "source_file")
+        .len("there")
         .collect(engine="streaming")
     )
-    return rows.join(found, on="row", how="anti", maintain_order="left").to_arrow(compat_level=pl.CompatLevel.oldest())
+    came_again = pl.col("source_file").is_in([*again, *there["source_file"].unique()])
+    may_be_known = came_again | (pl.col("rule") == LATE)
+    counted = rows.join(there.group_by("row").agg(pl.sum("there")), on="row", how="left", maintain_order="left")
+    is_known = pl.int_range(pl.len()).over("row", may_be_known) < pl.col("there").fill_null(0)
+    new = counted.filter(~(may_be_known & is_known)).drop("there")
+    return new.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def _counted(rules: pa.ChunkedArray) -> Counter[str]:

@@ -78,7 +78,7 @@ def was_begun(quarantine: Table, events: Table, staged: Staged) -> bool:
 
 
 def _known(quarantine: Table, events: Table, staged: Staged) -> Known:
-    known = Known(before=[], tonight=[])
+    known = Known(before=[], tonight=[], again=staged.again)
     begun = was_begun(quarantine, events, staged)
     for file in sorted(quarantine.file_rows()):
         is_tonights = begun and posixpath.basename(file).startswith(_prefix(events.next_version()))

@@ -116,6 +116,12 @@ def test_a_list_may_be_the_document_and_a_basket_gives_the_item_that_is_named(tm
     assert [(row["user_id"], row["item_id"], row["problem"]) for row in rows] == [("1", "b", None)]
 
 
+def test_a_row_without_its_user_keeps_its_line(tmp_path: Path) -> None:
+    lines = [f'{{"usr": {n}, {OTHER}}}' for n in range(2)]
+    _, rows = stage(tmp_path / "log.jsonl", "\n".join([GOOD.strip(), *lines]), format="jsonl")
+    assert [(row["problem"], row["original"]) for row in rows] == [(None, None), *((None, line) for line in lines)]
+
+
 IDS = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, width=32) | st.text(max_size=8)
 
 

@@ -65,7 +65,7 @@ def _drop(folder: Path, staged: Sequence[pa.Table], known: Sequence[dict[str, An
     table = str(folder / "table.parquet")
     pq.write_table(pa.Table.from_pylist(list(known), incoming(EVENTS)), table)
     part = Slice(days=(FIRST, FIRST))
-    chunk = drop_repeats(files, {FIRST: [table]} if known else {}, part, str(folder / "out.parquet"), staging(EVENTS))
+    chunk = drop_repeats(files, {FIRST: [table]} if known else {}, part, str(folder / "out.parquet"), EVENTS)
     return chunk, pl.read_parquet(folder / "out.parquet")
 
 
@@ -88,6 +88,21 @@ def test_a_row_is_a_repeat_when_the_table_has_all_it_says(
     chunk, kept = _drop(tmp_path, [rows], known=[_row(**known)])
     assert (kept.height, chunk.repeats, chunk.known) == (2 - repeats, repeats, repeats)
     assert kept["user_id"].to_list() == ["u", "new"][repeats:]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pytest.param({"problem": "not JSON", "user_id": None}, id="unreadable"),
+        pytest.param({"user_id": None}, id="nobody"),
+        pytest.param({"event": None}, id="nothing done"),
+    ],
+)
+def test_broken_rows_that_look_alike_all_count(tmp_path: Path, columns: dict[str, Any]) -> None:
+    rows = [_row(**columns, source_row=n) for n in range(200)] + [_row(source_row=n) for n in range(200)]
+    chunk, kept = _drop(tmp_path, [pa.Table.from_pylist(rows, STAGED)], known=[_row()])
+    assert (kept.height, chunk.repeats, chunk.known, chunk.again) == (200, 200, 1, ("a.csv",))
+    assert kept["source_row"].to_list() == list(range(200))
 
 
 def test_what_comes_more_than_once_and_is_known_too_is_counted_once_for_each_row(tmp_path: Path) -> None:

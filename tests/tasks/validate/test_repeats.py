@@ -55,9 +55,38 @@ def test_repeats_are_repeats_however_old_they_are(shop: Shop) -> None:
 
 def test_broken_rows_come_once_and_repeats_of_them_are_on_nobodys_budget(shop: Shop) -> None:
     shop.night("a.csv", [*lines(DAY), *BROKEN])
-    assert _counts(shop.night("b.csv", [*lines(on_day(1)), "u1,i1,soon,1"])) == (301, 300, 0, 1)
+    assert _counts(shop.night("b.csv", [*lines(on_day(1)), "u1,i1,soon,1"])) == (301, 300, 1, 0), "a file of its own"
     (shop.logs / "a.csv").rename(shop.logs / "a.1.csv")
     assert _counts(shop.night("c.csv", lines(on_day(2), 100))) == (403, 100, 0, 303)
+
+
+ALIKE = ",,,9"
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "seen"),
+    [
+        pytest.param("b.csv", [*lines(on_day(1)), *[ALIKE] * 200], r"500 rows .*seen 40.0 %", id="beside good ones"),
+        pytest.param("b.csv", [ALIKE] * 3, r"3 rows .*seen 100.0 %", id="as many as before, in a file of their own"),
+        pytest.param("a.csv", [*lines(DAY), *[ALIKE] * 203], r"200 rows .*seen 100.0 %", id="behind those of before"),
+    ],
+)
+def test_broken_rows_that_look_alike_are_all_on_the_budget(shop: Shop, name: str, rows: list[str], seen: str) -> None:
+    alike = [*lines(DAY), *[ALIKE] * 3]
+    assert _counts(shop.night("a.csv", alike)) == (303, 300, 3, 0)
+    _touch(shop, "a.csv")
+    assert _counts(shop.night()) == (303, 0, 0, 303)
+    with pytest.raises(ContractViolationError, match=seen):
+        shop.night(name, rows)
+    assert len(_rows(shop.table("quarantine"))) == 3
+
+
+def test_broken_rows_that_look_alike_are_in_quarantine_once_each_when_their_night_died(shop: Shop) -> None:
+    shop.night("a.csv", [*lines(DAY), ALIKE])
+    shop.write("b.csv", [*lines(on_day(1)), *[ALIKE] * 3])
+    _die_between_the_commits(shop, on_day(1))
+    assert _counts(shop.night()) == (303, 300, 3, 0)
+    assert len(_rows(shop.table("quarantine"))) == 4
 
 
 def test_a_row_that_keeps_its_contract_now_is_accepted_now(shop: Shop) -> None:
