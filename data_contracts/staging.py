@@ -39,7 +39,7 @@ PROVENANCE = (
     pa.field("source_row", pa.int64(), nullable=False, metadata={"unit": "rows from 0, header not counted"}),
     pa.field("problem", pa.string(), metadata={"unit": "for people: what could not be read; null when all could"}),
     pa.field(
-        "original", pa.string(), metadata={"unit": "JSON, the row as it came, cut; null where the columns say it all"}
+        "original", pa.string(), metadata={"unit": "JSON, the row as it came, cut; null where columns say it all"}
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import posixpath
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -17,6 +18,16 @@ BLOCK_BYTES = 8 * 1024 * 1024
 """Read at a time, and so the longest line."""
 
 _CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+_PACKED = (
+    ("gzip", re.compile(rb"\x1f\x8b"), "name it .gz"),
+    ("zstd", re.compile(rb"\x28\xb5\x2f\xfd"), "name it .zst"),
+    ("lz4", re.compile(rb"\x04\x22\x4d\x18"), "name it .lz4"),
+    ("bzip2", re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), "name it .bz2"),
+    ("xz", re.compile(rb"\xfd7zXZ\0"), "pack it as .gz, .bz2, .zst or .lz4"),
+    ("a zip", re.compile(rb"PK(?:\x03\x04|\x05\x06)"), "read it as zip://*::PATH.zip"),
+    ("a tar", re.compile(rb"[\s\S]{257}ustar(?:\0|  \0)"), "read it as tar://*::PATH.tar"),
+)
+"""What packed files begin with, and how each can be read."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -26,7 +37,8 @@ def blocks(file: SourceFile) -> Iterator[bytes]:
     All of it is UTF-8: bytes that are not are escaped and marked, see `tasks.ingest.raw.MARK`.
 
     Raises:
-        UnreadableFileError: A line is longer than a block, or the file says that it is UTF-16.
+        UnreadableFileError: A line is longer than a block, the file says that it is UTF-16, or it is packed otherwise
+            than its name says.
         OSError: The file is truncated or damaged.
     """
     rest = b""
@@ -44,7 +56,7 @@ def blocks(file: SourceFile) -> Iterator[bytes]:
 
 def is_ended(file: SourceFile) -> bool:
     """Whether the last line ends with a line break; a compressed file says by itself whether it is whole."""
-    if posixpath.splitext(file.name)[1] in _CODECS:
+    if _codec(file):
         return True
     with file.open() as raw:
         size = raw.seek(0, os.SEEK_END)
@@ -53,16 +65,29 @@ def is_ended(file: SourceFile) -> bool:
 
 
 def _pieces(file: SourceFile) -> Iterator[bytes]:
-    codec = _CODECS.get(posixpath.splitext(file.name)[1])
+    codec = _codec(file)
     with file.open() as packed:
         raw = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), codec) if codec else packed
         piece: bytes = raw.read(BLOCK_BYTES)
         if piece.startswith(_UTF_16):
             raise UnreadableFileError("it begins with the byte order mark of UTF-16, wanted UTF-8")
+        _refuse_packed(piece, codec)
         piece = piece.removeprefix(codecs.BOM_UTF8)
         while piece:
             yield piece
             piece = raw.read(BLOCK_BYTES)
+
+
+def _codec(file: SourceFile) -> str | None:
+    return _CODECS.get(posixpath.splitext(file.name)[1].lower())
+
+
+def _refuse_packed(begin: bytes, codec: str | None) -> None:
+    """Tell by its first bytes what is packed, or packed once more, than its name says."""
+    for what, first, step in _PACKED:
+        if first.match(begin):
+            inside = f"inside {codec} " if codec else ""
+            raise UnreadableFileError(f"{inside}it is {what}, and its name does not say so: {step}")
 
 
 def _utf8(data: bytes) -> bytes:

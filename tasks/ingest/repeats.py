@@ -1,7 +1,7 @@
 """Drop exact repeats, of tonight's rows and of rows that the table has, without loading everything.
 
-Rows that are equal have a day and a hash in common, and the table's files are parted by day (ADR 5). Only a sound row can
-be a repeat: of one that says not even who, what or when, nobody knows whether it is the same as another.
+Rows that are equal have a day and a hash in common, and the table's files are parted by day (ADR 5). Only a sound row
+can be a repeat: of one that says not even who, what or when, nobody knows whether it is the same as another.
 """
 
 from __future__ import annotations

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
+import lzma
 import socket
+import tarfile
+import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,7 @@ LINES = [f"u{n % 7},i{n % 11},2026-11-{20 + n % 3}T00:00:00Z,1.5\n" for n in ran
         pytest.param("log.csv", bytes, id="plain"),
         pytest.param("log[1].csv", bytes, id="a name like a glob"),
         pytest.param("log.csv.gz", gzip.compress, id="gzip"),
+        pytest.param("log.csv.GZ", gzip.compress, id="gzip, in capitals"),
         pytest.param("log.csv.bz2", bz2.compress, id="bzip2"),
         pytest.param("log.csv.zst", lambda raw: pa.compress(raw, "zstd", asbytes=True), id="zstd"),
     ],
@@ -41,6 +46,46 @@ def test_a_file_is_read_whatever_it_is_packed_in(tmp_path: Path, name: str, pack
     assert staged.days == {date(2026, 11, 20 + n): 20 for n in range(3)}
     assert [row["source_row"] for row in rows] == list(range(60))
     assert {"user_id": "u1", "item_id": "i1", "event": "view", "value": 1.5}.items() <= rows[1].items()
+
+
+def _tar(raw: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo("log.csv")
+        member.size = len(raw)
+        archive.addfile(member, io.BytesIO(raw))
+    return file.getvalue()
+
+
+def _zip(raw: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("log.csv", raw)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "sequences"])
+@pytest.mark.parametrize(
+    ("name", "pack", "message"),
+    [
+        pytest.param("log.txt", gzip.compress, "it is gzip, .*: name it .gz", id="gzip"),
+        pytest.param("log.txt", bz2.compress, "it is bzip2, .*: name it .bz2", id="bzip2"),
+        pytest.param("log.txt", lambda raw: pa.compress(raw, "zstd", asbytes=True), "name it .zst", id="zstd"),
+        pytest.param("log", lambda raw: pa.compress(raw, "lz4", asbytes=True), "name it .lz4", id="lz4"),
+        pytest.param("log.txt.xz", lzma.compress, "it is xz, .*: pack it as .gz", id="xz"),
+        pytest.param("log.zip", _zip, "it is a zip, .*: read it as zip://", id="zip"),
+        pytest.param("log.tar", _tar, "it is a tar, .*: read it as tar://", id="tar"),
+        pytest.param("log.tar.gz", lambda raw: gzip.compress(_tar(raw)), "inside gzip it is a tar", id="packed tar"),
+        pytest.param(
+            "log.gz", lambda raw: gzip.compress(gzip.compress(raw)), "inside gzip it is gzip", id="packed twice"
+        ),
+    ],
+)
+def test_a_packed_file_that_its_name_does_not_tell_is_refused(
+    tmp_path: Path, kind: str, name: str, pack: Any, message: str
+) -> None:
+    with pytest.raises(UnreadableFileError, match=rf"{name} .*{message}"):
+        stage(tmp_path / name, pack((HEAD + "".join(LINES)).encode()), format=kind)
 
 
 def test_rows_that_do_not_split_are_kept_with_their_place(tmp_path: Path) -> None:
