@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.ingest import lines
+from tasks.ingest.json_events import SEVERAL, events_of
 from tasks.ingest.json_path import keys, value_at
 from tasks.ingest.raw import MARK, Names, as_json, block, not_one_value
 from tasks.ingest.sources import SourceFile
@@ -84,7 +85,7 @@ class _Rows:
             self._add_odd(text)
             return
         if MARK in text or type(document) not in self._kinds:
-            self._add_broken(text, "line is not UTF-8" if MARK in text else "not a JSON object")
+            self._add_broken(text, "not a JSON object")
             return
         self._add(document)
         self._originals.append(text)
@@ -105,17 +106,20 @@ class _Rows:
         except (ValueError, RecursionError):
             document = None
         if MARK in text or type(document) not in self._kinds:
-            self._add_broken(text, "line is not UTF-8" if MARK in text else "not JSON")
+            self._add_broken(text, "not JSON")
             return
         self._is_strict = False
         self._add(document)
         self._originals.append(as_json(text))
 
-    def _add_broken(self, text: str, problem: str) -> None:
-        self._problems[len(self)] = problem
-        for values in self._values.values():
-            values.append(None)
-        self._originals.append(as_json(text))
+    def _add_broken(self, line: str, problem: str) -> None:
+        """Add a line as one row, or as many as it has events."""
+        events = events_of(line, self._kinds)
+        for text in events or [line]:
+            self._problems[len(self)] = "line is not UTF-8" if MARK in line else SEVERAL if events else problem
+            for values in self._values.values():
+                values.append(None)
+            self._originals.append(as_json(text))
 
     def block(self, start: int, schema: pa.Schema) -> pl.DataFrame:
         """Return the rows, the first of which has number ``start``."""

@@ -75,6 +75,38 @@ def test_a_line_is_an_object(tmp_path: Path, line: str, problem: str) -> None:
     assert [(row["source_row"], row["problem"]) for row in rows] == [(0, None), (1, problem), (2, None)]
 
 
+SEVERAL = "several events on one line, wanted one a line"
+
+
+@pytest.mark.parametrize(
+    ("line", "problems"),
+    [
+        pytest.param(GOOD.strip() * 3, [SEVERAL] * 3, id="as Firehose writes them"),
+        pytest.param(f"{GOOD.strip()}, {GOOD.strip()} ,", [SEVERAL] * 2, id="with commas"),
+        pytest.param(f"[{', '.join([GOOD.strip()] * 50)}]", [SEVERAL] * 50, id="a list"),
+        pytest.param(f"[{GOOD.strip()}][{GOOD.strip()}]", [SEVERAL] * 2, id="two lists"),
+        pytest.param(GOOD.strip() + GOOD[:20], [SEVERAL] * 2, id="the last one cut"),
+        pytest.param('{"user_id": NaN}{"x": "\\ud800"}', [SEVERAL] * 2, id="what JSON has no word for"),
+        pytest.param(f"[{GOOD.strip()}]", ["not a JSON object"], id="a list of one"),
+        pytest.param(f"{GOOD.strip()},", ["not JSON"], id="a comma behind"),
+        pytest.param("[" * 5_000, ["not JSON"], id="deep"),
+    ],
+)
+def test_every_event_of_a_line_counts(tmp_path: Path, line: str, problems: list[str]) -> None:
+    _, rows = stage(tmp_path / "log.jsonl", f"{GOOD}{line}\n{GOOD}", format="jsonl")
+    assert [row["problem"] for row in rows] == [None, *problems, None]
+    assert [row["source_row"] for row in rows] == list(range(len(problems) + 2))
+
+
+def test_every_event_of_a_line_keeps_its_own_text(tmp_path: Path) -> None:
+    lines = [b'{"user_id": "\xff"}{"a": 2}', b'[{"a": "\xff"}, {"a": 1}]', b'[{"a": "\\ud800"}, {"a": "\xc3\xbc"}]']
+    _, rows = stage(tmp_path / "log.jsonl", b"\n".join([GOOD.strip().encode(), *lines]), format="jsonl")
+    assert [row["problem"] for row in rows] == [None, *["line is not UTF-8"] * 4, SEVERAL, SEVERAL]
+    kept = [json.loads(row["original"])["line"] for row in rows[1:]]
+    bad = [r'{"user_id": "\xff"}', '{"a": 2}', r'{"a": "\xff"}', '{"a": 1}']
+    assert kept == [*bad, '{"a": "\\ud800"}', '{"a": "ü"}']
+
+
 @pytest.mark.parametrize(
     ("values", "unit", "wanted"),
     [
