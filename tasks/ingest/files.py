@@ -21,7 +21,7 @@ from tasks.ingest.cast import cast
 from tasks.ingest.columns import TEXT, described, is_optional, mapping
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import UnreadableFileError, WrongColumnError
-from tasks.ingest.folders import PATH, Columns, beside, rows
+from tasks.ingest.folders import PATH, Columns, beside, rows, without_said
 from tasks.ingest.lines import is_ended
 from tasks.ingest.observed import Observed
 from tasks.ingest.raw import not_one_value
@@ -83,7 +83,8 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
         names = mapping(incoming(contract), source, None if named is None else [*named.names, *folders])
         if source.format in ("csv", "sequences") and not is_ended(file):
             log.warning("%s does not end with a line break: its last row may be cut short.", file.name)
-    days, weights = _write(path, _typed(file, source, Columns(names, folders), contract, observed))
+    own_source = without_said(source, file)
+    days, weights = _write(path, _typed(file, own_source, Columns(names, folders), contract, observed))
     own = dict.fromkeys((names[name] for name in observed.given), TEXT) if named is None else described(named)
     return StagedFile(
         source=file,

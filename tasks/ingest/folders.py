@@ -1,7 +1,7 @@
 """Columns that stand in the path alone, ``event=view/``, as text beside those that a file has.
 
 A file's own column comes before its folder's: a folder may say only a part of it (the day of a time), or in a coarser
-form, and is moved more easily than rows are written anew.
+form, and is moved more easily than rows are written anew. A default comes before neither.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.ingest.config import SourceConfig
+from tasks.ingest.raw import MARK, without_marked
 from tasks.ingest.readers import blocks
 from tasks.ingest.sources import SourceFile
 
@@ -37,6 +38,12 @@ def beside(file: SourceFile, head: pa.Schema | None) -> dict[str, str | None]:
     return {column: value for column, value in file.partition.items() if head is None or column not in head.names}
 
 
+def without_said(source: SourceConfig, file: SourceFile) -> SourceConfig:
+    """Take away the defaults of what the path says: a cell that is empty there is missing."""
+    kept = {name: value for name, value in source.defaults.items() if file.partition.get(name) is None}
+    return source.model_copy(update={"defaults": kept})
+
+
 def rows(file: SourceFile, source: SourceConfig, columns: Columns, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     """Yield `blocks` with what the path says; of JSON Lines, where a row has no value of its own.
 
@@ -46,8 +53,10 @@ def rows(file: SourceFile, source: SourceConfig, columns: Columns, schema: pa.Sc
     of_folders = {name: column for name, column in columns.names.items() if column in columns.folders}
     own = {name: column for name, column in columns.names.items() if name not in of_folders or source.format == "jsonl"}
     said = {name: pl.lit(columns.folders[column], pl.String) for name, column in of_folders.items()}
+    is_marked = any(MARK in (columns.folders[column] or "") for column in of_folders.values())
     for block in blocks(file, source, own, schema):
-        yield block.with_columns(
+        read = block.with_columns(
             **{name: pl.coalesce(name, value) for name, value in said.items() if name in own},
             **{name: value for name, value in said.items() if name not in own},
         )
+        yield without_marked(read, columns.names) if is_marked else read

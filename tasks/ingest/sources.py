@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import takewhile
 from typing import Any, BinaryIO
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from fsspec import AbstractFileSystem
 from pydantic import Field
 
 from data_contracts.night import Value
 from tasks.ingest.errors import NOTHING_PUBLISHED, IngestError, NoFilesError, UnreadableFileError
+from tasks.ingest.raw import escaped
 from tasks.ingest.storage import Link, Options, file_system, link, member, unpacked
 
 _CHANGE_KEYS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
@@ -58,11 +59,12 @@ class SourceFile(Value):
     def partition(self) -> dict[str, str | None]:
         """Columns that the folders on the way to it say, ``event=view/``, as Hive, Spark and Dask write them.
 
-        Values are text, None for null. The folders on the way to `source.uri` count as well: it may point into one.
+        Values are text, None for null; bytes that are not UTF-8 are marked, see `tasks.ingest.raw.MARK`. The folders on
+        the way to `source.uri` count as well: it may point into one.
         """
         folders = (self.path or self.uri).split("/")[:-1]
         pairs = [folder.split("=", maxsplit=1) for folder in folders if _is_column(folder)]
-        own = {unquote(name): None if value == _NULL_PARTITION else unquote(value) for name, value in pairs}
+        own = {_decoded(name): None if value == _NULL_PARTITION else _decoded(value) for name, value in pairs}
         return {**(self.archive.partition if self.archive else {}), **own}
 
     @contextmanager
@@ -157,6 +159,10 @@ def _found(system: AbstractFileSystem, path: str) -> list[tuple[str, dict[str, A
 def _is_column(folder: str) -> bool:
     """Whether a folder is called ``column=value``."""
     return "=" in folder[1:]
+
+
+def _decoded(text: str) -> str:
+    return escaped(unquote_to_bytes(text))
 
 
 def _is_hidden(name: str, asked: str) -> bool:

@@ -67,6 +67,48 @@ def test_a_default_never_stands_in_for_what_the_path_says(
     assert [row["event"] for row in one] == ["buy"], "source.uri may point into a folder"
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "event"),
+    [
+        pytest.param("0.csv", "user_id,item_id,timestamp,event\nu,i,2026-11-20,\n", None, id="an empty cell"),
+        pytest.param("0.csv", "user_id,item_id,timestamp,event\nu,i,2026-11-20, \n", None, id="a blank cell"),
+        pytest.param("0.parquet", {"event": pa.array([None], pa.string())}, None, id="a null"),
+        pytest.param(
+            "0.jsonl", '{"user_id": "u", "item_id": "i", "timestamp": "2026-11-20", "event": ""}', None, id="no text"
+        ),
+        pytest.param(
+            "0.jsonl", '{"user_id": "u", "item_id": "i", "timestamp": "2026-11-20"}', "buy", id="nothing, of JSON"
+        ),
+    ],
+)
+def test_no_default_covers_what_the_path_says_of_a_row_that_says_nothing(
+    tmp_path: Path, name: str, text: str | dict[str, Any], event: str | None
+) -> None:
+    file = _write(tmp_path / "logs/event=buy" / name, text if isinstance(text, str) else "")
+    if not isinstance(text, str):
+        pq.write_table(pa.table({"user_id": ["u"], "item_id": ["i"], "timestamp": [NOON]} | text), file)
+    (row,) = _staged(tmp_path / "logs", format=file.suffix[1:])[1]
+    assert row["event"] == event
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_bytes_of_the_path_that_are_no_utf8_break_its_rows_and_stay_readable(tmp_path: Path, kind: str) -> None:
+    row = {"user_id": "u", "item_id": "i", "timestamp": "2026-11-20"}
+    for byte in ("%E8", "%E9", "%C3%A9"):
+        file = _write(tmp_path / f"logs/event=caf{byte}/0.{kind}", HEAD + "u,i,2026-11-20\n")
+        if kind == "jsonl":
+            file.write_text(json.dumps(row))
+        if kind == "parquet":
+            pq.write_table(pa.Table.from_pylist([row]), file)
+    rows = _staged(tmp_path / "logs", format=kind)[1]
+    assert sorted((str(row["event"]), row["problem"]) for row in rows) == [
+        ("None", "event is not UTF-8"),
+        ("None", "event is not UTF-8"),
+        ("café", None),
+    ]
+    assert sorted(json.loads(row["original"])["event"] for row in rows if row["problem"]) == [r"caf\xe8", r"caf\xe9"]
+
+
 def test_a_column_of_any_kind_may_stand_in_the_path_under_any_name(tmp_path: Path) -> None:
     folder = tmp_path / "logs/at=2026-11-20 12%3A00%3A00/score=1.5/shop=007"
     _write(folder / "0.csv", "user_id\nu\n")
