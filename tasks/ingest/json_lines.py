@@ -15,7 +15,7 @@ import pyarrow as pa
 from tasks.ingest import lines
 from tasks.ingest.json_events import SEVERAL, events_of
 from tasks.ingest.json_path import keys, value_at
-from tasks.ingest.raw import MARK, Names, as_json, block, not_one_value
+from tasks.ingest.raw import MARK, Names, as_json, block, is_utf8, not_one_value
 from tasks.ingest.sources import SourceFile
 
 _WHOLE = 2**53
@@ -157,7 +157,7 @@ def _text(value: object, *, is_id: bool) -> str | _Unreadable | None:
     if type(value) is float:
         return _number(value, is_id=is_id)
     if type(value) is str:
-        return value if value.isascii() or _is_whole(value) else _Unreadable("is not UTF-8")
+        return value if value.isascii() or is_utf8(value) else _Unreadable("is not UTF-8")
     return _NOT_ONE_VALUE
 
 
@@ -167,12 +167,3 @@ def _number(value: float, *, is_id: bool) -> str | _Unreadable:
     if abs(value) >= _WHOLE:
         return _NOT_ONE_VALUE if is_id else repr(value)
     return str(int(value)) if value.is_integer() else orjson.dumps(value).decode()
-
-
-def _is_whole(text: str) -> bool:
-    """Whether ``text`` has no half of a surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

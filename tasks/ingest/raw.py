@@ -53,6 +53,15 @@ def escaped(data: bytes) -> str:
     return data.decode("utf-8", _ESCAPED)
 
 
+def is_utf8(text: str) -> bool:
+    """Whether ``text`` can be written as UTF-8: half a surrogate, or a byte that Python could not decode, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _escape(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error

@@ -10,11 +10,12 @@ from itertools import takewhile
 from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
-from fsspec import AbstractFileSystem
 from pydantic import Field
 
 from data_contracts.night import Value
 from tasks.ingest.errors import NOTHING_PUBLISHED, IngestError, NoFilesError, UnreadableFileError
+from tasks.ingest.links import Info, following
+from tasks.ingest.listing import found, is_column, refuse_silence
 from tasks.ingest.raw import escaped
 from tasks.ingest.storage import Link, Options, file_system, link, member, unpacked
 
@@ -47,7 +48,7 @@ class SourceFile(Value):
     def name(self) -> str:
         """What people call it: with the folders that are columns, it is one of many ``part-0.parquet``."""
         *folders, file = (self.path or self.uri).split("/")
-        columns = list(takewhile(_is_column, reversed(folders)))
+        columns = list(takewhile(is_column, reversed(folders)))
         return posixpath.join(*reversed(columns), file)
 
     @property
@@ -63,7 +64,7 @@ class SourceFile(Value):
         the way to `source.uri` count as well: it may point into one.
         """
         folders = (self.path or self.uri).split("/")[:-1]
-        pairs = [folder.split("=", maxsplit=1) for folder in folders if _is_column(folder)]
+        pairs = [folder.split("=", maxsplit=1) for folder in folders if is_column(folder)]
         own = {_decoded(name): None if value == _NULL_PARTITION else _decoded(value) for name, value in pairs}
         return {**(self.archive.partition if self.archive else {}), **own}
 
@@ -95,8 +96,9 @@ def list_files(uri: str | None, options: Options | None = None) -> list[SourceFi
 
     Raises:
         NoFilesError: ``uri`` is empty, or there is nothing.
-        UnreadableFileError: An archive is damaged.
+        UnreadableFileError: An archive is damaged, or a file's name is not UTF-8.
         IngestError: Nothing installed opens such a ``uri``.
+        OSError: What it names does not answer; that may pass.
     """
     if not uri:
         raise NoFilesError(
@@ -116,7 +118,11 @@ def list_files(uri: str | None, options: Options | None = None) -> list[SourceFi
 def _plain(uri: str, options: Options) -> Iterator[SourceFile]:
     system, path = file_system(uri, options)
     system.invalidate_cache()
-    for name, info in _found(system, path):
+    with _named(uri):
+        files = found(following(system), path)
+    if not files:
+        refuse_silence(system, path)
+    for name, info in files:
         own = system.unstrip_protocol(name)
         yield SourceFile(
             uri=own,
@@ -130,14 +136,9 @@ def _plain(uri: str, options: Options) -> Iterator[SourceFile]:
 
 def _packed(uri: str, first: Link, options: Options) -> Iterator[SourceFile]:
     for archive in list_files(first.rest, options):
-        try:
-            with archive.open() as raw, unpacked(first.protocol, raw, options) as system:
-                found = _found(system, first.path)
-        except UnreadableFileError as error:
-            raise UnreadableFileError(
-                f"{archive.name}: {error}. {NOTHING_PUBLISHED} Mend it, or take it away."
-            ) from error
-        for name, info in found:
+        with _named(archive.name), archive.open() as raw, unpacked(first.protocol, raw, options) as system:
+            inside = found(system, first.path)
+        for name, info in inside:
             own = f"{first.protocol}://{name}::{archive.uri}"
             yield SourceFile(
                 uri=own,
@@ -150,33 +151,19 @@ def _packed(uri: str, first: Link, options: Options) -> Iterator[SourceFile]:
             )
 
 
-def _found(system: AbstractFileSystem, path: str) -> list[tuple[str, dict[str, Any]]]:
-    found = system.find(path, detail=True) if system.exists(path) else system.glob(path, detail=True)
-    files = [(name, info) for name, info in found.items() if info["type"] == "file" and not _is_hidden(name, path)]
-    return sorted(files, key=lambda each: each[0])
-
-
-def _is_column(folder: str) -> bool:
-    """Whether a folder is called ``column=value``."""
-    return "=" in folder[1:]
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableFileError as error:
+        raise UnreadableFileError(f"{what}: {error}. {NOTHING_PUBLISHED} Mend it, or take it away.") from error
 
 
 def _decoded(text: str) -> str:
     return escaped(unquote_to_bytes(text))
 
 
-def _is_hidden(name: str, asked: str) -> bool:
-    """Whether the file, or a folder on the way to it, begins with a dot or an underscore, and nobody asked for that.
-
-    A folder called ``_column=value`` holds rows like any other.
-    """
-    *folders, file = name.split("/")
-    hidden = [part for part in folders if part.startswith(".") or (part.startswith("_") and not _is_column(part))]
-    hidden += [file] if file.startswith((".", "_")) else []
-    return any(part not in asked.split("/") for part in hidden)
-
-
-def _transaction(uri: str, info: dict[str, Any]) -> str:
+def _transaction(uri: str, info: Info) -> str:
     changed = next((info[key] for key in _CHANGE_KEYS if info.get(key) is not None), "")
     identity = f"{uri}\n{info.get('size')}\n{changed}"
     return f"file:{hashlib.sha256(identity.encode()).hexdigest()}"

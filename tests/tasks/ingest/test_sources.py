@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 import tarfile
 import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -171,6 +174,84 @@ def test_the_folders_of_an_archive_and_those_in_it_count(tmp_path: Path) -> None
     _zip(tmp_path / "event=view/a.zip", {"item_id=7/0.csv": ROW})
     (file,) = list_files(f"zip://**/*.csv::{tmp_path}/**/*.zip")
     assert file.partition == {"event": "view", "item_id": "7"}
+
+
+def test_what_links_lead_to_is_read_once(tmp_path: Path) -> None:
+    logs, pool = tmp_path / "logs", tmp_path / "pool"
+    for folder in (logs / "event=buy", pool / "day=1", tmp_path / "other"):
+        folder.mkdir(parents=True)
+    for file in (logs / "1.csv", pool / "day=1/2.csv", tmp_path / "other/3.csv"):
+        file.write_text(TEXT)
+    (logs / "a-latest.csv").symlink_to("1.csv")
+    (logs / "day=2").symlink_to(pool / "day=1")
+    (logs / "event=buy/3.csv").symlink_to(tmp_path / "other/3.csv")
+    (logs / "gone.csv").symlink_to(tmp_path / "gone.csv")
+    wanted = ["1.csv", "day=2/2.csv", "event=buy/3.csv"]
+    for uri in (logs, logs / "**", logs / "**/*.csv"):
+        assert [file.name for file in list_files(str(uri))] == wanted
+    assert list(_texts(str(logs / "*.csv"))) == ["1.csv"]
+    (named,) = list_files(str(logs / "event=buy/3.csv"))
+    assert named.transaction == list_files(str(logs))[2].transaction
+
+
+@pytest.mark.parametrize("target", [".", "..", "../..", "../b"])
+def test_links_in_a_circle_end(tmp_path: Path, target: str) -> None:
+    for folder in ("logs/a", "logs/b"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "1.csv").write_text(TEXT)
+    (tmp_path / "logs/a/x").symlink_to(target)
+    (tmp_path / "logs/b/y").symlink_to("../a")
+    assert [file.uri.rpartition("logs/")[2] for file in list_files(str(tmp_path / "logs"))] == ["a/1.csv", "b/1.csv"]
+
+
+def test_names_that_are_no_utf8_are_all_said(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.csv", b"event=caf\xe8/0.csv", b"good.csv"):
+        path = os.fsencode(tmp_path) + b"/" + name
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Path(os.fsdecode(path)).write_text(TEXT)
+    with pytest.raises(UnreadableFileError, match="2 files have names that are not UTF-8, rename them") as error:
+        list_files(str(tmp_path))
+    assert all(name in str(error.value) for name in (r"caf\xe9.csv", r"event=caf\xe8/0.csv", "Nothing was published"))
+    assert [file.name for file in list_files(str(tmp_path / "good*.csv"))] == ["good.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        pytest.param("_a.csv", "_*.csv", id="hidden, and asked for by a glob"),
+        pytest.param(".logs/a.csv", ".l*/*.csv", id="a hidden folder"),
+        pytest.param("dir [x]/a.csv", "dir [x]/*.csv", id="a folder like a glob"),
+        pytest.param("[x]/[y]*/a.csv", "[x]/[y]*/[a-c].csv", id="two of them, and a glob"),
+    ],
+)
+def test_a_glob_finds_what_it_names(tmp_path: Path, name: str, asked: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(TEXT)
+    assert [file.path for file in list_files(str(tmp_path / asked))] == [str(tmp_path / name)]
+
+
+def test_a_server_that_does_not_answer_is_no_file_that_is_not_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(ConnectionError, match=r"log\.csv does not answer: .*refused|Cannot connect"):
+        list_files(f"http://127.0.0.1:{port}/log.csv")
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind", "message"),
+    [
+        pytest.param(BaseHTTPRequestHandler, ConnectionError, "does not answer: 501", id="an error"),
+        pytest.param(SimpleHTTPRequestHandler, NoFilesError, "no file at", id="not there"),
+    ],
+)
+def test_what_a_server_says_of_a_file(
+    handler: type[BaseHTTPRequestHandler], kind: type[Exception], message: str
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(kind, match=message):
+            list_files(f"http://127.0.0.1:{server.server_port}/log.csv")
+        server.shutdown()
 
 
 def test_a_hidden_folder_is_told_from_a_column(tmp_path: Path) -> None:
