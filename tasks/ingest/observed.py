@@ -13,7 +13,7 @@ from tasks.ingest.raw import not_one_value
 WHOLE_NUMBERS, FRACTIONS, MIXED = "whole numbers", "fractions", "text"
 """How all ids of a column of text are written: ``3``; ``3.0`` or ``1e+16``; otherwise."""
 
-_NOTHING = "^(?:nan|NaN|None|null|NULL|<NA>)$"
+_NOTHING = r"^(?i:[+-]?nan|none|null|\(null\)|nil|undefined|<?n/?a>?|#n/?a(?: n/a)?|\\n|-+|\?)$"
 """What writers put for an id that is missing. It says nothing about the others."""
 _WHOLE_NUMBER = "^[+-]?[0-9]+$"
 _FRACTION = r"^[+-]?[0-9]+(?:\.0+|\.?[0-9]*[eE]\+?[0-9]+)$"

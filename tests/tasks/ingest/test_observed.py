@@ -17,6 +17,11 @@ from tests.tasks.ingest.source import stage
         pytest.param(["3.0", "4.00", "-5.0"], "fractions", id="fractions"),
         pytest.param(["3.0", "1e+16", "1.5e16"], "fractions", id="large ones"),
         pytest.param(["3.0", "", "nan"], "fractions", id="missing ones say nothing"),
+        *(
+            pytest.param(["3.0", nothing], "fractions", id=f"{nothing} is missing")
+            for nothing in ("NA", "N/A", "n/a", r"\N", "-", "--", "?", "NULL", "(null)", "#N/A", "<NA>", "NaN", "None")
+        ),
+        pytest.param(["3.0", "NB"], "text", id="a word"),
         pytest.param(["3", "4.0"], "text", id="both"),
         pytest.param(["3", "guest"], "text", id="words"),
         pytest.param(["3.5"], "text", id="no whole number"),
