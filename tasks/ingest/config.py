@@ -101,6 +101,16 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
         return self
 
     @model_validator(mode="after")
+    def _rows_can_be_split(self) -> Self:
+        separator = self.separator or ","
+        if not separator.isascii() or separator in "\0\r\n" or (self.quoted and separator == '"'):
+            raise ValueError(
+                f"separator {separator!r} cannot stand between fields: wanted one character of ASCII that is no line "
+                "break, no NUL and, unless source.quoted is false, no quote."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _times_can_be_read_as_they_say(self) -> Self:
         named = [name for name in ("time_format", "time_zone") if name in self.model_fields_set]
         if self.time_unit != "iso" and named:

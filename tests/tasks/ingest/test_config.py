@@ -52,6 +52,12 @@ def test_settings_that_would_be_ignored_are_refused_all_at_once(settings: dict[s
     [
         pytest.param({"uri": ""}, "should match pattern", id="no place"),
         pytest.param({"uri": " "}, "should match pattern", id="blank place"),
+        *(
+            pytest.param(
+                {"separator": each}, "cannot stand between fields: wanted one character", id=f"between: {each!r}"
+            )
+            for each in ("§", "\0", "\n", "\r", '"')
+        ),
         pytest.param({"time_zone": "europe/berlin"}, "no IANA name.*near it are Europe/Berlin", id="zone"),
         pytest.param({"time_zone": "+02:00"}, "no IANA name, such as .*Etc/GMT-2", id="offset for a zone"),
         pytest.param({"time_format": "%H:%M"}, "must say the year, the month and the day", id="no day"),
