@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
 
@@ -18,13 +18,13 @@ from data_contracts.contract import DataContract
 from data_contracts.night import Value
 from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
-from tasks.ingest.columns import TEXT, described, is_optional, mapping
+from tasks.ingest.columns import TEXT, described, mapping
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import UnreadableFileError, WrongColumnError
 from tasks.ingest.folders import PATH, Columns, beside, rows, without_said
 from tasks.ingest.lines import is_ended
+from tasks.ingest.members import Members
 from tasks.ingest.observed import Observed
-from tasks.ingest.raw import not_one_value
 from tasks.ingest.readers import head
 from tasks.ingest.sources import SourceFile
 from tasks.ingest.times import wanted
@@ -120,47 +120,22 @@ def _typed(
 ) -> Iterator[pl.DataFrame]:
     """Yield typed blocks, and have each observed."""
     schema, names = incoming(contract), columns.names
-    unread, example = Counter[str](), ""
+    members = Members(names, schema, source) if source.format == "jsonl" else None
     with _reading(file, source):
         for raw in rows(file, source, columns, schema):
             if raw.is_empty():
                 continue
             typed = cast(raw, schema=schema, names=names, source=source)
             observed.add(raw, typed, names)
-            unread.update(raw["problem"].drop_nulls())
-            example = example or _example(raw, names)
+            if members:
+                members.add(raw)
             yield typed.with_columns(
                 pl.lit(file.uri).alias("source_file"),
                 (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
                 pl.col(contract.time_column).dt.date().alias("day"),
             )
-        if source.format == "jsonl" and example:
-            _refuse_columns_without_values(observed.given, unread, example, names, schema, source)
-
-
-def _example(raw: pl.DataFrame, names: Mapping[str, str]) -> str:
-    """Return the first row that could be split into columns, whatever they hold; empty when there is none."""
-    is_split = pl.col("problem").is_null() | pl.col("problem").is_in(list(map(not_one_value, names)))
-    return str(raw.filter(is_split)["original"].first() or "")
-
-
-def _refuse_columns_without_values(
-    given: Counter[str],
-    unread: Counter[str],
-    example: str,
-    names: Mapping[str, str],
-    schema: pa.Schema,
-    source: SourceConfig,
-) -> None:
-    """Without a head that names its columns, a file has those that something is in: one value a row, in some row."""
-    empty = [
-        f"{name} is read from {names[name]!r}, and {what} is there in any row"
-        for name in names
-        for what in ["no single value" if unread[not_one_value(name)] else "nothing"]
-        if not given[name] and (what != "nothing" or not is_optional(schema.field(name), source))
-    ]
-    if empty:
-        raise WrongColumnError(f"{'; '.join(empty)}, e.g. {example[:_EXAMPLE_LENGTH]}. Set source.columns.")
+        if members:
+            members.refuse_wrong(columns.folders)
 
 
 def _write(path: str, typed: Iterator[pl.DataFrame]) -> tuple[Counter[date | None], Counter[date | None]]:

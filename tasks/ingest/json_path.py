@@ -68,3 +68,18 @@ def value_at(document: object, way: Keys) -> object:
         else:
             return None
     return document
+
+
+def is_said(document: object, way: Keys) -> bool:
+    """Whether something stands there, if only null; null on the way says all that is behind it."""
+    for key in way:
+        if document is None:
+            return True
+        if isinstance(key, str):
+            is_there = isinstance(document, dict) and key in document
+        else:
+            is_there = isinstance(document, list) and -len(document) <= key < len(document)
+        if not is_there:
+            return False
+        document = value_at(document, (key,))
+    return True

@@ -185,6 +185,46 @@ def _parquet(path: Path) -> bytes:
         pytest.param(
             "log.csv",
             HEAD + LINES[0],
+            {"defaults": {"value": "abc", "event": " ", "user_id": ""}},
+            WrongColumnError,
+            "user_id would be '' by default.*event would be ' ' by default, which is nothing: mend source.defaults; "
+            "value would be 'abc' by default, wanted a number",
+            id="defaults that are none",
+        ),
+        *(
+            pytest.param(
+                "log.csv",
+                HEAD + LINES[0],
+                {"defaults": {"value": value}},
+                WrongColumnError,
+                "wanted a number",
+                id=f"{value} by default",
+            )
+            for value in ("nan", "inf", "1e99", "")
+        ),
+        *(
+            pytest.param(
+                "log.csv",
+                HEAD.replace("value", f'"{name}"') + LINES[0],
+                {},
+                WrongColumnError,
+                f"event would be its default in every row, but there is a column '{name}': is {{event: '{name}'}} "
+                "meant.*Set source.columns",
+                id=f"{name!r} for event",
+            )
+            for name in ("Event", " event", "EVENT ")
+        ),
+        pytest.param(
+            "log.jsonl",
+            '{"user_id": 1, "item_id": 2, "timestamp": "2026-11-20", "Event": "buy"}',
+            {"format": "jsonl"},
+            WrongColumnError,
+            "there is a column 'Event'",
+            id="Event for event, JSON",
+        ),
+        pytest.param(
+            "log.csv",
+            HEAD + LINES[0],
             {"columns": {"usr": "user_id"}},
             WrongColumnError,
             r"'usr' is no column of the contract, which has \['user_id'",
@@ -253,6 +293,12 @@ def test_a_lost_connection_is_no_fault_of_the_file(tmp_path: Path) -> None:
     remote = SourceFile(uri=f"http://127.0.0.1:{port}/log.csv", size=1, transaction="file:1")
     with pytest.raises(OSError, match=r"log\.csv"):
         stage_file(remote, str(tmp_path / "staged.parquet"), SourceConfig(), EVENTS)
+
+
+def test_a_column_that_is_another_by_the_settings_is_not_taken_for_one_with_a_default(tmp_path: Path) -> None:
+    text = HEAD.replace("item_id", "Event") + LINES[0]
+    _, (row,) = stage(tmp_path / "log.csv", text, columns={"item_id": "Event"})
+    assert (row["item_id"], row["event"]) == ("i0", "view")
 
 
 def test_rows_of_a_big_file_are_numbered_across_blocks(tmp_path: Path) -> None:

@@ -157,3 +157,15 @@ def test_a_column_that_is_nowhere_is_named_with_those_of_the_path(tmp_path: Path
     _write(tmp_path / "logs/kind=buy/0.csv", HEAD + "u,1,2026-11-20\n")
     with pytest.raises(WrongColumnError, match=r"kind=buy/0.csv: event is read from column 'Kind'.*has .*'kind'"):
         _staged(tmp_path / "logs", columns={"event": "Kind"})
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "sequences"])
+def test_a_folder_that_almost_has_the_name_of_a_column_with_a_default_is_refused(tmp_path: Path, kind: str) -> None:
+    texts = {
+        "csv": HEAD + "u,i,2026-11-20\n",
+        "jsonl": '{"user_id": "u", "item_id": "i", "timestamp": "2026-11-20"}',
+        "sequences": "u i\n",
+    }
+    _write(tmp_path / f"logs/Event=buy/0.{kind}", texts[kind])
+    with pytest.raises(WrongColumnError, match=r"there is a column 'Event': is \{event: 'Event'\} meant"):
+        _staged(tmp_path / "logs", format=kind)

@@ -140,6 +140,29 @@ def test_a_column_that_never_has_a_single_value_is_refused(tmp_path: Path, value
         stage(tmp_path / "log.jsonl", text, format="jsonl")
 
 
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        pytest.param({}, '{"user_id": null, ' + OTHER + "}", id="a member"),
+        pytest.param({"user_id": "$.user.id"}, '{"user": {"id": null}, ' + OTHER + "}", id="at the end of a path"),
+        pytest.param({"user_id": "$.user.id"}, '{"user": null, ' + OTHER + "}", id="on the way"),
+        pytest.param({"user_id": "$.users[0]"}, '{"users": [null], ' + OTHER + "}", id="in a list"),
+    ],
+)
+def test_null_in_every_row_is_missing_and_no_wrong_column(tmp_path: Path, columns: dict[str, str], line: str) -> None:
+    _, (row,) = stage(tmp_path / "log.jsonl", line, format="jsonl", columns=columns)
+    assert (row["user_id"], row["problem"], row["original"]) == (None, None, line)
+    without = line.replace("user", "uid")
+    with pytest.raises(WrongColumnError, match=r"user_id is read from .*, and nothing is there in any row"):
+        stage(tmp_path / "log.jsonl", without, format="jsonl", columns=columns)
+
+
+def test_a_column_that_is_named_and_empty_has_no_near_name(tmp_path: Path) -> None:
+    line = '{"user_id": 1, "Event": "x", "kind": null, ' + OTHER + "}"
+    _, (row,) = stage(tmp_path / "log.jsonl", line, format="jsonl", columns={"event": "kind"})
+    assert row["event"] is None
+
+
 def test_a_list_may_be_the_document_and_a_basket_gives_the_item_that_is_named(tmp_path: Path) -> None:
     columns = {"user_id": "$[0]", "item_id": "$[1][-1].id", "timestamp": "$[2]"}
     _, rows = stage(
