@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.raw import MARK, without_marked
 from tasks.ingest.readers import blocks
 from tasks.ingest.sources import SourceFile
@@ -48,10 +49,15 @@ def rows(file: SourceFile, source: SourceConfig, columns: Columns, schema: pa.Sc
     """Yield `blocks` with what the path says; of JSON Lines, where a row has no value of its own.
 
     Raises:
+        WrongColumnError: Every column is the path's.
         UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `blocks`.
     """
     of_folders = {name: column for name, column in columns.names.items() if column in columns.folders}
     own = {name: column for name, column in columns.names.items() if name not in of_folders or source.format == "jsonl"}
+    if not own:
+        raise WrongColumnError(
+            f"all that is read stands in the path, {list(of_folders.values())}: its rows say nothing"
+        )
     said = {name: pl.lit(columns.folders[column], pl.String) for name, column in of_folders.items()}
     is_marked = any(MARK in (columns.folders[column] or "") for column in of_folders.values())
     for block in blocks(file, source, own, schema):

@@ -169,3 +169,9 @@ def test_a_folder_that_almost_has_the_name_of_a_column_with_a_default_is_refused
     _write(tmp_path / f"logs/Event=buy/0.{kind}", texts[kind])
     with pytest.raises(WrongColumnError, match=r"there is a column 'Event': is \{event: 'Event'\} meant"):
         _staged(tmp_path / "logs", format=kind)
+
+
+def test_rows_that_say_nothing_beside_their_path_are_refused(tmp_path: Path) -> None:
+    _write(tmp_path / "logs/user_id=u/item_id=i/timestamp=2026-11-20/0.csv", "x\n1\n2\n")
+    with pytest.raises(WrongColumnError, match=r"0.csv: all that is read stands in the path, \['user_id', 'item_id', "):
+        _staged(tmp_path / "logs")
