@@ -99,6 +99,7 @@ class _Reader:
         self.head: list[str] = []
         self._names, self._good_rows = names, good_rows
         self._separator = (source.separator or ",").encode()
+        self._quotes = Quotes(source.separator or ",")
         self._quoted = fields.options(source, quoted=source.quoted)
         self._unquoted = fields.options(source, quoted=False)
         self._start = self._lines = self._given_up = self._given_up_lines = 0
@@ -129,17 +130,22 @@ class _Reader:
         self._count(data, quoted, given_up)
 
     def swallowing(self, data: bytes, quoted: list[QuotedRow]) -> list[QuotedRow]:
-        """Return the rows of several lines that no writer can have meant.
+        """Return the rows that no writer can have meant.
 
-        Their quoting is broken, or a line of them would be a good row by itself. Not so the first or the last alone: a
-        text of several lines has the other columns before it or after it.
+        Their quoting is broken (in one line: where it is read), or a line of them would be a good row by itself. Not so
+        the first or the last alone: a text of several lines has the other columns before it or after it.
         """
         inside = {row: row.lines(data) for row in quoted if not row.is_broken}
         inside = {row: own for row, own in inside.items() if _holds_rows(map(self._may_split, own))}
         good = iter(self._are_good([line for own in inside.values() for line in own]))
-        sound = {row for row in quoted if not row.is_broken}
+        sound = {row for row in quoted if not (row.is_broken and self._is_read_broken(row, data))}
         sound -= {row for row, own in inside.items() if _holds_rows(itertools.islice(good, len(own)))}
         return [row for row in quoted if row not in sound]
+
+    def _is_read_broken(self, row: QuotedRow, data: bytes) -> bool:
+        lines = row.lines(data)
+        read = {place for place, column in enumerate(self.head) if column in self._names.values()}
+        return len(lines) > 1 or self._quotes.is_broken_in(lines[0], read)
 
     def _may_split(self, line: bytes) -> bool:
         return line.count(self._separator) == len(self.head) - 1

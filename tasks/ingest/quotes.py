@@ -1,9 +1,13 @@
-"""Rows of several lines: where a quote is opened in one line and closed in another, as Arrow's CSV reader sees it."""
+"""Rows of several lines, where a quote is opened in one line and closed in another, and rows of broken quoting.
+
+A quote opens and closes as Arrow's CSV reader sees it.
+"""
 
 from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Container
 from typing import NamedTuple
 
 from tasks.ingest.lines import BLOCK_BYTES
@@ -15,7 +19,7 @@ LINE_BREAK = re.compile(rb"\r\n|\n|\r")
 
 
 class QuotedRow(NamedTuple):
-    """A row that holds line breaks.
+    """A row that holds line breaks, or whose quoting is broken.
 
     Attributes:
         start: Where it begins in its block, in bytes.
@@ -33,20 +37,34 @@ class QuotedRow(NamedTuple):
 
 
 class Quotes:
-    """Finds rows of several lines. A quote opens a field only where one begins; elsewhere it is a character."""
+    """Finds such rows. A quote opens a field only where one begins; elsewhere it is a character."""
 
     def __init__(self, separator: str) -> None:
         """Find them between fields that ``separator``, one character, stands between."""
         between = rb"[^%b\r\n]" % re.escape(separator.encode())
-        in_one_line = rb'(?<!%b)"[^"\r\n]*+"(?:"[^"\r\n]*+")*+(?!")' % between
+        blank = b"[ ]" if separator == "\t" else rb"\t" if separator == " " else rb"[ \t]"
+        in_one_line = rb'(?<!%b)"[^"\r\n]*+"(?:"[^"\r\n]*+")*+%b*+(?!%b)' % (between, blank, between)
         character = rb'(?<=%b)"' % between
         self._field = re.compile(
             rb'(?:[^"]*+(?:%b|%b))*+[^"]*+' % (in_one_line, character)
             + rb'(?P<field>"(?:[^"]++|"")*+(?P<close>"?)(?P<rest>%b*+))' % between
         )
+        self._one = re.compile(rb'"(?:[^"]++|"")*+(?P<close>"?)(?P<rest>%b*+)|%b*+' % (between, between))
+        self._separator = separator.encode()
+
+    def is_broken_in(self, line: bytes, places: Container[int]) -> bool:
+        """Whether in a row of one line text follows a closing quote in one of some fields, or none closes one."""
+        place = position = 0
+        while field := self._one.match(line, position):
+            if field["close"] == b"" or (field["close"] and field["rest"].strip() and place in places):
+                return True
+            if not line.startswith(self._separator, field.end()):
+                break
+            place, position = place + 1, field.end() + 1
+        return False
 
     def rows(self, block: bytes, *, is_last: bool) -> tuple[list[QuotedRow], int]:
-        """Return the rows of several lines in ``block``, and where the row begins that goes on in the next one.
+        """Return such rows of ``block``, and where the row begins that goes on in the next one.
 
         Args:
             block: Whole lines, the first of which begins a row.

@@ -99,6 +99,30 @@ def test_a_text_of_several_lines_is_one_row(
     assert "lines begin inside quotes" in caplog.text
 
 
+@pytest.mark.parametrize("separator", [",", "\t", " "])
+@pytest.mark.parametrize(
+    ("user", "wanted"),
+    [
+        pytest.param(r'"a\"b"', None, id="Spark's escape"),
+        pytest.param('"u"x', None, id="text behind"),
+        pytest.param('"u""x', None, id="never closed"),
+        pytest.param('"u""x"', 'u"x', id="a quote written twice"),
+        pytest.param('"u"', "u", id="none"),
+        pytest.param('u"x"', 'u"x"', id="quotes that are characters"),
+    ],
+)
+def test_a_row_of_one_line_is_broken_where_the_quoting_of_what_is_read_is(
+    tmp_path: Path, user: str, wanted: str | None, separator: str
+) -> None:
+    fields = [
+        ["user_id", "title", "item_id", "timestamp"],
+        *([each, '"t"x', "i", "2026-11-20"] for each in ("u", user)),
+    ]
+    text = "".join(separator.join(row) + "\n" for row in fields)
+    _, (_, row) = stage(tmp_path / "log.csv", text, separator=separator)
+    assert (row["user_id"], row["problem"]) == (wanted, None if wanted else IN_QUOTE)
+
+
 def test_a_row_of_several_lines_that_does_not_split_counts_each_of_them(tmp_path: Path) -> None:
     _, rows = stage(tmp_path / "log.csv", HEAD + ROWS[0] + 'a,"b\nc\n\nd",e\n' + "x,y\n" + ROWS[4])
     assert [row["problem"] for row in rows] == [None, IN_QUOTE, IN_QUOTE, IN_QUOTE, NOT_SPLIT, None]
