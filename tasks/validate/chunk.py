@@ -168,17 +168,15 @@ def _unknown(broken: pa.Table, known: list[str], again: Sequence[str]) -> pa.Tab
     if not (broken.num_rows and known):
         return broken
     rows = pl.DataFrame(broken)
-    there = (
-        pl.scan_parquet(known, glob=False, hive_partitioning=False)
-        .select("row", "source_file")
-        .join(rows.lazy().select("row"), on="row", how="semi")
-        .group_by("row", "source_file")
-        .len("there")
-        .collect(engine="streaming")
+    quarantine = pl.scan_parquet(known, glob=False, hive_partitioning=False).select("row", "source_file")
+    by_row, by_file = (
+        quarantine.join(rows.lazy().select(on), on=on, how="semi").group_by(on).len("there")
+        for on in ("row", "source_file")
     )
-    came_again = pl.col("source_file").is_in([*again, *there["source_file"].unique()])
+    there, files = pl.collect_all([by_row, by_file], engine="streaming")
+    came_again = pl.col("source_file").is_in([*again, *files["source_file"]])
     may_be_known = came_again | (pl.col("rule") == LATE)
-    counted = rows.join(there.group_by("row").agg(pl.sum("there")), on="row", how="left", maintain_order="left")
+    counted = rows.join(there, on="row", how="left", maintain_order="left")
     is_known = pl.int_range(pl.len()).over("row", may_be_known) < pl.col("there").fill_null(0)
     new = counted.filter(~(may_be_known & is_known)).drop("there")
     return new.to_arrow(compat_level=pl.CompatLevel.oldest())

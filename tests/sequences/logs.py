@@ -25,7 +25,7 @@ MALFORMED = {"wrong number of columns": "a,b", "not JSON": '{"user_id": "a'}
 
 
 class Line(NamedTuple):
-    """One row as it ought to be read. Two that are equal are repeats.
+    """One row as it ought to be read. Two that are equal are repeats, where they say who, what and when.
 
     Attributes:
         problem: What cannot be read, if anything; the row is then known by its text.
@@ -96,13 +96,14 @@ def _csv(file: File) -> bytes:
 
 
 def _jsonl(file: File) -> bytes:
-    lines = [
-        line.text
-        if line.problem in MALFORMED
-        else json.dumps(dict(zip(_names(file), _fields(line, row), strict=True)), ensure_ascii=bool(row % 2))
-        for row, line in enumerate(file.lines)
-    ]
-    return "\n".join([*lines, ""]).encode()
+    return "\n".join([*(json_line(line, row, _names(file)) for row, line in enumerate(file.lines)), ""]).encode()
+
+
+def json_line(line: Line, row: int, names: Sequence[str] = COLUMNS) -> str:
+    """Write a row of JSON as it is written in row ``row``."""
+    if line.problem in MALFORMED:
+        return line.text
+    return json.dumps(dict(zip(names, _fields(line, row), strict=True)), ensure_ascii=bool(row % 2))
 
 
 def _fields(line: Line, row: int) -> list[str]:

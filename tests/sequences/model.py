@@ -16,8 +16,8 @@ from tasks.validate.config import ValidationConfig
 from tasks.validate.errors import WindowError
 from tasks.validate.window import next_window
 from tests.sequences.features import Features, RefusedError
-from tests.sequences.logs import File, Line
-from tests.sequences.rows import FIRST_DAY, Batch, Broken, Event, broken_rules, event_of
+from tests.sequences.logs import File, Line, json_line
+from tests.sequences.rows import FIRST_DAY, Batch, Broken, Event, broken_rules, event_of, is_sound
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Model:
     files: dict[str, File] = field(default_factory=dict)
     consumed: set[tuple[str, int]] = field(default_factory=set)
     batches: list[Batch] = field(default_factory=list)
-    quarantine: list[tuple[Line, Broken, int]] = field(default_factory=list)
+    quarantine: list[tuple[str | Line, Broken, int]] = field(default_factory=list)
     begun: tuple[frozenset[tuple[str, int]], int] = (frozenset(), -1)
 
     @property
@@ -91,27 +91,33 @@ class Model:
         return rest if rest and self.begun[1] == self.version + 1 else new
 
     def _parted(self, taken: Sequence[File]) -> Batch:
-        """Part rows into events and broken ones; of equal ones the first, and none that the tables have."""
+        """Part rows into events and broken ones: none that the tables have, and of equal sound ones the first."""
         files, version = frozenset(file.key for file in taken), self.version + 1
         begun = files <= self.begun[0] and self.begun[1] == version
-        known = {line for line, _, night in self.quarantine if not (begun and night == version)}
-        accepted: set[tuple[object, ...]] = set(self.events)
+        before = [(kept, broken) for kept, broken, night in self.quarantine if not (begun and night == version)]
+        there, accepted = Counter(kept for kept, _ in before), set(self.events)
+        rows = _firsts(taken)
+        again = {name for line, name, _ in rows if is_sound(line) and line[:5] in accepted}
+        again |= {broken.file for _, broken in before}
         events: list[Event] = []
-        broken: dict[Line, Broken] = {}
-        for line, (name, row) in _firsts(taken).items():
-            if line[:5] in accepted and not line.problem:
+        broken: list[tuple[str | Line, Broken]] = []
+        for line, name, row in rows:
+            if is_sound(line) and line[:5] in accepted:
                 continue
             rule = next(broken_rules(line, earliest=self._earliest, today=datetime.now(UTC).date()), "")
+            kept = json_line(line, row) if ".jsonl" in name and not is_sound(line) else line
             if not rule:
                 events.append(event_of(line))
-            elif line not in known:
-                broken[line] = Broken(name, row, rule)
+            elif there[kept] and (name in again or rule == LATE):
+                there[kept] -= 1
+            else:
+                broken.append((kept, Broken(name, row, rule)))
         read = sum(len(file.lines) for file in taken)
         return Batch(files, version, read, events, broken, begun, window=None)
 
     def _publish(self, batch: Batch, through: date | None) -> Iterator[str]:
         """Commit what is new, whatever its day, and open the next window once its last day is whole."""
-        on_budget = sum(broken.rule != LATE for broken in batch.broken.values())
+        on_budget = sum(broken.rule != LATE for _, broken in batch.broken)
         rows = len(batch.events) + on_budget
         if on_budget > self.config.max_quarantined * rows or 0 < on_budget == rows:
             raise RefusedError(ContractViolationError)
@@ -120,7 +126,7 @@ class Model:
             return
         if batch.files and not batch.begun:
             yield "quarantine"
-            self.quarantine += [(line, broken, batch.version) for line, broken in batch.broken.items()]
+            self.quarantine += [(line, broken, batch.version) for line, broken in batch.broken]
             self.begun = self.begun[0] | batch.files, batch.version
         yield "events"
         self.batches.append(batch)
@@ -135,10 +141,10 @@ class Model:
         return None if window is None else (window.first_day, window.last_day)
 
 
-def _firsts(files: Sequence[File]) -> dict[Line, tuple[str, int]]:
-    """Return every row once, and where it came first."""
-    rows: dict[Line, tuple[str, int]] = {}
-    for file in files:
-        for number, line in enumerate(file.lines):
-            rows.setdefault(line, (file.name, number))
-    return rows
+def _firsts(files: Sequence[File]) -> list[tuple[Line, str, int]]:
+    """Return every row with its place, of sound ones that are equal the first."""
+    rows = [(line, file.name, number) for file in files for number, line in enumerate(file.lines)]
+    firsts: dict[Line | tuple[str, int], tuple[Line, str, int]] = {}
+    for line, name, number in rows:
+        firsts.setdefault(line if is_sound(line) else (name, number), (line, name, number))
+    return list(firsts.values())

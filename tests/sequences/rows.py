@@ -55,7 +55,7 @@ class Batch(NamedTuple):
     version: int
     read: int
     events: list[Event]
-    broken: dict[Line, Broken]
+    broken: list[tuple[str | Line, Broken]]
     begun: bool
     window: tuple[date, date] | None
 
@@ -63,6 +63,11 @@ class Batch(NamedTuple):
     def repeats(self) -> int:
         """Rows read that became nothing."""
         return self.read - len(self.events) - len(self.broken)
+
+
+def is_sound(line: Line) -> bool:
+    """Whether a row says who, what and when: only such a one can be the repeat of another of its night."""
+    return not line.problem and None not in (line.user_id, line.item_id, line.timestamp)
 
 
 def event_of(line: Line) -> Event:
