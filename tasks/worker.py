@@ -7,10 +7,19 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 
 from distributed.deploy.subprocess import SubprocessWorker
 
 from data_contracts.job import STARTER
+
+SELDOM: Mapping[str, str | bool] = {
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.tick.interval": "1s",
+    "distributed.worker.memory.monitor-interval": "500ms",
+    "distributed.worker.profile.enabled": False,
+}
+"""How often Dask looks at itself: of its own accord so often that a worker that waits takes a twentieth of a core."""
 
 
 class MortalWorker(SubprocessWorker):
@@ -19,7 +28,8 @@ class MortalWorker(SubprocessWorker):
     async def _start(self) -> None:
         spec = json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs})
         command = ("-m", "models.job", "dask", "spec", self.scheduler, "--spec", spec)
-        environment = {**os.environ, STARTER: str(os.getpid())}
+        told = {f"DASK_{key.replace('.', '__').replace('-', '_').upper()}": str(value) for key, value in SELDOM.items()}
+        environment = {**os.environ, **told, STARTER: str(os.getpid())}
         self.process = await asyncio.create_subprocess_exec(sys.executable, *command, env=environment)
 
 
