@@ -33,6 +33,8 @@ def moment(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) -
 
 
 def _read(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) -> pl.Expr:
+    if isinstance(raw, (pl.Date, pl.Datetime)):
+        column = pl.when(column.dt.year().is_between(1, 9999)).then(column)
     if isinstance(raw, pl.Datetime):
         own = column.cast(pl.Datetime("us", raw.time_zone))
         return own.dt.convert_time_zone("UTC") if raw.time_zone else localised(own, source.time_zone)

@@ -173,6 +173,33 @@ def test_ids_of_any_type_are_written_as_people_write_them(tmp_path: Path, users:
     assert [row["user_id"] for row in rows] == wanted
 
 
+DAYS_OF_NO_CALENDAR = [
+    pytest.param(pa.timestamp("us"), 253_402_300_800_000_000, "+10000-01-01", id="year 10000"),
+    pytest.param(pa.timestamp("us", "UTC"), 253_402_300_800_000_000, "+10000-01-01", id="year 10000, UTC"),
+    pytest.param(pa.timestamp("us"), -62_167_219_200_000_000, "0000-01-01", id="year 0"),
+    pytest.param(pa.timestamp("ms"), 1_795_348_800_000_000, "+58862-05-04", id="microseconds as milliseconds"),
+    pytest.param(pa.timestamp("ms"), 2**63 - 1, str(2**63 - 1), id="the largest milliseconds"),
+    pytest.param(pa.timestamp("us"), 2**63 - 1, str(2**63 - 1), id="the largest number"),
+    pytest.param(pa.timestamp("us"), -(2**63), str(-(2**63)), id="the smallest number"),
+    pytest.param(pa.date32(), 3_000_000, "+10183-09-21", id="a day"),
+    pytest.param(pa.date32(), 2**31 - 1, str(2**31 - 1), id="the last day"),
+]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize(("kind", "number", "shown"), DAYS_OF_NO_CALENDAR)
+def test_a_time_that_no_calendar_has_costs_its_row_and_is_shown(
+    tmp_path: Path, kind: pa.DataType, number: int, shown: str, zone: str
+) -> None:
+    times = pa.array([number, 0], pa.int32() if kind == pa.date32() else pa.int64()).cast(kind)
+    table = {"user_id": ["u", "v"], "item_id": times, "timestamp": times}
+    staged, rows = stage(tmp_path / "log.parquet", _parquet(table), format="parquet", time_zone=zone)
+    assert [row["problem"] for row in rows] == ["timestamp unparseable", None]
+    assert json.loads(rows[0]["original"])["timestamp"].startswith(shown)
+    assert rows[0]["item_id"].startswith(shown), "an id may be anything"
+    assert staged.unread_time.startswith(f"'{shown}")
+
+
 def _flipped(raw: bytes) -> bytes:
     place = len(raw) // 3
     return raw[:place] + bytes([raw[place] ^ 0xFF]) + raw[place + 1 :]
