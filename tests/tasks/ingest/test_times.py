@@ -53,6 +53,11 @@ def _read(values: Any, **settings: Any) -> list[datetime | None]:
         "2026-11-20T11:00:00+01:00[Europe/Berlin]",
         "2026-11-20T11:00:00+01:00[Europe/Berlin][u-ca=iso8601]",
         "2026-11-20T10:00:00Z[UTC]",
+        "2026-11-20T10:00:00Z[GMT+05:00]",
+        "2026-11-20T05:00:00-05:00[Etc/GMT+5]",
+        "2026-11-20T05:00-05[GMT-05:00]",
+        "2026-11-20T15:00:00+05:00[Etc/GMT-5]",
+        "2026-11-20 10:00:00 UTC[+0100]",
         "2026-11-20 10:00:00 +0000 UTC",
         "2026-11-20 11:00:00 +0100 CET",
     ],
@@ -108,6 +113,10 @@ def test_what_a_form_means(text: str, read: datetime) -> None:
         "2026-11-20T10:00:00+24:00",
         "2026-11-20T10:00:00+05:60",
         "2026-11-20T10:00:00[Europe/Berlin]",
+        "2026-11-20T10:00:00[+01:00]",
+        "2026-11-20T10:00:00Z[+01:00",
+        "2026-11-20T10:00:00+01:00]",
+        "2026-11-20T10:00:00Z[]",
         "2026-11-20T10:00:00 CET",
         "2026-11-20Z",
         "20261120100000",
@@ -140,7 +149,9 @@ def written(draw: st.DrawFn) -> tuple[datetime, str]:
     hours, minutes = divmod(abs(int(local.utcoffset().total_seconds())) // 60, 60)  # type: ignore[union-attr]
     sign = draw(st.sampled_from(["-", "\u2212"])) if local.utcoffset() < timedelta(0) else "+"  # type: ignore[operator]
     offset = f"{sign}{hours:02}{draw(st.sampled_from(['', ':']))}{minutes:02}"
-    zones = [offset, f" {offset}", f"{offset}[Europe/Berlin]"] + ([f"{sign}{hours:02}"] if not minutes else [])
+    zones = [offset, f" {offset}", f"{offset}[Europe/Berlin]", f"{offset}[Etc/GMT+5]"] + (
+        [f"{sign}{hours:02}"] if not minutes else []
+    )
     if not local.utcoffset():
         zones += ["Z", "z", " UTC", " gmt", ""]
     day = draw(st.sampled_from(["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"]))
