@@ -15,6 +15,8 @@ from tasks.ingest.times import moment
 
 _WHOLE: dict[object, int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """Up to here every whole number is a float of its own."""
+_NEVER: dict[object, tuple[object, ...]] = {pl.String: (pl.Boolean,), pl.Datetime: (pl.Boolean, pl.Time)}
+"""Types of which no value is one of the type wanted: true is no id, a time of day no moment."""
 _INK = r"\S"
 _TYPED = "typed "
 """Stands before the name of a column that has its type, while the column as it came is still beside it."""
@@ -87,7 +89,7 @@ def _given(name: str, raw: pl.DataType) -> pl.Expr:
 
 
 def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
-    if raw.is_nested() or (raw == pl.Boolean and wanted == pl.String):
+    if raw.is_nested() or raw == pl.Duration or raw in _NEVER.get(type(wanted), ()):
         raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
     if raw == pl.String:
