@@ -232,6 +232,22 @@ def test_times_are_read_by_a_pattern_of_the_source(form: str, texts: list[Any]) 
     assert _read(["soon", None, "2026-11-20T10:00:00Z"], time_format=form) == [None, None, None]
 
 
+@pytest.mark.parametrize(
+    ("form", "number", "read"),
+    [
+        pytest.param("%d%m%y", 201126, TEN.replace(hour=0), id="all digits"),
+        pytest.param("%d%m%y", 10126, None, id="a zero in front is lost"),
+        pytest.param("%H%M%d%m%Y", 51120112026, None, id="of the hour"),
+        pytest.param("%y%m%d%H%M", 611201000, None, id="of the year"),
+        pytest.param("%Y%m%d%H%-M", 20261120109, TEN.replace(minute=9), id="a pattern of two widths"),
+        pytest.param("%Y%m%d", -20261120, None, id="below zero"),
+    ],
+)
+def test_a_number_by_pattern_has_all_its_digits(form: str, number: int, read: datetime | None) -> None:
+    for kind in (pl.Int64, pl.Float64, pl.Decimal(38, 2), pl.String):
+        assert _read(pl.Series([number, None]).cast(kind), time_format=form) == [read, None]
+
+
 def test_a_fraction_by_pattern_is_one_of_a_second() -> None:
     assert _read(["20.11.2026 10:00:00.5"], time_format=PATTERN) == [TEN.replace(microsecond=500_000)]
 
