@@ -56,7 +56,7 @@ def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
             packed = [name for name in columns if longest[name] > _PACKED_BYTES]
             width = _width(metadata.row_group(group), group, columns)
             width += sum(min(longest[name], MAX_TEXT_BYTES) for name in packed)
-            count = min(BLOCK_ROWS, BLOCK_BYTES // max(1, width))
+            count = min(BLOCK_ROWS, max(1, BLOCK_BYTES // max(1, width)))
             for batch in _batches(raw, metadata, group, columns, count=count, packed=packed):
                 own = {name: _series(batch[column]) for name, column in names.items()}
                 read = block(
@@ -71,7 +71,12 @@ def _batches(
     raw: BinaryIO, metadata: pq.FileMetaData, group: int, columns: Sequence[str], *, count: int, packed: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     file = pq.ParquetFile(
-        raw, metadata=metadata, read_dictionary=packed, buffer_size=_READ_BYTES, page_checksum_verification=True
+        raw,
+        metadata=metadata,
+        read_dictionary=packed,
+        buffer_size=_READ_BYTES,
+        page_checksum_verification=True,
+        coerce_int96_timestamp_unit="us",  # as nanoseconds, years after 2262 would be others without a word
     )
     yield from file.iter_batches(count, row_groups=[group], columns=columns)
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,21 @@ def test_ids_of_any_type_are_written_as_people_write_them(tmp_path: Path, users:
     table = {"user_id": users, "item_id": other, "timestamp": other, "value": other}
     _, rows = stage(tmp_path / "log.parquet", _parquet(table), format="parquet")
     assert [row["user_id"] for row in rows] == wanted
+
+
+@pytest.mark.parametrize("year", [1, 1969, 2600, 9999])
+def test_the_old_timestamps_of_spark_are_read_in_any_year(tmp_path: Path, year: int) -> None:
+    moment = datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    table = {"user_id": ["u"], "item_id": ["i"], "timestamp": [moment]}
+    content = _parquet(table, use_deprecated_int96_timestamps=True)
+    _, (row,) = stage(tmp_path / "log.parquet", content, format="parquet")
+    assert row["timestamp"] == moment
+
+
+def test_a_row_of_more_bytes_than_a_block_is_read_alone(tmp_path: Path) -> None:
+    table = _columns([("u" * 9_000_000, "i"), ("v" * 9_000_000, "i")])
+    _, rows = stage(tmp_path / "log.parquet", _parquet(table, use_dictionary=False), format="parquet")
+    assert [row["problem"] for row in rows] == ["user_id longer than 16,384 bytes"] * 2
 
 
 DAYS_OF_NO_CALENDAR = [
