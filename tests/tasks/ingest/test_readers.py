@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,6 +64,7 @@ def _packed(ids: Sequence[tuple[str, str]]) -> bytes:
     return _parquet(columns | {name: pa.array(columns[name]).dictionary_encode() for name in ("user_id", "item_id")})
 
 
+UUID_ID = UUID("00112233-4455-6677-8899-aabbccddeeff")
 NASTY_IDS = [
     "\U0001f469\u200d\U0001f52c",
     "שלום",
@@ -165,13 +167,19 @@ def test_what_can_be_read_is_read_and_what_cannot_is_kept_aside(
         pytest.param(pa.array(["é"], pa.string_view()), ["é"], id="view"),
         pytest.param(pa.array([7, None]).dictionary_encode(), ["7", None], id="packed numbers"),
         pytest.param(pa.nulls(2), [None, None], id="nulls"),
+        pytest.param(pa.array([UUID_ID.bytes, None], pa.uuid()), [str(UUID_ID), None], id="UUID"),
+        pytest.param(pa.array(['{"a":1}', None], pa.json_()), ['{"a":1}', None], id="JSON"),
     ],
 )
-def test_ids_of_any_type_are_written_as_people_write_them(tmp_path: Path, users: pa.Array, wanted: list[Any]) -> None:
+@pytest.mark.parametrize("by_arrow", [True, False])
+def test_ids_of_any_type_are_written_as_people_write_them(
+    tmp_path: Path, users: pa.Array, wanted: list[Any], *, by_arrow: bool
+) -> None:
     other = pa.nulls(len(users))
     table = {"user_id": users, "item_id": other, "timestamp": other, "value": other}
-    _, rows = stage(tmp_path / "log.parquet", _parquet(table), format="parquet")
+    staged, rows = stage(tmp_path / "log.parquet", _parquet(table, store_schema=by_arrow), format="parquet")
     assert [row["user_id"] for row in rows] == wanted
+    assert "extension" not in staged.columns["user_id"]
 
 
 @pytest.mark.parametrize("year", [1, 1969, 2600, 9999])
@@ -275,6 +283,19 @@ TWICE = pa.Table.from_arrays([pa.array(["a"])] * 4, names=["user_id", "user_id",
             WrongColumnError,
             "'user_id' is Struct",
             id="nested",
+        ),
+        *(
+            pytest.param(
+                "log.parquet",
+                _parquet(_columns(MANY[:2]) | {"user_id": users}),
+                WrongColumnError,
+                rf"column 'user_id' is {name}.*: nothing says what",
+                id=f"bytes of no meaning, {name}",
+            )
+            for name, users in {
+                "fixed_size_binary": pa.array([UUID_ID.bytes, None], pa.binary(16)),
+                "extension<arrow.bool8>": pa.array([1, 0], pa.int8()).cast(pa.bool8()),
+            }.items()
         ),
     ],
 )
