@@ -10,11 +10,13 @@ import pyarrow as pa
 from data_contracts.staging import MAX_TEXT_BYTES
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
-from tasks.ingest.raw import as_columns, cut, not_one_value
+from tasks.ingest.raw import as_columns, as_text, cut, not_one_value
 from tasks.ingest.times import moment
 
 _WHOLE: dict[object, int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """Up to here every whole number is a float of its own."""
+_NEVER: dict[object, tuple[object, ...]] = {pl.String: (pl.Boolean,), pl.Datetime: (pl.Boolean, pl.Time)}
+"""Types of which no value is one of the type wanted: true is no id, a time of day no moment."""
 _INK = r"\S"
 _TYPED = "typed "
 """Stands before the name of a column that has its type, while the column as it came is still beside it."""
@@ -55,7 +57,7 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
     lacks = pl.any_horizontal(filled[field.name].is_null() for field in schema if not field.nullable)
     return pl.concat(
         frame.select(*columns, "source_row", "problem", original.alias("original"))
-        for frame, original in ((good, pl.when(lacks).then(_line())), (bad, _original(names)))
+        for frame, original in ((good, pl.when(lacks).then(_line())), (bad, _original(names, raw.schema)))
     )
 
 
@@ -64,12 +66,12 @@ def _line() -> pl.Expr:
     return pl.when(pl.col("original").str.len_bytes() <= MAX_TEXT_BYTES).then("original")
 
 
-def _original(names: Mapping[str, str]) -> pl.Expr:
+def _original(names: Mapping[str, str], schema: pl.Schema) -> pl.Expr:
     """Return a broken row as it came, cut: what was kept of it, or its columns."""
     kept = pl.col("original")
     is_short = kept.str.len_bytes() <= MAX_TEXT_BYTES
     whole = pl.when(is_short).then(kept).otherwise(pl.struct(cut(kept).alias("line")).struct.json_encode())
-    return pl.when(kept.is_null()).then(as_columns(names)).otherwise(whole)
+    return pl.when(kept.is_null()).then(as_columns(names, schema)).otherwise(whole)
 
 
 def _problem(name: str, raw: pl.DataType) -> pl.Expr:
@@ -94,7 +96,7 @@ def _given(name: str, raw: pl.DataType) -> pl.Expr:
 
 
 def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
-    if raw.is_nested() or (raw == pl.Boolean and wanted == pl.String):
+    if raw.is_nested() or raw == pl.Duration or raw in _NEVER.get(type(wanted), ()):
         raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
     if raw == pl.String:
@@ -111,7 +113,7 @@ def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfi
 
 def _text(column: pl.Expr, raw: pl.DataType) -> pl.Expr:
     """Write a number as it would be written had it come as a whole one: 7.0 is 7, so that an id outlives its type."""
-    text = column.cast(pl.String, strict=False)
+    text = as_text(column, raw)
     if raw.is_decimal():
         return text.str.replace(r"(\.\d*?)0+$", "${1}").str.strip_suffix(".")
     if not raw.is_float():

@@ -8,13 +8,15 @@ from tasks.ingest.zones import localised
 
 _PARTS = (
     r"^(?P<day>[0-9]{4}[0-9/-]{4,6})"
-    r"(?:[Tt ] *(?P<clock>[0-9:]+)(?:[.,](?P<fraction>[0-9]{1,6})[0-9]*)?(?P<zone>[^0-9].*)?)?$"
+    r"(?:[Tt ] *(?P<clock>[0-9:]+)(?:[.,](?P<fraction>[0-9]{1,6})[0-9]*)?"
+    r"(?:(?P<zone>[^0-9\[][^\[]*)(?:\[[^\]]+\])*)?)?$"
 )
-"""Where each part ends is seen at its next character, so a text is looked through once; the parts are checked alone."""
+"""Where each part ends is seen at its next character, so a text is looked through once; the parts are checked alone.
+What stands in brackets is the name of a zone, ``[Etc/GMT+5]``, and may look like an offset, even the opposite one."""
 _DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d")
 _CLOCK = r"^(?:[0-9]{1,2}:[0-5][0-9](?::(?:[0-5][0-9]|60))?|[0-9]{2}(?:[0-5][0-9](?:[0-5][0-9]|60)?)?)$"
 _OFFSET = r"([+\x{2212}-])([01][0-9]|2[0-3]):?([0-5][0-9])?"
-_ZONE = rf"^ *(?:[Zz]|(?i:utc|gmt)|{_OFFSET}(?: +[A-Za-z]{{1,5}})?)(?:\[[^\]]+\])*$"
+_ZONE = rf"^ *(?:[Zz]|(?i:utc|gmt)|{_OFFSET}(?: +[A-Za-z]{{1,5}})?)$"
 _LEAP, _HHMM = 60, 4
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
@@ -30,6 +32,7 @@ def read(texts: pl.Series, zone: str) -> pl.Series:
             ``T``, ``t`` or blanks and ``10:00:00``, ``10:00``, ``100000``, ``1000`` or ``10``; seconds may have a
             fraction after a point or a comma; then no zone, or ``Z``, ``UTC`` or ``GMT`` in either case, or ``+05:30``,
             ``+0530`` or ``+05``, which a name may follow that does not count: ``+01:00[Europe/Berlin]``, ``+0100 CET``.
+            Not even where it says something else: ``Z[GMT+05:00]``.
         zone: IANA name of the zone of times that say none.
 
     Returns:

@@ -20,6 +20,8 @@ from tasks.ingest.sources import SourceFile
 
 _WHOLE = 2**53
 """Below, every whole number is a float of its own."""
+_DIGITS = 64
+"""A whole number of so many is too large for an id, whatever follows."""
 _WORDS = (-(2**63), 2**64 - 1)
 """Between them stand the whole numbers that the decoder does not make floats of."""
 
@@ -98,11 +100,11 @@ class _Rows:
             append(value_at(document, way))
 
     def _add_odd(self, text: str) -> None:
-        """Take what Python writes and JSON has no word for, NaN or half a surrogate, where it stands unread."""
+        """Take what Python writes and orjson refuses, NaN, half a surrogate, long numbers, where it stands unread."""
         if not text.strip():
             return
         try:
-            document = json.loads(text)
+            document = json.loads(text, parse_int=_int)
         except (ValueError, RecursionError):
             document = None
         if MARK in text or type(document) not in self._kinds:
@@ -143,6 +145,11 @@ class _Rows:
                 text = None
             texts.append(text)
         return texts
+
+
+def _int(digits: str) -> int:
+    """Return a number, or one that is too large as well: of thousands of digits Python makes none."""
+    return int(digits[:_DIGITS])
 
 
 def _nothing(_: str) -> None:

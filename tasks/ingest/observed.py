@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from tasks.ingest.columns import TEXT
-from tasks.ingest.raw import not_one_value
+from tasks.ingest.raw import as_text, not_one_value
 
 WHOLE_NUMBERS, FRACTIONS, MIXED = "whole numbers", "fractions", "text"
 """How all ids of a column of text are written: ``3``; ``3.0`` or ``1e+16``; otherwise."""
@@ -50,8 +50,9 @@ class Observed:
                 self._add_form(name, typed[name].drop_nulls())
         if not self.unread_time:
             unread = typed.filter(pl.col("problem") == not_one_value(self._time))["source_row"]
-            came = raw.filter(pl.col("source_row").is_in(unread.implode()))[self._time].drop_nulls()
-            self.unread_time = str(came.first()) if len(came) else ""
+            came = raw.filter(pl.col("source_row").is_in(unread.implode()))
+            texts = came.select(as_text(pl.col(self._time), raw.schema[self._time])).to_series().drop_nulls()
+            self.unread_time = str(texts.first() or "")
 
     def _add_form(self, name: str, values: pl.Series) -> None:
         values = values.filter(~values.str.contains(_NOTHING))

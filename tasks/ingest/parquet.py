@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_contracts.staging import MAX_TEXT_BYTES
-from tasks.ingest.errors import UnreadableFileError
+from tasks.ingest.errors import UnreadableFileError, WrongColumnError
 from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.raw import BLOCK_ROWS, Names, block, escaped, without_marked
 from tasks.ingest.sources import SourceFile
@@ -29,20 +29,23 @@ _TEXTS = (
     pa.types.is_binary,
     pa.types.is_large_binary,
     pa.types.is_binary_view,
-    pa.types.is_fixed_size_binary,
 )
+_AS_TEXT = (pa.UuidType, pa.JsonType)
+_UUID = r"^(.{8})(.{4})(.{4})(.{4})(.{12})$"
 
 
 def head(file: SourceFile) -> pa.Schema:
-    """Return the columns of a file."""
+    """Return the columns of a file; UUIDs and JSON are what they are read as, text."""
     with file.open() as raw:
-        return pq.ParquetFile(raw).schema_arrow
+        schema = pq.ParquetFile(raw).schema_arrow
+    return pa.schema([field.with_type(pa.string()) if isinstance(field.type, _AS_TEXT) else field for field in schema])
 
 
 def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
     """Yield the columns wanted, batch by batch.
 
     Raises:
+        WrongColumnError: A column holds bytes of which nothing says what they mean.
         UnreadableFileError: A column holds so much a row that its pages may not fit into memory.
         OSError: The file is truncated or damaged, a page's checksum (where it has one) included.
         pyarrow.ArrowInvalid: It is not Parquet.
@@ -50,15 +53,17 @@ def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
     columns = list(names.values())
     start = 0
     with file.open() as raw:
-        metadata = pq.ParquetFile(raw).metadata
+        whole = pq.ParquetFile(raw)
+        metadata, schema = whole.metadata, whole.schema_arrow
+        kinds = {name: _known(column, schema.field(column).type) for name, column in names.items()}
         for group in range(metadata.num_row_groups):
             longest = {name: _longest(raw, metadata, group, name) for name in columns}
             packed = [name for name in columns if longest[name] > _PACKED_BYTES]
             width = _width(metadata.row_group(group), group, columns)
             width += sum(min(longest[name], MAX_TEXT_BYTES) for name in packed)
-            count = min(BLOCK_ROWS, BLOCK_BYTES // max(1, width))
+            count = min(BLOCK_ROWS, max(1, BLOCK_BYTES // max(1, width)))
             for batch in _batches(raw, metadata, group, columns, count=count, packed=packed):
-                own = {name: _series(batch[column]) for name, column in names.items()}
+                own = {name: _series(batch[column], kinds[name]) for name, column in names.items()}
                 read = block(
                     {name: series for name, (series, _) in own.items()},
                     source_row=np.arange(start, start + batch.num_rows),
@@ -71,7 +76,13 @@ def _batches(
     raw: BinaryIO, metadata: pq.FileMetaData, group: int, columns: Sequence[str], *, count: int, packed: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     file = pq.ParquetFile(
-        raw, metadata=metadata, read_dictionary=packed, buffer_size=_READ_BYTES, page_checksum_verification=True
+        raw,
+        metadata=metadata,
+        read_dictionary=packed,
+        buffer_size=_READ_BYTES,
+        page_checksum_verification=True,
+        arrow_extensions_enabled=False,  # text that is called JSON stays packed
+        coerce_int96_timestamp_unit="us",  # as nanoseconds, years after 2262 would be others without a word
     )
     yield from file.iter_batches(count, row_groups=[group], columns=columns)
 
@@ -104,19 +115,34 @@ def _longest(raw: BinaryIO, metadata: pq.FileMetaData, group: int, column: str) 
     return int(pc.max(pc.binary_length(values.dictionary)).as_py() or 0)
 
 
+def _known(column: str, kind: pa.DataType) -> pa.DataType:
+    """Return the type of a column's values, if it says what their bytes mean."""
+    own = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if (isinstance(own, pa.BaseExtensionType) and not isinstance(own, _AS_TEXT)) or pa.types.is_fixed_size_binary(own):
+        raise WrongColumnError(
+            f"column {column!r} is {own}: nothing says what its bytes mean. Write text, numbers, times, or UUIDs that "
+            "are called so (logical type UUID)"
+        )
+    return own
+
+
 def _is_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in _TEXTS)
 
 
-def _series(values: pa.Array) -> tuple[pl.Series, bool]:
-    """Return a column, and whether something in it is marked as no UTF-8.
+def _series(values: pa.Array, kind: pa.DataType) -> tuple[pl.Series, bool]:
+    """Return values of ``kind``, and whether something in it is marked as no UTF-8.
 
     A dictionary is unpacked into views of its texts, not copies. Polars has no decimals of more than 38 digits.
     Nor does it know every zone: a timestamp that has one is UTC, and the zone is only how it was shown.
     """
     if pa.types.is_dictionary(values.type):
-        texts, is_marked = _series(values.dictionary)
+        texts, is_marked = _series(values.dictionary, kind)
         return texts.gather(pl.Series(pl.from_arrow(values.indices))), is_marked
+    if isinstance(kind, pa.UuidType):
+        return pl.Series(pl.from_arrow(values)).bin.encode("hex").str.replace(_UUID, "$1-$2-$3-$4-$5"), False
+    if isinstance(values, pa.ExtensionArray):
+        values = values.storage
     if _is_text(values.type):
         return _decoded(values.cast(pa.large_binary()))
     if pa.types.is_timestamp(values.type) and values.type.tz:

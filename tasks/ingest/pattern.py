@@ -12,6 +12,7 @@ from tasks.ingest.zones import localised
 _PROBES = (datetime(2026, 11, 22, 13, 14, 15, tzinfo=UTC), datetime(1999, 2, 3, 4, 5, 6, tzinfo=UTC))
 """Written and read back, they show what a pattern loses; no part of one can be taken for another."""
 _ZONED = re.compile(r"%[:#]*z|%\+")
+_DIGITS = "^[0-9]+$"
 _REFUSED = {
     "%Z": "%Z is a name that many zones share: use %z for offsets, or write the name as it stands and set "
     "source.time_zone",
@@ -26,7 +27,7 @@ def problem_of(pattern: str) -> str | None:
     if said:
         return f"time_format {pattern!r}: {'; '.join(said)}"
     try:
-        written = pl.Series(_PROBES, dtype=pl.Datetime("us", "UTC")).dt.strftime(_polars(pattern, write=True))
+        written = _written(pattern)
         days = _parsed(written, pattern).dt.date().to_list()
     except pl.exceptions.PolarsError as error:
         return f"time_format {pattern!r} is no strptime pattern: {str(error).splitlines()[0]}"
@@ -46,15 +47,25 @@ def says_zone(pattern: str) -> bool:
 def read(texts: pl.Series, pattern: str, zone: str) -> pl.Series:
     """Read moments, us since 1970, UTC; null where a text is not as ``pattern`` says.
 
+    Digits alone must be as many as the pattern writes: a number has lost its zeros in front, and 10126, once 010126,
+    would be read as another day.
+
     Args:
         texts: Strings; blanks around them do not count.
         pattern: One in which `problem_of` sees none.
         zone: IANA name of the zone of times whose pattern has no ``%z``.
     """
-    moments = _parsed(texts.str.strip_chars(), pattern)
+    texts = texts.str.strip_chars()
+    is_whole = ~texts.str.contains(_DIGITS) | texts.str.len_bytes().is_in(_written(pattern).str.len_bytes().implode())
+    moments = _parsed(texts.set(~is_whole, None), pattern)
     if says_zone(pattern):
         return moments
     return moments.to_frame("local").select(localised(pl.col("local"), zone))["local"]
+
+
+def _written(pattern: str) -> pl.Series:
+    moments = pl.Series(_PROBES, dtype=pl.Datetime("us", "UTC"))
+    return moments.dt.strftime(_polars(pattern, write=True)).str.strip_chars()
 
 
 def _parsed(texts: pl.Series, pattern: str) -> pl.Series:

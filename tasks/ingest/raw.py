@@ -78,15 +78,25 @@ def without_marked(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
     problems = [pl.when(marked).then(pl.lit(f"{name} is not UTF-8")) for name, marked in is_marked.items()]
     return rows.with_columns(
         *(pl.when(~marked).then(pl.col(name)).alias(name) for name, marked in is_marked.items()),
-        original=pl.when(pl.any_horizontal(is_marked.values())).then(as_columns(names)).otherwise("original"),
+        original=pl.when(pl.any_horizontal(is_marked.values()))
+        .then(as_columns(names, rows.schema))
+        .otherwise("original"),
         problem=pl.coalesce("problem", *problems),
     )
 
 
-def as_columns(names: Names) -> pl.Expr:
+def as_columns(names: Names, schema: pl.Schema) -> pl.Expr:
     """Write the columns of a row as JSON under the source's names, long texts cut."""
-    texts = (cut(pl.col(name).cast(pl.String, strict=False)).alias(own) for name, own in names.items())
+    texts = (cut(as_text(pl.col(name), schema[name])).alias(own) for name, own in names.items())
     return pl.struct(texts).struct.json_encode()
+
+
+def as_text(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    """Write values as text; days and moments so far off that Polars has no year for them as their numbers."""
+    if not isinstance(kind, (pl.Date, pl.Datetime)):
+        return column.cast(pl.String, strict=False)
+    shown = pl.when(column.dt.year().is_not_null()).then(column)
+    return pl.coalesce(shown.cast(pl.String), column.to_physical().cast(pl.String))
 
 
 def as_json(line: str) -> str:

@@ -14,6 +14,8 @@ from tasks.ingest.zones import localised
 _MICROSECONDS: dict[TimeUnit, float] = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 _YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000  # us since 1970
 _MOMENT = pl.Datetime("us", "UTC")
+_NARROW = (pl.Float16, pl.Float32)
+"""Of seconds since 1970 a float of 32 bits has every 128th."""
 
 
 def moment(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) -> pl.Expr:
@@ -26,13 +28,15 @@ def moment(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) -
         source: How times are written, and the zone of those that say none.
 
     Raises:
-        WrongColumnError: It is numbers, and nothing says of what.
+        WrongColumnError: It is numbers, and nothing says of what, or numbers of too few digits.
     """
     read = _read(column, name, raw, source)
     return pl.when(read.to_physical().is_between(_YEAR_1, _YEAR_10000, closed="left")).then(read)
 
 
 def _read(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) -> pl.Expr:
+    if isinstance(raw, (pl.Date, pl.Datetime)):
+        column = pl.when(column.dt.year().is_between(1, 9999)).then(column)
     if isinstance(raw, pl.Datetime):
         own = column.cast(pl.Datetime("us", raw.time_zone))
         return own.dt.convert_time_zone("UTC") if raw.time_zone else localised(own, source.time_zone)
@@ -40,10 +44,12 @@ def _read(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) ->
         return localised(column.cast(pl.Datetime("us")), source.time_zone)
     if raw == pl.Null:
         return column.cast(_MOMENT)
+    if raw in _NARROW:
+        raise WrongColumnError(f"column {name!r} is {raw}, which has too few digits for times: write Float64 or Int64")
     if source.time_format is not None and (raw == pl.String or raw.is_numeric()):
         by_pattern = partial(pattern.read, pattern=source.time_format, zone=source.time_zone)
         whole = column.cast(pl.Int64, strict=False)  # pandas writes whole numbers of which one is missing as floats
-        text = pl.when(whole == column).then(whole) if raw.is_float() else column
+        text = column if raw == pl.String else pl.when(whole == column).then(whole)
         return text.cast(pl.String).map_batches(by_pattern, return_dtype=_MOMENT, is_elementwise=True)
     if source.time_unit != "iso":
         column = column.str.strip_chars() if raw == pl.String else column
@@ -61,6 +67,8 @@ def _since_1970(column: pl.Expr, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
     if raw.is_float():
         return fractions
     whole = column.cast(pl.Int64, strict=False)
+    if raw.is_decimal():
+        whole = pl.when(whole == column).then(whole)
     if unit == "ns":
         return pl.coalesce(whole // 1_000, fractions)
     factor = int(_MICROSECONDS[unit])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from tasks.ingest.config import SourceConfig, TimeUnit
 from tasks.ingest.errors import WrongColumnError
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _cast(columns: dict[str, Any], *, source: SourceConfig | None = None) -> pl.DataFrame:
@@ -28,6 +30,11 @@ def _cast(columns: dict[str, Any], *, source: SourceConfig | None = None) -> pl.
         pytest.param("s", 1795348800, NOON, id="seconds as a number"),
         pytest.param("s", 1795348800.0, NOON, id="seconds as a fraction"),
         pytest.param("s", " 1795348800.25 ", NOON.replace(microsecond=250_000), id="fractions of seconds"),
+        pytest.param("s", Decimal("1795348800.25"), NOON.replace(microsecond=250_000), id="decimal seconds"),
+        pytest.param("s", Decimal("-0.75"), EPOCH - timedelta(seconds=0.75), id="decimal seconds before 1970"),
+        pytest.param("s", Decimal("1795348800.00"), NOON, id="a whole decimal"),
+        pytest.param("ms", Decimal("1795348800000.125"), NOON.replace(microsecond=125), id="decimal milliseconds"),
+        pytest.param("ns", Decimal("1795348800000001999"), NOON.replace(microsecond=1), id="decimal nanoseconds"),
         pytest.param("s", "1.7953488e9", NOON, id="with an exponent"),
         pytest.param("ms", "1795348800001", NOON.replace(microsecond=1_000), id="milliseconds"),
         pytest.param("us", "1795348800000001", NOON.replace(microsecond=1), id="microseconds"),
@@ -106,8 +113,26 @@ def test_numbers_and_bytes_become_ids() -> None:
         pytest.param({"timestamp": [1]}, "column 'timestamp' is Int64: set source.time_unit", id="a number is not ISO"),
         pytest.param({"user_id": [["a"]]}, "column 'user_id' is List", id="a list is no id"),
         pytest.param({"user_id": [True]}, "column 'user_id' is Boolean", id="true is no id"),
+        pytest.param({"user_id": [timedelta(1)]}, "column 'user_id' is Duration", id="a span is no id"),
+        pytest.param({"value": [timedelta(1)]}, "column 'value' is Duration", id="a span is no number"),
     ],
 )
 def test_a_column_that_can_never_be_read_is_refused(columns: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongColumnError, match=message):
         _cast(columns)
+
+
+@pytest.mark.parametrize("settings", [{}, {"time_unit": "s"}, {"time_format": "%Y%m%d"}])
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        pytest.param(True, pl.Boolean(), id="true"),
+        pytest.param(timedelta(1), pl.Duration("us"), id="a span"),
+        pytest.param(time(12), pl.Time(), id="a time of day"),
+        pytest.param(1_795_348_800.0, pl.Float32(), id="a float of 32 bits"),
+        pytest.param(1.0, pl.Float16(), id="a float of 16 bits"),
+    ],
+)
+def test_what_has_no_moment_in_it_is_refused_as_a_time(given: Any, kind: pl.DataType, settings: dict[str, Any]) -> None:
+    with pytest.raises(WrongColumnError, match=rf"column 'timestamp' is {type(kind).__name__}.*, w"):
+        _cast({"timestamp": pl.Series([given], dtype=kind)}, source=SourceConfig(**settings))

@@ -45,6 +45,8 @@ UNPARSEABLE = "user_id unparseable"
         pytest.param('"u", "x": NaN', "u", None, id="NaN where nobody reads"),
         pytest.param('"u", "x": "\\ud800"', "u", None, id="half a surrogate where nobody reads"),
         pytest.param('18446744073709551616, "x": NaN', None, UNPARSEABLE, id="the same number beside NaN"),
+        pytest.param(f'"u", "x": {"1" * 5_000}', "u", None, id="thousands of digits where nobody reads"),
+        pytest.param(f'{"1" * 5_000}, "x": NaN', None, UNPARSEABLE, id="thousands of digits"),
         pytest.param(f'"u", "x": {"[" * 5_000}{"]" * 5_000}', None, "not JSON", id="deep"),
         pytest.param('"u" "x"', None, "not JSON", id="no JSON"),
     ],

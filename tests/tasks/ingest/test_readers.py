@@ -7,9 +7,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,6 +64,7 @@ def _packed(ids: Sequence[tuple[str, str]]) -> bytes:
     return _parquet(columns | {name: pa.array(columns[name]).dictionary_encode() for name in ("user_id", "item_id")})
 
 
+UUID_ID = UUID("00112233-4455-6677-8899-aabbccddeeff")
 NASTY_IDS = [
     "\U0001f469\u200d\U0001f52c",
     "שלום",
@@ -164,13 +167,61 @@ def test_what_can_be_read_is_read_and_what_cannot_is_kept_aside(
         pytest.param(pa.array(["é"], pa.string_view()), ["é"], id="view"),
         pytest.param(pa.array([7, None]).dictionary_encode(), ["7", None], id="packed numbers"),
         pytest.param(pa.nulls(2), [None, None], id="nulls"),
+        pytest.param(pa.array([UUID_ID.bytes, None], pa.uuid()), [str(UUID_ID), None], id="UUID"),
+        pytest.param(pa.array(['{"a":1}', None], pa.json_()), ['{"a":1}', None], id="JSON"),
     ],
 )
-def test_ids_of_any_type_are_written_as_people_write_them(tmp_path: Path, users: pa.Array, wanted: list[Any]) -> None:
+@pytest.mark.parametrize("by_arrow", [True, False])
+def test_ids_of_any_type_are_written_as_people_write_them(
+    tmp_path: Path, users: pa.Array, wanted: list[Any], *, by_arrow: bool
+) -> None:
     other = pa.nulls(len(users))
     table = {"user_id": users, "item_id": other, "timestamp": other, "value": other}
-    _, rows = stage(tmp_path / "log.parquet", _parquet(table), format="parquet")
+    staged, rows = stage(tmp_path / "log.parquet", _parquet(table, store_schema=by_arrow), format="parquet")
     assert [row["user_id"] for row in rows] == wanted
+    assert "extension" not in staged.columns["user_id"]
+
+
+@pytest.mark.parametrize("year", [1, 1969, 2600, 9999])
+def test_the_old_timestamps_of_spark_are_read_in_any_year(tmp_path: Path, year: int) -> None:
+    moment = datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    table = {"user_id": ["u"], "item_id": ["i"], "timestamp": [moment]}
+    content = _parquet(table, use_deprecated_int96_timestamps=True)
+    _, (row,) = stage(tmp_path / "log.parquet", content, format="parquet")
+    assert row["timestamp"] == moment
+
+
+def test_a_row_of_more_bytes_than_a_block_is_read_alone(tmp_path: Path) -> None:
+    table = _columns([("u" * 9_000_000, "i"), ("v" * 9_000_000, "i")])
+    _, rows = stage(tmp_path / "log.parquet", _parquet(table, use_dictionary=False), format="parquet")
+    assert [row["problem"] for row in rows] == ["user_id longer than 16,384 bytes"] * 2
+
+
+DAYS_OF_NO_CALENDAR = [
+    pytest.param(pa.timestamp("us"), 253_402_300_800_000_000, "+10000-01-01", id="year 10000"),
+    pytest.param(pa.timestamp("us", "UTC"), 253_402_300_800_000_000, "+10000-01-01", id="year 10000, UTC"),
+    pytest.param(pa.timestamp("us"), -62_167_219_200_000_000, "0000-01-01", id="year 0"),
+    pytest.param(pa.timestamp("ms"), 1_795_348_800_000_000, "+58862-05-04", id="microseconds as milliseconds"),
+    pytest.param(pa.timestamp("ms"), 2**63 - 1, str(2**63 - 1), id="the largest milliseconds"),
+    pytest.param(pa.timestamp("us"), 2**63 - 1, str(2**63 - 1), id="the largest number"),
+    pytest.param(pa.timestamp("us"), -(2**63), str(-(2**63)), id="the smallest number"),
+    pytest.param(pa.date32(), 3_000_000, "+10183-09-21", id="a day"),
+    pytest.param(pa.date32(), 2**31 - 1, str(2**31 - 1), id="the last day"),
+]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize(("kind", "number", "shown"), DAYS_OF_NO_CALENDAR)
+def test_a_time_that_no_calendar_has_costs_its_row_and_is_shown(
+    tmp_path: Path, kind: pa.DataType, number: int, shown: str, zone: str
+) -> None:
+    times = pa.array([number, 0], pa.int32() if kind == pa.date32() else pa.int64()).cast(kind)
+    table = {"user_id": ["u", "v"], "item_id": times, "timestamp": times}
+    staged, rows = stage(tmp_path / "log.parquet", _parquet(table), format="parquet", time_zone=zone)
+    assert [row["problem"] for row in rows] == ["timestamp unparseable", None]
+    assert json.loads(rows[0]["original"])["timestamp"].startswith(shown)
+    assert rows[0]["item_id"].startswith(shown), "an id may be anything"
+    assert staged.unread_time.startswith(f"'{shown}")
 
 
 def _flipped(raw: bytes) -> bytes:
@@ -232,6 +283,19 @@ TWICE = pa.Table.from_arrays([pa.array(["a"])] * 4, names=["user_id", "user_id",
             WrongColumnError,
             "'user_id' is Struct",
             id="nested",
+        ),
+        *(
+            pytest.param(
+                "log.parquet",
+                _parquet(_columns(MANY[:2]) | {"user_id": users}),
+                WrongColumnError,
+                rf"column 'user_id' is {name}.*: nothing says what",
+                id=f"bytes of no meaning, {name}",
+            )
+            for name, users in {
+                "fixed_size_binary": pa.array([UUID_ID.bytes, None], pa.binary(16)),
+                "extension<arrow.bool8>": pa.array([1, 0], pa.int8()).cast(pa.bool8()),
+            }.items()
         ),
     ],
 )

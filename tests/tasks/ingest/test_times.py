@@ -53,6 +53,11 @@ def _read(values: Any, **settings: Any) -> list[datetime | None]:
         "2026-11-20T11:00:00+01:00[Europe/Berlin]",
         "2026-11-20T11:00:00+01:00[Europe/Berlin][u-ca=iso8601]",
         "2026-11-20T10:00:00Z[UTC]",
+        "2026-11-20T10:00:00Z[GMT+05:00]",
+        "2026-11-20T05:00:00-05:00[Etc/GMT+5]",
+        "2026-11-20T05:00-05[GMT-05:00]",
+        "2026-11-20T15:00:00+05:00[Etc/GMT-5]",
+        "2026-11-20 10:00:00 UTC[+0100]",
         "2026-11-20 10:00:00 +0000 UTC",
         "2026-11-20 11:00:00 +0100 CET",
     ],
@@ -108,6 +113,10 @@ def test_what_a_form_means(text: str, read: datetime) -> None:
         "2026-11-20T10:00:00+24:00",
         "2026-11-20T10:00:00+05:60",
         "2026-11-20T10:00:00[Europe/Berlin]",
+        "2026-11-20T10:00:00[+01:00]",
+        "2026-11-20T10:00:00Z[+01:00",
+        "2026-11-20T10:00:00+01:00]",
+        "2026-11-20T10:00:00Z[]",
         "2026-11-20T10:00:00 CET",
         "2026-11-20Z",
         "20261120100000",
@@ -140,7 +149,9 @@ def written(draw: st.DrawFn) -> tuple[datetime, str]:
     hours, minutes = divmod(abs(int(local.utcoffset().total_seconds())) // 60, 60)  # type: ignore[union-attr]
     sign = draw(st.sampled_from(["-", "\u2212"])) if local.utcoffset() < timedelta(0) else "+"  # type: ignore[operator]
     offset = f"{sign}{hours:02}{draw(st.sampled_from(['', ':']))}{minutes:02}"
-    zones = [offset, f" {offset}", f"{offset}[Europe/Berlin]"] + ([f"{sign}{hours:02}"] if not minutes else [])
+    zones = [offset, f" {offset}", f"{offset}[Europe/Berlin]", f"{offset}[Etc/GMT+5]"] + (
+        [f"{sign}{hours:02}"] if not minutes else []
+    )
     if not local.utcoffset():
         zones += ["Z", "z", " UTC", " gmt", ""]
     day = draw(st.sampled_from(["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"]))
@@ -219,6 +230,22 @@ def test_times_are_read_by_a_pattern_of_the_source(form: str, texts: list[Any]) 
     for text in texts:
         assert _read([text], time_format=form) == [TEN]
     assert _read(["soon", None, "2026-11-20T10:00:00Z"], time_format=form) == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("form", "number", "read"),
+    [
+        pytest.param("%d%m%y", 201126, TEN.replace(hour=0), id="all digits"),
+        pytest.param("%d%m%y", 10126, None, id="a zero in front is lost"),
+        pytest.param("%H%M%d%m%Y", 51120112026, None, id="of the hour"),
+        pytest.param("%y%m%d%H%M", 611201000, None, id="of the year"),
+        pytest.param("%Y%m%d%H%-M", 20261120109, TEN.replace(minute=9), id="a pattern of two widths"),
+        pytest.param("%Y%m%d", -20261120, None, id="below zero"),
+    ],
+)
+def test_a_number_by_pattern_has_all_its_digits(form: str, number: int, read: datetime | None) -> None:
+    for kind in (pl.Int64, pl.Float64, pl.Decimal(38, 2), pl.String):
+        assert _read(pl.Series([number, None]).cast(kind), time_format=form) == [read, None]
 
 
 def test_a_fraction_by_pattern_is_one_of_a_second() -> None:
