@@ -1,12 +1,19 @@
 """Train several jobs in the same processes, one after the other: ``benchmarks.ways job.json`` under torchelastic.
 
-Most of a short training's time is the start of its processes; here it is spent once.
+Most of a short training's time is the start of its processes; here it is spent once, and so are the imports: ranks are
+forks of what imported this.
 """
+# ruff: noqa: F401
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import mlflow.store.tracking.sqlalchemy_store
+
+import models.recommender.data
+import models.recommender.module
+import models.recommender.use_case
 from data_contracts.job import RESULT, FitJob, FitResult, commit
 from data_contracts.night import Value
 from models.fit import train

@@ -3,6 +3,8 @@
 import logging
 import os
 
+import data_contracts  # noqa: F401  before what is large
+
 HEARTBEAT_SECONDS = 30
 """From one sign of life of a run to the next, Prefect's least. Not in pyproject.toml: a run elsewhere reads none."""
 

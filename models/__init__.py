@@ -1,0 +1,1 @@
+import data_contracts  # noqa: F401  before what is large

@@ -60,7 +60,7 @@ def _local_cluster(config: ClusterConfig) -> SpecCluster:
     import dask
     from distributed import Scheduler, SpecCluster
 
-    from tasks.worker import SELDOM, MortalWorker
+    from tasks.worker import SELF_CHECKS, MortalWorker
 
     scheduler = {"host": LOOPBACK, "dashboard": True, "dashboard_address": f"{LOOPBACK}:{config.dashboard_port}"}
     worker = {
@@ -71,7 +71,7 @@ def _local_cluster(config: ClusterConfig) -> SpecCluster:
         "preload": [MortalWorker.__module__],
     }
     workers = {number: {"cls": MortalWorker, "options": {"worker_kwargs": worker}} for number in range(config.workers)}
-    with dask.config.set({**SELDOM, "distributed.scheduler.no-workers-timeout": f"{config.wait_seconds} s"}):
+    with dask.config.set({**SELF_CHECKS, "distributed.scheduler.no-workers-timeout": f"{config.wait_seconds} s"}):
         return SpecCluster(
             scheduler={"cls": Scheduler, "options": scheduler}, workers=workers, silence_logs=logging.WARNING
         )

@@ -13,7 +13,7 @@ from distributed.deploy.subprocess import SubprocessWorker
 
 from data_contracts.job import STARTER
 
-SELDOM: Mapping[str, str | bool] = {
+SELF_CHECKS: Mapping[str, str | bool] = {
     "distributed.admin.system-monitor.interval": "5s",
     "distributed.admin.tick.interval": "1s",
     "distributed.worker.memory.monitor-interval": "500ms",
@@ -28,9 +28,15 @@ class MortalWorker(SubprocessWorker):
     async def _start(self) -> None:
         spec = json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs})
         command = ("-m", "models.job", "dask", "spec", self.scheduler, "--spec", spec)
-        told = {f"DASK_{key.replace('.', '__').replace('-', '_').upper()}": str(value) for key, value in SELDOM.items()}
-        environment = {**os.environ, **told, STARTER: str(os.getpid())}
-        self.process = await asyncio.create_subprocess_exec(sys.executable, *command, env=environment)
+        own = {**os.environ, **environment(), STARTER: str(os.getpid())}
+        self.process = await asyncio.create_subprocess_exec(sys.executable, *command, env=own)
+
+
+def environment() -> dict[str, str]:
+    """Return the variables that tell another Dask process of `SELF_CHECKS`."""
+    return {
+        f"DASK_{key.replace('.', '__').replace('-', '_').upper()}": str(value) for key, value in SELF_CHECKS.items()
+    }
 
 
 def dask_setup(_worker: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: four are run at a time."""
     items.sort(key=lambda item: ("integration" not in item.path.parts, not item.get_closest_marker("slow")))
+
+
+def pytest_collection_finish() -> None:
+    """Look no more, among what is unreachable, through all that tests import."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -169,7 +169,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     folder = tmp_path_factory.mktemp("prefect")
     environment = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_API_URL": f"{url}/api"}
-    command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = ["prefect", "server", "start", "--no-services", "--host", "127.0.0.1", "--port", str(port)]
     with started([sys.executable, "-m", *command], environment, folder / "log.txt", f"{url}/api/health"):
         yield url
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.version import CHAMPION
+from tests.integration.conftest import House
 from tests.integration.outcome import outcome
 from tests.integration.undisturbed import Undisturbed
 
@@ -47,15 +48,20 @@ def _as_root(*command: str) -> None:
 
 def fill_and_recover(point: str, undisturbed: Undisturbed, tmp_path: Path) -> None:
     """Fill the disk at a commit point, see that the night fails as it should, make room, and run it again."""
-    home = undisturbed.house.home
-    with small_disk(home), undisturbed.second() as house:
-        yesterday, tonight = served(outcome(house)), served(undisturbed.outcome)
-        said = undisturbed.night(house, code=1, POINT=point, FILL=home / "ballast", ONCE=tmp_path / "filled")
-        failure = said.rpartition("The night failed.")[2]
-        assert any(words in failure for words in NO_SPACE), said
-        assert str(home) in failure, said
-        assert served(outcome(house)) == (tonight if point in SWITCHED else yesterday)
-        make_room(home)
+    with small_disk(undisturbed.house.home), undisturbed.second() as house:
+        fill(point, house, undisturbed, tmp_path)
         undisturbed.night(house)
-        (home / "ballast").unlink()
         undisturbed.assert_equal(house)
+
+
+def fill(point: str, house: House, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    """Fill a house's small disk at a commit point, see that the night fails as it should, and make room."""
+    yesterday, tonight = served(outcome(house)), served(undisturbed.outcome)
+    ballast = house.home / "ballast"
+    said = undisturbed.night(house, code=1, POINT=point, FILL=ballast, ONCE=tmp_path / "filled")
+    failure = said.rpartition("The night failed.")[2]
+    assert any(words in failure for words in NO_SPACE), said
+    assert str(house.home) in failure, said
+    assert served(outcome(house)) == (tonight if point in SWITCHED else yesterday)
+    ballast.unlink()
+    make_room(house.home)

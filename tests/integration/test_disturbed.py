@@ -15,14 +15,15 @@ from mlflow import MlflowClient
 from data_contracts.commit_point import POINTS
 from flows.ending import exit_code
 from tests.integration.conftest import House, until
-from tests.integration.full_disk import fill_and_recover
+from tests.integration.full_disk import fill, small_disk
 from tests.integration.nights import COUNT, alone, ended, started_night
 from tests.integration.undisturbed import Undisturbed
 from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.slow
-KILLED_AT = ("staging", "quarantine", "examples", "step", "evaluate result", "logged model", "challenger", "switch")
-"""One of each task, where most is half done. The tasks' own tests kill others, the drill all of them."""
+BEFORE_TRAINING = ("staging", "quarantine", "examples")
+FROM_TRAINING_ON = ("step", "evaluate result", "logged model", "challenger", "switch")
+"""One point of each task, where most is half done. The tasks' own tests kill at others, the drill at all of them."""
 
 
 @pytest.fixture(scope="class")
@@ -32,25 +33,47 @@ def second(undisturbed: Undisturbed) -> Iterator[House]:
         yield house
 
 
+@pytest.fixture(scope="class")
+def cramped(undisturbed: Undisturbed) -> Iterator[House]:
+    """The same, on a small disk."""
+    with small_disk(undisturbed.house.home), undisturbed.second() as house:
+        yield house
+
+
 class TestKilled:
-    """By SIGKILL, which nobody hears."""
+    """By SIGKILL, which nobody hears, and by a full disk."""
 
     def test_an_undisturbed_night_passes_every_point_in_its_order(self, undisturbed: Undisturbed) -> None:
         wanted = [(point, moment) for point in POINTS for moment in ("before", "after")]
         assert list(dict.fromkeys(undisturbed.heard)) == wanted
 
-    @pytest.mark.parametrize("point", KILLED_AT)
+    @pytest.mark.parametrize("point", BEFORE_TRAINING)
     def test_a_night_is_killed_in_one_task_after_the_other(
-        self, point: str, second: House, undisturbed: Undisturbed, cluster: str, tmp_path: Path
+        self, point: str, cramped: House, undisturbed: Undisturbed, cluster: str, tmp_path: Path
     ) -> None:
-        if point not in {"examples", "step"}:  # there its own Dask cluster is killed with it, elsewhere it goes on
-            second = second.under(NIGHTSHIFT_CLUSTER__ADDRESS=cluster)
-        faults = {"POINT": point, "MOMENT": "after", "COUNT": COUNT.get(point, 1), "ONCE": tmp_path / "killed"}
-        undisturbed.night(second, code=-signal.SIGKILL, **faults)
+        self.kill(point, cramped, undisturbed, cluster, tmp_path)
 
-    def test_at_last_it_ends_as_if_nothing_had_happened(self, second: House, undisturbed: Undisturbed) -> None:
-        undisturbed.night(second)
-        undisturbed.assert_equal(second)
+    def test_then_the_disk_fills_in_mid_training_which_harms_nothing(
+        self, cramped: House, undisturbed: Undisturbed, tmp_path: Path
+    ) -> None:
+        fill("step", cramped, undisturbed, tmp_path)
+
+    @pytest.mark.parametrize("point", FROM_TRAINING_ON)
+    def test_then_it_is_killed_in_all_other_tasks(
+        self, point: str, cramped: House, undisturbed: Undisturbed, cluster: str, tmp_path: Path
+    ) -> None:
+        self.kill(point, cramped, undisturbed, cluster, tmp_path)
+
+    @staticmethod
+    def kill(point: str, cramped: House, undisturbed: Undisturbed, cluster: str, tmp_path: Path) -> None:
+        if point not in {"examples", "step"}:  # there its own Dask cluster is killed with it, elsewhere it goes on
+            cramped = cramped.under(NIGHTSHIFT_CLUSTER__ADDRESS=cluster)
+        faults = {"POINT": point, "MOMENT": "after", "COUNT": COUNT.get(point, 1), "ONCE": tmp_path / "killed"}
+        undisturbed.night(cramped, code=-signal.SIGKILL, **faults)
+
+    def test_at_last_it_ends_as_if_nothing_had_happened(self, cramped: House, undisturbed: Undisturbed) -> None:
+        undisturbed.night(cramped)
+        undisturbed.assert_equal(cramped)
 
 
 class TestEnded:
@@ -78,9 +101,3 @@ class TestEnded:
         assert f"NightRunningError: night '{name}' (process {first.pid} on " in said, said
         assert "Nothing was done. Wait for it, or end it." in said
         undisturbed.assert_equal(second)
-
-
-def test_a_disk_that_fills_in_mid_training_stops_the_night_and_harms_nothing(
-    undisturbed: Undisturbed, tmp_path: Path
-) -> None:
-    fill_and_recover("step", undisturbed, tmp_path)

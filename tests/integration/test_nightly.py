@@ -19,6 +19,7 @@ from data_contracts.serving import ServerState, VersionHeld
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
 from tests.integration.conftest import House
+from tests.models.serving.tiny_shop import register_two
 
 pytestmark = pytest.mark.slow
 PLAIN = """
@@ -57,15 +58,17 @@ def served(house: House) -> VersionHeld:
     return found
 
 
-def test_a_first_night_is_promoted_and_served_and_so_again_once_its_home_was_deleted(house: House) -> None:
+def test_a_first_night_is_promoted_and_served_by_a_server_that_still_has_what_was_deleted(house: House) -> None:
+    """The README's way to begin again: delete ``var/``, and leave the model server running."""
+    register_two(house.home)
+    house.run("flows.services", "serve")
+    old = served(house)
+    shutil.rmtree(house.home)
     first = make_nightly(house)
     assert "shop version 1: promoted" in first, first
     assert all(
         word in first for word in ("candidate", "popularity", "markov", "best reachable", "over REST", "over gRPC")
     )
-    old = served(house)
-    shutil.rmtree(house.home)  # the README's way to begin again, its model server still running
-    assert "shop version 1: promoted" in make_nightly(house)
     new = served(house)
     assert (old.version, new.version) == ("1", "1")
     assert new.digest == bundle_digest(house.settings().workspace().tracking_uri, "shop", "1") != old.digest

@@ -22,6 +22,7 @@ from data_contracts.job import LEDGER, RESULT, FitJob, FitResult, read
 from models.audit import Account, account
 from models.ledger import starts_in
 from tasks.train.gang import fit_on_cluster
+from tasks.worker import environment
 from tests.patience import LONG_SECONDS
 
 RANK = "rank"
@@ -45,7 +46,9 @@ class Hosts:
         for address in addresses:
             command = [*self.places.get(address, ()), sys.executable, "-m", "dask", "worker", self.scheduler]
             options = ["--host", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-            worker = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
+            worker = subprocess.Popen(
+                [*command, *options], env={**os.environ, **environment()}, stderr=subprocess.DEVNULL
+            )
             self.workers.setdefault(address, []).append(worker)
         for _ in addresses:
             _next(self.said, "Register worker")
@@ -64,7 +67,12 @@ def hosts(
     """Run a cluster with these hosts, and end it."""
     places = places or {}
     command = [*places.get(scheduler_host, ()), sys.executable, "-m", "dask", "scheduler", "--host", scheduler_host]
-    process = subprocess.Popen([*command, "--port", "0", "--no-dashboard"], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--no-dashboard"],
+        env={**os.environ, **environment()},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     said: SimpleQueue[str] = SimpleQueue()
     listener = threading.Thread(target=_listen, args=(process.stderr, said))
     listener.start()

@@ -30,8 +30,8 @@ CONFIG: dict[str, JsonValue] = {
     "loss": {"kind": "sampled_softmax", "negatives": 20},
 }
 """No dropout: what a process drops is its own, and their number changes."""
-FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 40, "patience": 40, "warm_up_steps": 5}
-STEPS = 480
+FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 20, "patience": 20, "warm_up_steps": 5}
+STEPS = 240
 """Of a few milliseconds each."""
 STOPPED_SECONDS = 10
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
@@ -79,16 +79,16 @@ def test_a_scheduler_that_stands_still_and_killed_ranks_and_agents_change_nothin
     lab: Lab, cluster: Hosts, undisturbed: FitResult
 ) -> None:
     training = Training(cluster.scheduler, job(lab, "disturbed"))
-    training.at(100)
+    training.at(50)
     with stopped(cluster.process, *training.ranks()):  # ranks too: else they may come to their end
         assert training.account().starts == 1
-    training.at(150)
+    training.at(75)
     kill(training.ranks()[-1])
-    training.at(250, starts=2)
+    training.at(125, starts=2)
     agents = training.processes("models.agent")
     assert len(agents) == 2
     kill(agents[0])
-    training.at(350, starts=3)
+    training.at(175, starts=3)
     assert_same(training.end(), undisturbed)
     said = [line for line in training.lines if "lost" in line]
     assert said == ["Dask's scheduler does not answer: what trains goes on, and no host counts as lost meanwhile"]
@@ -102,10 +102,10 @@ def test_a_scheduler_that_stands_still_and_killed_ranks_and_agents_change_nothin
 def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
     """Have a host go, and come back, in mid-training."""
     both = training.together(2)
-    training.at(100)
+    training.at(50)
     cluster.go(SECOND)
     one = training.together(1, after=both)
-    training.at(200, starts=one)
+    training.at(100, starts=one)
     training.hold()
     cluster.come(SECOND)
     training.together(2, after=one)
@@ -160,10 +160,10 @@ def test_a_dead_worker_beside_another_of_its_host_changes_nothing(
 ) -> None:
     cluster.come(FIRST)
     training = Training(cluster.scheduler, job(lab, "beside"))
-    training.at(100)
+    training.at(50)
     (agent,) = (each for each in training.processes("models.agent") if f"--local-addr={FIRST}" in each.cmdline())
     kill(psutil.Process(agent.ppid()))
-    training.at(200, starts=2)
+    training.at(100, starts=2)
     assert_same(training.end(), undisturbed)
     assert any(f"host {FIRST} is lost" in line for line in training.lines)
 
@@ -171,10 +171,10 @@ def test_a_dead_worker_beside_another_of_its_host_changes_nothing(
 @pytest.mark.drill
 def test_a_killed_store_is_started_again_and_changes_nothing(lab: Lab, cluster: Hosts, undisturbed: FitResult) -> None:
     training = Training(cluster.scheduler, job(lab, "store"))
-    training.at(100)
+    training.at(50)
     (store,) = training.processes("models.rendezvous")
     kill(store)
-    training.at(200, starts=2)
+    training.at(100, starts=2)
     (other,) = training.processes("models.rendezvous")
     assert other.pid != store.pid
     assert_same(training.end(), undisturbed)
@@ -195,7 +195,7 @@ def test_a_scheduler_that_ends_ends_the_training_with_what_to_do(lab: Lab) -> No
 def test_ranks_that_are_killed_too_often_end_the_training_with_what_to_do(lab: Lab, cluster: Hosts) -> None:
     training = Training(cluster.scheduler, job(lab, "too-often", max_restarts=1))
     for start in (1, 2):
-        training.at(100 * start, starts=start)
+        training.at(50 * start, starts=start)
         kill(training.ranks()[0])
     with pytest.raises(JobFailedError, match=r"more than max_restarts \(1\) times, .* there was no memory left"):
         training.end()
