@@ -32,7 +32,7 @@ from tasks.train.agent import launcher
 
 SIZES = Sizes(users=400, events=20, items=60, length=20, width=16, blocks=6, batch=40, negatives=20, epochs=5)
 """Ten steps in each of five epochs; eight layers, enough for two stages on each of four processes."""
-STEPS = 50
+STEPS_OF_EPOCH = 10
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,19 @@ class Setting:
         loss: How far each step's loss may be from that of one process.
         weights: How far the last weights may be, norm of the difference over the norm; None where it says nothing:
             in float32, Adam takes the sign of what is all rounding for a number.
+        epochs: How long.
     """
 
     precision: str
     optimizer: str
     loss: float
     weights: float | None
+    epochs: int = SIZES.epochs
+
+    @property
+    def steps(self) -> int:
+        """How many make up all epochs."""
+        return self.epochs * STEPS_OF_EPOCH
 
     def config(self) -> dict[str, JsonValue]:
         """Return the `model` settings."""
@@ -61,7 +68,7 @@ class Setting:
             "optimizer": {"kind": self.optimizer},
             "fit": {
                 "batch_size": SIZES.batch,
-                "max_epochs": SIZES.epochs,
+                "max_epochs": self.epochs,
                 "warm_up_steps": 5,
                 "precision": self.precision,
             },
@@ -153,7 +160,7 @@ def compare(
             for number, way in enumerate(own)
             for which, setting in enumerate(settings)
         }
-        print(f"world {world}: {len(jobs)} trainings of {STEPS} steps", flush=True)
+        print(f"world {world}: {len(jobs)} trainings of {settings[0].steps} steps", flush=True)
         run_job(
             module, Ways(jobs=tuple(jobs.values())), folder / f"world-{world}", Trained,
             launcher=launcher(_way(world)), environment=ENVIRONMENT,
@@ -182,8 +189,10 @@ def _job(folder: Path, tables: TablesAt, way: ParallelismConfig, setting: Settin
 
 def _compared(reference: FitJob, job: FitJob, setting: Setting) -> Compared:
     loss, wanted = _losses(job), _losses(reference)
-    if len(loss) != STEPS or len(wanted) != STEPS:
-        raise ValueError(f"{job.run_folder}: {len(loss)} steps, one process {len(wanted)}, wanted {STEPS} in both.")
+    if {len(loss), len(wanted)} != {setting.steps}:
+        raise ValueError(
+            f"{job.run_folder}: {len(loss)} steps, one process {len(wanted)}, wanted {setting.steps} in both."
+        )
     weights, whole = _weights(job), _weights(reference)
     return Compared(
         job.parallelism, setting, float((loss - wanted).abs().max()), float((weights - whole).norm() / whole.norm())
@@ -217,8 +226,8 @@ def main() -> None:
         found = compare(Path(folder), [way for world in (1, 2, 4) for way in ways(world)], SETTINGS)
     text = table(found)
     intro = (
-        f"`make equivalence`: {STEPS} steps, largest difference of a step's loss, and of the last weights (norm of the "
-        "difference over the norm), from one process. Bars: 1e-9 in float64; in float32 1e-4 for the loss."
+        f"`make equivalence`: {EXACT.steps} steps, largest difference of a step's loss, and of the last weights (norm "
+        "of the difference over the norm), from one process. Bars: 1e-9 in float64; in float32 1e-4 for the loss."
     )
     record("equivalence", f"## Every way of splitting computes the same\n\n{intro}\n\n{machine()}\n\n{text}\n")
     print(text)

@@ -19,6 +19,8 @@ from models.publish import write_bundle
 from models.serving.bundle import open_bundle, read_record, replay_golden
 from tests.models.serving.tiny_shop import WINDOWS, item, new_run, publish_job
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FAULTS = ROOT / "tests" / "faults"
 

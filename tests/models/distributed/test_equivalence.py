@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ OF_TWO = [way for way in ways(2) if way.schedule == "1f1b"]
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[Compared]:
     """Two processes, with the optimiser that is hard to split, and the hardest way of four."""
-    return compare(tmp_path_factory.mktemp("ways"), [*OF_TWO, OF_FOUR], SETTINGS[1:2])
+    return compare(tmp_path_factory.mktemp("ways"), [*OF_TWO, OF_FOUR], [replace(SETTINGS[1], epochs=2)])
 
 
 def test_ways_of_splitting_compute_the_same(found: list[Compared]) -> None:
@@ -38,7 +39,7 @@ def test_ways_of_splitting_compute_the_same(found: list[Compared]) -> None:
 
 def test_a_strategy_broken_on_purpose_is_found(tmp_path: Path) -> None:
     two = next(iter(ways(2)))
-    one, broken = compare(tmp_path, [two], [EXACT], module="tests.models.distributed.forgetful")
+    one, broken = compare(tmp_path, [two], [replace(EXACT, epochs=1)], module="tests.models.distributed.forgetful")
     assert one.equal
     assert not broken.equal
     assert "**no**" in table([one, broken])

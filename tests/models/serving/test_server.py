@@ -28,6 +28,8 @@ from tritonclient.utils import InferenceServerException
 from tests.models.serving.running import ROOT, Running, command_line, running_server
 from tests.models.serving.tiny_shop import damage, item, register_two
 
+pytestmark = pytest.mark.slow
+
 INFER = "/v2/models/shop/infer"
 
 USER_ID = {"name": "user_id", "shape": [1], "datatype": "BYTES"}

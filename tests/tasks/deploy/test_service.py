@@ -33,6 +33,8 @@ from tests.killing import Killed, Moment, killed_at
 from tests.models.serving.running import running_server
 from tests.models.serving.tiny_shop import damage, item, register, register_two
 
+pytestmark = pytest.mark.slow
+
 Shop = tuple[str, Path]
 
 

@@ -28,6 +28,8 @@ from tasks.train.run import find_or_make_run, key_of
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
 
+pytestmark = pytest.mark.slow
+
 WINDOWS = {"2026-11-01": 8, "2026-11-02": 3, "2026-11-03": 2, "2026-11-04": 2}
 MODEL = RecommenderConfig(
     network=NetworkConfig(width=16, blocks=1),

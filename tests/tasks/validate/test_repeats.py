@@ -16,6 +16,8 @@ from tasks.preprocess.recommender.night import build_night
 from tasks.validate.config import ValidationConfig
 from tests.tasks.validate.logs import DAY, Shop, lines, on_day, status
 
+pytestmark = pytest.mark.slow
+
 BROKEN = [f",i1,{DAY}T01:00:00Z,1", f"u1,i1,{DAY},nan", "u1,i1,soon,1"]
 
 

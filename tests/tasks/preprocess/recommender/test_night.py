@@ -32,6 +32,8 @@ from tests.tasks.preprocess.recommender.nights import (
     rows,
 )
 
+pytestmark = pytest.mark.slow
+
 
 class TwoNights(NamedTuple):
     """Two nights that nothing disturbed: what was validated, and their records."""
