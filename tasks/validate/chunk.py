@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from operator import add
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import fsspec
 import polars as pl
@@ -188,9 +188,9 @@ def _counted(rules: pa.ChunkedArray) -> Counter[str]:
 
 def _examples(broken: pa.Table) -> dict[str, str]:
     firsts = pl.DataFrame(pl.from_arrow(broken)).unique("rule", keep="first", maintain_order=True)
-    return {
-        row[
-            "rule"
-        ]: f"{posixpath.basename(row['source_file'])} row {row['source_row']:,}: {row['row'][:_EXAMPLE_LENGTH]}"
-        for row in firsts.iter_rows(named=True)
-    }
+    return {row["rule"]: _example(row) for row in firsts.iter_rows(named=True)}
+
+
+def _example(row: Mapping[str, Any]) -> str:
+    name = posixpath.basename(row["source_file"])
+    return f"{name} row {row['source_row']:,}: {row['row'][:_EXAMPLE_LENGTH]}"
