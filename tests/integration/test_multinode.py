@@ -92,20 +92,6 @@ def test_a_pipeline_over_two_hosts_ends_there_too(site: Site, alone: FitResult) 
     assert_counted(training, starts=1)
 
 
-def test_ddp_over_two_hosts_waits_for_a_wire_that_is_cut_and_ends_where_one_process_does(
-    site: Site, alone: FitResult
-) -> None:
-    training = site.train("waited")
-    training.at(30)
-    with site.hosts[AWAY].cut():
-        time.sleep(CUT_SECONDS / 2)
-        reached = len(training.account().steps)
-        time.sleep(CUT_SECONDS / 2)
-        assert len(training.account().steps) == reached < STEPS
-    assert_close(training.end(), alone)
-    assert_counted(training, starts=1)
-
-
 @pytest.mark.drill
 def test_a_host_that_is_cut_off_ends_its_part_and_is_done_without(site: Site, alone: FitResult) -> None:
     training = site.train("cut-off", min_nodes=1)
@@ -119,10 +105,19 @@ def test_a_host_that_is_cut_off_ends_its_part_and_is_done_without(site: Site, al
     assert_counted(training, starts=both + 1)
 
 
-def test_a_host_that_dies_under_fsdp_is_done_without(site: Site, alone: FitResult) -> None:
+def test_fsdp_over_two_hosts_waits_for_a_wire_that_is_cut_and_does_without_a_host_that_dies(
+    site: Site, alone: FitResult
+) -> None:
     training = site.train("died", min_nodes=1, strategy="fsdp")
     both = training.together(2)
-    training.at(30)
+    training.at(20)
+    with site.hosts[AWAY].cut():
+        time.sleep(CUT_SECONDS / 2)
+        reached = len(training.account().steps)
+        time.sleep(CUT_SECONDS / 2)
+        assert len(training.account().steps) == reached < STEPS
+    training.at(reached + 10)
+    assert training.account().starts == both
     with site.cut_off(AWAY):
         site.hosts[AWAY].kill()
         assert_close(training.end(), alone)

@@ -58,9 +58,12 @@ def served(house: House) -> VersionHeld:
     return found
 
 
-def test_a_first_night_is_promoted_and_served_by_a_server_that_still_has_what_was_deleted(house: House) -> None:
+def test_a_first_night_is_promoted_and_served_by_a_server_that_still_has_what_was_deleted(
+    house: House, tmp_path: Path
+) -> None:
     """The README's way to begin again: delete ``var/``, and leave the model server running."""
-    register_two(house.home)
+    register_two(tmp_path)
+    shutil.copy(tmp_path / "mlflow.db", house.home)  # MLflow keeps open, in this process, what it opens
     house.run("flows.services", "serve")
     old = served(house)
     shutil.rmtree(house.home)

@@ -1,4 +1,4 @@
-"""`benchmarks.ways` with a strategy broken on purpose: it averages gradients that are to be added."""
+"""`benchmarks.ways` with fsdp broken on purpose: it is a ddp that averages gradients, which are to be added."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Forgetful(Ddp):
 
 
 if __name__ == "__main__":
-    fit._STRATEGIES["ddp"] = Forgetful
+    fit._STRATEGIES["fsdp"] = Forgetful
     main(Ways, train_all)

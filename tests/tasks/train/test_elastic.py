@@ -50,8 +50,9 @@ def job(lab: Lab, name: str, *, precision: str = "64-true", **parallelism: objec
 
 
 @pytest.fixture(scope="module")
-def undisturbed(lab: Lab, cluster: Hosts) -> FitResult:
-    return Training(cluster.scheduler, job(lab, "undisturbed")).end()
+def undisturbed(lab: Lab) -> FitResult:
+    """What two processes of one host come to, with nobody between them."""
+    return lab.train(job(lab, "undisturbed", processes_per_node=2, min_nodes=1, max_nodes=1))
 
 
 def assert_same(result: FitResult, undisturbed: FitResult) -> None:
