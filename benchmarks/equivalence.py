@@ -172,6 +172,7 @@ def compare(
 def _job(folder: Path, tables: TablesAt, way: ParallelismConfig, setting: Setting) -> FitJob:
     folder.mkdir()
     client = MlflowClient(tracking_uri=f"sqlite:///{folder.parent}/mlflow.db")
+    experiment = client.create_experiment(folder.name, str(folder / "artifacts"))
     return FitJob(
         use_case="recommender",
         run_folder=str(folder),
@@ -183,7 +184,7 @@ def _job(folder: Path, tables: TablesAt, way: ParallelismConfig, setting: Settin
         config=setting.config(),
         features={"max_length": SIZES.length},
         tracking_uri=client.tracking_uri,
-        run_id=client.create_run("0").info.run_id,
+        run_id=client.create_run(experiment).info.run_id,
     )
 
 

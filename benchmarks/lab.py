@@ -40,7 +40,7 @@ class Lab:
 
     def __post_init__(self) -> None:
         self._client = MlflowClient(tracking_uri=f"sqlite:///{self.folder}/mlflow.db")
-        self._experiment = self._client.create_experiment("benchmark")
+        self._experiment = self._client.create_experiment("benchmark", str(self.folder / "artifacts"))
 
     def fit(self, sizes: Sizes, parallelism: ParallelismConfig = ALONE, *, full_softmax: bool = False) -> list[Clock]:
         """Train as shipped, and return the clock of every process."""
