@@ -1,6 +1,6 @@
-"""A night that is killed, ended, run twice at once or out of disk ends, once it is run again, as one undisturbed.
+"""A night that is killed, out of disk, ended and run twice at once ends, once it is run again, as one undisturbed.
 
-What a class has in common is a house: its tests follow each other there.
+It is the same night all the time: the tests follow each other in one house.
 """
 
 from __future__ import annotations
@@ -22,82 +22,76 @@ from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.slow
 BEFORE_TRAINING = ("staging", "quarantine", "examples")
-FROM_TRAINING_ON = ("step", "evaluate result", "logged model", "challenger", "switch")
+FROM_TRAINING_ON = ("step", "evaluate result", "logged model", "challenger")
 """One point of each task, where most is half done. The tasks' own tests kill at others, the drill at all of them."""
 
 
-@pytest.fixture(scope="class")
+@pytest.fixture(scope="module")
 def second(undisturbed: Undisturbed) -> Iterator[House]:
-    """The house before its second night, the champion of the first in service."""
-    with undisturbed.second() as house:
-        yield house
-
-
-@pytest.fixture(scope="class")
-def cramped(undisturbed: Undisturbed) -> Iterator[House]:
-    """The same, on a small disk."""
+    """The house before its second night, the champion of the first in service, on a small disk."""
     with small_disk(undisturbed.house.home), undisturbed.second() as house:
         yield house
 
 
-class TestKilled:
-    """By SIGKILL, which nobody hears, and by a full disk."""
-
-    def test_an_undisturbed_night_passes_every_point_in_its_order(self, undisturbed: Undisturbed) -> None:
-        wanted = [(point, moment) for point in POINTS for moment in ("before", "after")]
-        assert list(dict.fromkeys(undisturbed.heard)) == wanted
-
-    @pytest.mark.parametrize("point", BEFORE_TRAINING)
-    def test_a_night_is_killed_in_one_task_after_the_other(
-        self, point: str, cramped: House, undisturbed: Undisturbed, cluster: str, tmp_path: Path
-    ) -> None:
-        self.kill(point, cramped, undisturbed, cluster, tmp_path)
-
-    def test_then_the_disk_fills_in_mid_training_which_harms_nothing(
-        self, cramped: House, undisturbed: Undisturbed, tmp_path: Path
-    ) -> None:
-        fill("step", cramped, undisturbed, tmp_path)
-
-    @pytest.mark.parametrize("point", FROM_TRAINING_ON)
-    def test_then_it_is_killed_in_all_other_tasks(
-        self, point: str, cramped: House, undisturbed: Undisturbed, cluster: str, tmp_path: Path
-    ) -> None:
-        self.kill(point, cramped, undisturbed, cluster, tmp_path)
-
-    @staticmethod
-    def kill(point: str, cramped: House, undisturbed: Undisturbed, cluster: str, tmp_path: Path) -> None:
-        if point not in {"examples", "step"}:  # there its own Dask cluster is killed with it, elsewhere it goes on
-            cramped = cramped.under(NIGHTSHIFT_CLUSTER__ADDRESS=cluster)
-        faults = {"POINT": point, "MOMENT": "after", "COUNT": COUNT.get(point, 1), "ONCE": tmp_path / "killed"}
-        undisturbed.night(cramped, code=-signal.SIGKILL, **faults)
-
-    def test_at_last_it_ends_as_if_nothing_had_happened(self, cramped: House, undisturbed: Undisturbed) -> None:
-        undisturbed.night(cramped)
-        undisturbed.assert_equal(cramped)
+def kill(point: str, house: House, undisturbed: Undisturbed, cluster: str, folder: Path) -> None:
+    """Kill the night after a point, by SIGKILL, which nobody hears."""
+    if point not in {"examples", "step"}:  # there its own Dask cluster is killed with it, elsewhere it goes on
+        house = house.under(NIGHTSHIFT_CLUSTER__ADDRESS=cluster)
+    faults = {"POINT": point, "MOMENT": "after", "COUNT": COUNT.get(point, 1), "ONCE": folder / "killed"}
+    undisturbed.night(house, code=-signal.SIGKILL, **faults)
 
 
-class TestEnded:
-    """By SIGTERM, which gives it 10 s, at other points in the drill; then there are two."""
+def test_an_undisturbed_night_passes_every_point_in_its_order(undisturbed: Undisturbed) -> None:
+    wanted = [(point, moment) for point in POINTS for moment in ("before", "after")]
+    assert list(dict.fromkeys(undisturbed.heard)) == wanted
 
-    def test_sigterm_in_mid_training_ends_the_night_and_its_run(self, second: House, tmp_path: Path) -> None:
-        code, said = ended(alone(second), tmp_path, signal.SIGTERM, "step", count=2)
-        assert code == exit_code(signal.SIGTERM)
-        assert "The night was ended by SIGTERM. The same command goes on from here." in said
-        client = MlflowClient(tracking_uri=second.settings().workspace().tracking_uri)
-        runs = client.search_runs([client.get_experiment_by_name("shop").experiment_id])
-        assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED"]
 
-    def test_of_two_nights_at_once_one_says_so_and_the_other_ends_as_if_alone(
-        self, second: House, undisturbed: Undisturbed, tmp_path: Path
-    ) -> None:
-        heard, log = tmp_path / "heard", tmp_path / "log.txt"
-        with started_night(second, log, HEARD=heard) as first:
-            assert until(heard.exists, LONG_SECONDS), log.read_text()
-            first.send_signal(signal.SIGSTOP)  # it is at work until the other one has ended, however slow that is
-            said = second.run("flows.nightly", code=1)
-            first.send_signal(signal.SIGCONT)
-            assert first.wait(LONG_SECONDS) == 0, log.read_text()
-        name = log.read_text().split("Beginning flow run '")[1].split("'")[0]
-        assert f"NightRunningError: night '{name}' (process {first.pid} on " in said, said
-        assert "Nothing was done. Wait for it, or end it." in said
-        undisturbed.assert_equal(second)
+@pytest.mark.parametrize("point", BEFORE_TRAINING)
+def test_a_night_is_killed_in_one_task_after_the_other(
+    point: str, second: House, undisturbed: Undisturbed, cluster: str, tmp_path: Path
+) -> None:
+    kill(point, second, undisturbed, cluster, tmp_path)
+
+
+def test_then_the_disk_fills_in_mid_training_which_harms_nothing(
+    second: House, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    fill("step", second, undisturbed, tmp_path)
+
+
+def test_then_sigterm_in_mid_training_ends_it_in_time_and_its_run_too(second: House, tmp_path: Path) -> None:
+    code, said = ended(alone(second), tmp_path, signal.SIGTERM, "step", count=2)
+    assert code == exit_code(signal.SIGTERM)
+    assert "The night was ended by SIGTERM. The same command goes on from here." in said
+    client = MlflowClient(tracking_uri=second.settings().workspace().tracking_uri)
+    experiment = client.get_experiment_by_name("shop")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED"]
+
+
+@pytest.mark.parametrize("point", FROM_TRAINING_ON)
+def test_then_it_is_killed_in_all_other_tasks(
+    point: str, second: House, undisturbed: Undisturbed, cluster: str, tmp_path: Path
+) -> None:
+    kill(point, second, undisturbed, cluster, tmp_path)
+
+
+def test_then_of_two_at_once_one_says_so_and_the_other_is_killed_while_it_deploys(
+    second: House, tmp_path: Path
+) -> None:
+    heard, log = tmp_path / "heard", tmp_path / "log.txt"
+    with started_night(second, log, HEARD=heard, POINT="switch", MOMENT="after") as first:
+        assert until(heard.exists, LONG_SECONDS), log.read_text()
+        first.send_signal(signal.SIGSTOP)  # it is at work until the other one has ended, however slow that is
+        said = second.run("flows.nightly", code=1)
+        first.send_signal(signal.SIGCONT)
+        assert first.wait(LONG_SECONDS) == -signal.SIGKILL, log.read_text()
+    name = log.read_text().split("Beginning flow run '")[1].split("'")[0]
+    assert f"NightRunningError: night '{name}' (process {first.pid} on " in said, said
+    assert "Nothing was done. Wait for it, or end it." in said
+
+
+def test_at_last_it_ends_as_if_nothing_had_happened(second: House, undisturbed: Undisturbed) -> None:
+    undisturbed.night(second)
+    undisturbed.assert_equal(second)
