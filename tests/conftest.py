@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,3 +66,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     from tests.models.lab import Lab
 
     return Lab.of(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def drill_seed() -> int:
+    """Of what is random in a drill; DRILL_SEED brings an earlier one back."""
+    return int(os.environ.get("DRILL_SEED") or random.SystemRandom().randrange(2**32))
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a line, captured or not."""
+
+    def line(text: str) -> None:
+        with capsys.disabled():
+            request.config.get_terminal_writer().line(text)
+
+    return line

@@ -172,20 +172,3 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = ["prefect", "server", "start", "--no-services", "--host", "127.0.0.1", "--port", str(port)]
     with started([sys.executable, "-m", *command], environment, folder / "log.txt", f"{url}/api/health"):
         yield url
-
-
-@pytest.fixture(scope="module")
-def seed(request: pytest.FixtureRequest) -> int:
-    """Of what is random here; DRILL_SEED brings an earlier drill back."""
-    return int(os.environ.get("DRILL_SEED") or random.SystemRandom().randrange(2**32))
-
-
-@pytest.fixture
-def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a line, captured or not."""
-
-    def line(text: str) -> None:
-        with capsys.disabled():
-            request.config.get_terminal_writer().line(text)
-
-    return line

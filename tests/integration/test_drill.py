@@ -107,14 +107,15 @@ class Kill:
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_night_killed_at_any_moment_and_run_again_is_as_undisturbed(
-    number: int, seed: int, undisturbed: Undisturbed, say: Callable[[str], None]
+    number: int, drill_seed: int, undisturbed: Undisturbed, say: Callable[[str], None]
 ) -> None:
     """When it is not the flow that is killed, the night may help itself, or end with an error."""
-    chance = random.Random(f"{seed} {number}")
+    chance = random.Random(f"{drill_seed} {number}")
     with undisturbed.second() as house:
         for _ in range(chance.randint(1, 3)):
             kill = Kill(chance.uniform(1, undisturbed.seconds), chance if chance.random() < 0.5 else None)
             code = run_night(house, undisturbed.log, meanwhile=kill)
-            say(f"DRILL_SEED={seed}, {number}: {kill.killed!r} killed after {kill.seconds:.1f} s, exit code {code}")
+            what = f"{kill.killed!r} killed after {kill.seconds:.1f} s, exit code {code}"
+            say(f"DRILL_SEED={drill_seed}, {number}: {what}")
         undisturbed.night(house)
         undisturbed.assert_equal(house)

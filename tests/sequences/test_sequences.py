@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -79,14 +78,10 @@ def test_no_sequence_of_nights_loses_or_doubles_a_row(cluster: str, tmp_path: Pa
 @pytest.mark.drill
 @pytest.mark.timeout(0)
 def test_no_sequence_of_many_nights_loses_or_doubles_a_row(
-    cluster: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    cluster: str, tmp_path: Path, drill_seed: int, say: Callable[[str], None]
 ) -> None:
-    """Other sequences in every run; DRILL_SEED brings those of an earlier one back."""
-    start = int(os.environ.get("DRILL_SEED") or random.SystemRandom().randrange(2**32))
-    say = request.config.get_terminal_writer().line
-    with capsys.disabled():
-        say(f"\nDRILL_SEED={start}")
-    seen = run(cluster, tmp_path, MANY, start)
-    with capsys.disabled():
-        say("\n".join([f"{count:6,} nights {end}" for end, count in sorted(seen.items())]))
-        say("\n".join(["After each of them:", *PROMISES]))
+    """Other sequences in every run."""
+    say(f"\nDRILL_SEED={drill_seed}")
+    seen = run(cluster, tmp_path, MANY, drill_seed)
+    say("\n".join([f"{count:6,} nights {end}" for end, count in sorted(seen.items())]))
+    say("\n".join(["After each of them:", *PROMISES]))

@@ -201,6 +201,16 @@ def test_once_the_source_is_mended_the_night_runs(shop: Shop) -> None:
     assert shop.night("a.csv", lines(DAY)).accepted == 300
 
 
+def test_late_rows_are_of_the_volume_of_their_own_day(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    shop.night("0.csv", lines(on_day(0)))
+    with caplog.at_level(logging.WARNING):
+        shop.night("1.csv", [*lines(on_day(1)), *lines(on_day(0), first=300)])
+    assert "rows a day" not in caplog.text
+    with caplog.at_level(logging.WARNING):
+        shop.night("2.csv", lines(on_day(2), 200))
+    assert "200 rows a day, the median of 2 days before is 450" in caplog.text
+
+
 def test_an_unusual_volume_warns_first_and_stops_after_seven_windows(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
