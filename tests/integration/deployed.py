@@ -67,10 +67,12 @@ class Deployed:
 
     def page(self) -> str:
         """What the newest artifact `nights-shop` says; nothing before there is one."""
-        found = self.ask(
-            "/artifacts/filter", artifacts={"key": {"any_": ["nights-shop"]}}, sort="CREATED_DESC", limit=1
-        )
-        return str(found[0]["data"]) if found else ""
+        return str(self.artifact("nights-shop") or "")
+
+    def artifact(self, key: str) -> Any:
+        """What the newest artifact of that key holds; None before there is one."""
+        found = self.ask("/artifacts/filter", artifacts={"key": {"any_": [key]}}, sort="CREATED_DESC", limit=1)
+        return found[0]["data"] if found else None
 
     def process(self, *words: str) -> psutil.Process | None:
         """Return the process started for this house whose command line has all these words."""

@@ -107,6 +107,7 @@ def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_one_is_s
     assert deployed.process("models.serving.server") == server, "the model server went with the worker"
     decided = deployed.wait_for(deployed.start_night(), "Completed")
     assert decided.startswith("promoted: shop version 1. ")
+    assert deployed.artifact("training-shop") == 100, "the bar of a training that is done"
     served = httpx.get(f"{deployed.house.environment['NIGHTSHIFT_SERVING__REST_URL']}/nightshift/models/shop").json()
     assert served["served"]["version"] == "1"
     planned = deployed.ask("/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})

@@ -18,8 +18,9 @@ from data_contracts.night import Night
 from data_contracts.serving import ServerState, VersionHeld
 from data_contracts.table import Table
 from data_contracts.use_cases import contracts
-from tests.integration.conftest import House
+from tests.integration.conftest import House, until
 from tests.models.serving.tiny_shop import register_two
+from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.slow
 PLAIN = """
@@ -51,11 +52,16 @@ def make_nightly(house: House) -> str:
 
 
 def served(house: House) -> VersionHeld:
-    """What the model server has in service."""
-    url = house.settings().serving.rest_url
-    found = ServerState.model_validate_json(httpx.get(f"{url}/nightshift/models/shop", timeout=60).content).served
-    assert found is not None
-    return found
+    """What the model server has in service, once it has something."""
+    url = f"{house.settings().serving.rest_url}/nightshift/models/shop"
+
+    def found() -> VersionHeld | None:
+        return ServerState.model_validate_json(httpx.get(url, timeout=60).content).served
+
+    assert until(lambda: found() is not None, LONG_SECONDS)
+    held = found()
+    assert held is not None
+    return held
 
 
 def test_a_first_night_is_promoted_and_served_by_a_server_that_still_has_what_was_deleted(
