@@ -16,7 +16,7 @@ PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-baselines bench-train bench-wire bench-gpu check
+.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-train bench-wire bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -81,6 +81,9 @@ equivalence: $(INSTALLED) ## Compare every way of splitting with one process, an
 
 bench-line: $(INSTALLED) ## Measure the way from logs to examples on 20 million events; BENCH=--quick tries it
 	@$(TIMED) python -m benchmarks.line $(BENCH)
+
+bench-formats: $(INSTALLED) ## Measure how fast CSV, JSON Lines and Parquet are staged, beside PyArrow alone; BENCH=--quick tries it
+	@$(TIMED) python -m benchmarks.formats $(BENCH)
 
 bench-wire: $(INSTALLED) ## Measure what travels in a step, beside what was learned; as root
 	@$(TIMED) unshare --net sh -c 'ip link set lo up && python -m benchmarks.wire $(BENCH)'

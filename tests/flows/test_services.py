@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,9 +12,11 @@ import pytest
 from pydantic import ValidationError
 
 from flows.alerts import AlertConfig
-from flows.manager import ROOT, Manager, environment
+from flows.manager import ROOT, Manager, end, environment, outlived, start
 from flows.service import Answer, Service, services
 from flows.settings import NightlySettings
+from tests.integration.conftest import until
+from tests.patience import LONG_SECONDS
 
 
 def settings(home: Path, tracking_uri: str | None = None) -> NightlySettings:
@@ -38,6 +41,20 @@ def test_each_fall_of_a_service_is_seen(tmp_path: Path) -> None:
     assert Manager(1, log).fallen() == []
     log.write_text("INFO exited: worker (exit status 1; not expected)\nINFO spawned: 'worker' with pid 7\n" * 2)
     assert Manager(1, log).fallen() == ["worker", "worker"]
+
+
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_a_manager_whose_home_was_deleted_is_known(tmp_path: Path) -> None:
+    own = settings(tmp_path / "home")
+    started = start(own, ())
+    try:
+        assert until(started.log.is_file, LONG_SECONDS)
+        assert outlived(own) == []
+        shutil.rmtree(own.home)
+        assert outlived(own) == [started.pid]
+        assert outlived(settings(tmp_path / "other")) == []
+    finally:
+        end(own, [started.pid])
 
 
 def test_a_server_that_listens_and_says_nothing_is_slow_and_one_that_refuses_is_absent() -> None:

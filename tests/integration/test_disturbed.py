@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from data_contracts.commit_point import POINTS
 from flows.ending import exit_code
+from flows.nights import look
 from tests.integration.conftest import House, until
 from tests.integration.full_disk import fill, small_disk
 from tests.integration.nights import COUNT, alone, ended, started_night
@@ -90,6 +92,14 @@ def test_then_of_two_at_once_one_says_so_and_the_other_is_killed_while_it_deploy
     name = log.read_text().split("Beginning flow run '")[1].split("'")[0]
     assert f"NightRunningError: night '{name}' (process {first.pid} on " in said, said
     assert "Nothing was done. Wait for it, or end it." in said
+
+
+def test_nights_of_other_homes_and_names_are_not_seen(second: House, tmp_path: Path) -> None:
+    own = second.settings()
+    with temporary_settings({PREFECT_API_URL: f"{own.prefect_url}/api"}):
+        assert [night.state for night in look(own).nights][-1] == "Completed", "the first night, in the same Prefect"
+        assert look(own.model_copy(update={"home": tmp_path})).nights == ()
+        assert look(own.model_copy(update={"name": "other"})).nights == ()
 
 
 def test_at_last_it_ends_as_if_nothing_had_happened(second: House, undisturbed: Undisturbed) -> None:

@@ -126,4 +126,7 @@ def test_a_night_of_broken_rows_stops_and_publishes_nothing(house: House) -> Non
         file.write("user_id,item_id,event,timestamp,value\n" + ",i00001,view,2026-01-05T10:00:00Z,1.0\n" * 50)
     printed = house.run("flows.nightly", "--through", "2026-01-05", code=1)
     assert "Nothing was published" in printed, printed
+    assert "The night failed. ContractViolationError: " in printed, printed
+    assert "Traceback" not in printed, printed
+    assert "View at" not in printed, "Prefect has no pages unless `make up` runs"
     assert (versions(house), champion(house)) == (before, serving)
