@@ -23,8 +23,10 @@ NAMES = ("prefect", "mlflow", "worker", "server")
 """Of the services, as supervisord.conf has them."""
 MODULE = "supervisor.supervisord"
 MARK, MANAGER = "NIGHTSHIFT_SERVICES", "MANAGER"
+KILL_SECONDS = 10.0
+"""How long after SIGTERM what does not end is killed, by its manager or by whoever ends what has none."""
 STOP_SECONDS = 60.0
-"""How long to wait for a manager to end: it kills what does not within ten seconds of its SIGTERM."""
+"""How long to wait for a manager, which ends one service after the other."""
 
 
 class ServiceError(Exception):
@@ -121,17 +123,24 @@ def own_mlflow(settings: NightlySettings) -> bool:
 
 
 def end(settings: NightlySettings, processes: Collection[int]) -> None:
-    """End processes that were started for this home; a manager ends its services first.
+    """End processes that were started for this home by SIGTERM, at last by SIGKILL; a manager ends its services first.
 
     Raises:
         ServiceError: One did not end.
     """
-    for pid in processes:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-    wait(lambda: not set(processes) & set(left(settings)), STOP_SECONDS)
-    if still := set(processes) & set(left(settings)):
-        raise ServiceError(f"processes {sorted(still)} did not end within {STOP_SECONDS:.0f} s after SIGTERM.")
+
+    def still() -> set[int]:
+        return set(processes) & set(left(settings))
+
+    patience = STOP_SECONDS if still() & running(settings).keys() else KILL_SECONDS
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in still():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        wait(lambda: not still(), patience)
+    if found := still():
+        named = "\n".join(f"  - {pid}: {_read(pid, 'cmdline').replace(bytes(1), b' ').decode()}" for pid in found)
+        raise ServiceError(f"these did not end within {patience:.0f} s after SIGKILL:\n{named}")
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -110,7 +111,8 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
     where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
     line(f"\nMLflow: {where}, experiment {workspace.name!r}, run {version.run_id}")
     if where != workspace.tracking_uri:
-        line(f"        after `make up`, or: mlflow ui --backend-store-uri {workspace.tracking_uri} --host 127.0.0.1")
+        store = quote(workspace.tracking_uri)
+        line(f"        after `make up`, or: mlflow ui --backend-store-uri {store} --host 127.0.0.1")
 
 
 def _reference(file: Path | None, window: Window) -> Mapping[str, float]:
@@ -140,7 +142,7 @@ def _conservation(workspace: Workspace) -> None:
     marks = {name: events.mark(name) or 0 for name in ("accepted", "quarantined", "dropped", "repeats", "early")}
     early = marks.pop("early")
     kinds = " + ".join(f"{name} {count:,}" for name, count in marks.items())
-    waiting = f"; {early:,} of those accepted are of later days, and wait for their window" if early else ""
+    waiting = f"; accepted for windows of later days: {early:,}" if early else ""
     line(f"rows read {events.mark('rows_read') or 0:,} = {kinds}{waiting}")
 
 

@@ -53,6 +53,7 @@ def train(job: FitJob) -> FitResult | None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # Lightning, of torch's new names
     warnings.filterwarnings("ignore", message=".*across ranks is zero")  # nothing to validate on: the data says so
+    warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # each reads the best weights alone
     folder = Path(job.run_folder)
     parts = use_case(job.use_case)
     if job.warm_start is not None:

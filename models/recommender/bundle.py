@@ -56,7 +56,7 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
 
 def golden_requests(folder: Path) -> list[dict[str, object]]:
     """Make up histories of one to `GOLDEN_HISTORIES` servable items, and one that is empty; always the same."""
-    servable = pl.read_parquet(folder / CATALOGUE).filter("servable")["item_id"].to_numpy()
+    servable = pl.read_parquet(folder / CATALOGUE, glob=False).filter("servable")["item_id"].to_numpy()
     random = np.random.default_rng(seed=0)
     histories = [random.choice(servable, size=length).tolist() for length in range(1, GOLDEN_HISTORIES + 1)]
     return [{"history": history, "k": DEFAULT_K} for history in [[], *histories]]

@@ -63,7 +63,7 @@ class RecommenderPredictor:
 
     def __init__(self, folder: Path, *, scores_at_once: int = SCORES_AT_ONCE) -> None:
         weights = load(folder)
-        catalogue = pl.read_parquet(folder / CATALOGUE)
+        catalogue = pl.read_parquet(folder / CATALOGUE, glob=False)
         self._network = weights.network
         self._exclude_seen = weights.config.exclude_seen
         self._histories = Histories(read_record(folder).tables)

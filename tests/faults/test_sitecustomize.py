@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.patience import LONG_SECONDS
+
 FAULTS = Path(__file__).parent
 POINTS = """
 from data_contracts.commit_point import commit_point
@@ -23,7 +25,7 @@ def run(code: str, *before: Path, **faults: object) -> subprocess.CompletedProce
     path = os.pathsep.join(map(str, (FAULTS, *before)))
     environment = {**os.environ, "PYTHONPATH": path, **{f"FAULT_{name}": str(value) for name, value in faults.items()}}
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LONG_SECONDS, check=False)
 
 
 def test_a_process_is_killed_at_the_point_named_and_only_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from threading import Thread
 import pytest
 from pydantic import ValidationError
 
+from flows import manager
 from flows.alerts import AlertConfig
-from flows.manager import ROOT, Manager, end, environment, outlived, start
+from flows.manager import ROOT, Manager, environment
 from flows.service import Answer, Service, services
 from flows.settings import NightlySettings
 from tests.integration.conftest import until
@@ -46,15 +48,29 @@ def test_each_fall_of_a_service_is_seen(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 def test_a_manager_whose_home_was_deleted_is_known(tmp_path: Path) -> None:
     own = settings(tmp_path / "home")
-    started = start(own, ())
+    started = manager.start(own, ())
     try:
         assert until(started.log.is_file, LONG_SECONDS)
-        assert outlived(own) == []
+        assert manager.outlived(own) == []
         shutil.rmtree(own.home)
-        assert outlived(own) == [started.pid]
-        assert outlived(settings(tmp_path / "other")) == []
+        assert manager.outlived(own) == [started.pid]
+        assert manager.outlived(settings(tmp_path / "other")) == []
     finally:
-        end(own, [started.pid])
+        manager.end(own, [started.pid])
+
+
+def test_what_does_not_end_when_it_is_asked_to_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = settings(tmp_path)
+    marks = {manager.MARK: str(manager.logs(own)), manager.MANAGER: "manager-worker"}
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", deaf]
+    with subprocess.Popen(command, env={**os.environ, **marks}, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert manager.orphans(own) == [process.pid]
+        monkeypatch.setattr(manager, "KILL_SECONDS", 1)
+        manager.end(own, [process.pid])
+        assert process.wait() == -signal.SIGKILL
 
 
 def test_a_server_that_listens_and_says_nothing_is_slow_and_one_that_refuses_is_absent() -> None:

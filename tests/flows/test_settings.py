@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from flows.command import read
 from flows.settings import NightlySettings
+from tests.patience import LONG_SECONDS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -54,7 +55,7 @@ def test_sequences_without_times_have_no_nights() -> None:
 
 def test_help_explains_every_setting() -> None:
     command = [sys.executable, "-m", "flows.nightly", "--help"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONG_SECONDS).stdout
     for name in (
         "--settings FILE",
         "--through",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import random
 import socket
@@ -136,7 +137,7 @@ def make_house(home: Path, **settings: str) -> House:
         "SERVING__REST_URL": f"http://127.0.0.1:{rest}",
         "SERVING__GRPC_URL": f"127.0.0.1:{grpc}",
         "CLUSTER__DASHBOARD_PORT": "0",
-        "SOURCE__URI": str(home / "logs" / "*.csv.gz"),
+        "SOURCE__URI": f"{glob.escape(str(home))}/logs/*.csv.gz",
         "REFERENCE": str(home / "logs" / "_best_reachable.json"),
         **QUICK,
         **settings,
@@ -148,8 +149,10 @@ def make_house(home: Path, **settings: str) -> House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """An empty house; its servers, if any were started, end with the module."""
-    made = make_house(tmp_path_factory.mktemp("house"))
+    """An empty house in a folder of an odd name; its servers, if any were started, end with the module."""
+    home = tmp_path_factory.mktemp("house") / "a=b [c]* d'é #1"
+    home.mkdir()
+    made = make_house(home)
     yield made
     made.run("flows.services", "down")
 

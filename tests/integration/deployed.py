@@ -37,11 +37,16 @@ class Deployed:
         """What the worker and its runs said."""
         return (self.house.home / "services" / "worker.log").read_text()
 
+    @property
+    def rest_url(self) -> str:
+        """Address of the model server."""
+        return self.house.environment["NIGHTSHIFT_SERVING__REST_URL"]
+
     def ask(self, path: str, **body: Any) -> Any:
         """Ask Prefect's API: POST with a body, GET without; again while its database is locked, as Prefect does."""
         url = self.house.environment["PREFECT_API_URL"] + path
         for _ in range(10):
-            answer = httpx.post(url, json=body) if body else httpx.get(url)
+            answer = httpx.post(url, json=body, timeout=LONG_SECONDS) if body else httpx.get(url, timeout=LONG_SECONDS)
             if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
                 break
             time.sleep(1)
@@ -114,9 +119,10 @@ def ear() -> Iterator[tuple[str, list[str]]]:
 
 def save_webhook(api: str, url: str) -> None:
     """Make the block that people make in Prefect's UI."""
-    kind = httpx.get(f"{api}/block_types/slug/custom-webhook").raise_for_status().json()["id"]
-    filters = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
-    schema = httpx.post(f"{api}/block_schemas/filter", json=filters).raise_for_status().json()[0]["id"]
-    data = {"name": "ops", "url": url, "json_data": {"text": "{{subject}} {{body}}"}}
-    block = {"name": "ops", "data": data, "block_schema_id": schema, "block_type_id": kind}
-    httpx.post(f"{api}/block_documents/", json=block).raise_for_status()
+    with httpx.Client(base_url=api, timeout=LONG_SECONDS) as client:
+        kind = client.get("/block_types/slug/custom-webhook").raise_for_status().json()["id"]
+        filters = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
+        schema = client.post("/block_schemas/filter", json=filters).raise_for_status().json()[0]["id"]
+        data = {"name": "ops", "url": url, "json_data": {"text": "{{subject}} {{body}}"}}
+        block = {"name": "ops", "data": data, "block_schema_id": schema, "block_type_id": kind}
+        client.post("/block_documents/", json=block).raise_for_status()

@@ -9,7 +9,6 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import httpx
 import psutil
@@ -19,7 +18,7 @@ from flows import alerts, manager
 from tests.integration.conftest import House, until
 from tests.integration.deployed import Deployed, ear, save_webhook
 from tests.integration.nights import FAULTS
-from tests.patience import END_SECONDS, patient
+from tests.patience import END_SECONDS, LONG_SECONDS, patient
 
 pytestmark = pytest.mark.slow
 
@@ -108,8 +107,8 @@ def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_one_is_s
     decided = deployed.wait_for(deployed.start_night(), "Completed")
     assert decided.startswith("promoted: shop version 1. ")
     assert deployed.artifact("training-shop") == 100, "the bar of a training that is done"
-    served = httpx.get(f"{deployed.house.environment['NIGHTSHIFT_SERVING__REST_URL']}/nightshift/models/shop").json()
-    assert served["served"]["version"] == "1"
+    state = httpx.get(f"{deployed.rest_url}/nightshift/models/shop", timeout=LONG_SECONDS).json()
+    assert state["served"]["version"] == "1"
     planned = deployed.ask("/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
     assert planned, "the schedule plans no run"
 
@@ -149,8 +148,7 @@ def test_a_night_that_nobody_begins_is_late_and_told_of(deployed: Deployed) -> N
 @pytest.mark.drill
 def test_old_data_behind_what_is_served_is_told_of_and_measured(deployed: Deployed) -> None:
     deployed.wait(lambda: any("StaleModelError" in text for text in deployed.told), lambda: deployed.told)
-    with urlopen(f"{deployed.house.environment['NIGHTSHIFT_SERVING__REST_URL']}/metrics", timeout=10) as answer:
-        metrics = answer.read().decode()
+    metrics = httpx.get(f"{deployed.rest_url}/metrics", timeout=LONG_SECONDS).text
     assert 'nightshift_model_data_age_seconds{model="shop",version="1"}' in metrics
     assert 'nightshift_model_in_service_seconds{model="shop",version="1"}' in metrics
 
@@ -160,7 +158,7 @@ def test_a_work_pool_that_was_paused_stays_so_when_its_worker_is_started_again(d
     worker = deployed.process("worker", "start")
     assert worker is not None
     pool = deployed.house.environment["PREFECT_API_URL"] + "/work_pools/nightshift"
-    httpx.patch(pool, json={"is_paused": True}).raise_for_status()
+    httpx.patch(pool, json={"is_paused": True}, timeout=LONG_SECONDS).raise_for_status()
     try:
         worker.kill()
         deployed.wait(lambda: deployed.process("worker", "start") not in (None, worker), lambda: deployed.log)
@@ -168,7 +166,7 @@ def test_a_work_pool_that_was_paused_stays_so_when_its_worker_is_started_again(d
         assert deployed.ask("/work_pools/nightshift")["is_paused"]
         assert "worker" in deployed.house.run("flows.services", "up")
     finally:
-        httpx.patch(pool, json={"is_paused": False}).raise_for_status()
+        httpx.patch(pool, json={"is_paused": False}, timeout=LONG_SECONDS).raise_for_status()
 
 
 @pytest.mark.drill

@@ -56,7 +56,7 @@ def served(house: House) -> VersionHeld:
     url = f"{house.settings().serving.rest_url}/nightshift/models/shop"
 
     def found() -> VersionHeld | None:
-        return ServerState.model_validate_json(httpx.get(url, timeout=60).content).served
+        return ServerState.model_validate_json(httpx.get(url, timeout=LONG_SECONDS).content).served
 
     assert until(lambda: found() is not None, LONG_SECONDS)
     held = found()
@@ -113,7 +113,7 @@ def test_the_champion_answers_in_a_plain_python_process(house: House, tmp_path: 
     command = [sys.executable, "-c", PLAIN, uri]
     environment = {key: value for key, value in house.environment.items() if not key.startswith("NIGHTSHIFT_")}
     answer = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200, check=True
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=LONG_SECONDS, check=True
     )
     row = json.loads(answer.stdout.splitlines()[-1])[0]
     assert len(row["item_id"]) == 3

@@ -6,13 +6,14 @@ import subprocess
 import sys
 
 from data_contracts.job import STARTER
+from tests.patience import LONG_SECONDS
 
 SAYS = "import os, sys; sys.stdout.write(f'{os.getsid(0) == os.getpid()} {sys.argv[1:]}')"
 
 
 def test_any_module_is_run_as_if_alone_and_in_a_session_of_its_own() -> None:
     command = [sys.executable, "-m", "models.job", "timeit", "-n", "1", "-r", "1", SAYS]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONG_SECONDS).stdout
     assert answer.startswith("True ['-n', '1', '-r', '1', "), answer
 
 
@@ -21,7 +22,7 @@ def test_a_job_whose_starter_is_gone_before_it_looks_ends_at_once() -> None:
     gone = subprocess.Popen(["true"])
     gone.wait(60)
     ended = subprocess.run(
-        command, env={**os.environ, STARTER: str(gone.pid)}, capture_output=True, timeout=60, check=False
+        command, env={**os.environ, STARTER: str(gone.pid)}, capture_output=True, timeout=LONG_SECONDS, check=False
     )
     assert ended.returncode == -signal.SIGKILL
     assert not ended.stdout

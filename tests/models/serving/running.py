@@ -26,16 +26,16 @@ class Running:
     log: Path
 
     def wait_until_ready(self) -> None:
-        _wait(lambda: httpx.get(f"{self.rest_url}/v2/health/ready").status_code == 200, self.log)
+        _wait(lambda: httpx.get(f"{self.rest_url}/v2/health/ready", timeout=LONG_SECONDS).status_code == 200, self.log)
 
     def wait_until_said(self, words: str) -> None:
         _wait(lambda: words in self.log.read_text(), self.log)
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.rest_url + path, timeout=60)
+        return httpx.get(self.rest_url + path, timeout=LONG_SECONDS)
 
     def post(self, path: str, body: object) -> httpx.Response:
-        return httpx.post(self.rest_url + path, json=body, timeout=60)
+        return httpx.post(self.rest_url + path, json=body, timeout=LONG_SECONDS)
 
     def operate(self, operation: str, version: str, *, name: str = "shop") -> httpx.Response:
         return self.post(f"/nightshift/models/{name}/{operation}", {"version": version})

@@ -27,6 +27,7 @@ from tritonclient.utils import InferenceServerException
 
 from tests.models.serving.running import ROOT, Running, command_line, running_server
 from tests.models.serving.tiny_shop import damage, item, register_two
+from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -163,7 +164,7 @@ def test_a_bad_request_is_refused_with_its_reason(
 def test_a_body_that_is_no_request_is_refused(
     server: Running, body: bytes, headers: dict[str, str], status: int, reason: str
 ) -> None:
-    answer = httpx.post(server.rest_url + INFER, content=body, headers=headers)
+    answer = httpx.post(server.rest_url + INFER, content=body, headers=headers, timeout=LONG_SECONDS)
     assert (answer.status_code, reason in answer.json()["error"]) == (status, True), answer.text
 
 
@@ -187,7 +188,7 @@ def test_a_message_whose_tensors_cannot_be_decoded_is_refused(
 ) -> None:
     message = ModelInferRequest(model_name="shop", inputs=inputs, raw_input_contents=raw)
     with grpc.insecure_channel(server.grpc_url) as channel, pytest.raises(grpc.RpcError) as error:
-        GRPCInferenceServiceStub(channel).ModelInfer(message, timeout=60)
+        GRPCInferenceServiceStub(channel).ModelInfer(message, timeout=LONG_SECONDS)
     assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert reason in error.value.details()
 
@@ -301,7 +302,7 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path, option: st
         ports[option] = str(taken.getsockname()[1])
         options = [text for pair in ports.items() for text in pair]
         command = command_line(f"sqlite:///{tmp_path}/mlflow.db", *options)
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONG_SECONDS)
     assert done.returncode == 1
     assert f"the model server cannot start: 127.0.0.1:{ports[option]} cannot be bound" in done.stderr
     assert "Traceback" not in done.stderr

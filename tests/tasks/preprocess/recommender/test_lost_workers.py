@@ -13,6 +13,7 @@ from distributed.scheduler import NoWorkerError
 
 from tasks.cluster import ClusterConfig, dask_cluster
 from tasks.preprocess.recommender.tables import Tables
+from tests.patience import LONG_SECONDS
 from tests.tasks.preprocess.recommender.logs import workspace
 from tests.tasks.preprocess.recommender.nights import (
     COMMITS,
@@ -91,7 +92,7 @@ def test_a_night_goes_on_when_a_worker_is_killed(
     home = workspace(tmp_path)
     died = tmp_path / "died"
     with Client(mortals, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=120)
+        client.wait_for_workers(2, timeout=LONG_SECONDS)
         client.register_plugin(Killer(died, done=done, writing=writing))
         night = build(home, publish_night(home, 0), mortals, rows_per_task=ROWS_PER_TASK)
         client.unregister_worker_plugin(Killer.name)
