@@ -9,7 +9,7 @@ Errors of this layer::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -64,12 +64,37 @@ def no_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
 
 
 @dataclass(frozen=True)
+class Step:
+    """From one version of a contract to the next: a table's files stay as they are, and are read as the next has them.
+
+    Attributes:
+        added: Columns that the next version has besides; rows from before are null there.
+        widened: Columns whose type holds more in the next version, with that type: int64 after int32, say.
+
+    Raises:
+        ValueError: A column added must not be null.
+    """
+
+    added: tuple[pa.Field, ...] = ()
+    widened: Mapping[str, pa.DataType] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        strict = [each.name for each in self.added if not each.nullable]
+        if strict:
+            raise ValueError(f"columns {strict} are added and must not be null, but rows from before are null there.")
+
+    def taken(self, schema: pa.Schema) -> pa.Schema:
+        """Return the next version's schema."""
+        kept = (each.with_type(self.widened.get(each.name, each.type)) for each in schema)
+        return pa.schema([*kept, *self.added])
+
+
+@dataclass(frozen=True)
 class DataContract:
     """What is promised about one table.
 
     Attributes:
         name: Of the table.
-        version: Of the promise; raised when a reader would notice the difference.
         schema: Columns in order, with types and nullability. A field's metadata says its unit.
         written_by: The one room that writes it.
         read_by: The rooms that read it.
@@ -78,10 +103,10 @@ class DataContract:
         checked: Turns a table into the view that the rules look at; for values that a rule cannot see as they
             are (lists, NaN beside null). Row numbers stay the same.
         row_rules: Great Expectations rules; a row that breaks one goes to quarantine.
+        steps: From version 1 to 2, from 2 to 3, and so on, whenever a reader would notice the difference.
     """
 
     name: str
-    version: int
     schema: pa.Schema
     written_by: str
     read_by: tuple[str, ...]
@@ -89,6 +114,12 @@ class DataContract:
     time_column: str = ""
     checked: Callable[[pa.Table], pa.Table] = field(default=lambda table: table)
     row_rules: Rules = no_rules
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """Of the promise: a table remembers under which it was written."""
+        return 1 + len(self.steps)
 
     def conform(self, table: pa.Table) -> pa.Table:
         """Return ``table`` with the contract's columns, order and exact types.

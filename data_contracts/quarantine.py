@@ -8,7 +8,6 @@ from data_contracts.contract import DataContract
 
 QUARANTINE = DataContract(
     name="quarantine",
-    version=1,
     schema=pa.schema(
         [
             pa.field("row", pa.string(), nullable=False, metadata={"unit": "JSON, the event as it came"}),

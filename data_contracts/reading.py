@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
@@ -68,13 +69,13 @@ class ReadableTable:
         return next((str(commit[name]) for commit in commits if name in commit), None)
 
     def dataset(self, version: int | None = None) -> ds.Dataset:
-        """Open the table at ``version`` (the newest when omitted) for reading in pieces.
+        """Open the table at ``version`` (the newest when omitted) for reading in pieces, as today's contract has it.
 
         Raises:
             FileNotFoundError: The table, or that version of it, does not exist.
         """
         try:
-            return DeltaTable(self.uri, version=version).to_pyarrow_dataset()
+            return DeltaTable(self.uri, version=version).to_pyarrow_dataset(schema=self.contract.schema)
         except (TableNotFoundError, DeltaError) as error:
             raise FileNotFoundError(f"table {self.contract.name!r} version {version} at {self.uri}: {error}") from error
 
@@ -110,3 +111,22 @@ class ReadableTable:
         """Values of the partition column at ``version``, sorted; none when nothing was ever committed."""
         table = self._open(version)
         return [] if table is None else sorted(value for part in table.partitions() for value in part.values())
+
+
+def scan(files: Sequence[str], contract: DataContract) -> pl.LazyFrame:
+    """Read some files of a table lazily, as today's contract has their columns, but for the partition's.
+
+    Args:
+        files: By their paths or URIs, written under any version of the contract.
+        contract: Of the table.
+    """
+    columns = pl.DataFrame(contract.schema.empty_table()).schema
+    return pl.scan_parquet(
+        list(files),
+        schema={name: kind for name, kind in columns.items() if name != contract.partition_by},
+        missing_columns="insert",
+        extra_columns="ignore",
+        cast_options=pl.ScanCastOptions(integer_cast="upcast", float_cast="upcast"),
+        glob=False,  # what looks like a pattern or a column in a folder's name is none
+        hive_partitioning=False,
+    )

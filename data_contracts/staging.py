@@ -72,7 +72,6 @@ def staging(contract: DataContract) -> DataContract:
 
     return DataContract(
         name=f"staged {contract.name}",
-        version=contract.version,
         schema=pa.schema([*(_optional(field) for field in incoming(contract)), *PROVENANCE]),
         written_by="ingest",
         read_by=("validate",),

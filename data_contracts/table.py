@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from urllib.parse import unquote
 
 import fsspec
@@ -17,11 +18,14 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from data_contracts.commit_point import commit_point
+from data_contracts.contract import ContractError, Step
 from data_contracts.part import Part, write_parts
 from data_contracts.reading import ReadableTable
 
 __all__ = ["Part", "Table"]
 
+CONTRACT = "mark:contract"
+"""Transaction whose number is the version of the contract under which a table is written."""
 EVERY_VERSION_STAYS = {"delta.enableExpiredLogCleanup": "false"}
 """Otherwise each hundredth commit removes the log of versions older than 30 days, and nobody can read them any more."""
 
@@ -60,10 +64,13 @@ class Table(ReadableTable):
             notes: Texts to remember in the log of commits, by name; read back by `note`.
 
         Raises:
+            ContractError: The table is of another version of its contract, or has other columns.
             ValueError: Some of the input was consumed before and some was not: two nights were mixed.
             deltalake.exceptions.CommitFailedError: Another commit came first.
         """
         table = self._open()
+        if table is not None and self._steps_left(table):
+            raise ContractError(f"table {self.contract.name!r} is as an older code left it. Start the night again.")
         done = [name for name in consumed if table is not None and table.transaction_version(name) is not None]
         if table is not None and consumed and len(done) == len(consumed):
             return table.version()
@@ -74,9 +81,56 @@ class Table(ReadableTable):
             )
         transactions = [Transaction(name, 0) for name in consumed]
         transactions += [Transaction(f"mark:{name}", number) for name, number in (marks or {}).items()]
+        transactions.append(Transaction(CONTRACT, self.contract.version))
         added = [part.added() for part in parts]
         with commit_point(self.contract.name):
             return self._append(table, added, CommitProperties(notes, app_transactions=transactions))
+
+    def take_steps(self) -> None:
+        """Bring the table from the version of its contract under which it was written to today's, in one commit.
+
+        Its files stay as they are. Nothing is done to one that is of today's version, or was never written.
+
+        Raises:
+            ContractError: It is of a version that is not known here, or has columns that no step explains.
+        """
+        table = self._open()
+        steps = self._steps_left(table) if table is not None else ()
+        if table is None or not steps:
+            return
+        schema = Schema.from_arrow(self.contract.schema)
+        partition_by = [self.contract.partition_by] if self.contract.partition_by else []
+        properties = CommitProperties(app_transactions=[Transaction(CONTRACT, self.contract.version)])
+        no_file: list[tuple[str, str, list[str]]] = [
+            (schema.fields[0].name, "in", [])
+        ]  # is replaced, but the schema is
+        table.create_write_transaction([], "overwrite", schema, partition_by, no_file, commit_properties=properties)
+
+    def _steps_left(self, table: DeltaTable) -> tuple[Step, ...]:
+        """Return the steps from a table's version of the contract to today's.
+
+        Raises:
+            ContractError: See `take_steps`.
+        """
+        written = table.transaction_version(CONTRACT) or 1  # before versions were remembered, all were the first
+        name, known = f"table {self.contract.name!r} at {self.uri}", self.contract.version
+        if written > known:
+            raise ContractError(
+                f"{name}: written under version {written} of its contract, and this code knows {known}. Run the newer "
+                "code. Nothing was written."
+            )
+        steps = self.contract.steps[written - 1 :]
+        seen = _kinds(reduce(lambda schema, step: step.taken(schema), steps, pa.schema(table.schema())))
+        wanted = _kinds(pa.schema(Schema.from_arrow(self.contract.schema)))
+        if seen != wanted:
+            columns = sorted(each for each in seen.keys() | wanted.keys() if seen.get(each) != wanted.get(each))
+            listed = [f"{each}: {seen.get(each, 'missing')}, wanted {wanted.get(each, 'none')}" for each in columns]
+            raise ContractError(
+                f"{name}: its columns are not those of version {written} of its contract and the {len(steps)} steps "
+                f"from there to version {known}:\n  - " + "\n  - ".join(listed) + "\nA change of columns is a step in "
+                "the contract (data_contracts/contract.py). Nothing was written."
+            )
+        return steps
 
     def _append(self, table: DeltaTable | None, added: list[AddAction], properties: CommitProperties) -> int:
         schema = Schema.from_arrow(self.contract.schema)
@@ -131,3 +185,8 @@ class Table(ReadableTable):
                 with system.open(commit, "r", encoding="utf-8") as lines:
                     actions += (json.loads(line) for line in lines if '"remove"' in line)
         return {unquote(action["remove"]["path"]) for action in actions if "remove" in action}
+
+
+def _kinds(schema: pa.Schema) -> dict[str, str]:
+    """Return what is compared of each column, in words: its type, and whether it may be null."""
+    return {each.name: f"{each.type}{'' if each.nullable else ' not null'}" for each in schema}

@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from data_contracts.night import Promotion
+from data_contracts.upgrade import bring_up_to_date
 from flows.ending import ends_in_time
 from flows.settings import NightlySettings
 from tasks.cluster import dask_cluster
@@ -39,6 +40,7 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     settings = settings or NightlySettings()
     workspace = settings.workspace()
     with only_night(workspace, flow_run.name), ends_in_time(), names_a_full_disk(workspace):
+        bring_up_to_date(workspace)
         with dask_cluster(settings.cluster) as address:
             staged = ingest(workspace, settings.source, address)
             validated = validate(workspace, staged, through, settings.validation, address)

@@ -57,7 +57,6 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
 
 EVENTS = DataContract(
     name="events",
-    version=1,
     schema=pa.schema(
         [
             pa.field("user_id", pa.string(), nullable=False),

@@ -48,7 +48,6 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
 
 EXAMPLES = DataContract(
     name="examples",
-    version=1,
     schema=pa.schema(
         [
             pa.field("user_id", pa.string(), nullable=False),

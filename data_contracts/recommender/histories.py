@@ -56,7 +56,6 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
 
 HISTORIES = DataContract(
     name="histories",
-    version=1,
     schema=pa.schema(
         [
             pa.field("user_id", pa.string(), nullable=False),

@@ -35,7 +35,6 @@ READERS = ("preprocess", "train", "evaluate", "register")
 
 ITEMS = DataContract(
     name="items",
-    version=1,
     schema=pa.schema(
         [
             pa.field("item_id", pa.string(), nullable=False),
@@ -50,7 +49,6 @@ ITEMS = DataContract(
 
 ITEM_COUNTS = DataContract(
     name="item_counts",
-    version=1,
     schema=pa.schema(
         [
             pa.field("item_index", pa.int32(), nullable=False),

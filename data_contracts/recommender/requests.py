@@ -18,7 +18,6 @@ MAX_K = 1000
 
 REQUESTS = DataContract(
     name="requests",
-    version=1,
     schema=pa.schema(
         [
             pa.field("user_id", pa.string(), metadata={"unit": "a user of the logs; this or history, not both"}),
@@ -32,7 +31,6 @@ REQUESTS = DataContract(
 
 ANSWERS = DataContract(
     name="answers",
-    version=1,
     schema=pa.schema(
         [
             pa.field(

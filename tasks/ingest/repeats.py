@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from data_contracts.contract import DataContract
 from data_contracts.night import Value
+from data_contracts.reading import scan
 from data_contracts.staging import PROVENANCE, required, staging
 
 Days = Mapping[date | None, int]
@@ -140,7 +141,7 @@ def drop_repeats(
     by = [name for name in names if name not in _PROVENANCE]
     is_sound = pl.all_horizontal(pl.col("problem").is_null(), pl.col(required(contract)).is_not_null())
     first, read = _first_of_equal(rows, by, is_sound)
-    in_table = _known(first.filter(is_sound), known, by).with_columns(problem=pl.lit(None, pl.String))
+    in_table = _known(first.filter(is_sound), known, by, contract).with_columns(problem=pl.lit(None, pl.String))
     kept, came_again = (
         first.join(in_table, on=[*by, "problem"], how=how, nulls_equal=True, maintain_order="left")
         for how in ("anti", "semi")
@@ -172,14 +173,16 @@ def _unique(held: Sequence[pa.Table], by: Sequence[str], is_sound: pl.Expr) -> p
     return rows.unique(subset=[*by, "alone"], keep="first", maintain_order=True).drop("alone")
 
 
-def _known(rows: pl.DataFrame, known: Mapping[date, list[str]], by: Sequence[str]) -> pl.DataFrame:
+def _known(
+    rows: pl.DataFrame, known: Mapping[date, list[str]], by: Sequence[str], contract: DataContract
+) -> pl.DataFrame:
     """Return those of the ``rows``, in ``by``, that the table has."""
     days, files = list(known), [file for own in known.values() for file in own]
     candidates = rows.filter(pl.col("day").is_in(days)).select(by)
     if candidates.is_empty():
         return candidates
     return (
-        pl.scan_parquet(files, glob=False, hive_partitioning=False)
+        scan(files, contract)
         .select(by)
         .join(candidates.lazy(), on=by, how="semi", nulls_equal=True)
         .unique()

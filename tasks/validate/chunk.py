@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 from data_contracts.check import RuleCounts, check, name_of
 from data_contracts.contract import LATE, DataContract, Limits
 from data_contracts.night import UseCaseName
+from data_contracts.quarantine import QUARANTINE
+from data_contracts.reading import scan
 from data_contracts.staging import incoming, staging
 from data_contracts.table import Part, Table
 from data_contracts.use_cases import contracts
@@ -168,7 +170,7 @@ def _unknown(broken: pa.Table, known: list[str], again: Sequence[str]) -> pa.Tab
     if not (broken.num_rows and known):
         return broken
     rows = pl.DataFrame(broken)
-    quarantine = pl.scan_parquet(known, glob=False, hive_partitioning=False).select("row", "source_file")
+    quarantine = scan(known, QUARANTINE).select("row", "source_file")
     by_row, by_file = (
         quarantine.join(rows.lazy().select(on), on=on, how="semi").group_by(on).len("there")
         for on in ("row", "source_file")

@@ -15,7 +15,6 @@ from data_contracts.table import Table
 
 CONTRACT = DataContract(
     name="things",
-    version=1,
     schema=pa.schema([("name", pa.string()), ("number", pa.int32()), ("weight", pa.float32())]),
     written_by="test",
     read_by=("test",),

@@ -6,6 +6,8 @@ from itertools import groupby
 
 import polars as pl
 
+from data_contracts.reading import scan
+from data_contracts.recommender.histories import HISTORIES
 from data_contracts.table import Table
 from tasks.preprocess.recommender.spread import may_hold
 
@@ -42,7 +44,7 @@ def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buc
 
 
 def _read(files: list[str], window: str, buckets: tuple[int, int]) -> pl.LazyFrame:
-    """Read one window's rows of some buckets. Polars would take folders of the home's own path for partitions, too."""
+    """Read one window's rows of some buckets."""
     low, high = buckets
-    rows = pl.scan_parquet(files, glob=False, hive_partitioning=False).with_columns(window=pl.lit(window))
+    rows = scan(files, HISTORIES).with_columns(window=pl.lit(window))
     return rows.filter(pl.col("bucket").is_between(low, high - 1))

@@ -13,6 +13,8 @@ import polars as pl
 import polars_hash as plh
 from distributed import Client
 
+from data_contracts.reading import scan
+from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.histories import BUCKETS
 from data_contracts.staging import clear
 
@@ -103,9 +105,7 @@ def may_hold(file: str, buckets: tuple[int, int]) -> bool:
 
 def count_users(files: Sequence[str]) -> int:
     """Return about how many users, give or take a tenth, have events in ``files``; memory holds a block of ids."""
-    users = pl.scan_parquet(list(files), glob=False, hive_partitioning=False).select(
-        pl.col("user_id").approx_n_unique()
-    )
+    users = scan(files, EVENTS).select(pl.col("user_id").approx_n_unique())
     return int(users.collect(engine="streaming").item())
 
 
@@ -121,7 +121,7 @@ def bucket_of(column: str) -> pl.Expr:
 
 def _spread_group(files: list[str], folder: str, ranges: int) -> None:
     clear(folder)  # of what a lost worker left of it
-    rows = pl.scan_parquet(files, glob=False, hive_partitioning=False)
+    rows = scan(files, EVENTS)
     bucket = bucket_of("user_id")
     rows = rows.select("user_id", "item_id", "event", "timestamp", bucket=bucket, range=bucket * ranges // BUCKETS)
     rows.sink_parquet(pl.PartitionBy(folder, key="range", include_key=False), mkdir=True)

@@ -1,0 +1,24 @@
+"""Tables of an older version of their contract are brought up to date before a night writes anything."""
+
+from __future__ import annotations
+
+from data_contracts.contract import ContractError
+from data_contracts.night import Workspace
+from data_contracts.table import Table
+from data_contracts.use_cases import contracts
+
+
+def bring_up_to_date(workspace: Workspace) -> None:
+    """Take the steps of every table's contract that it has not taken yet.
+
+    Raises:
+        ContractError: Tables are not as any version of their contracts known here has them; all of them are named.
+    """
+    problems: list[str] = []
+    for contract in contracts(workspace.use_case).values():
+        try:
+            Table(workspace.tables, contract).take_steps()
+        except ContractError as error:
+            problems.append(str(error))
+    if problems:
+        raise ContractError("\n".join(problems))

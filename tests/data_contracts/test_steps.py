@@ -1,0 +1,128 @@
+"""A table goes on under the next version of its contract, and code of another version leaves it alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from data_contracts.contract import ContractError, DataContract, Step
+from data_contracts.reading import scan
+from data_contracts.table import Table
+
+PARTED = DataContract(
+    name="things",
+    schema=pa.schema(
+        [
+            pa.field("number", pa.int32(), nullable=False),
+            pa.field("weight", pa.float32()),
+            pa.field("at", pa.timestamp("us", tz="UTC")),
+            pa.field("marks", pa.list_(pa.int32())),
+            pa.field("day", pa.date32(), nullable=False),
+        ]
+    ),
+    written_by="test",
+    read_by=("test",),
+    partition_by="day",
+)
+WHOLE = replace(PARTED, partition_by=None)
+STEPS = (
+    Step(added=(pa.field("colour", pa.string()),)),
+    Step(widened={"number": pa.int64(), "weight": pa.float64()}),
+    Step(),
+)
+
+
+def after(contract: DataContract, count: int) -> DataContract:
+    """The contract as so many steps later."""
+    for step in STEPS[:count]:
+        contract = replace(contract, schema=step.taken(contract.schema), steps=(*contract.steps, step))
+    return contract
+
+
+def write(table: Table, number: int, **more: object) -> None:
+    row = {"number": number, "weight": 0.5, "at": None, "marks": [1], "day": date(2026, 1, 2), **more}
+    rows = pa.Table.from_pylist([row], schema=table.contract.schema)
+    table.commit(table.write(rows, f"part-{number}"), consumed=[f"input@{number}"])
+
+
+@pytest.mark.parametrize("contract", [PARTED, WHOLE], ids=["parted", "whole"])
+@pytest.mark.parametrize("version", range(1, len(STEPS) + 1))
+def test_a_table_of_an_older_version_is_read_and_written_as_one_of_today(
+    tmp_path: Path, contract: DataContract, version: int
+) -> None:
+    old, new = (Table(str(tmp_path), after(contract, count)) for count in (version - 1, len(STEPS)))
+    write(old, 1)
+    before = old.file_rows()
+    assert new.read(0).column("colour").to_pylist() == [None], "an older version of the table is read as well"
+    with pytest.raises(ContractError, match=r"'things' is as an older code left it\. Start the night again\."):
+        write(new, 2)
+    new.take_steps()
+    assert new.file_rows() == before, "no file was touched"
+    taken = new.version()
+    new.take_steps()
+    assert new.version() == taken, "a step is taken once"
+    write(new, 2**40, colour="red")
+    rows = sorted(new.read().select(["number", "weight", "colour"]).to_pylist(), key=lambda row: row["number"])
+    assert rows == [
+        {"number": 1, "weight": 0.5, "colour": None},
+        {"number": 2**40, "weight": 0.5, "colour": "red"},
+    ]
+    scanned = scan(list(new.file_rows()), new.contract).select("number", "weight", "colour").sort("number").collect()
+    assert scanned.to_dicts() == rows
+    assert new.read().schema == new.contract.schema
+
+
+def test_code_of_an_older_version_leaves_a_newer_table_alone(tmp_path: Path) -> None:
+    old, new = Table(str(tmp_path), PARTED), Table(str(tmp_path), after(PARTED, 2))
+    write(new, 1)
+    wanted = r"'things' at .*: written under version 3 of its contract, and this code knows 1\. Run the newer code"
+    with pytest.raises(ContractError, match=wanted):
+        write(old, 2)
+    with pytest.raises(ContractError, match=wanted):
+        old.take_steps()
+    assert new.version() == 0
+
+
+NUMBER, WEIGHT = PARTED.schema.field("number"), PARTED.schema.field("weight")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        pytest.param(PARTED.schema.append(pa.field("colour", pa.string())), "colour: missing, wanted string", id="new"),
+        pytest.param(PARTED.schema.set(0, NUMBER.with_type(pa.int64())), "number: int32 .*, wanted int64", id="wider"),
+        pytest.param(PARTED.schema.remove(1), "weight: float, wanted none", id="gone"),
+        pytest.param(PARTED.schema.set(1, WEIGHT.with_nullable(nullable=False)), "float not null", id="strict"),
+    ],
+)
+def test_columns_that_change_without_a_step_are_refused_and_named(
+    tmp_path: Path, changed: pa.Schema, said: str
+) -> None:
+    write(Table(str(tmp_path), PARTED), 1)
+    table = Table(str(tmp_path), replace(PARTED, schema=changed))
+    with pytest.raises(ContractError, match=said):
+        table.commit([], consumed=["input@2"])
+    with pytest.raises(ContractError, match=said):
+        table.take_steps()
+    assert table.version() == 0
+
+
+def test_a_table_from_before_versions_were_remembered_is_of_the_first(tmp_path: Path) -> None:
+    table = Table(str(tmp_path), PARTED)
+    write(table, 1)
+    (log,) = (tmp_path / "things" / "_delta_log").glob("*.json")
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(line for line in lines if "mark:contract" not in line))
+    assert table.mark("contract") is None
+    later = Table(str(tmp_path), after(PARTED, len(STEPS)))
+    later.take_steps()
+    assert later.mark("contract") == len(STEPS) + 1
+
+
+def test_a_step_adds_no_column_that_must_not_be_null() -> None:
+    with pytest.raises(ValueError, match=r"\['colour'\] are added and must not be null"):
+        Step(added=(pa.field("colour", pa.string(), nullable=False),))
