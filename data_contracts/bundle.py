@@ -1,25 +1,101 @@
 """A bundle: the one folder that is shipped, from training to every place that answers.
 
-It lies among the artifacts of the version's LoggedModel, so whoever knows the version finds it.
+It lies among the artifacts of the version's LoggedModel, so whoever knows the version finds it. ::
+
+    bundle/
+    ├── ...             what the use case writes: weights, what answering needs of them, tables; no pickle
+    ├── training.json   the settings it was trained under, which nobody needs to answer
+    ├── bundle.json     where it comes from: `BundleRecord`
+    ├── golden.json     made-up requests with the answers they got when the bundle was made
+    └── manifest.json   sha256 of every other file
+
+Each file that says what answering needs has the number of its `FORMAT`. An older one is read step by step as one of
+today, and what is unknown in it is left out: code that was upgraded answers from every bundle made before.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+from pydantic import PositiveInt
+
+from data_contracts.job import Config, TablesAt
 from data_contracts.manifest import MANIFEST, DamagedError, damage, digest
+from data_contracts.night import UseCaseName, Value
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 BUNDLE = "bundle"
 """Name of a bundle's folder, wherever it lies."""
+RECORD, TRAINING = "bundle.json", "training.json"
+FORMAT = 2
+"""Of the bundles that this code writes. A new one needs a step from the last, and a bundle of it under ``tests/``."""
+
+Steps = Mapping[int, Callable[[Config], Config]]
+"""What a file of one format says, in the words of the next."""
 
 logger = logging.getLogger(__name__)
+
+
+class BundleFormatError(ValueError):
+    """A bundle was written by newer code than this."""
+
+
+class BundleRecord(Value, extra="ignore"):
+    """Where a bundle comes from; `RECORD`."""
+
+    format: PositiveInt
+    use_case: UseCaseName
+    run_id: str
+    trained_through: str
+    tables: TablesAt
+
+
+def read_record(folder: Path) -> BundleRecord:
+    """Read where a bundle comes from.
+
+    Raises:
+        BundleFormatError: It was written by newer code.
+    """
+    return BundleRecord.model_validate(in_todays_format(folder / RECORD, {}))
+
+
+def in_todays_format(file: Path, steps: Steps) -> Config:
+    """Read a file of a bundle, of whatever format up to today's, as one of today's.
+
+    Args:
+        file: JSON; without a ``format`` it is of the first.
+        steps: By the format that they lead from; where there is none, nothing changed.
+
+    Raises:
+        BundleFormatError: It is of a newer format.
+    """
+    told: Config = json.loads(file.read_text(encoding="utf-8"))
+    written = told.get("format", 1)
+    if not isinstance(written, int) or written > FORMAT:
+        raise BundleFormatError(
+            f"{file} is of format {written}, this code reads up to {FORMAT}: newer code made it. Run that code, or "
+            "put an older version in service."
+        )
+    for number in range(written, FORMAT):
+        told = steps[number](told) if number in steps else told
+    return {**told, "format": FORMAT}
+
+
+def training_settings(folder: Path) -> tuple[Config, Config]:
+    """Return the settings of model and features under which a bundle was trained, as that code wrote them."""
+    if (folder / TRAINING).exists():
+        told = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+        return told["model"], told["features"]
+    told = json.loads((folder / "model.json").read_text(encoding="utf-8"))  # where the first format has them
+    return told["config"], told["features"]
 
 
 def find_version(tracking_uri: str, name: str, version: str) -> ModelVersion | None:

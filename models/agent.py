@@ -21,7 +21,7 @@ from torch.distributed.run import config_from_args, parse_args
 
 from data_contracts.job import FitJob, read
 from models.job import call, run
-from models.use_case import use_case
+from models.use_cases import use_case
 
 SQL_STORE = "mlflow.store.tracking.sqlalchemy_store"
 """What the rank that logs imports where MLflow is a database: a second of processor time."""

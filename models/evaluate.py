@@ -8,7 +8,7 @@ import torch
 
 from data_contracts.job import EvaluateJob, EvaluateResult
 from models.job import main
-from models.use_case import use_case
+from models.use_cases import use_case
 
 
 def evaluate(job: EvaluateJob) -> EvaluateResult:

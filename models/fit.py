@@ -31,7 +31,8 @@ from models.layered import LayeredModule
 from models.ledger import Ledger
 from models.progress import DivergedError, Progress
 from models.steps import Clip, EndAtOnce, SeedOfStep
-from models.use_case import UseCase, use_case
+from models.use_case import UseCase
+from models.use_cases import use_case
 
 logger = logging.getLogger(__name__)
 

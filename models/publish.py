@@ -16,13 +16,14 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
-from data_contracts.bundle import BUNDLE
+from data_contracts.bundle import BUNDLE, FORMAT, RECORD, BundleRecord
 from data_contracts.commit_point import commit_point
 from data_contracts.job import PublishJob, PublishResult, commit
 from data_contracts.manifest import seal, verify
 from models.job import main
-from models.serving.bundle import RECORD, BundleRecord, read_golden, write_golden
-from models.use_case import Predictor, use_case
+from models.serving.bundle import read_golden, write_golden
+from models.use_case import Predictor
+from models.use_cases import use_case
 
 ROOT = Path(__file__).parents[1]
 CODE = ("models", "data_contracts")
@@ -83,7 +84,11 @@ def write_bundle(job: PublishJob) -> Written:
     staged.mkdir(parents=True)
     parts = use_case(job.use_case)
     record = BundleRecord(
-        use_case=job.use_case, run_id=job.run_id, trained_through=job.trained_through, tables=job.tables
+        format=FORMAT,
+        use_case=job.use_case,
+        run_id=job.run_id,
+        trained_through=job.trained_through,
+        tables=job.tables,
     )
     commit(record, staged / RECORD)
     parts.write_bundle(job, staged)

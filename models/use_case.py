@@ -1,4 +1,4 @@
-"""What a use case gives to learning and answering, and the one place that turns its name into that."""
+"""What a use case gives to learning and answering."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from data_contracts.job import EvaluateJob, EvaluateResult, FitJob, PublishJob
-from data_contracts.night import UseCaseName
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -64,11 +63,3 @@ class UseCase(Protocol):
     def golden_requests(self, folder: Path) -> Sequence[Mapping[str, object]]:
         """Make requests on made-up histories; their answers are kept in the bundle."""
         ...
-
-
-def use_case(name: UseCaseName) -> UseCase:
-    """Return the use case of that name."""
-    from models.recommender.use_case import RECOMMENDER
-
-    known: dict[UseCaseName, UseCase] = {"recommender": RECOMMENDER}
-    return known[name]

@@ -3,8 +3,9 @@
 ======================  ==================================================================================
 file                    content
 ======================  ==================================================================================
-`model.safetensors`     weights (`models.recommender.weights`)
-`model.json`            the config that they were trained under
+`model.safetensors`     weights, and what is to be known of them (`models.recommender.weights`)
+`model.json`
+`training.json`
 `items.parquet`         item_id, item_index (1…N), count (`counts.popular_lately`), servable
 ======================  ==================================================================================
 """
@@ -18,6 +19,7 @@ import numpy as np
 import polars as pl
 import pyarrow.dataset as ds
 
+from data_contracts.bundle import TRAINING
 from data_contracts.job import PublishJob
 from data_contracts.recommender.items import ITEMS
 from data_contracts.recommender.requests import DEFAULT_K
@@ -38,10 +40,10 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
     Raises:
         ValueError: The tables hold other items than the weights know, or none of them may be served.
     """
-    for name in (TENSORS, RECORD):
+    for name in (TENSORS, RECORD, TRAINING):
         shutil.copyfile(Path(job.checkpoint) / name, folder / name)
-    record = read_record(folder)
-    catalogue = _catalogue(job, record.known_items, record.config)
+    record, config = read_record(folder), RecommenderConfig.model_validate(job.config)
+    catalogue = _catalogue(job, record.known_items, config)
     if catalogue["item_index"].to_list() != list(range(1, record.known_items + 1)):
         raise ValueError(
             f"weights in {job.checkpoint} know the items 1…{record.known_items:,}, but table 'items' version "
@@ -49,7 +51,7 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
         )
     if not catalogue["servable"].any():
         raise ValueError(
-            f"none of {catalogue.height:,} items was met {record.config.min_item_count:,} times; lower min_item_count."
+            f"none of {catalogue.height:,} items was met {config.min_item_count:,} times; lower min_item_count."
         )
     catalogue.write_parquet(folder / CATALOGUE)
 

@@ -21,7 +21,7 @@ from data_contracts.manifest import DamagedError, verify
 from models.recommender.baselines import Markov, Popularity
 from models.recommender.layout import Batch
 from models.recommender.network import SasRec
-from models.recommender.weights import Weights, WeightsError, load
+from models.recommender.weights import Ready, WeightsError, load
 
 Flags = NDArray[np.bool_]
 
@@ -103,7 +103,7 @@ def learned(name: str, folder: Path, popularity: Popularity, servable: Flags, ma
     return Learned(weights.network, popularity, servable)
 
 
-def _check(weights: Weights, *, items: int, max_length: int) -> None:
+def _check(weights: Ready, *, items: int, max_length: int) -> None:
     network = weights.network
     problems = []
     if network.items > items:

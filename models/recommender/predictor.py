@@ -16,12 +16,12 @@ import polars as pl
 import pyarrow as pa
 import torch
 
+from data_contracts.bundle import read_record
 from data_contracts.contract import SchemaMismatchError
 from data_contracts.recommender.requests import ANSWERS, DEFAULT_K, MAX_K, REQUESTS
 from models.recommender.bundle import CATALOGUE
 from models.recommender.histories import Histories, Numbers
 from models.recommender.weights import load
-from models.serving.bundle import read_record
 
 SCORES_AT_ONCE = 2**24
 """Numbers in 64 MiB of float32."""
@@ -65,7 +65,7 @@ class RecommenderPredictor:
         weights = load(folder)
         catalogue = pl.read_parquet(folder / CATALOGUE, glob=False)
         self._network = weights.network
-        self._exclude_seen = weights.config.exclude_seen
+        self._exclude_seen = weights.exclude_seen
         self._histories = Histories(read_record(folder).tables)
         self._item_ids = np.array(["", *catalogue["item_id"]], dtype=object)
         self._numbers = {item_id: number for number, item_id in enumerate(self._item_ids) if number}

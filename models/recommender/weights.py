@@ -1,7 +1,17 @@
-"""Weights on disk: ``model.safetensors`` and ``model.json``, nothing that runs code when read."""
+"""Weights on disk, nothing that runs code when read.
+
+======================  ==================================================================================
+file                    content
+======================  ==================================================================================
+`model.safetensors`     the tensors
+`model.json`            what answering needs to know of them; older formats are read, see `ModelRecord`
+`training.json`         the settings that they were trained under, for people and for the next training
+======================  ==================================================================================
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,8 +20,9 @@ import torch
 from pydantic import BaseModel, PositiveInt
 from safetensors.torch import load_file, save_file
 
+from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
 from data_contracts.job import Config
-from models.recommender.config import RecommenderConfig
+from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.network import SasRec
 
 TENSORS = "model.safetensors"
@@ -24,18 +35,62 @@ class WeightsError(ValueError):
     """Weights do not fit the network they are meant for."""
 
 
-class ModelRecord(BaseModel, frozen=True, extra="forbid"):
-    """What ``model.json`` says about the tensors beside it."""
+class Shape(NetworkConfig, frozen=True, extra="ignore"):
+    """A network's settings as its weights tell them: one that is unknown here does not keep them from answering."""
 
+
+class ModelRecord(BaseModel, frozen=True, extra="ignore"):
+    """What ``model.json`` says about the tensors beside it: all that answering needs, in format `FORMAT`.
+
+    Attributes:
+        format: Of the bundle. In the first one, the whole of `RecommenderConfig` and the features stood here.
+        use_case: Whose weights they are.
+        network: Its settings.
+        max_length: L, the longest history that it reads, events.
+        known_items: N; it knows items 1..N.
+        exclude_seen: Whether what a user had before is left out of answers.
+    """
+
+    format: PositiveInt
     use_case: Literal["recommender"] = "recommender"
-    config: RecommenderConfig
-    features: Config
+    network: Shape
+    max_length: PositiveInt
     known_items: PositiveInt
+    exclude_seen: bool
+
+
+def _from_the_first_format(told: Config) -> Config:
+    config, features = (told[name] for name in ("config", "features"))
+    assert isinstance(config, dict)
+    assert isinstance(features, dict)
+    return {
+        "network": config["network"],
+        "max_length": features["max_length"],
+        "known_items": told["known_items"],
+        "exclude_seen": config["exclude_seen"],
+    }
+
+
+STEPS = {1: _from_the_first_format}
+"""What ``model.json`` of one format says in the words of the next."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A network that answers.
+
+    Attributes:
+        network: Knows items 1..``network.items``; on the CPU, dropout off.
+        exclude_seen: Whether what a user had before is left out of answers.
+    """
+
+    network: SasRec
+    exclude_seen: bool
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A network and what it was made under.
+    """A network and the settings it is trained under.
 
     Attributes:
         network: Knows items 1..``network.items``.
@@ -70,26 +125,39 @@ def save(weights: Weights, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.network.named_parameters()}
     save_file(tensors, folder / TENSORS)
-    record = ModelRecord(config=weights.config, features=weights.features, known_items=weights.network.items)
+    record = ModelRecord(
+        format=FORMAT,
+        network=Shape.model_validate(weights.config.network.model_dump()),
+        max_length=weights.network.max_length,
+        known_items=weights.network.items,
+        exclude_seen=weights.config.exclude_seen,
+    )
     (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
+    settings = {"model": weights.config.model_dump(mode="json"), "features": weights.features}
+    (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 def read_record(folder: Path) -> ModelRecord:
-    """Read what the weights in ``folder`` were made under."""
-    return ModelRecord.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
-
-
-def load(folder: Path) -> Weights:
-    """Read weights, ready to score: on the CPU, dropout off.
+    """Read what ``model.json`` in ``folder`` says, of whatever format.
 
     Raises:
+        BundleFormatError: It is of a format that is newer than this code.
+    """
+    return ModelRecord.model_validate(in_todays_format(folder / RECORD, STEPS))
+
+
+def load(folder: Path) -> Ready:
+    """Read weights, ready to score.
+
+    Raises:
+        BundleFormatError: They are of a format that is newer than this code.
         FileNotFoundError: ``folder`` holds no weights.
         WeightsError: The tensors are not those that its ``model.json`` describes.
     """
     record = read_record(folder)
-    network = new_network(record.known_items, record.config, record.features)
+    network = SasRec(record.known_items, record.max_length, record.network)
     copy_into(network, folder)
-    return Weights(network.eval(), record.config, record.features)
+    return Ready(network.eval(), record.exclude_seen)
 
 
 def copy_into(network: SasRec, folder: Path) -> None:

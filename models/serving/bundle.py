@@ -1,13 +1,4 @@
-"""What is shipped: one folder, written once, verified before any of it is read.
-
-::
-
-    bundle/
-    ├── ...             what the use case writes: weights, config, tables; no pickle
-    ├── bundle.json     where it comes from: `BundleRecord`
-    ├── golden.json     made-up requests with the answers they got when the bundle was made
-    └── manifest.json   sha256 of every other file
-"""
+"""What is shipped: one folder (`data_contracts.bundle`), written once, verified before any of it is read."""
 
 from __future__ import annotations
 
@@ -17,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from data_contracts.job import TablesAt, commit, read
+from data_contracts.bundle import read_record
+from data_contracts.job import commit, read
 from data_contracts.manifest import verify
-from data_contracts.night import UseCaseName, Value
-from models.use_case import Predictor, use_case
+from data_contracts.night import Value
+from models.use_case import Predictor
+from models.use_cases import use_case
 
-RECORD = "bundle.json"
 GOLDEN = "golden.json"
 
 TOLERANCE = 1e-4
@@ -31,15 +23,6 @@ TOLERANCE = 1e-4
 
 class GoldenAnswersError(Exception):
     """Golden requests are answered otherwise than when the bundle was made."""
-
-
-class BundleRecord(Value):
-    """Where a bundle comes from."""
-
-    use_case: UseCaseName
-    run_id: str
-    trained_through: str
-    tables: TablesAt
 
 
 class Golden(Value):
@@ -53,16 +36,12 @@ def open_bundle(folder: Path) -> Predictor:
     """Verify a bundle, then load it.
 
     Raises:
+        BundleFormatError: Newer code made it.
         DamagedError: It is not as published.
         FileNotFoundError: A table that it names is not there.
     """
     verify(folder)
     return use_case(read_record(folder).use_case).predictor(folder)
-
-
-def read_record(folder: Path) -> BundleRecord:
-    """Read where a bundle comes from."""
-    return read(folder / RECORD, BundleRecord)
 
 
 def write_golden(folder: Path, predictor: Predictor, requests: Sequence[Mapping[str, object]]) -> None:

@@ -22,11 +22,11 @@ from typing import Protocol
 from safetensors import SafetensorError
 
 from data_contracts import manifest
-from data_contracts.bundle import bundle_digest, download_bundle, find_version
+from data_contracts.bundle import bundle_digest, download_bundle, find_version, read_record
 from data_contracts.manifest import DamagedError
 from data_contracts.serving import registry_of
 from data_contracts.version import CHAMPION
-from models.serving.bundle import GoldenAnswersError, open_bundle, read_record, replay_golden
+from models.serving.bundle import GoldenAnswersError, open_bundle, replay_golden
 from models.use_case import Predictor
 
 logger = logging.getLogger(__name__)

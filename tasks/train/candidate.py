@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from data_contracts.bundle import find_version_of_run
 from data_contracts.commit_point import commit_point
-from data_contracts.job import RESULT, Config, FitJob, FitResult, TablesAt, commit, read
+from data_contracts.job import RESULT, FitJob, FitResult, TablesAt, commit, read
 from data_contracts.manifest import damage
 from data_contracts.night import Candidate, Night, Workspace
 from data_contracts.version import TRAINED_THROUGH
 from tasks.champion import Champion, find_champion
 from tasks.train.config import TrainConfig
 from tasks.train.gang import OnHeartbeat, OnLine, fit_on_cluster
-from tasks.train.plan import Plan, Shape, plan_training
+from tasks.train.plan import Plan, plan_training
 from tasks.train.run import START, Settings, find_or_make_run, working_on
+from tasks.train.shape import shape, shape_of
 
 CANDIDATE = "candidate.json"
 
@@ -60,9 +60,8 @@ def train_candidate(
         on_line(f"run {run_id} has trained on this night already, nothing to do")
         return kept
     champion = find_champion(workspace, night, run_id)
-    champion_shape = _shape_of(Path(champion.bundle)) if champion is not None and champion.bundle else {}
-    shape = _shape(settings["model"], settings["features"])
-    plan = plan_training(night, champion, shape, champion_shape, warm_start=config.warm_start)
+    champion_shape = shape_of(Path(champion.bundle), model, features) if champion and champion.bundle else {}
+    plan = plan_training(night, champion, shape(model, features), champion_shape, warm_start=config.warm_start)
     on_line(f"run {run_id}: {plan.reason}; windows {', '.join(plan.windows)}")
     job = _fit_job(workspace, night, config, settings, plan, champion if plan.warm else None, run_id)
     trained_through = plan.windows[-1]
@@ -140,12 +139,3 @@ def _forget_damaged(result: Path, on_line: OnLine) -> None:
     if problems:
         on_line(f"{result} is no answer any more, its weights are damaged: {'; '.join(problems)}")
         result.unlink()
-
-
-def _shape(model: Config, features: Config) -> Shape:
-    return {"network": model["network"], "features": features}
-
-
-def _shape_of(bundle: Path) -> Shape:
-    record = json.loads((bundle / "model.json").read_text(encoding="utf-8"))
-    return _shape(record["config"], record["features"])

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from data_contracts.bundle import BUNDLE
+from data_contracts.bundle import BUNDLE, read_record
 from data_contracts.job import PublishResult, commit, read
 from data_contracts.manifest import DamagedError
 from models.publish import write_bundle
-from models.serving.bundle import open_bundle, read_record, replay_golden
+from models.serving.bundle import open_bundle, replay_golden
 from tests.models.serving.tiny_shop import WINDOWS, item, new_run, publish_job
 
 pytestmark = pytest.mark.slow

@@ -59,6 +59,7 @@ def test_weights_of_other_tables_are_refused(tmp_path: Path) -> None:
 
 def test_a_shop_without_one_servable_item_is_refused(tmp_path: Path) -> None:
     job = publish_job(tmp_path)
-    write_weights(Path(job.checkpoint), min_item_count=100)
+    config = write_weights(Path(job.checkpoint), min_item_count=100)
+    job = job.model_copy(update={"config": config.model_dump(mode="json")})
     with pytest.raises(ValueError, match="none of 10 items was met 100 times; lower min_item_count"):
         write_bundle(job)

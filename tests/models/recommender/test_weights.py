@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from data_contracts.bundle import training_settings
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import Weights, WeightsError, copy_into, load, new_network, save
 
@@ -24,7 +25,8 @@ def test_weights_come_back_as_they_were(saved: Weights, tmp_path: Path) -> None:
     loaded = load(tmp_path / "weights")
     histories = torch.tensor([[1, 2, 3], [5, 4, 0]])
     assert torch.equal(loaded.network.scores(histories), saved.network.scores(histories))
-    assert (loaded.config, loaded.features, loaded.network.items) == (CONFIG, FEATURES, 5)
+    assert (loaded.exclude_seen, loaded.network.max_length, loaded.network.items) == (True, 4, 5)
+    assert training_settings(tmp_path / "weights") == (CONFIG.model_dump(mode="json"), FEATURES)
     assert not loaded.network.training
 
 

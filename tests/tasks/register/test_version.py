@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from data_contracts.bundle import download_bundle, fetch_bundle
+from data_contracts.bundle import download_bundle, fetch_bundle, read_record
 from data_contracts.manifest import verify
 from data_contracts.night import Candidate, Evidence, Night, Window, Workspace
 from models.recommender.config import RecommenderConfig
-from models.serving.bundle import read_record
 from tasks.job import JobFailedError
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.register.version import register_once
