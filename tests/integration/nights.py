@@ -63,19 +63,20 @@ def model_server(house: House) -> Iterator[int]:
 
 
 @contextmanager
-def started_night(house: House, log: Path, **faults: object) -> Iterator[subprocess.Popen[bytes]]:
+def started_night(house: House, log: Path, code: Path = ROOT, **faults: object) -> Iterator[subprocess.Popen[bytes]]:
     """Start a night that writes to ``log``, yield it, and kill it should it still be there.
 
     Args:
         house: Where.
         log: Gets what it says.
+        code: Folder of the code that runs.
         faults: What is ordered, see tests/faults/sitecustomize.py, without ``FAULT_``.
     """
     orders = {f"FAULT_{name}": value for name, value in faults.items()}
     faulty = house.under(PYTHONPATH=FAULTS, **orders) if faults else house
     with log.open("ab") as out:
         command = [sys.executable, "-m", "flows.nightly"]
-        night = subprocess.Popen(command, env=faulty.environment, cwd=ROOT, stdout=out, stderr=out)
+        night = subprocess.Popen(command, env=faulty.environment, cwd=code, stdout=out, stderr=out)
     try:
         yield night
     finally:
@@ -83,19 +84,21 @@ def started_night(house: House, log: Path, **faults: object) -> Iterator[subproc
         night.wait()
 
 
-def run_night(house: House, log: Path, *, meanwhile: Callable[[int], None] = lambda _: None, **faults: object) -> int:
+def run_night(
+    house: House, log: Path, *, code: Path = ROOT, meanwhile: Callable[[int], None] = lambda _: None, **faults: object
+) -> int:
     """Run a night, and call ``meanwhile`` with its pid; return its exit code once nobody of it is left.
 
     Raises:
         AssertionError: A process of it is still there in time after its end.
     """
     before = set(processes(house))
-    with started_night(house, log, **faults) as night:
+    with started_night(house, log, code, **faults) as night:
         meanwhile(night.pid)
-        code = night.wait(LONG_SECONDS)
+        ended_with = night.wait(LONG_SECONDS)
     left = left_in_time(house, before)
-    assert not left, f"long after it ended with {code} these still ran:\n{left}\n{log.read_text()}"
-    return code
+    assert not left, f"long after it ended with {ended_with} these still ran:\n{left}\n{log.read_text()}"
+    return ended_with
 
 
 def ended(house: House, folder: Path, number: signal.Signals, point: str, count: int = 1) -> tuple[int, str]:

@@ -19,6 +19,7 @@ from flows.nights import look
 from tests.integration.conftest import House, until
 from tests.integration.full_disk import fill, small_disk
 from tests.integration.nights import COUNT, alone, ended, started_night
+from tests.integration.release import RELEASE
 from tests.integration.undisturbed import Undisturbed
 from tests.patience import LONG_SECONDS
 
@@ -46,6 +47,14 @@ def kill(point: str, house: House, undisturbed: Undisturbed, cluster: str, folde
 def test_an_undisturbed_night_passes_every_point_in_its_order(undisturbed: Undisturbed) -> None:
     wanted = [(point, moment) for point in POINTS for moment in ("before", "after")]
     assert list(dict.fromkeys(undisturbed.heard)) == wanted
+
+
+def test_a_home_of_the_release_before_is_taken_along(undisturbed: Undisturbed) -> None:
+    if undisturbed.release is None:
+        pytest.skip(f"git has no commit {RELEASE}: fetch the whole history")
+    said = undisturbed.log.read_text()
+    assert "from version 1, trained through 2026-01-02" in said, "its champion is trained further"
+    assert "champion  " in said, "and judged"
 
 
 @pytest.mark.parametrize("point", BEFORE_TRAINING)

@@ -1,4 +1,7 @@
-"""Two nights that nobody disturbed, and the house before the second of them, for nights that are."""
+"""Two nights that nobody disturbed, and the house before the second of them, for nights that are.
+
+The first is of the release before, where git has it: every home was made by older code one day.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.conftest import House
+from tests.integration.conftest import ROOT, House
 from tests.integration.nights import model_server, run_night, small_house, write_day
 from tests.integration.outcome import differences, outcome
+from tests.integration.release import release_before
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Undisturbed:
         heard: Point and moment, in the order in which the second night passed them.
         seconds: That the second night took.
         log: Of all nights in the house.
+        release: Folder of the code that the first night ran with; today's when None.
     """
 
     house: House
@@ -34,6 +39,7 @@ class Undisturbed:
     heard: list[tuple[str, str]]
     seconds: float
     log: Path
+    release: Path | None
 
     @contextmanager
     def second(self) -> Iterator[House]:
@@ -59,12 +65,13 @@ class Undisturbed:
 
 
 def two_nights(folder: Path, prefect_url: str) -> Undisturbed:
-    """Run two nights in an empty folder that nobody disturbs."""
+    """Run two nights in an empty folder that nobody disturbs, the first with the code of the release before if it is to be had."""
     house = small_house(folder / "home", prefect_url)
     first, heard, log = folder / "first", folder / "heard", folder / "log.txt"
     for day in (1, 2, 3):
         write_day(house, day)
-    assert run_night(house, log) == 0, log.read_text()
+    release = release_before(folder / "release")
+    assert run_night(house, log, code=release or ROOT) == 0, log.read_text()
     write_day(house, 4)
     shutil.copytree(house.home, first, symlinks=True)
     with model_server(house):
@@ -73,4 +80,4 @@ def two_nights(folder: Path, prefect_url: str) -> Undisturbed:
         seconds = time.monotonic() - started_at
         wanted = outcome(house)
     passed = [(line.rsplit(" ", 2)[0], line.rsplit(" ", 2)[1]) for line in heard.read_text().splitlines()]
-    return Undisturbed(house, first, wanted, passed, seconds, log)
+    return Undisturbed(house, first, wanted, passed, seconds, log, release)
