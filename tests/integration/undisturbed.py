@@ -65,7 +65,7 @@ class Undisturbed:
 
 
 def two_nights(folder: Path, prefect_url: str) -> Undisturbed:
-    """Run two nights in an empty folder that nobody disturbs, the first with the code of the release before if it is to be had."""
+    """Run two nights in an empty folder that nobody disturbs, the first by the release before if git has it."""
     house = small_house(folder / "home", prefect_url)
     first, heard, log = folder / "first", folder / "heard", folder / "log.txt"
     for day in (1, 2, 3):
