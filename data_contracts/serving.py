@@ -6,13 +6,19 @@
 ``POST <OPERATIONS>/switch``        `VersionWanted` in; serve it, staged or served before; `ServerState` out
 ==================================  ===============================================================================
 
-A refusal is status 409 with ``{"error": reason}``: a verdict on the version. A registry that does not give the version,
-or has another one of that number, is status 503: it says nothing about it, and may pass. What was served still is.
+Whoever reaches the port of REST may ask for the state. What changes it comes by `operations_socket`, which only the
+user of the server's own machine can open, whatever stands before the port.
+
+A refusal is status 409 with ``{"error": reason}``: a verdict on the version. A version that the registry does not have
+is status 404. A registry that does not answer, or has another bundle of that number, is status 503: it says nothing
+about the version, and may pass. What was served still is.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from datetime import datetime
 from pathlib import Path
 
@@ -24,10 +30,24 @@ OPERATIONS = "/nightshift/models/{name}"
 """Path of a registered model's operations."""
 
 
+def operations_socket(rest_port: int) -> Path:
+    """Return the Unix socket of the server whose REST has that port on this machine, in a folder that is ours alone.
+
+    Raises:
+        OSError: The folder belongs to somebody else, or is open to others.
+    """
+    folder = Path(f"/tmp/nightshift-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    seen = folder.lstat()
+    if seen.st_uid != os.getuid() or not stat.S_ISDIR(seen.st_mode) or stat.S_IMODE(seen.st_mode) & 0o077:
+        raise OSError(f"{folder} is no folder of user {os.getuid()} alone: {stat.filemode(seen.st_mode)}. Remove it.")
+    return folder / f"server-{rest_port}.sock"
+
+
 class VersionWanted(Value):
     """Which version an operation is about. A number alone may be another registry's: the digest says which is meant."""
 
-    version: str = Field(pattern=r"^[0-9]{1,12}$", description="Of the registered model, in digits.")
+    version: str = Field(pattern=r"^[1-9][0-9]{0,11}$", description="Of the registered model, in digits.")
     digest: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{64}$",

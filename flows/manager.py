@@ -160,6 +160,7 @@ def environment(settings: NightlySettings) -> dict[str, str]:
         **{name: url.rpartition(":")[2] for name, url in ports.items()},
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "NAME": settings.name,
+        "TRUSTED_HOSTS": ",".join(settings.serving.trusted_hosts),
         "HOME_TAG": settings.workspace().tags[1],
         "NIGHTSHIFT_CODE": str(ROOT),
         "NIGHTSHIFT_HOME": str(home),

@@ -16,12 +16,19 @@ DEFAULT_K = 10
 MAX_K = 1000
 """Most items in one answer."""
 
+MAX_HISTORY = 10_000
+"""Most items in one history; of these the newest count, as many as the network reads."""
+
 REQUESTS = DataContract(
     name="requests",
     schema=pa.schema(
         [
             pa.field("user_id", pa.string(), metadata={"unit": "a user of the logs; this or history, not both"}),
-            pa.field("history", pa.list_(pa.string()), metadata={"unit": "item_id, oldest first; this or user_id"}),
+            pa.field(
+                "history",
+                pa.list_(pa.string()),
+                metadata={"unit": f"item_id, oldest first, at most {MAX_HISTORY}; or user_id"},
+            ),
             pa.field("k", pa.int32(), metadata={"unit": f"items wanted, 1…{MAX_K}; {DEFAULT_K} when null"}),
         ]
     ),

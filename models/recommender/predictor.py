@@ -18,7 +18,7 @@ import torch
 
 from data_contracts.bundle import read_record
 from data_contracts.contract import SchemaMismatchError
-from data_contracts.recommender.requests import ANSWERS, DEFAULT_K, MAX_K, REQUESTS
+from data_contracts.recommender.requests import ANSWERS, DEFAULT_K, MAX_HISTORY, MAX_K, REQUESTS
 from models.recommender.bundle import CATALOGUE
 from models.recommender.histories import Histories, Numbers
 from models.recommender.weights import load
@@ -166,5 +166,7 @@ def _problems(request: dict[str, object]) -> Iterator[str]:
         yield f"{'neither' if user_id is None else 'both'} of user_id and history, wanted one of them"
     if isinstance(history, list) and None in history:
         yield "a null in history, wanted item ids"
+    if isinstance(history, list) and len(history) > MAX_HISTORY:
+        yield f"history holds {len(history):,} items, wanted {MAX_HISTORY:,} at most: send the newest"
     if isinstance(k, int) and not 1 <= k <= MAX_K:
         yield f"k is {k:,}, wanted 1 to {MAX_K:,}"

@@ -27,10 +27,22 @@ class AnsweringModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """Answer every row; a column that is left out, or a missing value, is a null."""
-        known = [field for field in self._predictor.request_schema if field.name in model_input.columns]
-        requests = pa.Table.from_pandas(model_input, pa.schema(known), preserve_index=False)
-        return pd.DataFrame(self._predictor.predict(requests).to_pydict())
+        """Answer every row; a column that is left out, or a missing value, is a null.
+
+        Raises:
+            ValueError: A row is no request, or the frame has no column of one.
+        """
+        schema = self._predictor.request_schema
+        known = set(schema.names) & set(model_input.columns)
+        # MLflow drops columns that it does not know, and with the last of them the rows
+        count = len(model_input) if known else 1
+        columns = [
+            pa.Array.from_pandas(model_input[field.name], type=field.type)
+            if field.name in known
+            else pa.nulls(count, field.type)
+            for field in schema
+        ]
+        return pd.DataFrame(self._predictor.predict(pa.table(columns, schema=schema)).to_pydict())
 
 
 set_model(AnsweringModel())

@@ -22,6 +22,7 @@ from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
 from models.serving.tensors import Output, metadata, to_outputs, to_rows
 from models.serving.versions import Versions
+from models.use_case import Predictor
 
 
 class ServedModel(InferenceModel):  # type: ignore[misc]
@@ -29,14 +30,14 @@ class ServedModel(InferenceModel):  # type: ignore[misc]
 
     Args:
         versions: Say which that is.
-        threads: Where predictors compute; its size is how many requests compute at once.
+        threads: Where requests are decoded and predictors compute; its size is how many do at once.
         max_batch: Most requests in one call.
     """
 
     def __init__(self, versions: Versions, threads: ThreadPoolExecutor, *, max_batch: int) -> None:
         super().__init__(versions.registry.name)
         self.versions = versions
-        self._threads = threads
+        self.threads = threads
         self._max_batch = max_batch
 
     async def healthy(self) -> bool:
@@ -65,9 +66,8 @@ class ServedModel(InferenceModel):  # type: ignore[misc]
         if body.model_version not in {None, "", served.version}:
             raise InvalidInput(f"version {body.model_version!r} was asked for, version {served.version!r} is served.")
         try:
-            requests = to_rows(body.inputs, served.predictor.request_schema, max_batch=self._max_batch)
-            answers = await asyncio.get_running_loop().run_in_executor(
-                self._threads, served.predictor.predict, requests
+            outputs = await asyncio.get_running_loop().run_in_executor(
+                self.threads, self._outputs, served.predictor, body
             )
         except ValueError as error:
             raise InvalidInput(str(error)) from error
@@ -75,11 +75,17 @@ class ServedModel(InferenceModel):  # type: ignore[misc]
             response_id=body.id or uuid4().hex,
             model_name=self.name,
             model_version=served.version,
-            infer_outputs=[_encoded(output, binary=body.from_grpc) for output in to_outputs(answers)],
+            infer_outputs=outputs,
             requested_outputs=body.request_outputs,
             use_binary_outputs=body.use_binary_outputs,
         )
         return response, {}
+
+    def _outputs(self, predictor: Predictor, body: InferRequest) -> list[InferOutput]:
+        """Decode, predict and encode; takes a thread for as long as it takes."""
+        requests = to_rows(body.inputs, predictor.request_schema, max_batch=self._max_batch)
+        answers = to_outputs(predictor.predict(requests))
+        return [_encoded(output, binary=body.from_grpc) for output in answers]
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Describe a request's tensors; nothing while no version is served."""

@@ -1,4 +1,4 @@
-"""What the server's operator may do, from this machine only; and the page that says what is served."""
+"""What the server's operator may do, by a socket of its own; and what everybody may see: what is served."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from asyncio import wrap_future
 from collections.abc import Callable
 from concurrent.futures import Future
 from html import escape
-from ipaddress import ip_address
 from threading import Thread
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from data_contracts.serving import OPERATIONS, ServerState, VersionWanted
@@ -26,26 +25,32 @@ EXAMPLE = {
 """What the page shows people how to ask."""
 
 
-def operations(versions: Versions) -> APIRouter:
-    """Build the routes of `data_contracts.serving`, and ``GET /``."""
-    router = APIRouter(tags=["operations"])
-    path = OPERATIONS.format(name=versions.registry.name)
-    local = [Depends(_from_this_machine)]
+def state(versions: Versions) -> APIRouter:
+    """Build what says what is served: the state of `data_contracts.serving`, and ``GET /`` for people."""
+    router = APIRouter(tags=["state"])
 
     @router.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def page(request: Request) -> str:
         return _page(versions.state(), str(request.base_url))
 
-    @router.get(path)
-    async def state() -> ServerState:
+    @router.get(OPERATIONS.format(name=versions.registry.name))
+    async def held() -> ServerState:
         return versions.state()
 
-    @router.post(f"{path}/stage", dependencies=local)
+    return router
+
+
+def operations(versions: Versions) -> APIRouter:
+    """Build what changes what is served; see `data_contracts.serving`."""
+    router = APIRouter()
+    path = OPERATIONS.format(name=versions.registry.name)
+
+    @router.post(f"{path}/stage")
     async def stage(wanted: VersionWanted) -> ServerState:
         await wrap_future(in_background(lambda: versions.stage(wanted.version, wanted.digest)))
         return versions.state()
 
-    @router.post(f"{path}/switch", dependencies=local)
+    @router.post(f"{path}/switch")
     async def switch(wanted: VersionWanted) -> ServerState:
         versions.switch(wanted.version, wanted.digest)
         return versions.state()
@@ -66,11 +71,6 @@ def in_background(work: Callable[[], None]) -> Future[None]:
 
     Thread(target=run, daemon=True, name="staging").start()
     return done
-
-
-def _from_this_machine(request: Request) -> None:
-    if request.client is None or not ip_address(request.client.host).is_loopback:
-        raise HTTPException(403, "operations are for this machine only.")
 
 
 def _page(state: ServerState, url: str) -> str:

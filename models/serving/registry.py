@@ -3,6 +3,7 @@
 Errors of this module::
 
     VersionError
+    ├── NoSuchVersionError     the registry has none of that number
     ├── StagingFailedError     a version is damaged, cannot be loaded or answers wrongly: a verdict on it
     └── RegistryFailedError    the registry or this machine fails, or the registry is another than the one that was
                                meant: that says nothing about the version, and may pass
@@ -40,8 +41,12 @@ class StagingFailedError(VersionError):
     """A version is damaged, cannot be loaded, or answers otherwise than when it was made: a verdict on it."""
 
 
+class NoSuchVersionError(VersionError):
+    """The registry has no version of that number."""
+
+
 class RegistryFailedError(VersionError):
-    """The registry does not answer, or has no such version or bundle, or the disk is full; it may go well later."""
+    """The registry does not answer, or has no such bundle, or the disk is full; it may go well later."""
 
 
 UNFIT = (DamagedError, GoldenAnswersError, SafetensorError, ValueError)
@@ -88,6 +93,15 @@ class Registry(Protocol):
         """
         ...
 
+    def require(self, version: str) -> None:
+        """See that there is a version of that number.
+
+        Raises:
+            NoSuchVersionError: There is none.
+            RegistryFailedError: It cannot be asked now.
+        """
+        ...
+
     def load(self, version: str, digest: str | None) -> Loaded:
         """Return a version ready to answer, checked.
 
@@ -124,6 +138,13 @@ class MlflowRegistry:
         with _asked(f"{self.name}'s champion"):
             found = find_version(self.tracking_uri, self.name, CHAMPION)
         return None if found is None else str(found.version)
+
+    def require(self, version: str) -> None:
+        """See `Registry`."""
+        with _asked(f"{self.name} version {version}"):
+            found = find_version(self.tracking_uri, self.name, version)
+        if found is None:
+            raise NoSuchVersionError(f"{self.name} has no version {version} in the registry {self.address}.")
 
     def load(self, version: str, digest: str | None) -> Loaded:
         """Fetch the bundle, verify its manifest, load it, and replay its golden requests."""

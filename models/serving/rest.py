@@ -1,9 +1,9 @@
-"""REST: the Open Inference Protocol v2, the operations of `data_contracts.serving`, metrics, and a page for people."""
+"""REST: the Open Inference Protocol v2, metrics and a page for people; and, by a socket, operations."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,18 +11,22 @@ from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady, ServerNotReady
 from kserve.protocol.rest.v2_endpoints import register_v2_endpoints
 from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.serving.infer import infer
 from models.serving.inference import NoRepository, ServingDataPlane
 from models.serving.metrics import metrics
-from models.serving.operations import operations
-from models.serving.registry import RegistryFailedError, VersionError
+from models.serving.operations import operations, state
+from models.serving.registry import NoSuchVersionError, RegistryFailedError, VersionError
+from models.serving.versions import Versions
 
 logger = logging.getLogger(__name__)
 
 STATUS: dict[type[Exception], int] = {
     InvalidInput: 400,
     ModelNotFound: 404,
+    NoSuchVersionError: 404,
     VersionError: 409,
     RegistryFailedError: 503,
     NotImplementedError: 501,
@@ -31,18 +35,34 @@ STATUS: dict[type[Exception], int] = {
 }
 
 
-def rest_app(dataplane: ServingDataPlane, *, max_bytes: int) -> FastAPI:
-    """Build the application.
+def rest_app(dataplane: ServingDataPlane, *, max_bytes: int, trusted_hosts: Sequence[str]) -> FastAPI:
+    """Build the application for whoever asks.
 
     Args:
         dataplane: Answers.
         max_bytes: Largest body of a request.
+        trusted_hosts: Names by which the server is called; a request to any other is refused, as a page of a stranger
+            may have had it sent (DNS rebinding).
     """
     app = FastAPI(title="Nightshift", docs_url="/docs", redoc_url=None)
+    app.include_router(infer(dataplane))  # before the SDK's route of that path: the first one that fits is taken
     register_v2_endpoints(app, dataplane, NoRepository(dataplane.model_registry))
-    app.include_router(operations(dataplane.model.versions))
+    app.include_router(state(dataplane.model.versions))
     app.include_router(metrics(dataplane.model.versions))
     app.add_middleware(BodyLimit, max_bytes=max_bytes)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=trusted_hosts, www_redirect=False)
+    app.add_middleware(Heads)
+    return _refusing(app)
+
+
+def operations_app(versions: Versions) -> FastAPI:
+    """Build the application for the server's operator."""
+    app = FastAPI(title="Nightshift, operations", docs_url=None, redoc_url=None)
+    app.include_router(operations(versions))
+    return _refusing(app)
+
+
+def _refusing(app: FastAPI) -> FastAPI:
     for error, status in STATUS.items():
         app.add_exception_handler(error, _refusal(status))
     app.add_exception_handler(RequestValidationError, _not_to_schema)
@@ -73,6 +93,18 @@ async def _fault(request: Request, error: Exception) -> JSONResponse:
     """Answer when the server is at fault; uvicorn logs the traceback."""
     logger.error("%s %s: %r", request.method, request.url.path, error)
     return JSONResponse({"error": "internal error; the server's log says more."}, 500)
+
+
+class Heads:
+    """Answers HEAD as GET, without the body, which uvicorn leaves out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
+        await self.app({**scope, "method": "GET"} if is_head else scope, receive, send)
 
 
 class BodyLimit:

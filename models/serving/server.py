@@ -22,9 +22,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tracking-uri", required=True, help="MLflow's server or database")
     parser.add_argument("--name", required=True, help="the registered model")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; this machine only")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--rest-port", type=int, default=8080, help="0 takes any that is free, and the log says which")
     parser.add_argument("--grpc-port", type=int, default=8081, help="0 takes any that is free, and the log says which")
+    parser.add_argument(
+        "--trusted-hosts",
+        default="localhost,127.0.0.1,[::1]",
+        help="names by which the server is called, with commas between; * takes any",
+    )
     parser.add_argument("--workers", type=int, default=2, help="calls that compute at once")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch inside each of them")
     parser.add_argument("--max-batch", type=int, default=256, help="most requests in one call")

@@ -153,7 +153,7 @@ def _values(tensor: Input) -> Values:
         if not isinstance(tensor.data, list):
             raise TensorError(f"its data is {tensor.data!r:.40}, wanted a list")
         for value in np.array(tensor.data, dtype=object).ravel():
-            if not isinstance(value, _PLAIN[tensor.datatype]):
+            if isinstance(value, bool) or not isinstance(value, _PLAIN[tensor.datatype]):
                 raise TensorError(f"{value!r:.40} in its data, wanted {tensor.datatype}")
     try:
         return np.asarray(tensor.as_numpy())

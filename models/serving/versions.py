@@ -71,12 +71,14 @@ class Versions:
             digest: Of its bundle: another one of that number in memory is not the one meant.
 
         Raises:
+            NoSuchVersionError: There is none of that number; all in memory stay.
             StagingFailedError: It is damaged, cannot be loaded, or answers wrongly; those served and previous stay.
             RegistryFailedError: It cannot be had now, or has another bundle; those served and previous stay.
         """
         with self._staging:
             if self.held.find(version, digest) is not None:
                 return
+            self.registry.require(version)
             with self._changing:
                 self.held = replace(self.held, staged=None)
             loaded = self.registry.load(version, digest)

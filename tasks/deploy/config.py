@@ -12,5 +12,9 @@ class ServingConfig(BaseModel, frozen=True, extra="forbid"):
         "http://127.0.0.1:8080", pattern=r"^http://[^/]+:\d+$", description="REST, as http://host:port."
     )
     grpc_url: str = Field("127.0.0.1:8081", pattern=r"^[^/]+:\d+$", description="gRPC, as host:port.")
+    trusted_hosts: tuple[str, ...] = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        description="Names by which REST may be called, those that a gateway passes on too; * takes any.",
+    )
     answer_seconds: PositiveFloat = Field(10, description="How long it may take to answer; then it counts as silent.")
     stage_seconds: PositiveFloat = Field(300, description="How long it may take to load and check a version.")

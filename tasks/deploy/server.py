@@ -17,7 +17,7 @@ from http import HTTPStatus
 import httpx
 from pydantic import ValidationError
 
-from data_contracts.serving import OPERATIONS, ServerState, VersionWanted, registry_of
+from data_contracts.serving import OPERATIONS, ServerState, VersionWanted, operations_socket, registry_of
 from tasks.deploy.config import ServingConfig
 
 
@@ -78,14 +78,25 @@ class ModelServer:
         return state
 
     def _ask(self, method: str, operation: str, wanted: VersionWanted | None, seconds: float) -> ServerState:
-        url = self.config.rest_url + OPERATIONS.format(name=self.name) + operation
-        body = None if wanted is None else wanted.model_dump()
+        path = OPERATIONS.format(name=self.name) + operation
+        url, body = self.config.rest_url + path, None if wanted is None else wanted.model_dump()
+        socket = None if wanted is None else str(operations_socket(int(self.config.rest_url.rpartition(":")[2])))
         try:
-            answer = httpx.request(method, url, json=body, timeout=seconds, trust_env=False)
+            with httpx.Client(transport=httpx.HTTPTransport(uds=socket), trust_env=False, timeout=seconds) as client:
+                answer = client.request(method, url, json=body)
         except httpx.ConnectError as error:
-            raise ServerAbsentError(f"no model server answers at {self.config.rest_url}") from error
+            if wanted is None:
+                raise ServerAbsentError(f"no model server answers at {self.config.rest_url}") from error
+            self.state()
+            raise ServerFailedError(
+                f"the model server at {self.config.rest_url} answers, but is operated by its own user on its own "
+                f"machine only, over {socket}: {error}. Run nights there, as that user; a server of older code is "
+                "ended by `make down`."
+            ) from error
         except httpx.HTTPError as error:
             raise ServerFailedError(f"the model server at {url} broke off: {error!r}") from error
+        if answer.status_code == HTTPStatus.NOT_FOUND and wanted is not None and "has no version" in answer.text:
+            raise ServerRefusedError(f"the model server at {self.config.rest_url} refused: {answer.text}")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             raise ServerAbsentError(f"the server at {self.config.rest_url} serves no model {self.name!r}")
         if answer.status_code == HTTPStatus.CONFLICT:

@@ -105,11 +105,14 @@ def test_the_model_answers_in_a_plain_python_process_that_knows_nothing_of_this_
         f"model = mlflow.pyfunc.load_model({result.model_uri!r})\n"
         f"frame = pandas.DataFrame({{'history': [['{item(1)}'], [], None], 'user_id': [None, None, 'ada']}})\n"
         "frame['k'] = [2, 3, 4]\n"
+        "try:\n    model.predict(pandas.DataFrame({'user': ['ada']}))\n"
+        "except ValueError as error:\n    print(error, file=sys.stderr)\n"
         "print(json.dumps([model.predict(frame).to_dict('list'),\n"
         "                  model.predict(pandas.DataFrame({'user_id': ['ada']})).to_dict('list')]))\n"
     )
     done = subprocess.run([sys.executable, script.name], cwd=tmp_path, check=True, capture_output=True, text=True)
     batch, alone = (pd.DataFrame(answer) for answer in json.loads(done.stdout.splitlines()[-1]))
+    assert "request 0: neither of user_id and history, wanted one of them" in done.stderr
     assert batch["source"].tolist() == ["history", "popular: empty history", "history"]
     assert batch["item_id"][1] == [item(1), item(2), item(3)]
     assert [len(items) for items in batch["item_id"]] == [2, 3, 4]

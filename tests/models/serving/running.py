@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from data_contracts.serving import OPERATIONS, operations_socket
 from tests.patience import LONG_SECONDS, patient
 
 ROOT = Path(__file__).parents[3]
@@ -38,7 +39,10 @@ class Running:
         return httpx.post(self.rest_url + path, json=body, timeout=LONG_SECONDS)
 
     def operate(self, operation: str, version: str, *, name: str = "shop") -> httpx.Response:
-        return self.post(f"/nightshift/models/{name}/{operation}", {"version": version})
+        socket = operations_socket(int(self.rest_url.rpartition(":")[2]))
+        url = f"{self.rest_url}{OPERATIONS.format(name=name)}/{operation}"
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=LONG_SECONDS) as client:
+            return client.post(url, json={"version": version})
 
 
 def command_line(tracking_uri: str, *options: str, name: str = "shop") -> list[str]:

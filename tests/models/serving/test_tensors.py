@@ -71,6 +71,7 @@ def test_histories_become_lists_without_their_padding(history: Sent, wanted: lis
         pytest.param([text("user", [1], "a")], "input 'user': unknown, wanted some of user_id, history, k", id="name"),
         pytest.param([number(1), number(1)], "input 'k': given twice", id="twice"),
         pytest.param([number(1.5)], "input 'k': 1.5 in its data, wanted INT32", id="a fraction"),
+        pytest.param([number(*[True])], "input 'k': True in its data, wanted INT32", id="a truth"),
         pytest.param([number(2**40, datatype="INT64")], "input 'k': a number beyond 32 bits", id="too large"),
         pytest.param([number(2**40)], "input 'k': its data does not make a tensor", id="larger than its type"),
         pytest.param([number(1.0, datatype="FP32")], "input 'k': datatype FP32, wanted INT32", id="datatype"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.serving.registry import MlflowRegistry, RegistryFailedError, StagingFailedError
+from models.serving.registry import MlflowRegistry, NoSuchVersionError, RegistryFailedError, StagingFailedError
 from models.serving.versions import NotStagedError, Versions
 from tests.models.serving.tiny_shop import damage, register, register_two
 
@@ -44,13 +44,25 @@ def test_staging_and_switching_again_change_nothing(versions: Versions) -> None:
     assert versions.held is before
 
 
-def test_a_version_staged_makes_room_before_another_is_loaded(shop: tuple[str, Path]) -> None:
+def test_a_version_that_is_not_there_takes_nobodys_place(shop: tuple[str, Path]) -> None:
     registry = MlflowRegistry(register_two(shop[1], name="crowd"), "crowd")
     versions = Versions(registry)
     versions.serve_champion()
     versions.stage("2")
-    with pytest.raises(RegistryFailedError, match="crowd version 7 cannot be had now: LookupError"):
+    with pytest.raises(NoSuchVersionError, match="crowd has no version 7 in the registry sqlite:"):
         versions.stage("7")
+    assert held(versions) == ("1", "2", None)
+
+
+def test_a_version_staged_makes_room_before_another_is_loaded(shop: tuple[str, Path]) -> None:
+    registry = MlflowRegistry(register_two(shop[1], name="full"), "full")
+    versions = Versions(registry)
+    versions.serve_champion()
+    versions.stage("2")
+    damaged = register(shop[1], seed=2, name="full")
+    damage(shop[0], "full", damaged)
+    with pytest.raises(StagingFailedError, match="DamagedError"):
+        versions.stage(damaged)
     assert held(versions) == ("1", None, None)
 
 
