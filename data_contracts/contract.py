@@ -99,6 +99,7 @@ class DataContract:
         written_by: The one room that writes it.
         read_by: The rooms that read it.
         partition_by: Column whose values part the table's files, if any.
+        rows_per_row_group: Rows of a file that are read together, at most; fewer where some of them are drawn.
         time_column: When a row happened, UTC, if rows say so; ``partition_by`` is then its day, derived from it.
         checked: Turns a table into the view that the rules look at; for values that a rule cannot see as they
             are (lists, NaN beside null). Row numbers stay the same.
@@ -111,6 +112,7 @@ class DataContract:
     written_by: str
     read_by: tuple[str, ...]
     partition_by: str | None = None
+    rows_per_row_group: int = 128 * 1024
     time_column: str = ""
     checked: Callable[[pa.Table], pa.Table] = field(default=lambda table: table)
     row_rules: Rules = no_rules

@@ -16,8 +16,6 @@ from deltalake.transaction import AddAction
 from data_contracts.contract import DataContract
 from data_contracts.night import Value
 
-ROWS_PER_ROW_GROUP = 128 * 1024
-
 
 class Part(Value):
     """One Parquet file of a table, written but not yet visible."""
@@ -53,25 +51,25 @@ def write_parts(rows: pa.Table, contract: DataContract, folder: str, name: str) 
     rows = contract.conform(rows)
     column = contract.partition_by
     if column is None:
-        return [_write(rows, folder, f"{name}.parquet", {})] if rows.num_rows else []
+        return [_write(rows, contract, folder, f"{name}.parquet", {})] if rows.num_rows else []
     rows = rows.sort_by([(column, "ascending")]) if not _is_constant(rows[column]) else rows
     parts: list[Part] = []
     start = 0
     for run in pc.value_counts(rows[column]):
         text, count = str(run["values"].as_py()), run["counts"].as_py()
         piece = rows.slice(start, count).drop_columns([column])
-        parts.append(_write(piece, folder, f"{column}={quote(text)}/{name}.parquet", {column: text}))
+        parts.append(_write(piece, contract, folder, f"{column}={quote(text)}/{name}.parquet", {column: text}))
         start += count
     return parts
 
 
-def _write(rows: pa.Table, folder: str, path: str, partition: dict[str, str | None]) -> Part:
+def _write(rows: pa.Table, contract: DataContract, folder: str, path: str, partition: dict[str, str | None]) -> Part:
     """Write a file whole or not at all: a worker that was given up may still write the same one when it is visible."""
     system, target = fsspec.url_to_fs(posixpath.join(folder, path))
     unfinished = f"{target}.{uuid4().hex}"
     system.makedirs(posixpath.dirname(target), exist_ok=True)
     with system.open(unfinished, "wb") as file:
-        pq.write_table(rows, file, compression="zstd", row_group_size=ROWS_PER_ROW_GROUP)
+        pq.write_table(rows, file, compression="zstd", row_group_size=contract.rows_per_row_group)
         size = file.tell()
     system.mv(unfinished, target)
     return Part(path=path, size=size, rows=rows.num_rows, partition=partition)

@@ -72,6 +72,7 @@ EXAMPLES = DataContract(
     written_by="preprocess",
     read_by=("train", "evaluate"),
     partition_by="window",
+    rows_per_row_group=4096,
     checked=_checked,
     row_rules=_row_rules,
 )

@@ -43,6 +43,11 @@ class SampledSoftmax(BaseModel, frozen=True, extra="forbid"):
     alpha: float = Field(0.5, ge=0, le=1, description="Drawn with probability ~ count^alpha; 0 draws uniformly.")
 
 
+Loss = Annotated[FullSoftmax | SampledSoftmax, Field(discriminator="kind")]
+FULL_UP_TO = 2_000
+"""Items up to which the full softmax is taken where no loss is set: there a step takes up to 1.6 times as long."""
+
+
 class AdamWConfig(BaseModel, frozen=True, extra="forbid"):
     """AdamW for every weight."""
 
@@ -74,6 +79,13 @@ class RecommenderConfig(BaseModel, frozen=True, extra="forbid"):
         description="Days before a window that popularity and Markov count; unknown users get the former.",
     )
     network: NetworkConfig = NetworkConfig()
-    loss: Annotated[FullSoftmax | SampledSoftmax, Field(discriminator="kind")] = FullSoftmax()
+    loss: Loss | None = Field(
+        None, description=f"By default full_softmax up to {FULL_UP_TO:,} items, sampled_softmax beyond."
+    )
     optimizer: Annotated[AdamWConfig | RowwiseAdagradConfig, Field(discriminator="kind")] = AdamWConfig()
     fit: FitConfig = FitConfig()
+
+    def with_loss_for(self, items: int) -> Self:
+        """Return this with the loss that a catalogue of so many items is learned by."""
+        by_size = FullSoftmax() if items <= FULL_UP_TO else SampledSoftmax()
+        return self.model_copy(update={"loss": self.loss or by_size})

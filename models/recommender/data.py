@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pytorch_lightning as lightning
 from numpy.typing import NDArray
 
@@ -24,13 +23,10 @@ from models.host import once_per_host
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import frequent_users, item_counts
 from models.recommender.module import Batch, Targets
+from models.recommender.replay import COLUMNS, draw
 from models.recommender.sequences import Sequences
 from models.recommender.split import validates
 from models.recommender.weights import max_length
-
-COLUMNS = ["user_id", "context", "target", "target_event", "window"]
-REPLAY_BREADTH = 4
-"""Replayed examples are drawn from so many times as many, read as whole row groups."""
 
 _KINDS = ("training", "validation")
 
@@ -137,7 +133,8 @@ class RecommenderData(lightning.LightningDataModule):
         recent = self._of_frequent_users(dataset.to_table(columns=COLUMNS, filter=pc.field("window").isin(windows)))
         validating = _mask(recent, validates(job.validation))
         learned = recent.filter(pc.and_not(pc.is_in(recent["window"], pa.array(job.windows)), validating))
-        older = draw(dataset, job.replayed, round(job.replay * learned.num_rows), seed=self.config.fit.seed)
+        wanted = round(job.replay * learned.num_rows)
+        older = draw(dataset, job.replayed, wanted, seed=self.config.fit.seed, night=job.known_windows[-1])
         learned = pa.concat_tables([learned, self._of_frequent_users(older)])
         training = Sequences.of(learned, counts, self.config, self.windows)
         if not len(training):
@@ -197,31 +194,6 @@ def _write(read: tuple[Sequences, Sequences], folder: Path) -> None:
 def _open(folder: Path) -> tuple[Sequences, Sequences]:
     training, validation = (Sequences.open(folder / name) for name in _KINDS)
     return training, validation
-
-
-def draw(dataset: ds.Dataset, windows: tuple[str, ...], rows: int, *, seed: int) -> pa.Table:
-    """Draw examples of ``windows`` without replacement: what is read follows ``rows``, not all that there is.
-
-    Args:
-        dataset: Table `examples` at one version.
-        windows: Keys of the windows drawn from.
-        rows: How many; fewer come back when there are fewer.
-        seed: The same seed and version draw the same rows.
-
-    Returns:
-        Rows of a few row groups, chosen at random, in random order.
-    """
-    random = np.random.default_rng(seed)
-    chosen = pc.field("window").isin(pa.array(windows, pa.string()))
-    fragments = sorted(dataset.get_fragments(chosen), key=lambda fragment: fragment.path)
-    groups = [group for fragment in fragments for group in fragment.split_by_row_group()]
-    read = [dataset.schema.empty_table().select(COLUMNS)]
-    for index in random.permutation(len(groups)):
-        if sum(piece.num_rows for piece in read) >= REPLAY_BREADTH * rows:
-            break
-        read.append(groups[index].to_table(schema=dataset.schema, columns=COLUMNS))
-    pool = pa.concat_tables(read)
-    return pool.take(random.permutation(pool.num_rows)[:rows])
 
 
 def _mask(examples: pa.Table, condition: pl.Expr) -> pa.Array:

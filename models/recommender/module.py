@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -15,12 +16,14 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from data_contracts.job import Config, FitJob
 from models.layered import LayeredModule
-from models.recommender.config import RecommenderConfig, SampledSoftmax
+from models.recommender.config import FULL_UP_TO, RecommenderConfig, SampledSoftmax
 from models.recommender.counts import item_counts
 from models.recommender.losses import NegativeSampler, full_softmax, sampled_softmax
 from models.recommender.network import SasRec
 from models.recommender.optimizer import make_optimizer
 from models.recommender.weights import Weights, copy_into, new_network
+
+logger = logging.getLogger(__name__)
 
 MONITOR = "validation/ndcg_at_10"
 LIST_LENGTH = 10
@@ -83,7 +86,8 @@ class RecommenderModule(LayeredModule):
 
     def __init__(self, weights: Weights, item_counts: NDArray[np.int64]) -> None:
         super().__init__(weights.network.train(), MONITOR)
-        self.config: RecommenderConfig = weights.config
+        self.items = weights.network.items
+        self.config: RecommenderConfig = weights.config.with_loss_for(self.items)
         self.features: Config = weights.features
         self.negatives = (
             NegativeSampler(item_counts, self.config.loss, self.config.fit.seed)
@@ -109,6 +113,17 @@ class RecommenderModule(LayeredModule):
     def weights(self) -> Weights:
         """Return what `models.recommender.weights.save` writes."""
         return Weights(self.network, self.config, self.features)
+
+    def on_fit_start(self) -> None:
+        """Say, and keep on the run, which loss was taken."""
+        if self.logger is None or self.config.loss is None:
+            return
+        taken = self.config.loss.model_dump(mode="json")
+        self.logger.log_hyperparams({f"model.loss.{name}": value for name, value in taken.items()})
+        logger.info(
+            "loss: %s over %s items (up to %s full_softmax, if model.loss does not say)",
+            self.config.loss.kind, f"{self.items:,}", f"{FULL_UP_TO:,}",
+        )  # fmt: skip
 
     def loss(self, state_BLD: Tensor, targets: Targets) -> Tensor:
         """Return this process's part of the global batch's mean loss; parts of all processes add up to it."""

@@ -55,6 +55,14 @@ def test_one_process_ends_where_two_do_and_logs_every_epoch(lab: Lab, undisturbe
     assert len(logged) == len(lab.client.get_metric_history(job.run_id, "train/loss")) == alone.epochs
 
 
+def test_the_loss_that_was_taken_is_said_once_and_kept_on_the_run(lab: Lab) -> None:
+    job = lab.job("by-size", 2, {name: CONFIG[name] for name in ("network", "optimizer", "fit")})
+    lab.train(job)
+    said = [line for line in lab.lines if "loss: full_softmax over" in line]
+    assert len(said) == 1, lab.lines
+    assert lab.client.get_run(job.run_id).data.params["model.loss.kind"] == "full_softmax"
+
+
 def split(job: FitJob, parallelism: dict[str, object]) -> FitJob:
     return job.model_copy(update={"parallelism": ParallelismConfig.model_validate(parallelism)})
 

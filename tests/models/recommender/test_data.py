@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import polars_hash as plh
@@ -12,8 +15,9 @@ from hypothesis import strategies as st
 from data_contracts.job import FitJob, TablesAt, Validation
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.table import Table
-from models.recommender.data import Batches, RecommenderData, dealt, draw
+from models.recommender.data import Batches, RecommenderData, dealt
 from models.recommender.module import Batch
+from models.recommender.replay import draw, quotas
 from models.recommender.sequences import Sequences
 from tests.models.recommender.tables import Events, write_tables
 
@@ -90,14 +94,47 @@ def test_rare_items_and_users_are_left_out(tables: TablesAt) -> None:
         read(fit_job(tables, config={"min_user_count": 7}))
 
 
-def test_a_draw_is_seeded_has_no_example_twice_and_stays_in_its_windows(tables: TablesAt) -> None:
+def test_a_draw_is_the_nights_own_has_no_example_twice_and_stays_in_its_windows(tables: TablesAt) -> None:
     dataset = Table(tables.folder, EXAMPLES).dataset(tables.versions["examples"])
-    first, again, other = (draw(dataset, ("a",), 50, seed=seed) for seed in (0, 0, 1))
+    nights = ((0, "b"), (0, "b"), (1, "b"), (0, "c"))
+    first, again, other, later = (draw(dataset, ("a",), 50, seed=seed, night=night) for seed, night in nights)
     assert first.equals(again)
     assert not first.equals(other)
+    assert not first.equals(later)
     assert pc.count_distinct(first["user_id"]).as_py() == 50
     assert set(first["window"].to_pylist()) == {"a"}
-    assert draw(dataset, (), 50, seed=0).num_rows == 0
+    assert draw(dataset, (), 50, seed=0, night="b").num_rows == 0
+
+
+def test_every_old_window_is_replayed_by_its_share(tmp_path: Path) -> None:
+    """Thirty of equal size, and one twice as large."""
+    old = {f"w{number:02}": {user: [1, 2] for user in USERS[:100]} for number in range(30)}
+    windows: dict[str, dict[str, Events]] = {**old, "wide": {user: [1, 2] for user in USERS}}
+    tables = write_tables(tmp_path, windows)
+    dataset = Table(tables.folder, EXAMPLES).dataset(tables.versions["examples"])
+    for rows in (640, 7):
+        drawn = Counter(draw(dataset, tuple(windows), rows, seed=0, night="w").column("window").to_pylist())
+        assert drawn.total() == rows
+        assert all(abs(drawn[window] - rows / 32) < 1 for window in old), drawn
+        assert abs(drawn["wide"] - rows / 16) < 1
+
+
+def test_examples_lie_in_small_row_groups(tmp_path: Path) -> None:
+    """So that a draw from many windows reads little of each."""
+    many: dict[str, Events] = {f"user-{number}": [1, 2] for number in range(5_000)}
+    tables = write_tables(tmp_path, {"a": many})
+    dataset = Table(tables.folder, EXAMPLES).dataset(tables.versions["examples"])
+    groups = [group for each in dataset.get_fragments() for group in each.split_by_row_group()]
+    assert [group.row_groups[0].num_rows for group in groups] == [4096, 904]
+
+
+@given(st.lists(st.integers(0, 10**9), max_size=40), st.integers(0, 10**9))
+def test_quotas_add_up_and_are_within_a_row_of_the_share(counts: list[int], rows: int) -> None:
+    found, there = quotas(counts, rows), sum(counts)
+    assert sum(found) == min(rows, there)
+    for quota, count in zip(found, counts, strict=True):
+        assert 0 <= quota <= count
+        assert abs(quota * there - min(rows, there) * count) < max(there, 1)
 
 
 def shares(rows: int, batch_size: int, world_size: int) -> list[list[Batch]]:

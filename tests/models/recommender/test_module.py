@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from data_contracts.job import FitJob, Validation
-from models.recommender.config import FullSoftmax, NetworkConfig, RecommenderConfig, SampledSoftmax
+from data_contracts.job import FitJob, TablesAt, Validation
+from models.recommender.config import FULL_UP_TO, FullSoftmax, Loss, NetworkConfig, RecommenderConfig, SampledSoftmax
 from models.recommender.module import RecommenderModule, Targets
 from models.recommender.weights import Weights, load, new_network, save
 from tests.models.recommender.tables import write_tables
@@ -41,6 +42,47 @@ def test_losses_and_gradients_of_the_shares_add_up_to_those_of_the_batch(loss: F
     whole, parts = of(slice(0, 3)), [of(slice(0, 2)), of(slice(2, 3))]
     torch.testing.assert_close(sum(value for value, _ in parts), whole[0])
     torch.testing.assert_close(sum(gradient for _, gradient in parts), whole[1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "items", "taken"),
+    [
+        pytest.param(None, FULL_UP_TO, FullSoftmax(), id="few items"),
+        pytest.param(None, FULL_UP_TO + 1, SampledSoftmax(), id="many items"),
+        pytest.param(FullSoftmax(), FULL_UP_TO + 1, FullSoftmax(), id="asked for, though many"),
+        pytest.param(SampledSoftmax(negatives=7), 5, SampledSoftmax(negatives=7), id="asked for, though few"),
+    ],
+)
+def test_the_loss_follows_the_catalogue_unless_it_is_set(asked: Loss | None, items: int, taken: Loss) -> None:
+    assert RecommenderConfig(loss=asked).with_loss_for(items).loss == taken
+
+
+def test_a_catalogue_that_has_grown_is_sampled_from_and_goes_on_from_a_champion_that_was_not(tmp_path: Path) -> None:
+    few, many = {"user-0": [1, 2, 3]}, {"user-0": list(range(1, FULL_UP_TO + 2))}
+    tables = write_tables(tmp_path / "tables", {"a": few, "b": many}, max_length=4)
+    champion = RecommenderModule.of(FitJob(**job(tables, "a")))
+    assert champion.config.loss == FullSoftmax()
+    save(champion.weights(), tmp_path / "champion")
+    made = RecommenderModule.of(FitJob(**job(tables, "a", "b"), warm_start=str(tmp_path / "champion")))
+    assert made.config.loss == made.weights().config.loss == SampledSoftmax()
+    old, new = (each.network.embedding.item.weight for each in (champion, made))
+    torch.testing.assert_close(new[:4], old)
+    assert made.loss(made.network(torch.tensor([[1, 2]])), Targets(torch.tensor([[2, 9]]), 2, step=0)).isfinite()
+
+
+def job(tables: TablesAt, *windows: str) -> dict[str, Any]:
+    return {
+        "use_case": "recommender",
+        "run_folder": "",
+        "tables": tables,
+        "windows": windows,
+        "known_windows": windows,
+        "validation": Validation(window=windows[-1]),
+        "config": {"network": {"width": 8}},
+        "features": {"max_length": 4},
+        "tracking_uri": "",
+        "run_id": "",
+    }
 
 
 @pytest.mark.parametrize("exclude_seen", [True, False])
