@@ -41,6 +41,8 @@ def test_good_rows_become_events_and_bad_ones_are_kept_as_they_came(shop: Shop) 
     assert kept[300]["day_ingested"] == datetime.now(UTC).date()
     page = Path(validated.docs_uri).read_text()
     assert "broken by 1 of 303 rows" in page
+    assert ", at least <" in page, "the share of rows that keep a rule is said"
+    assert "font-family: system-ui" in page, "readable without the internet"
     assert status(validated.docs_uri) == "Succeeded", "within the budget"
     assert shop.files("staging") == []
 
