@@ -11,6 +11,7 @@ import atexit
 import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from typing import NoReturn
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ORDERLY_SECONDS = 6
 """How long the orderly way may take; every process is to be gone within 10 s."""
+
+AGAIN_SECONDS = 0.1
+"""After which a signal comes again whose exception was lost."""
 
 
 class Ended(KeyboardInterrupt):  # the only kind that Prefect takes for an end from outside, beside its own
@@ -57,6 +61,8 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 def ends_in_time() -> Iterator[None]:
     """Have the kernel end this process `ORDERLY_SECONDS` after a signal that comes under it, should it still be there.
 
+    A signal whose exception was lost comes again: Python drops what is raised while it clears an object away.
+
     No handler is touched: Prefect takes a cancellation for one only while its own handler is in place. The interpreter
     writes each signal's number into a pipe at once, whatever the main thread is doing.
     """
@@ -64,12 +70,24 @@ def ends_in_time() -> Iterator[None]:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     threading.Thread(target=_watch, args=(reader,), name="ends in time", daemon=True).start()
-    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    before, hook = signal.set_wakeup_fd(writer, warn_on_full_buffer=False), sys.unraisablehook
+    sys.unraisablehook = _asked_again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         signal.set_wakeup_fd(before)
         os.close(writer)
+
+
+def _asked_again(lost: sys.UnraisableHookArgs) -> None:
+    """Send the signal of an exception that was lost once more, a moment later: here it would be lost as well."""
+    from prefect.exceptions import TerminationSignal
+
+    sys.__unraisablehook__(lost)
+    if isinstance(lost.exc_value, Ended | TerminationSignal):
+        number = lost.exc_value.number if isinstance(lost.exc_value, Ended) else lost.exc_value.signal
+        threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number)).start()
 
 
 def _watch(reader: int) -> None:

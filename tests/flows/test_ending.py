@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from flows.ending import Ended, ends_in_time, ends_when_asked
+from flows.ending import Ended, ends_in_time, ends_when_asked, exit_code
 from tests.patience import END_SECONDS, patient
 
-"""Promised to whoever ends a night."""
 DEAF = """
 import signal, time
 from flows.ending import SIGNALS, ends_in_time
@@ -23,6 +22,24 @@ with ends_in_time():
     print("at work", flush=True)
     while True:
         time.sleep(1)
+"""
+
+LOST = """
+import os, signal, sys, time
+from flows.ending import Ended, ends_in_time, ends_when_asked, exit_code
+
+class Asks:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+try:
+    with ends_when_asked(), ends_in_time():
+        Asks()
+        while True:
+            time.sleep(1)
+except Ended as ended:
+    sys.exit(exit_code(ended.number))
 """
 
 
@@ -41,6 +58,12 @@ def deaf() -> Iterator[subprocess.Popen[str]]:
 def test_what_cannot_end_in_order_ends_in_time(deaf: subprocess.Popen[str]) -> None:
     deaf.terminate()
     assert deaf.wait(patient(END_SECONDS)) == -signal.SIGALRM
+
+
+def test_a_signal_that_comes_while_an_object_is_cleared_away_is_not_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False)
+    assert "Exception ignored in: <function Asks.__del__" in done.stderr
+    assert done.returncode == exit_code(signal.SIGTERM), done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
