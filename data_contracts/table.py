@@ -95,16 +95,18 @@ class Table(ReadableTable):
             ContractError: It is of a version that is not known here, or has columns that no step explains.
         """
         table = self._open()
-        steps = self._steps_left(table) if table is not None else ()
-        if table is None or not steps:
+        if table is None or not self._steps_left(table):
             return
         schema = Schema.from_arrow(self.contract.schema)
         partition_by = [self.contract.partition_by] if self.contract.partition_by else []
         properties = CommitProperties(app_transactions=[Transaction(CONTRACT, self.contract.version)])
-        no_file: list[tuple[str, str, list[str]]] = [
-            (schema.fields[0].name, "in", [])
-        ]  # is replaced, but the schema is
+        no_file: list[tuple[str, str, list[str]]] = [(schema.fields[0].name, "in", [])]  # only the schema is replaced
         table.create_write_transaction([], "overwrite", schema, partition_by, no_file, commit_properties=properties)
+
+    def steps_left(self) -> tuple[Step, ...]:
+        """Return the steps that `take_steps` would take; raises as it does."""
+        table = self._open()
+        return () if table is None else self._steps_left(table)
 
     def _steps_left(self, table: DeltaTable) -> tuple[Step, ...]:
         """Return the steps from a table's version of the contract to today's.

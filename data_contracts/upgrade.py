@@ -14,11 +14,14 @@ def bring_up_to_date(workspace: Workspace) -> None:
     Raises:
         ContractError: Tables are not as any version of their contracts known here has them; all of them are named.
     """
+    tables = [Table(workspace.tables, contract) for contract in contracts(workspace.use_case).values()]
     problems: list[str] = []
-    for contract in contracts(workspace.use_case).values():
+    for table in tables:  # all are looked at before one is touched
         try:
-            Table(workspace.tables, contract).take_steps()
+            table.steps_left()
         except ContractError as error:
             problems.append(str(error))
     if problems:
         raise ContractError("\n".join(problems))
+    for table in tables:
+        table.take_steps()

@@ -60,7 +60,9 @@ def test_a_table_of_an_older_version_is_read_and_written_as_one_of_today(
     assert new.read(0).column("colour").to_pylist() == [None], "an older version of the table is read as well"
     with pytest.raises(ContractError, match=r"'things' is as an older code left it\. Start the night again\."):
         write(new, 2)
+    assert new.steps_left() == STEPS[version - 1 :]
     new.take_steps()
+    assert new.steps_left() == ()
     assert new.file_rows() == before, "no file was touched"
     taken = new.version()
     new.take_steps()
