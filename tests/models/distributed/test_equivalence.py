@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.equivalence import SETTINGS, compare, table, ways
+from benchmarks.compared import table
+from benchmarks.equivalence import SETTINGS, compare, ways
 from data_contracts.parallelism import ParallelismConfig
 
 pytestmark = pytest.mark.slow
