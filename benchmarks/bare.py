@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from benchmarks.clock import Clock
 from data_contracts.job import FitJob
-from models.job import main
+from data_contracts.process import main
 from models.recommender.data import RecommenderData
 from models.recommender.module import RecommenderModule, Targets
 

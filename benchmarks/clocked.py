@@ -21,9 +21,9 @@ from torch.distributed.pipelining.stage import _PipelineStageBase
 from benchmarks.clock import Clock, clock_of
 from data_contracts.commit_point import EVENT
 from data_contracts.job import LEDGER, FitJob, commit, read
+from data_contracts.process import main
 from models.audit import account
 from models.fit import fit
-from models.job import main
 from models.recommender.data import Batches
 from models.recommender.module import Batch
 

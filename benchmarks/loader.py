@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.clock import Clock
 from data_contracts.job import FitJob
-from models.job import main
+from data_contracts.process import main
 from models.recommender.data import Batches, RecommenderData
 
 EPOCHS = 10

@@ -16,8 +16,8 @@ import models.recommender.module
 import models.recommender.use_case
 from data_contracts.job import RESULT, FitJob, FitResult, commit
 from data_contracts.night import Value
+from data_contracts.process import main
 from models.fit import train
-from models.job import main
 
 
 class Ways(Value):

@@ -20,8 +20,6 @@ JOB, RESULT, HEARTBEAT, FAILURES = "job.json", "result.json", "progress/heartbea
 """Files of a job's folder; in the last, a folder, one of each process that failed for good."""
 TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
 """Folders of a training's: checkpoints that it goes on from, what it saw, and the weights it came to."""
-STARTER = "NIGHTSHIFT_STARTER"
-"""Variable with the number of the process that starts ``models.job``: a child cannot ask for a parent that is gone."""
 
 Config = dict[str, JsonValue]
 AnyValue = TypeVar("AnyValue", bound=Value)

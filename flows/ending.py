@@ -2,7 +2,7 @@
 
 The orderly way is an exception in the main thread: Prefect's own while the flow runs, `Ended` around it. It takes a few
 seconds. What may hold it up (a server that answers no more, a call into native code) is not waited for: an alarm goes
-off, the kernel ends this process, and with it all that it started (`models.job`).
+off, the kernel ends this process, and with it all that it started (`data_contracts.process`).
 """
 
 from __future__ import annotations

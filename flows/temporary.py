@@ -6,11 +6,10 @@ import atexit
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from urllib.request import urlopen
 
-from data_contracts.job import STARTER
+from data_contracts.process import COMMAND, STARTER
 from tasks.job import end
 
 START_SECONDS = 120.0
@@ -32,7 +31,7 @@ def start_prefect(home: Path) -> str:
         url = f"http://127.0.0.1:{door.getsockname()[1]}/api"
         app = ("uvicorn", "--factory", "prefect.server.api.server:create_app")
         process = subprocess.Popen(
-            [sys.executable, "-m", "models.job", *app, "--fd", str(door.fileno()), "--log-level", "error"],
+            [*COMMAND, *app, "--fd", str(door.fileno()), "--log-level", "error"],
             pass_fds=[door.fileno()],
             stdin=subprocess.DEVNULL,
             env={

@@ -1,6 +1,6 @@
 """One host's part of a training: torchelastic's agent, whose ranks are forks of it.
 
-``python -m models.job models.agent OPTIONS MODULE job.json``, with torchrun's options. What ranks import, seconds of
+`COMMAND` and ``models.agent OPTIONS MODULE job.json``, with torchrun's options. What ranks import, seconds of
 processor time, is imported once for all of them, and a rank that was killed is back at once. The agent itself reads no
 table, computes nothing and touches no GPU: a fork cannot go on with what another process began there.
 """
@@ -20,7 +20,7 @@ from torch.distributed.launcher.api import elastic_launch
 from torch.distributed.run import config_from_args, parse_args
 
 from data_contracts.job import FitJob, read
-from models.job import call, run
+from data_contracts.process import call, run
 from models.use_cases import use_case
 
 SQL_STORE = "mlflow.store.tracking.sqlalchemy_store"

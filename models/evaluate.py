@@ -7,7 +7,7 @@ import os
 import torch
 
 from data_contracts.job import EvaluateJob, EvaluateResult
-from models.job import main
+from data_contracts.process import main
 from models.use_cases import use_case
 
 

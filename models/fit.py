@@ -1,4 +1,4 @@
-"""Train one model: ``python -m models.job models.agent ... models.fit job.json``, one process per rank."""
+"""Train one model: `COMMAND` and ``models.agent ... models.fit job.json``, one process per rank."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from data_contracts.job import CHECKPOINT, FAILURES, HEARTBEAT, LEDGER, TRAINING
 from data_contracts.manifest import DamagedError, publish, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
+from data_contracts.process import main
 from models.audit import LedgerError, account, audit, log_audit
 from models.checkpoints import Checkpoints, TrainingProgress
 from models.distributed.ddp import Ddp
@@ -26,7 +27,6 @@ from models.distributed.fsdp import Fsdp
 from models.distributed.pipeline import Pipeline
 from models.distributed.strategy import GangStrategy
 from models.fit_config import FitConfig
-from models.job import main
 from models.layered import LayeredModule
 from models.ledger import Ledger
 from models.progress import DivergedError, Progress

@@ -20,7 +20,7 @@ from data_contracts.bundle import BUNDLE, FORMAT, RECORD, BundleRecord
 from data_contracts.commit_point import commit_point
 from data_contracts.job import PublishJob, PublishResult, commit
 from data_contracts.manifest import seal, verify
-from models.job import main
+from data_contracts.process import main
 from models.serving.bundle import read_golden, write_golden
 from models.use_case import Predictor
 from models.use_cases import use_case

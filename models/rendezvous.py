@@ -14,7 +14,7 @@ from pathlib import Path
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from data_contracts.job import RESULT, RendezvousJob, RendezvousResult, commit, read
-from models.job import die_with_parent
+from data_contracts.process import die_with_parent
 
 
 def serve(path: Path) -> None:

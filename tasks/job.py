@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -21,8 +20,9 @@ from typing import TextIO, TypeVar
 
 from pydantic import ValidationError
 
-from data_contracts.job import JOB, RESULT, STARTER, commit, read
+from data_contracts.job import JOB, RESULT, commit, read
 from data_contracts.night import Value
+from data_contracts.process import COMMAND, STARTER
 from tasks.lock import LOCK, LockedError, locked
 
 LOG = "log.txt"
@@ -62,7 +62,7 @@ def run_job(
     """Run ``python -m module job.json`` to its end, unless its result is there already.
 
     Args:
-        module: Ends with ``models.job.main``; started by ``models.job``, so that it dies with us also while it imports.
+        module: Ends with `data_contracts.process.main`; dies with us, also while it still imports.
         job: What it is told.
         folder: Its own; made when absent, locked while it runs. Holds job.json, log.txt and result.json.
         answer: Kind of value that result.json holds.
@@ -87,7 +87,7 @@ def run_job(
         result = folder / RESULT
         result.unlink(missing_ok=True)
         commit(job, folder / JOB)
-        command = [sys.executable, "-m", "models.job", *launcher, module, str(folder / JOB)]
+        command = [*COMMAND, *launcher, module, str(folder / JOB)]
         code = follow(command, folder / LOG, {**os.environ, **(environment or {})}, on_line, wanted)
         if not result.exists():
             raise JobFailedError(failure(module, code, folder / LOG))

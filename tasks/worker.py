@@ -6,12 +6,11 @@ import asyncio
 import json
 import logging
 import os
-import sys
 from collections.abc import Mapping
 
 from distributed.deploy.subprocess import SubprocessWorker
 
-from data_contracts.job import STARTER
+from data_contracts.process import COMMAND, STARTER
 
 SELF_CHECKS: Mapping[str, str | bool] = {
     "distributed.admin.system-monitor.interval": "5s",
@@ -23,13 +22,13 @@ SELF_CHECKS: Mapping[str, str | bool] = {
 
 
 class MortalWorker(SubprocessWorker):
-    """Dask's own, started by ``models.job``: alone, it would go on for as long as its task does, with no scheduler."""
+    """Dask's own, a `data_contracts.process`: alone, it would go on for as long as its task does, with no scheduler."""
 
     async def _start(self) -> None:
         spec = json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs})
-        command = ("-m", "models.job", "dask", "spec", self.scheduler, "--spec", spec)
+        command = (*COMMAND, "dask", "spec", self.scheduler, "--spec", spec)
         own = {**os.environ, **environment(), STARTER: str(os.getpid())}
-        self.process = await asyncio.create_subprocess_exec(sys.executable, *command, env=own)
+        self.process = await asyncio.create_subprocess_exec(*command, env=own)
 
 
 def environment() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from dask.typing import Key
@@ -11,6 +10,7 @@ from distributed import Status, Worker, get_worker
 
 from data_contracts.job import FAILURES, JOB, Failure, FitJob, read
 from data_contracts.parallelism import ParallelismConfig
+from data_contracts.process import COMMAND
 from tasks.job import LOG, JobRunningError, follow
 from tasks.lock import LOCK, locked
 from tasks.train.meeting import environment
@@ -71,7 +71,7 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
     (own / MEETING).write_text(meeting, encoding="utf-8")
     with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
         return follow(
-            [sys.executable, "-m", "models.job", *launcher(job.parallelism, meet), "models.fit", str(folder / JOB)],
+            [*COMMAND, *launcher(job.parallelism, meet), "models.fit", str(folder / JOB)],
             own / LOG,
             {**os.environ, **environment(host), **tuned(job.parallelism.threads_per_process)},
             lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),

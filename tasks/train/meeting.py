@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ from urllib.parse import urlsplit
 import psutil
 from distributed.utils import get_ip
 
-from data_contracts.job import JOB, RESULT, STARTER, RendezvousJob, RendezvousResult, commit, read
+from data_contracts.job import JOB, RESULT, RendezvousJob, RendezvousResult, commit, read
+from data_contracts.process import COMMAND, STARTER
 from tasks.job import LOG, JobFailedError, end, failure
 
 LOOPBACK = "127.0.0.1"
@@ -54,7 +54,7 @@ def rendezvous(folder: Path, host: str, port: int) -> Iterator[Callable[[], str]
 
 def _started(folder: Path, job: RendezvousJob) -> subprocess.Popen[bytes]:
     commit(job, folder / JOB)
-    command = [sys.executable, "-m", "models.job", "models.rendezvous", str(folder / JOB)]
+    command = [*COMMAND, "models.rendezvous", str(folder / JOB)]
     with (folder / LOG).open("a", encoding="utf-8") as log:
         environment = {**os.environ, STARTER: str(os.getpid())}
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)

@@ -18,8 +18,8 @@ from pathlib import Path
 from pytorch_lightning.utilities import rank_zero_only
 
 from data_contracts.job import FitJob
+from data_contracts.process import main
 from models.fit import fit
-from models.job import main
 from tasks.train.meeting import LOOPBACK
 from tests.integration.conftest import free_ports
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from data_contracts.night import Value
-from models.job import main
+from data_contracts.process import main
 
 logger = logging.getLogger("sample")
 

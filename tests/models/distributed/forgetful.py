@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing_extensions import override
 
 from benchmarks.ways import Ways, train_all
+from data_contracts.process import main
 from models import fit
 from models.distributed.ddp import Ddp
-from models.job import main
 from models.layered import LayeredModule
 
 

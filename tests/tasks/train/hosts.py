@@ -19,6 +19,7 @@ from typing import IO
 import psutil
 
 from data_contracts.job import LEDGER, RESULT, FitJob, FitResult, read
+from data_contracts.process import COMMAND
 from models.audit import Account, account
 from models.ledger import starts_in
 from tasks.train.gang import fit_on_cluster
@@ -122,7 +123,7 @@ class Training:
     def _drive(self) -> FitResult:
         if not self.place:
             return fit_on_cluster(self.cluster, self.job, self.lines.append)
-        command = [*self.place, sys.executable, "-m", "models.job", "tests.tasks.train.driver"]
+        command = [*self.place, *COMMAND, "tests.tasks.train.driver"]
         arguments = [self.cluster, self.job.model_dump_json()]
         with subprocess.Popen(
             [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -34,6 +34,8 @@ FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 20, "patience": 20,
 STEPS = 240
 """Of a few milliseconds each."""
 STOPPED_SECONDS = 10
+PROCESS = "data_contracts.process"
+"""By which all that belongs to a training is started."""
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 
 
@@ -97,7 +99,7 @@ def test_a_scheduler_that_stands_still_and_killed_ranks_and_agents_change_nothin
     assert len(found.steps) == STEPS
     assert found.starts >= 3, "one more where a busy machine missed an agent's signs of life"
     assert found.repeated > 0
-    assert not training.processes("models.job") + training.ranks()
+    assert not training.processes(PROCESS) + training.ranks()
 
 
 def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
@@ -126,7 +128,7 @@ def test_a_training_that_is_killed_leaves_no_process_on_any_host(lab: Lab, clust
     training = Training(cluster.scheduler, job(lab, "ended"), place=("env",))
     training.at(20)
     (driver,) = training.processes("tests.tasks.train.driver")
-    everything = training.processes("models.job") + training.ranks()
+    everything = training.processes(PROCESS) + training.ranks()
     assert len(everything) == 6, "the driver, the agents' store, on each host an agent and a rank"
     kill(driver)
     _, left = psutil.wait_procs(everything, timeout=patient(END_SECONDS))
@@ -189,7 +191,7 @@ def test_a_scheduler_that_ends_ends_the_training_with_what_to_do(lab: Lab) -> No
         kill(gone.process)
         with pytest.raises(JobFailedError, match="Dask's scheduler is gone, and its workers end with it"):
             training.end()
-    training.until(lambda: not training.ranks() + training.processes("models.job"))
+    training.until(lambda: not training.ranks() + training.processes(PROCESS))
 
 
 @pytest.mark.drill

@@ -3,22 +3,21 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 
-from data_contracts.job import STARTER
+from data_contracts.process import COMMAND, STARTER
 from tests.patience import LONG_SECONDS
 
 SAYS = "import os, sys; sys.stdout.write(f'{os.getsid(0) == os.getpid()} {sys.argv[1:]}')"
 
 
 def test_any_module_is_run_as_if_alone_and_in_a_session_of_its_own() -> None:
-    command = [sys.executable, "-m", "models.job", "timeit", "-n", "1", "-r", "1", SAYS]
+    command = [*COMMAND, "timeit", "-n", "1", "-r", "1", SAYS]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONG_SECONDS).stdout
     assert answer.startswith("True ['-n', '1', '-r', '1', "), answer
 
 
 def test_a_job_whose_starter_is_gone_before_it_looks_ends_at_once() -> None:
-    command = [sys.executable, "-m", "models.job", "timeit", "-n", "1", "-r", "1", SAYS]
+    command = [*COMMAND, "timeit", "-n", "1", "-r", "1", SAYS]
     gone = subprocess.Popen(["true"])
     gone.wait(60)
     ended = subprocess.run(

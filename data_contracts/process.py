@@ -1,11 +1,11 @@
-"""What every job does: dies with whoever started it, reads ``job.json``, commits ``result.json`` beside it.
+"""A process that dies with whoever started it; a job also reads ``job.json`` and commits ``result.json`` beside it.
 
 A job ends its module with::
 
     if __name__ == "__main__":
         main(FitJob, fit)
 
-``python -m models.job MODULE ...`` runs any module so that it dies with its starter from the first moment: a job takes
+`COMMAND` and a module's name run any module so that it dies with its starter from the first moment: a job takes
 seconds to import torch before it gets to `main`, and what is not ours (torchelastic's agent, a Dask worker, a server)
 never does. It has a session of its own: Ctrl-C, or a signal to the starter's group, reaches the starter alone, which
 ends it in order.
@@ -24,8 +24,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from data_contracts.commit_point import commit_point
-from data_contracts.job import RESULT, STARTER, commit, read
+from data_contracts.job import RESULT, commit, read
 from data_contracts.night import Value
+
+COMMAND = (sys.executable, "-m", "data_contracts.process")
+"""What a module's name and arguments follow."""
+STARTER = "NIGHTSHIFT_STARTER"
+"""Variable with the number of the process that starts such a one: a child cannot ask for a parent that is gone."""
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
