@@ -49,7 +49,7 @@ class Lab:
             "benchmarks.clocked", job, Path(job.run_folder), FitResult,
             launcher=launcher(parallelism), environment=ENVIRONMENT, on_line=_ignore,
         )  # fmt: skip
-        return [read(clock_of(job, rank), Clock) for rank in range(parallelism.processes_per_node)]
+        return [read(clock_of(job, rank), Clock) for rank in range(parallelism.worlds[0])]
 
     def run(self, module: str, sizes: Sizes) -> Clock:
         """Run another module on the same job, in one process."""

@@ -16,8 +16,10 @@ from pydantic import BaseModel, Field, JsonValue, PositiveFloat, PositiveInt
 from data_contracts.night import UseCaseName, Value
 from data_contracts.parallelism import ParallelismConfig
 
-JOB, RESULT, HEARTBEAT, FAILURES = "job.json", "result.json", "progress/heartbeat.json", "failures"
-"""Files of a job's folder; in the last, a folder, one of each process that failed for good."""
+JOB, RESULT, HEARTBEAT = "job.json", "result.json", "progress/heartbeat.json"
+"""Files of a job's folder."""
+FAILURES, DEVICES = "failures", "devices"
+"""Folders of a training's: a file of each process that failed for good, and of each host, what it trains on."""
 TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
 """Folders of a training's: checkpoints that it goes on from, what it saw, and the weights it came to."""
 
@@ -81,6 +83,13 @@ class Failure(Value):
     """Why a process failed in a way in which it would fail again: the training is not started once more."""
 
     message: str
+
+
+class Devices(Value):
+    """What a host trains on: said before it meets the others."""
+
+    gpus: int = Field(description="That its processes may use.")
+    processes: PositiveInt
 
 
 class RendezvousJob(Value):
@@ -170,6 +179,13 @@ def read(path: Path, kind: type[AnyValue]) -> AnyValue:
         pydantic.ValidationError: It does not hold a ``kind``.
     """
     return kind.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def fail(job: FitJob, who: str, message: str) -> None:
+    """Write down why a process of a training, or a host, failed for good."""
+    folder = Path(job.run_folder) / FAILURES
+    folder.mkdir(exist_ok=True)
+    commit(Failure(message=message), folder / f"{who}.json")
 
 
 def commit(value: Value, path: Path) -> None:

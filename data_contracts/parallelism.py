@@ -32,7 +32,9 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     )
     min_nodes: PositiveInt = Field(1, description="Hosts, one torchelastic agent on each, below which it stops.")
     max_nodes: PositiveInt = Field(1, description="Hosts that it takes when they are there.")
-    processes_per_node: PositiveInt = Field(2, description="Training processes on each host.")
+    processes_per_node: PositiveInt | None = Field(
+        None, description="Training processes on each host; null: one for each of its GPUs, or else for each core."
+    )
     max_restarts: NonNegativeInt = Field(
         10, description="Times that killed processes of a host are started again; what fails by itself is not."
     )
@@ -42,7 +44,19 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     join_seconds: PositiveInt = Field(120, description="How long it waits for min_nodes hosts.")
     threads_per_process: PositiveInt = Field(1, description="OMP_NUM_THREADS of each process.")
 
+    def with_processes(self, number: int) -> Self:
+        """Return this for hosts with so many processes, if it does not say how many itself.
+
+        Raises:
+            ValueError: That does not go with the rest.
+        """
+        known = {"processes_per_node": self.processes_per_node or number}
+        return self.model_copy(update=known)._fits_together()
+
     @model_validator(mode="after")
+    def _is_checked(self) -> Self:
+        return self._fits_together()
+
     def _fits_together(self) -> Self:
         problems = [*self._nodes(), *self._pipeline(), *self._wire()]
         if problems:
@@ -88,18 +102,19 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
             for name in ("replicas", "gradients"):
                 if getattr(self, name) != type(self).model_fields[name].default:
                     yield f"{name}: only where stages have replicas. Leave it out, or start more processes."
-        for world in self.worlds:
+        for nodes, world in enumerate(self.worlds, start=self.min_nodes):
             if world % self.pipeline_stages:
                 yield (
                     f"pipeline_stages ({self.pipeline_stages}) must divide the world size ({world} = "
-                    f"{world // self.processes_per_node} nodes x {self.processes_per_node} processes). Try "
+                    f"{nodes} nodes x {world // nodes} processes). Try "
                     f"{_any_of(_divisors(self.worlds))}set processes_per_node to {self.pipeline_stages}."
                 )
 
     @property
     def worlds(self) -> tuple[int, ...]:
-        """Processes in all, for each number of hosts that it may have."""
-        return tuple(nodes * self.processes_per_node for nodes in range(self.min_nodes, self.max_nodes + 1))
+        """Processes in all, for each number of hosts that it may have; empty where the hosts say how many."""
+        each = self.processes_per_node
+        return tuple(each * nodes for nodes in range(self.min_nodes, self.max_nodes + 1)) if each else ()
 
     @property
     def stages_per_process(self) -> int:

@@ -8,6 +8,7 @@ table, computes nothing and touches no GPU: a fork cannot go on with what anothe
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -16,12 +17,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from pytorch_lightning.utilities import rank_zero_only
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import elastic_launch
 from torch.distributed.run import config_from_args, parse_args
 
-from data_contracts.job import FitJob, read
+from data_contracts.job import DEVICES, FitJob, commit, fail, read
 from data_contracts.process import call, run
+from models import memory
+from models.devices import count_gpus, devices, idle
 from models.use_cases import use_case
+
+logger = logging.getLogger(__name__)
 
 SQL_STORE = "mlflow.store.tracking.sqlalchemy_store"
 """What the rank that logs imports where MLflow is a database: a second of processor time."""
@@ -31,26 +37,51 @@ def serve(options: list[str]) -> None:
     """Start ranks, and start them again, until they have ended.
 
     Args:
-        options: torchrun's, then the module that ranks run, and their job's file.
+        options: torchrun's, then the module that ranks run, and their job's file. The number of processes is that of
+            cores, where the job leaves it to the host.
 
     Raises:
         ChildFailedError: They ended more often than they may.
     """
     told = parse_args(options)  # type: ignore[no-untyped-call]
     module, (path,) = told.training_script, told.training_script_args
-    _import_for(Path(path), module)
     config, _, _ = config_from_args(told)
-    elastic_launch(replace(config, start_method="fork"), rank)(module, path)
-
-
-def _import_for(file: Path, module: str) -> None:
-    """Import what ranks need, and forget the module itself: it is a program of its own in each of them."""
     importlib.import_module(module)
-    del sys.modules[module]
+    del sys.modules[module]  # it is a program of its own in each rank
     try:
-        job = read(file, FitJob)
+        job = read(Path(path), FitJob)
     except ValidationError:  # of several trainings, say: ranks import the rest by themselves
+        elastic_launch(replace(config, start_method="fork"), rank)(module, path)
         return
+    _import_for(job)
+    host = told.local_addr or "localhost"
+    processes = _settle(job, host, cores=config.nproc_per_node)
+    memory.count_from_here()
+    try:
+        elastic_launch(replace(config, start_method="fork", nproc_per_node=processes), rank)(module, path)
+    except ChildFailedError:
+        if kills := memory.killed():
+            fail(job, host, f"{memory.said(kills)} {memory.ADVICE}")
+        raise
+
+
+def _settle(job: FitJob, host: str, *, cores: int) -> int:
+    """Decide in how many processes this host trains, and say on what, before it meets the others."""
+    try:
+        found = devices(job.parallelism, host, gpus=count_gpus(), cores=cores)
+    except ValueError as error:
+        fail(job, host, str(error))
+        sys.exit(str(error))
+    if message := idle(found, host):
+        logger.warning(message)
+    folder = Path(job.run_folder) / DEVICES
+    folder.mkdir(exist_ok=True)
+    commit(found, folder / f"{host}.json")
+    return found.processes
+
+
+def _import_for(job: FitJob) -> None:
+    """Import what ranks need."""
     use_case(job.use_case)
     importlib.import_module("mlflow" if job.tracking_uri.startswith("http") else SQL_STORE)
 

@@ -15,11 +15,12 @@ from pytorch_lightning.loggers import MLFlowLogger
 from torch import nn
 from torch.distributed._composable.checkpoint_activation import checkpoint
 
-from data_contracts.job import CHECKPOINT, FAILURES, HEARTBEAT, LEDGER, TRAINING, Failure, FitJob, FitResult, commit
+from data_contracts.job import CHECKPOINT, HEARTBEAT, LEDGER, TRAINING, FitJob, FitResult, fail
 from data_contracts.manifest import DamagedError, publish, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
 from data_contracts.process import main
+from models import memory
 from models.audit import LedgerError, account, audit, log_audit
 from models.checkpoints import Checkpoints, TrainingProgress
 from models.distributed.ddp import Ddp
@@ -48,6 +49,7 @@ def train(job: FitJob) -> FitResult | None:
     Raises:
         DamagedError: The weights to start from are not as they were shipped.
         DivergedError: The loss is no longer a number.
+        MemoryError: The kernel killed processes for lack of it, again and again.
         ValueError: There is nothing to train on, or a setting is wrong.
     """
     torch.set_num_threads(job.parallelism.threads_per_process)
@@ -56,19 +58,21 @@ def train(job: FitJob) -> FitResult | None:
     warnings.filterwarnings("ignore", message=".*across ranks is zero")  # nothing to validate on: the data says so
     warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # each reads the best weights alone
     folder = Path(job.run_folder)
+    _require_memory()
+    parallelism = job.parallelism.with_processes(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     parts = use_case(job.use_case)
     if job.warm_start is not None:
         verify(Path(job.warm_start))
     config = FitConfig.model_validate(job.config.get("fit", {}))
     module = _module(parts, job, config)
-    _fit_layers(module.network.layers(), job.parallelism, config)
+    _fit_layers(module.network.layers(), parallelism, config)
     heartbeat = folder / HEARTBEAT
     heartbeat.parent.mkdir(exist_ok=True)
     progress = Progress(heartbeat)
     checkpoints = Checkpoints(folder / TRAINING, job.run_id, job.checkpoints, module.monitor, progress)
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
     callbacks = [EndAtOnce(), SeedOfStep(config.seed), Clip(config.clip_norm), progress, ledger, checkpoints]
-    trainer = _trainer(job, config, callbacks, module.monitor)
+    trainer = _trainer(job, parallelism, config, callbacks, module.monitor)
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.resumed(), weights_only=True)
@@ -124,13 +128,20 @@ def _fit_layers(layers: list[nn.Module], parallelism: ParallelismConfig, config:
             layer.compile()
 
 
-def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monitor: str) -> pl.Trainer:
+def _trainer(
+    job: FitJob, parallelism: ParallelismConfig, config: FitConfig, callbacks: list[pl.Callback], monitor: str
+) -> pl.Trainer:
+    accelerator = "gpu" if torch.cuda.device_count() else "cpu"
+    hosts = int(os.environ.get("GROUP_WORLD_SIZE", "1"))  # torchelastic's: how many came
+    if _rank() == 0:
+        each = parallelism.processes_per_node
+        logger.info("trains on %s: %s hosts x %s processes", f"{accelerator.upper()}s", hosts, each)
     patience = EarlyStopping(monitor, mode="max", patience=config.patience, check_on_train_epoch_end=False)
     return pl.Trainer(
-        accelerator=_accelerator(job.parallelism),
-        devices=job.parallelism.processes_per_node,
-        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),  # torchelastic's: how many hosts came
-        strategy=_STRATEGIES[job.parallelism.strategy](job.parallelism, config),
+        accelerator=accelerator,
+        devices=parallelism.processes_per_node or 1,
+        num_nodes=hosts,
+        strategy=_STRATEGIES[parallelism.strategy](parallelism, config),
         precision=config.precision,
         max_epochs=config.max_epochs,
         callbacks=[patience, *callbacks],
@@ -145,9 +156,17 @@ def _trainer(job: FitJob, config: FitConfig, callbacks: list[pl.Callback], monit
     )
 
 
-def _accelerator(parallelism: ParallelismConfig) -> str:
-    """Take GPUs when each process can have one, else CPUs."""
-    return "gpu" if torch.cuda.device_count() >= parallelism.processes_per_node else "cpu"
+def _require_memory() -> None:
+    """Say that processes were killed for lack of memory.
+
+    Raises:
+        MemoryError: It will happen again.
+    """
+    kills = memory.killed()
+    if min(kills, int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))) >= memory.MOST_KILLS:
+        raise MemoryError(memory.said(kills))
+    if kills and os.environ.get("LOCAL_RANK", "0") == "0":
+        logger.warning(memory.said(kills))
 
 
 def fit(job: FitJob) -> FitResult | None:
@@ -161,28 +180,19 @@ def fit(job: FitJob) -> FitResult | None:
         _write_down(error, job)
         raise
     except (MemoryError, RuntimeError) as error:
-        if _is_out_of_memory(error):
-            advice = "Lower model.fit.batch_size, or raise model.fit.accumulate, or set activation_checkpointing."
-            _write_down(error, job, advice)
+        if memory.is_out_of_memory(error):
+            _write_down(error, job, memory.ADVICE)
         raise
 
 
 def _write_down(error: Exception, job: FitJob, advice: str = "") -> None:
-    rank = _rank()
-    folder = Path(job.run_folder) / FAILURES
-    folder.mkdir(exist_ok=True)
-    message = "\n".join(filter(None, (f"rank {rank}: {type(error).__name__}: {error}", advice)))
-    commit(Failure(message=message), folder / f"{rank}.json")
+    said = f"rank {_rank()}: {type(error).__name__}: {error}"
+    fail(job, str(_rank()), "\n".join(filter(None, (said, advice))))
 
 
 def _rank() -> int:
     """Return torchelastic's number of this process; 0 where one process trains alone."""
     return int(os.environ.get("RANK", "0"))
-
-
-def _is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
-    """Whether it is that; on a CPU, torch has no error of its own for it."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 if __name__ == "__main__":

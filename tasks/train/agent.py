@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from dask.system import CPU_COUNT
 from dask.typing import Key
 from distributed import Status, Worker, get_worker
 
@@ -29,11 +30,11 @@ ALONE = ("--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--rdzv-id=alone"
 
 
 def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ALONE) -> tuple[str, ...]:
-    """Return what starts a training's agent: words before the module that its ranks run."""
+    """Return what starts a training's agent on this host: words before the module that its ranks run."""
     return (
         "models.agent",
         f"--nnodes={parallelism.min_nodes}:{parallelism.max_nodes}",
-        f"--nproc-per-node={parallelism.processes_per_node}",
+        f"--nproc-per-node={parallelism.processes_per_node or CPU_COUNT}",
         f"--max-restarts={parallelism.max_restarts}",
         *("--monitor-interval=0.2", "--shutdown-timeout=2", *meet),
     )

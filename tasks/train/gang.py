@@ -15,14 +15,14 @@ from uuid import uuid4
 
 from distributed import Client, Future
 
-from data_contracts.job import FAILURES, HEARTBEAT, JOB, RESULT, FitJob, FitResult, Heartbeat, commit, read
+from data_contracts.job import DEVICES, FAILURES, HEARTBEAT, JOB, RESULT, FitJob, FitResult, Heartbeat, commit, read
 from tasks.full_disk import require_room
 from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure
 from tasks.lock import LOCK, locked
 from tasks.train.agent import AGENTS, LOCK_SECONDS, call, is_at, run_agent
 from tasks.train.hosts import ANSWER_SECONDS, Hosts
 from tasks.train.meeting import own_address, rendezvous
-from tasks.train.watch import heartbeat_in, hopeless, too_few, too_often
+from tasks.train.watch import heartbeat_in, hopeless, too_few, too_often, unequal
 
 RENDEZVOUS = "rendezvous"
 """In a training's folder: of the store where agents meet."""
@@ -54,7 +54,8 @@ def fit_on_cluster(cluster: str, job: FitJob, on_line: OnLine, on_heartbeat: OnH
             return result
         for name in (RESULT, HEARTBEAT):
             (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / FAILURES, ignore_errors=True)
+        for name in (FAILURES, DEVICES):
+            shutil.rmtree(folder / name, ignore_errors=True)
         commit(job, folder / JOB)
         topic = f"fit-{uuid4().hex}"
         with Client(cluster, set_as_default=False) as client:
@@ -132,6 +133,8 @@ class _Gang:
         Raises:
             JobFailedError: It would fail again, or failed too often.
         """
+        if why := unequal(self.folder, list(self.agents)):
+            raise JobFailedError(why)
         for host, agent in self.agents.items():
             if agent.worker not in self.hosts.present or agent.task.status == "lost":
                 self._meet(f"host {host} is lost")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_contracts.job import FitJob, Heartbeat, read
+from data_contracts.job import DEVICES, Devices, FitJob, Heartbeat, read
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import LOG
 from tasks.train.agent import AGENTS, failures
@@ -44,6 +44,31 @@ def too_few(parallelism: ParallelismConfig, hosts: Sequence[str], away: Sequence
     )
 
 
+def unequal(folder: Path, hosts: Sequence[str]) -> str:
+    """Say why hosts cannot train together, of those that said on what they do; nothing if they can.
+
+    Args:
+        folder: The training's.
+        hosts: That have an agent.
+    """
+    files = {host: folder / DEVICES / f"{host}.json" for host in sorted(hosts)}
+    said = {host: read(file, Devices) for host, file in files.items() if file.exists()}
+    if len({each.gpus > 0 for each in said.values()}) > 1:
+        shown = ", ".join(f"{host} has {each.gpus or 'none'}" for host, each in said.items())
+        return (
+            f"hosts with and without GPUs cannot train together: {shown}. Take the Dask workers of the ones or the "
+            "others away, or start all of them with CUDA_VISIBLE_DEVICES= (empty), and the night again: it goes on "
+            "from here."
+        )
+    if len({each.processes for each in said.values()}) > 1:
+        shown = ", ".join(f"{each.processes} on {host}" for host, each in said.items())
+        return (
+            "train.parallelism.processes_per_node is null, one process for each GPU or core, and hosts must have "
+            f"equally many: {shown}. Set it, to {min(each.processes for each in said.values())} or less."
+        )
+    return ""
+
+
 def hopeless(job: FitJob, host: str, code: int) -> str:
     """Say why a training would fail again after an agent of it ended; nothing while there is hope."""
     folder = Path(job.run_folder)
@@ -57,6 +82,7 @@ def hopeless(job: FitJob, host: str, code: int) -> str:
 def too_often(job: FitJob, host: str) -> str:
     """Say that processes ended more often than they may."""
     return (
-        f"processes ended more than max_restarts ({job.parallelism.max_restarts}) times, the last on {host}. If they "
-        "were killed (SIGKILL), and nobody did it, there was no memory left: lower model.fit.batch_size."
+        f"processes ended more than max_restarts ({job.parallelism.max_restarts}) times, the last on {host}, where no "
+        "kill for lack of memory was counted. Look for who else ends them, a scheduler's limit or somebody by hand; "
+        "the last lines say how they ended."
     )

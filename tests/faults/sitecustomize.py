@@ -10,6 +10,7 @@ FAULT_SIGNAL    by which signal; ``SIGKILL`` when omitted
 FAULT_TARGET    who is killed: ``flow``, the nearest process upwards that runs flows.nightly (the default), or ``self``
 FAULT_FILL      file that grows until its disk is full; nobody is killed then
 FAULT_ONCE      file made just before; once it is there, nothing happens any more
+FAULT_GPUS      how many GPUs torch finds, whatever is there
 FAULT_HEARD     file that gets a line ``point moment pid`` for everything heard
 """
 
@@ -22,7 +23,8 @@ import signal
 import sys
 import time
 from collections import Counter
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 
 EVENT = "nightshift.commit_point"
 FLOW = b"flows.nightly"
@@ -100,6 +102,24 @@ def flow() -> int:
     raise LookupError(f"no process above {os.getpid()} runs {FLOW.decode()}.")
 
 
+class Gpus(PathFinder):
+    """Imports ``torch.cuda`` so that it counts what ``FAULT_GPUS`` says."""
+
+    @classmethod
+    def find_spec(cls, name: str, *where: object) -> ModuleSpec | None:  # type: ignore[override]
+        if name != "torch.cuda":
+            return None
+        spec = super().find_spec(name, *where)
+        load = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            load(module)
+            module.device_count = lambda: int(os.environ["FAULT_GPUS"])
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
 def import_next() -> None:
     """Run the ``sitecustomize`` that this one hides, if there is one."""
     here = os.path.dirname(os.path.abspath(__file__))
@@ -110,3 +130,5 @@ def import_next() -> None:
 
 import_next()
 sys.addaudithook(hear)
+if "FAULT_GPUS" in os.environ:
+    sys.meta_path.insert(0, Gpus)

@@ -70,7 +70,7 @@ class Lab:
         folder.mkdir(exist_ok=True)
         (folder / RESULT).unlink(missing_ok=True)
         commit(job, folder / JOB)
-        code = run_ranks(folder / JOB, job.parallelism.processes_per_node, environment, folder / LOG)
+        code = run_ranks(folder / JOB, job.parallelism.worlds[0], environment, folder / LOG)
         self.lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
         if not (folder / RESULT).exists():
             raise JobFailedError(failure("models.fit", code, folder / LOG))

@@ -19,6 +19,7 @@ from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError
 from tasks.train.hosts import listed_workers
+from tests.integration.nights import FAULTS
 from tests.models.lab import Lab, weights_of
 from tests.patience import END_SECONDS, patient
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill
@@ -36,12 +37,13 @@ STEPS = 240
 STOPPED_SECONDS = 10
 PROCESS = "data_contracts.process"
 """By which all that belongs to a training is started."""
-FIRST, SECOND = "127.0.0.1", "127.0.0.2"
+FIRST, SECOND, WITH_GPU = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Hosts]:
-    with hosts(FIRST, SECOND) as made:
+    places = {WITH_GPU: ("env", f"PYTHONPATH={FAULTS}", "FAULT_GPUS=1")}
+    with hosts(FIRST, SECOND, places=places) as made:
         yield made
 
 
@@ -135,6 +137,22 @@ def test_a_training_that_is_killed_leaves_no_process_on_any_host(lab: Lab, clust
     assert not left
 
 
+def test_a_host_with_a_gpu_does_not_join_hosts_without(lab: Lab, cluster: Hosts) -> None:
+    training = Training(cluster.scheduler, job(lab, "mixed", max_nodes=3))
+    training.at(20)
+    training.hold()
+    cluster.come(WITH_GPU)
+    try:
+        with pytest.raises(JobFailedError) as refused:
+            training.end()
+    finally:
+        cluster.go(WITH_GPU)
+    shown = f"{FIRST} has none, {SECOND} has none, {WITH_GPU} has 1"
+    assert f"hosts with and without GPUs cannot train together: {shown}" in str(refused.value)
+    _, left = psutil.wait_procs(training.processes(PROCESS) + training.ranks(), timeout=patient(END_SECONDS))
+    assert not left
+
+
 def test_a_host_whose_worker_is_busy_is_named_after_a_while(lab: Lab, cluster: Hosts) -> None:
     with Client(cluster.scheduler, set_as_default=False) as client:
         (address,) = (worker for worker in listed_workers(client) or () if SECOND in worker)
@@ -200,6 +218,6 @@ def test_ranks_that_are_killed_too_often_end_the_training_with_what_to_do(lab: L
     for start in (1, 2):
         training.at(50 * start, starts=start)
         kill(training.ranks()[0])
-    with pytest.raises(JobFailedError, match=r"more than max_restarts \(1\) times, .* there was no memory left"):
+    with pytest.raises(JobFailedError, match=r"more than max_restarts \(1\) times, .* no kill for lack of memory"):
         training.end()
     assert training.account().starts == 2

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from models import memory
+
+
+def host(root: Path, *, group: str, events: dict[str, int], whole: int | None) -> Path:
+    """Lay out what a kernel shows: its counts by control group, and that of the whole host."""
+    for name, kills in events.items():
+        folder = root / "sys/fs/cgroup" / name
+        folder.mkdir(parents=True)
+        (folder / "memory.events").write_text(f"low 0\nhigh 4\nmax 9\noom 7\noom_kill {kills}\noom_group_kill 1\n")
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(group)
+    if whole is not None:
+        (root / "proc/vmstat").write_text(f"nr_free_pages 5\noom_kill {whole}\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("group", "events", "whole", "kills"),
+    [
+        pytest.param("0::/night.slice\n", {"": 9, "night.slice": 2}, 9, 2, id="its own group's"),
+        pytest.param("0::/\n", {"": 3}, 9, 3, id="a container's, which sees no other"),
+        pytest.param("4:memory:/here\n0::/\n", {}, 9, 9, id="groups of version 1: the host's"),
+        pytest.param("", {}, None, 0, id="nothing is counted"),
+    ],
+)
+def test_kills_are_counted_where_the_kernel_counts_them(
+    tmp_path: Path, group: str, events: dict[str, int], whole: int | None, kills: int
+) -> None:
+    assert memory.oom_kills(host(tmp_path, group=group, events=events, whole=whole)) == kills
+
+
+def test_only_kills_since_the_beginning_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = iter([5, 5, 7])
+    monkeypatch.setattr(memory, "oom_kills", lambda: next(counts))
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    memory.count_from_here()
+    assert [memory.killed(), memory.killed()] == [0, 2]
+    assert memory.said(2).startswith("the kernel killed 2 processes of this host for lack of memory")
