@@ -134,8 +134,9 @@ def _trainer(
     accelerator = "gpu" if torch.cuda.device_count() else "cpu"
     hosts = int(os.environ.get("GROUP_WORLD_SIZE", "1"))  # torchelastic's: how many came
     if _rank() == 0:
-        each = parallelism.processes_per_node
-        logger.info("trains on %s: %s hosts x %s processes", f"{accelerator.upper()}s", hosts, each)
+        logger.info(
+            "hosts: %s, processes on each: %s, all on %ss", hosts, parallelism.processes_per_node, accelerator.upper()
+        )
     patience = EarlyStopping(monitor, mode="max", patience=config.patience, check_on_train_epoch_end=False)
     return pl.Trainer(
         accelerator=accelerator,

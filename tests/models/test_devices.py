@@ -73,7 +73,7 @@ def test_a_host_without_gpus_trains_on_each_of_its_cores(lab: Lab) -> None:
     job = on(lab, "by-default", {})
     said = agent(job, gpus=0)
     assert said.returncode == 0, said.stdout
-    assert f"trains on CPUs: 1 hosts x {CPU_COUNT} processes" in said.stdout
+    assert f"hosts: 1, processes on each: {CPU_COUNT}, all on CPUs" in said.stdout
     assert read(Path(job.run_folder) / DEVICES / "localhost.json", Devices) == Devices(gpus=0, processes=CPU_COUNT)
 
 

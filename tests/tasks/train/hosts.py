@@ -90,6 +90,22 @@ def hosts(
         listener.join()
 
 
+@contextmanager
+def little_memory(megabytes: int) -> Iterator[Place]:
+    """Make a control group with so little memory: whoever needs more is killed by the kernel. As root."""
+    root = Path("/sys/fs/cgroup")
+    unified = (root / "cgroup.controllers").exists()
+    group = (root if unified else root / "memory") / f"nightshift-test-{os.getpid()}"
+    group.mkdir()
+    (group / ("memory.max" if unified else "memory.limit_in_bytes")).write_text(str(megabytes << 20))
+    try:
+        yield ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+    finally:
+        while (group / "cgroup.procs").read_text():
+            time.sleep(0.1)
+        group.rmdir()
+
+
 def _listen(lines: IO[str], said: SimpleQueue[str]) -> None:
     with lines:
         for line in lines:

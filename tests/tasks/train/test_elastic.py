@@ -22,7 +22,7 @@ from tasks.train.hosts import listed_workers
 from tests.integration.nights import FAULTS
 from tests.models.lab import Lab, weights_of
 from tests.patience import END_SECONDS, patient
-from tests.tasks.train.hosts import Hosts, Training, hosts, kill
+from tests.tasks.train.hosts import Hosts, Training, hosts, kill, little_memory
 
 pytestmark = pytest.mark.slow
 
@@ -221,3 +221,17 @@ def test_ranks_that_are_killed_too_often_end_the_training_with_what_to_do(lab: L
     with pytest.raises(JobFailedError, match=r"more than max_restarts \(1\) times, .* no kill for lack of memory"):
         training.end()
     assert training.account().starts == 2
+
+
+@pytest.mark.drill
+def test_ranks_that_the_kernel_kills_for_lack_of_memory_end_the_training_with_what_to_do(lab: Lab) -> None:
+    large: dict[str, JsonValue] = {**CONFIG, "network": {"width": 2048, "blocks": 4, "dropout": 0.0}}
+    with little_memory(megabytes=1200) as small, hosts(FIRST, places={FIRST: small}) as poor:
+        asked = job(lab, "large", min_nodes=1, max_nodes=1).model_copy(update={"config": large})
+        training = Training(poor.scheduler, asked)
+        with pytest.raises(
+            JobFailedError, match=r"the kernel killed 3 processes .* for lack of memory .*\n?Lower model"
+        ):
+            training.end()
+    said = [line for line in training.lines if "the kernel killed" in line]
+    assert len(said) >= 2, training.lines
