@@ -24,7 +24,7 @@ from models.audit import Account, account
 from models.ledger import starts_in
 from tasks.train.gang import fit_on_cluster
 from tasks.worker import environment
-from tests.patience import LONG_SECONDS
+from tests.patience import END_SECONDS, LONG_SECONDS, patient
 
 RANK = "rank"
 """How the names of ranks begin."""
@@ -213,6 +213,15 @@ class Training:
     def ranks(self) -> list[psutil.Process]:
         """Return its ranks: forks of agents, with a name of their own."""
         return [process for process in self._processes("models.agent") if process.name().startswith(RANK)]
+
+    def everything(self) -> list[psutil.Process]:
+        """Return all that runs for it: driver, store, agents and ranks."""
+        return self.processes("data_contracts.process") + self.ranks()
+
+    def is_gone(self) -> bool:
+        """Wait a while until nothing runs for it any more, and say whether that came."""
+        _, left = psutil.wait_procs(self.everything(), timeout=patient(END_SECONDS))
+        return not left
 
     def _processes(self, module: str) -> list[psutil.Process]:
         found = []

@@ -21,7 +21,6 @@ from tasks.job import JobFailedError
 from tasks.train.hosts import listed_workers
 from tests.integration.nights import FAULTS
 from tests.models.lab import Lab, weights_of
-from tests.patience import END_SECONDS, patient
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill, little_memory
 
 pytestmark = pytest.mark.slow
@@ -35,8 +34,7 @@ FIT: dict[str, JsonValue] = {"batch_size": 40, "max_epochs": 20, "patience": 20,
 STEPS = 240
 """Of a few milliseconds each."""
 STOPPED_SECONDS = 10
-PROCESS = "data_contracts.process"
-"""By which all that belongs to a training is started."""
+HOGGED_SECONDS = 600
 FIRST, SECOND, WITH_GPU = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 
 
@@ -73,10 +71,18 @@ def stopped(*processes: psutil.Process) -> Iterator[None]:
         for process in processes:
             process.suspend()
             stack.callback(process.resume)
-        for _ in range(2 * (os.cpu_count() or 1)):
+        stack.enter_context(hogs(2 * (os.cpu_count() or 1)))
+        time.sleep(STOPPED_SECONDS)
+        yield
+
+
+@contextmanager
+def hogs(number: int) -> Iterator[None]:
+    """Have so many processes want a core each."""
+    with ExitStack() as stack:
+        for _ in range(number):
             hog = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
             stack.callback(hog.kill)
-        time.sleep(STOPPED_SECONDS)
         yield
 
 
@@ -101,7 +107,7 @@ def test_a_scheduler_that_stands_still_and_killed_ranks_and_agents_change_nothin
     assert len(found.steps) == STEPS
     assert found.starts >= 3, "one more where a busy machine missed an agent's signs of life"
     assert found.repeated > 0
-    assert not training.processes(PROCESS) + training.ranks()
+    assert not training.everything()
 
 
 def lose_and_find(cluster: Hosts, training: Training) -> FitResult:
@@ -130,11 +136,9 @@ def test_a_training_that_is_killed_leaves_no_process_on_any_host(lab: Lab, clust
     training = Training(cluster.scheduler, job(lab, "ended"), place=("env",))
     training.at(20)
     (driver,) = training.processes("tests.tasks.train.driver")
-    everything = training.processes(PROCESS) + training.ranks()
-    assert len(everything) == 6, "the driver, the agents' store, on each host an agent and a rank"
+    assert len(training.everything()) == 6, "the driver, the agents' store, on each host an agent and a rank"
     kill(driver)
-    _, left = psutil.wait_procs(everything, timeout=patient(END_SECONDS))
-    assert not left
+    assert training.is_gone()
 
 
 def test_a_host_with_a_gpu_does_not_join_hosts_without(lab: Lab, cluster: Hosts) -> None:
@@ -149,8 +153,7 @@ def test_a_host_with_a_gpu_does_not_join_hosts_without(lab: Lab, cluster: Hosts)
         cluster.go(WITH_GPU)
     shown = f"{FIRST} has none, {SECOND} has none, {WITH_GPU} has 1"
     assert f"hosts with and without GPUs cannot train together: {shown}" in str(refused.value)
-    _, left = psutil.wait_procs(training.processes(PROCESS) + training.ranks(), timeout=patient(END_SECONDS))
-    assert not left
+    assert training.is_gone()
 
 
 def test_a_host_whose_worker_is_busy_is_named_after_a_while(lab: Lab, cluster: Hosts) -> None:
@@ -165,6 +168,23 @@ def test_a_host_whose_worker_is_busy_is_named_after_a_while(lab: Lab, cluster: H
         finally:
             Event("over", client=client).set()
         busy.result()
+
+
+@pytest.mark.drill
+def test_no_host_is_called_lost_while_others_want_the_machine(lab: Lab, cluster: Hosts) -> None:
+    endless = job(lab, "hogged")
+    fit: dict[str, JsonValue] = {**FIT, "max_epochs": 100_000, "patience": 100_000}
+    endless = endless.model_copy(update={"config": {**endless.config, "fit": fit}})
+    training = Training(cluster.scheduler, endless, place=("env",))
+    with hogs(4 * (os.cpu_count() or 1)):
+        training.at(20)
+        begun, before = time.monotonic(), max(training.account().steps)
+        training.until(lambda: time.monotonic() - begun > HOGGED_SECONDS, 2 * HOGGED_SECONDS)
+        assert max(training.account().steps) > before, "it stands still"
+    assert training.account().starts == 1, training.lines
+    assert not [line for line in training.lines if "lost" in line or "does not answer" in line]
+    kill(training.processes("tests.tasks.train.driver")[0])
+    assert training.is_gone()
 
 
 @pytest.mark.drill
@@ -209,7 +229,7 @@ def test_a_scheduler_that_ends_ends_the_training_with_what_to_do(lab: Lab) -> No
         kill(gone.process)
         with pytest.raises(JobFailedError, match="Dask's scheduler is gone, and its workers end with it"):
             training.end()
-    training.until(lambda: not training.ranks() + training.processes(PROCESS))
+    assert training.is_gone()
 
 
 @pytest.mark.drill
