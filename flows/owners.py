@@ -22,7 +22,9 @@ import re
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -137,17 +139,19 @@ def _server(settings: NightlySettings) -> ModelServer:
 
 def listeners(url: str) -> Iterator[Listener]:
     """Go through the processes of this machine that listen at an address, ``http://host:port``."""
-    host, _, port = url.removeprefix("http://").partition(":")
+    target = urlsplit(url)
     try:
-        address = socket.gethostbyname(host)
+        found = socket.getaddrinfo(target.hostname, target.port, type=socket.SOCK_STREAM)
     except OSError:
         return
-    own = (each.address for addresses in psutil.net_if_addrs().values() for each in addresses)
-    if not address.startswith("127.") and address not in own:
+    addresses = {str(address[0]) for *_, address in found}
+    own = {each.address for known in psutil.net_if_addrs().values() for each in known}
+    here = {each for each in addresses if ip_address(each).is_loopback or each in own}
+    if not here:
         return
-    here = {address, *ANYWHERE}
+    here.update(ANYWHERE)
     for each in psutil.net_connections("tcp"):
-        if each.status == psutil.CONN_LISTEN and each.laddr.port == int(port) and each.laddr.ip in here:
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == target.port and each.laddr.ip in here:
             yield _listener(each.pid)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPException
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from flows import manager
@@ -77,13 +78,12 @@ class Service:
 
     def port_taken(self) -> bool:
         """Whether something listens on its port, well or not."""
-        host, _, port = self.url.removeprefix("http://").partition(":")
-        with socket.socket() as probe:
-            probe.settimeout(PATIENCE_SECONDS)
-            try:
-                return probe.connect_ex((host, int(port))) == 0
-            except OSError:  # no such host
-                return False
+        address = urlsplit(self.url)
+        try:
+            socket.create_connection((address.hostname, address.port), PATIENCE_SECONDS).close()
+        except OSError:
+            return False
+        return True
 
 
 def services(settings: NightlySettings) -> tuple[Service, ...]:

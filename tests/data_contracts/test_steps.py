@@ -9,7 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from data_contracts import upgrade
 from data_contracts.contract import ContractError, DataContract, Step
+from data_contracts.night import Workspace
 from data_contracts.reading import scan
 from data_contracts.table import Table
 
@@ -128,3 +130,22 @@ def test_a_table_from_before_versions_were_remembered_is_of_the_first(tmp_path: 
 def test_a_step_adds_no_column_that_must_not_be_null() -> None:
     with pytest.raises(ValueError, match=r"\['colour'\] are added and must not be null"):
         Step(added=(pa.field("colour", pa.string(), nullable=False),))
+
+
+def test_one_table_that_cannot_be_brought_up_to_date_keeps_all_others_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, older, newer = (replace(PARTED, name=name) for name in ("good", "older", "newer"))
+    workspace = Workspace(name="shop", use_case="recommender", home=str(tmp_path), tracking_uri="sqlite:///mlflow.db")
+    for contract in (good, after(older, 0), after(newer, 2)):
+        write(Table(workspace.tables, contract), 1)
+    widened = replace(older, schema=older.schema.set(0, NUMBER.with_type(pa.int64())))
+    of_today = {each.name: each for each in (after(good, 1), widened, newer)}
+    monkeypatch.setattr(upgrade, "contracts", lambda _: of_today)
+    with pytest.raises(ContractError, match=r"'older' at (.|\n)*'newer' at .*: written under version 3") as refused:
+        upgrade.bring_up_to_date(workspace)
+    assert "'good'" not in str(refused.value)
+    assert [Table(workspace.tables, each).version() for each in of_today.values()] == [0, 0, 0]
+    of_today |= {"older": older, "newer": after(newer, 2)}
+    upgrade.bring_up_to_date(workspace)
+    assert [Table(workspace.tables, each).version() for each in of_today.values()] == [1, 0, 0]

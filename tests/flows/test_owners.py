@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -124,3 +125,11 @@ def test_nobody_is_no_stranger(tmp_path: Path, started: Started) -> None:
     elsewhere = started(None).replace("127.0.0.1", "192.0.2.1")
     assert list(listeners(elsewhere)) == [], "who listens here does not listen on another machine"
     assert stranger(settings, at(settings, "mlflow")) == ""
+
+
+def test_a_server_on_the_loopback_of_ipv6_is_found() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as door:
+        url = f"http://[::1]:{door.getsockname()[1]}"
+        assert [each.pid for each in listeners(url)] == [os.getpid()]
+        assert Service("server", url, url).port_taken()
+    assert not Service("server", url, url).port_taken()
