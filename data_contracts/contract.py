@@ -41,17 +41,17 @@ class Limits:
     """What the rules of one night are measured against.
 
     Attributes:
-        first_day: First day on which an event can have happened, UTC.
+        first_day: First day that a row can be of, UTC.
         earliest: First day accepted tonight, UTC: the day after the newest window, less the lateness allowed.
         latest: Last day on which a row can be, UTC: today where it comes from outside, else the window's last day.
-        kinds: Known kinds of event; empty accepts every kind.
+        allowed: Column to the values that it may have; any column that is not named may have all.
         max_id_bytes: Longest id accepted, in bytes of UTF-8.
     """
 
     first_day: date
     earliest: date
     latest: date
-    kinds: tuple[str, ...] = ()
+    allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_id_bytes: int = 256
 
 

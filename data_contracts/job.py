@@ -38,7 +38,7 @@ class Validation(Value):
     """Which examples decide about early stopping, and are left out of training."""
 
     window: str = Field(description="Key of the window.")
-    every_user: bool = Field(False, description="All its users; otherwise those with hash(user_id) mod 20 = 0.")
+    whole: bool = Field(False, description="All of it; otherwise a twentieth of its units, the same every night.")
 
 
 class CheckpointConfig(BaseModel, frozen=True, extra="forbid"):
@@ -141,13 +141,6 @@ class EvaluateJob(Value):
     features: Config
 
 
-class EvaluateResult(Value):
-    """Metrics by contestant, and what was judged."""
-
-    metrics: dict[str, dict[str, float]]
-    counts: dict[str, int]
-
-
 class PublishJob(Value):
     """Turn weights into a bundle, and log it once as a LoggedModel of the run."""
 
@@ -169,6 +162,7 @@ class PublishResult(Value):
 
     model_id: str
     model_uri: str
+    example: Config = Field(description="A request as people would ask it, JSON.")
 
 
 def read(path: Path, kind: type[AnyValue]) -> AnyValue:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from datetime import date, timedelta
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, PositiveInt, model_validator
 
 Protocol = Literal["nightly", "leave_one_out"]
-UseCaseName = Literal["recommender"]
+UseCaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
+"""See `data_contracts.use_cases`."""
 NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 """What logs may be called."""
-NIGHTLY = ".nightly"
-"""Ends the name of a metric with users' histories as of the window's start; others are up to each target's moment."""
 
 
 class Value(BaseModel, frozen=True, extra="forbid", ser_json_inf_nan="strings"):
@@ -77,7 +76,9 @@ class HeldOut(Value):
     min_targets: PositiveInt = Field(
         1_000, description="Targets judged, at least; repeats and kinds that do not count are not among them."
     )
-    min_users: PositiveInt = Field(100, description="Users with a target that is judged, at least.")
+    min_units: PositiveInt = Field(
+        100, description="Units (users, documents, images, whatever the use case has) with a target that is judged."
+    )
 
 
 class Window(Value):
@@ -109,7 +110,7 @@ class Window(Value):
 
 
 class Staged(Value):
-    """Typed events on their way in, sound ones without repeats.
+    """Typed rows on their way in, sound ones without repeats.
 
     Attributes:
         uri: Folder of the staged Parquet, sealed by a manifest; empty when nothing was new.
@@ -117,33 +118,33 @@ class Staged(Value):
         columns: Source column to the narrowest and the widest type taken so far, which the next night's files are
             compared with.
         unread_time: For people: a time that cannot be read, and what could be; empty without.
-        again: Source files that have rows of table `events`: they, or a part of them, came before.
+        again: Source files that have rows of the truth: they, or a part of them, came before.
     """
 
     uri: str
     consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
     rows_read: int = 0
-    repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one in table `events`.")
+    repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one of the truth.")
     columns: dict[str, tuple[str, str]] = {}
     unread_time: str = ""
     again: tuple[str, ...] = ()
 
 
 class Validated(Value):
-    """The events that kept their contract, published.
+    """The rows that kept their contract, published.
 
     Attributes:
-        events: Version of table `events` that the newest window was opened with.
+        truth: Version of the table of the truth that the newest window was opened with.
         window: That window.
         rows_read: Rows of the newest files taken: those accepted, quarantined, dropped, and repeats.
-        accepted: Rows put into `events`.
+        accepted: Rows put into the truth.
         early: Those of them that are of days after the window, and wait there for their own.
         quarantined: Rows put into `quarantine`.
         dropped: Rows that came too late, where the settings say to drop them.
         repeats: Rows that were in one of the two tables, or came more than once.
     """
 
-    events: int
+    truth: int
     rows_read: int = 0
     accepted: int = 0
     early: int = 0
@@ -181,25 +182,6 @@ class Candidate(Value):
     run_id: str
     checkpoint: str
     trained_through: str
-
-
-class Evidence(Value):
-    """What the held-out window says about every contestant.
-
-    Attributes:
-        run_id: Of the MLflow run that carries it.
-        metrics: Contestant to metric name to value: `candidate`, `champion` if there is one, and baselines. One
-            whose name ends in `NIGHTLY` is with other histories.
-        counts: What was judged: `users`, `targets`, `repeats_dropped`, ...
-        left_out: Contestant that was not judged to the reason.
-        champion_damaged: Whether the champion was left out because its bundle is not as it was published.
-    """
-
-    run_id: str
-    metrics: dict[str, dict[str, float]]
-    counts: dict[str, int]
-    left_out: dict[str, str] = {}
-    champion_damaged: bool = False
 
 
 class ModelVersion(Value):

@@ -10,7 +10,7 @@ QUARANTINE = DataContract(
     name="quarantine",
     schema=pa.schema(
         [
-            pa.field("row", pa.string(), nullable=False, metadata={"unit": "JSON, the event as it came"}),
+            pa.field("row", pa.string(), nullable=False, metadata={"unit": "JSON, the row as it came"}),
             pa.field("source_file", pa.string(), nullable=False),
             pa.field("source_row", pa.int64(), nullable=False, metadata={"unit": "rows from 0, header not counted"}),
             pa.field("rule", pa.string(), nullable=False, metadata={"unit": "the first rule broken"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from data_contracts.contract import ContractError
 from data_contracts.night import Workspace
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 
 
 def bring_up_to_date(workspace: Workspace) -> None:
@@ -14,7 +14,7 @@ def bring_up_to_date(workspace: Workspace) -> None:
     Raises:
         ContractError: Tables are not as any version of their contracts known here has them; all of them are named.
     """
-    tables = [Table(workspace.tables, contract) for contract in contracts(workspace.use_case).values()]
+    tables = [Table(workspace.tables, contract) for contract in promises(workspace.use_case).contracts.values()]
     problems: list[str] = []
     for table in tables:  # all are looked at before one is touched
         try:

@@ -1,20 +1,67 @@
-"""The one place where a use case's name becomes its contracts."""
+"""Where a use case is: its name says so, and nothing outside of it has to know it.
+
+A use case is a folder in each of three rooms, and in each an object by which it declares itself. Its name is that of
+the folders, or that of a package of somebody's own, which has the three rooms in it.
+
+=====================  ==========================================  ===============================  ===========
+object                 of ``recommender``                          of ``acme.churn``                is one of
+=====================  ==========================================  ===============================  ===========
+``PROMISES``           ``data_contracts.recommender.promises``     ``acme.churn.contracts.promises``  `Promises`
+``FEATURES``           ``tasks.preprocess.recommender.features``   ``acme.churn.preprocess.features``
+``USE_CASE``           ``models.recommender.use_case``             ``acme.churn.models.use_case``
+=====================  ==========================================  ===============================  ===========
+"""
 
 from __future__ import annotations
 
-from data_contracts.contract import DataContract
-from data_contracts.night import UseCaseName
-from data_contracts.quarantine import QUARANTINE
-from data_contracts.recommender.events import EVENTS
-from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import HISTORIES
-from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from importlib import import_module
+from typing import Any, Literal
 
-_CONTRACTS: dict[UseCaseName, tuple[DataContract, ...]] = {
-    "recommender": (EVENTS, ITEMS, ITEM_COUNTS, EXAMPLES, HISTORIES),
+from data_contracts.night import Workspace
+from data_contracts.promises import Promises
+from data_contracts.quarantine import QUARANTINE
+from data_contracts.table import Table
+
+Object = Literal["PROMISES", "FEATURES", "USE_CASE"]
+
+_MODULES: dict[Object, tuple[str, str]] = {
+    "PROMISES": ("data_contracts.{}.promises", "{}.contracts.promises"),
+    "FEATURES": ("tasks.preprocess.{}.features", "{}.preprocess.features"),
+    "USE_CASE": ("models.{}.use_case", "{}.models.use_case"),
 }
 
 
-def contracts(use_case: UseCaseName) -> dict[str, DataContract]:
-    """Return every contract of a use case by the table's name, `quarantine` included."""
-    return {contract.name: contract for contract in (QUARANTINE, *_CONTRACTS[use_case])}
+class UnknownUseCaseError(ValueError):
+    """There is no use case of that name."""
+
+
+def declared(use_case: str, what: Object) -> Any:  # noqa: ANN401, each room knows what its own is
+    """Return one of the objects by which a use case declares itself.
+
+    Raises:
+        UnknownUseCaseError: There is no such use case, or it does not declare itself.
+    """
+    ours, theirs = _MODULES[what]
+    module = (theirs if "." in use_case else ours).format(use_case)
+    try:
+        return getattr(import_module(module), what)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):  # something that it imports is missing
+            raise
+        raise UnknownUseCaseError(
+            f"there is no use case {use_case!r}: {module} is no module. Name one of the house, or a package that can "
+            "be imported here."
+        ) from error
+    except AttributeError as error:
+        raise UnknownUseCaseError(f"use case {use_case!r} declares no {what} in {module}.") from error
+
+
+def truth_and_quarantine(workspace: Workspace) -> tuple[Table, Table]:
+    """Return the two tables of rows as they came from outside: that of the sound ones, and that of the others."""
+    return Table(workspace.tables, promises(workspace.use_case).truth), Table(workspace.tables, QUARANTINE)
+
+
+def promises(use_case: str) -> Promises:
+    """Return what a use case promises about its tables."""
+    found: Promises = declared(use_case, "PROMISES")
+    return found

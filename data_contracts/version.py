@@ -21,6 +21,8 @@ TABLE_IDS = "nightshift.table_ids"
 """Tag of `register`: name of each of the night's tables to its id, JSON. A table made anew has another id."""
 METRICS = "nightshift.metrics"
 """Tag of `register`: contestant to metric to value, JSON."""
+EXAMPLE = "nightshift.example"
+"""Tag of `register`: a request as people would ask it, JSON."""
 GIT_COMMIT = "nightshift.git_commit"
 """Tag of `register`: where this code was checked out."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pydantic_settings import CliApp, CliSettingsSource
 
 from flows.ending import Ended, ends_when_asked, exit_code
+from flows.own import DEFAULT
 from flows.problems import explained, meant, refuse
 from flows.settings import SHOP, NightlySettings
 
@@ -35,10 +36,10 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
     file = _Parser(prog=PROGRAM, add_help=False)
     file.add_argument("--settings", metavar="FILE", help=f"YAML (default: {SHOP.name}, the made-up shop)")
     chosen = file.parse_known_args(arguments)[0].settings
-    settings = NightlySettings.from_file(chosen) if chosen else NightlySettings
+    settings = _of_its_use_case(NightlySettings.from_file(chosen) if chosen else NightlySettings, arguments)
     parser = _Parser(prog=PROGRAM, description="Run one night now.", parents=[file])
     parser.add_argument("--through", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day to take, UTC")
-    with explained():
+    with explained(settings):
         source: CliSettingsSource[NightlySettings] = CliSettingsSource(settings, root_parser=parser)
     found, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -51,11 +52,20 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
     read_from = Path(chosen or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP))
     if options.get("source.uri") and options.get("name") is None and read_from.resolve() == SHOP:
         refuse(["own logs need settings of their own (--settings FILE), or a --name: they would mix with the shop's"])
-    with explained():
+    with explained(settings):
         chosen_settings = CliApp.run(settings, cli_args=options, cli_settings_source=source)
     if not chosen_settings.source.uri:
         refuse(["source.uri: no logs are named. Give a file, a folder or a glob: --source.uri 'logs/*.csv.gz'"])
     return through, chosen_settings
+
+
+def _of_its_use_case(settings: type[NightlySettings], arguments: Sequence[str]) -> type[NightlySettings]:
+    """Return the settings with the own ones of the use case that is meant, wherever it is named."""
+    first = _Parser(prog=PROGRAM, add_help=False)
+    first.add_argument("--use_case")
+    asked = first.parse_known_args(arguments)[0].use_case
+    with explained():
+        return settings.of(asked or settings.told().get("use_case", DEFAULT))
 
 
 class _Parser(argparse.ArgumentParser):

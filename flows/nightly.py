@@ -1,4 +1,4 @@
-"""Retrain every night: raw events in, a judged and served model out. Deployed as ``nightly`` (prefect.yaml)."""
+"""Retrain every night: raw logs in, a judged and served model out. Deployed as ``nightly`` (prefect.yaml)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     """Take the logs not yet seen, retrain on them, and serve the result if it is better.
 
     Args:
-        through: Last day to take, UTC; the newest whole day with events of no window yet when omitted.
+        through: Last day to take, UTC; the newest whole day with rows of no window yet when omitted.
         settings: Defaults to the environment (``NIGHTSHIFT_*``) and the settings file it names.
 
     Returns:

@@ -15,17 +15,24 @@ from yaml import YAMLError
 
 from flows.settings import NightlySettings
 
+FOLLOWS = "default_factory_not_called"
+"""Kind of problem that only says that there is another one."""
 SHOWN_LENGTH = 60
 """Characters of a wrong value that are shown."""
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """End the program, with exit code 1, with what is wrong with its settings, should anything be."""
+def explained(settings: type[NightlySettings] = NightlySettings) -> Iterator[None]:
+    """End the program, with exit code 1, with what is wrong with its settings, should anything be.
+
+    Args:
+        settings: Their class, which knows what may have been meant.
+    """
     try:
         yield
     except ValidationError as error:
-        refuse(line for each in error.errors() for line in _lines(each))
+        told = (each for each in error.errors() if each["type"] != FOLLOWS)
+        refuse(line for each in told for line in _lines(each, settings))
     except (SettingsError, OSError, YAMLError, UnicodeDecodeError) as error:
         refuse([str(error)])
 
@@ -41,13 +48,13 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def _lines(problem: ErrorDetails) -> Iterator[str]:
+def _lines(problem: ErrorDetails, settings: type[NightlySettings]) -> Iterator[str]:
     """Say where a problem is, what it is, and what was seen; one that names several has a line for each."""
     where, said = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
     match problem["type"]:
         case "extra_forbidden":
             *path, name = map(str, problem["loc"])
-            said = f"there is no such setting.{meant(name, _fields(path))}"
+            said = f"there is no such setting.{meant(name, _fields(path, settings))}"
         case "missing" | "value_error":
             pass
         case _:
@@ -57,9 +64,9 @@ def _lines(problem: ErrorDetails) -> Iterator[str]:
         yield f"{where}: {line}" if where else line
 
 
-def _fields(path: Iterable[str]) -> list[str]:
+def _fields(path: Iterable[str], settings: type[NightlySettings]) -> list[str]:
     """Return the names of the settings under a path, such as ``train``; none where there are no settings."""
-    model: Any = NightlySettings
+    model: Any = settings
     for name in path:
         field = model.model_fields.get(name)
         kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]

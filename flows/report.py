@@ -16,13 +16,13 @@ from rich.table import Table
 from tritonclient.utils import InferenceServerException
 
 from data_contracts.bundle import find_version
-from data_contracts.night import Evidence, Night, Promotion, Window, Workspace
-from data_contracts.table import Table as DataTable
-from data_contracts.use_cases import contracts
-from data_contracts.version import NIGHT
+from data_contracts.evidence import Evidence
+from data_contracts.night import Night, Promotion, Window, Workspace
+from data_contracts.use_cases import truth_and_quarantine
+from data_contracts.version import EXAMPLE, NIGHT
 from flows.seen import Seen, duration
-from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
-from tasks.evaluate.record import SHOWN, recorded_evidence, remarks, standings
+from tasks.deploy.client import ask_over_grpc, ask_over_rest
+from tasks.evaluate.record import in_capitals, recorded_evidence, remarks, standings
 from tasks.tidy.disk import disk_use, in_words
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class _Sentence(logging.Formatter):
 
 
 def night(promotion: Promotion, settings: NightlySettings) -> None:
-    """Print what a night decided, on what evidence, where to look, and one real recommendation.
+    """Print what a night decided, on what evidence, where to look, and one real answer.
 
     Args:
         promotion: What the flow returned.
@@ -105,7 +105,8 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
     evidence = recorded_evidence(workspace.tracking_uri, str(version.run_id))
     if evidence is not None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
-    _recommendation(settings, workspace)
+    if EXAMPLE in version.tags:
+        _answers(settings, json.loads(version.tags[EXAMPLE]))
     _conservation(workspace)
     line(f"on disk: {in_words(disk_use(workspace))}")
     where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
@@ -125,12 +126,13 @@ def _reference(file: Path | None, window: Window) -> Mapping[str, float]:
 
 def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
     rows = {**standings(evidence), **({"best reachable": reference} if reference else {})}
-    table = Table(title="The held-out window, all items ranked", title_justify="left")
+    title = ", ".join(filter(None, ("The held-out window", evidence.by.window)))
+    table = Table(title=title, title_justify="left")
     table.add_column("")
-    for name in SHOWN:
-        table.add_column(name.upper(), justify="right")
+    for name in evidence.by.shown:
+        table.add_column(in_capitals(name), justify="right")
     for contestant, metrics in rows.items():
-        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN))
+        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in evidence.by.shown))
     console.print(table)
     for remark in remarks(evidence):
         line(remark)
@@ -138,27 +140,30 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
 
 def _conservation(workspace: Workspace) -> None:
     """Print where the rows of the newest files went: accepted, kept aside, dropped as too late, or repeats."""
-    events = DataTable(workspace.tables, contracts(workspace.use_case)["events"])
-    marks = {name: events.mark(name) or 0 for name in ("accepted", "quarantined", "dropped", "repeats", "early")}
+    truth, _ = truth_and_quarantine(workspace)
+    marks = {name: truth.mark(name) or 0 for name in ("accepted", "quarantined", "dropped", "repeats", "early")}
     early = marks.pop("early")
     kinds = " + ".join(f"{name} {count:,}" for name, count in marks.items())
     waiting = f"; accepted for windows of later days: {early:,}" if early else ""
-    line(f"rows read {events.mark('rows_read') or 0:,} = {kinds}{waiting}")
+    line(f"rows read {truth.mark('rows_read') or 0:,} = {kinds}{waiting}")
 
 
-def _recommendation(settings: NightlySettings, workspace: Workspace) -> None:
-    """Ask the served model, as any client does, for a user of the newest window."""
-    user = _somebody(workspace)
-    for over, ask in (("REST", recommend_over_rest), ("gRPC", recommend_over_grpc)):
+def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:
+    """Ask the served model what it was registered with as an example, as any client does."""
+    for over, ask in (("REST", ask_over_rest), ("gRPC", ask_over_grpc)):
         try:
-            answer = ask(settings.serving, workspace.name, user, 5)
+            answer = ask(settings.serving, settings.name, example)
         except (OSError, InferenceServerException) as error:
-            line(f"over {over}: no recommendation: {error}")
+            line(f"over {over}: no answer: {error}")
         else:
-            best = ", ".join(answer.item_ids)
-            line(f"over {over}: to {user!r}, by version {answer.version}, from {answer.source}: {best}")
+            line(f"over {over}, by version {answer.version}: {_listed(example)} -> {_listed(answer.values)}")
 
 
-def _somebody(workspace: Workspace) -> str:
-    histories = contracts(workspace.use_case)["histories"]
-    return str(DataTable(workspace.tables, histories).dataset().head(1, columns=["user_id"])["user_id"][0])
+def _listed(values: Mapping[str, object]) -> str:
+    return "; ".join(f"{name} {_shown(value)}" for name, value in values.items())
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

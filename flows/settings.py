@@ -9,23 +9,26 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, SerializeAsAny, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from data_contracts.night import NAME, HeldOut, Protocol, UseCaseName, Workspace
+from data_contracts.use_cases import UnknownUseCaseError, promises
 from flows.alerts import AlertConfig
+from flows.own import DEFAULT, default, kind_of_features, kind_of_model, own, typed
 from flows.sources import SettingsFile, existing, require_known
-from models.recommender.config import RecommenderConfig
+from models.fit_config import ModelConfig
+from models.use_case import use_case
 from tasks.cluster import ClusterConfig
 from tasks.deploy.config import ServingConfig
 from tasks.ingest.config import SourceConfig
-from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.promote.config import GateConfig
 from tasks.tidy.config import KeepConfig
 from tasks.train.config import TrainConfig
@@ -49,7 +52,9 @@ class NightlySettings(BaseSettings):
         description="Separates logs from logs: tables, experiment and registered model are called so. Small letters, "
         "digits, `-` and `_`; at most 63."
     )
-    use_case: UseCaseName = Field("recommender", description="What is learned.")
+    use_case: UseCaseName = Field(
+        DEFAULT, description="What is learned: a use case of the house, or a package of your own that declares one."
+    )
     protocol: Protocol = Field(
         "nightly",
         description="`leave_one_out` only compares with published tables: empty tables, cold start, moves no alias.",
@@ -76,10 +81,14 @@ class NightlySettings(BaseSettings):
         "is best reachable, say.",
     )
     source: SourceConfig = Field(description="Where the raw logs lie, and how to read them.")
-    validation: ValidationConfig = Field(ValidationConfig(), description="What an event must be.")
+    validation: ValidationConfig = Field(ValidationConfig(), description="What a row must be.")
     held_out: HeldOut = Field(HeldOut(), description="How much a window must have judged before it decides.")
-    features: FeatureConfig = Field(FeatureConfig(), description="How events become examples and histories.")
-    model: RecommenderConfig = Field(RecommenderConfig(), description="What is learned, and how.")
+    features: SerializeAsAny[Annotated[BaseModel, own(kind_of_features)]] = Field(
+        default_factory=default(kind_of_features), description="How rows become what is learned from."
+    )
+    model: SerializeAsAny[Annotated[ModelConfig, own(kind_of_model)]] = Field(
+        default_factory=default(kind_of_model), description="What is learned, and how."
+    )
     train: TrainConfig = Field(TrainConfig(), description="From where, on what, in how many processes.")
     gate: GateConfig = Field(GateConfig(), description="When a candidate is promoted.")
     serving: ServingConfig = Field(ServingConfig(), description="The model server.")
@@ -90,16 +99,27 @@ class NightlySettings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003, it is this class
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, the environment, and the settings file."""
-        require_known(os.environ, settings_cls.model_fields)
-        file = settings_cls.model_config.get("yaml_file") or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP)
-        return init_settings, env_settings, SettingsFile(settings_cls, yaml_file=existing(str(file)))
+        require_known(os.environ, cls.model_fields)
+        file = cls._file()
+        use_case = {**file(), **env_settings(), **init_settings()}.get("use_case", DEFAULT)
+        return init_settings, EnvSettingsSource(cls.of(use_case)), file
+
+    @classmethod
+    def told(cls) -> dict[str, Any]:
+        """Return what the file and the environment say, unchecked."""
+        return {**cls._file()(), **EnvSettingsSource(cls)()}
+
+    @classmethod
+    def _file(cls) -> SettingsFile:
+        chosen = cls.model_config.get("yaml_file") or os.environ.get("NIGHTSHIFT_SETTINGS", SHOP)
+        return SettingsFile(cls, yaml_file=existing(str(chosen)))
 
     @classmethod
     def from_file(cls, file: str) -> type[NightlySettings]:
@@ -109,6 +129,23 @@ class NightlySettings(BaseSettings):
             model_config = SettingsConfigDict(yaml_file=file)
 
         return FromFile
+
+    @classmethod
+    def of(cls, use_case: object) -> type[Self]:
+        """Return these settings with the own classes of a use case in it, for those who go by fields.
+
+        Of one that is not declared they stay as they are: it is refused once they are read.
+        """
+        try:
+            return typed(cls, str(use_case))
+        except UnknownUseCaseError:
+            return cls
+
+    @field_validator("use_case")
+    @classmethod
+    def _is_declared(cls, use_case: str) -> str:
+        promises(use_case)
+        return use_case
 
     @field_validator("name")
     @classmethod
@@ -130,14 +167,12 @@ class NightlySettings(BaseSettings):
                 f"source.format {self.source.format!r} has no times, so there are no nights in it: "
                 "set protocol: leave_one_out, or read logs with times"
             )
-        unknown = set(self.model.target_events) - set(self.validation.kinds)
-        if self.validation.kinds and unknown:
-            problems.append(
-                f"model.target_events {sorted(unknown)} can never come: validation.kinds knows {self.validation.kinds}"
-            )
+        problems += self.model.problems(self.validation.allowed)
+        metrics = use_case(self.use_case).metrics.shown
+        if self.gate.metric not in {None, *metrics}:
+            problems.append(f"gate.metric {self.gate.metric!r} is none of {', '.join(metrics)}")
         problems += (
-            problem.removesuffix(".")
-            for problem in self.model.fit.problems(self.train.parallelism, self.model.network.layers)
+            problem.removesuffix(".") for problem in self.model.fit.problems(self.train.parallelism, self.model.layers)
         )
         problems += self._home()
         if problems:

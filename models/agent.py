@@ -25,7 +25,7 @@ from data_contracts.job import DEVICES, FitJob, commit, fail, read
 from data_contracts.process import call, run
 from models import memory
 from models.devices import count_gpus, devices, idle
-from models.use_cases import use_case
+from models.use_case import use_case
 
 logger = logging.getLogger(__name__)
 

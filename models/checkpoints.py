@@ -73,15 +73,19 @@ class Checkpoints(Checkpoint):
         folder: Of this training alone.
         run_id: Of its MLflow run.
         config: How often, and how many are kept.
-        monitor: The metric that decides which epoch is best, the higher; the last one is when there is no such metric.
+        monitor: The metric that decides which epoch is best; the last one is when there is no such metric.
         progress: Counts examples.
+        sign: 1 where more of the metric is better, -1 where less is.
     """
 
-    def __init__(self, folder: Path, run_id: str, config: CheckpointConfig, monitor: str, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, run_id: str, config: CheckpointConfig, monitor: str, progress: Progress, *, sign: int
+    ) -> None:
         self.folder = folder
         self.run_id = run_id
         self.config = config
         self.monitor = monitor
+        self.sign = sign
         self.progress = progress
         self.newest = self._newest_whole()
         self._writing: Future[None] | None = None
@@ -198,7 +202,7 @@ class Checkpoints(Checkpoint):
         before = self._metrics().get(self.monitor)
         score = reached.metrics.get(self.monitor)
         has_best = self.newest is not None and (self.newest / BEST).exists()
-        if is_epoch and (not has_best or before is None or score is None or score > before):
+        if is_epoch and (not has_best or before is None or score is None or self.sign * (score - before) > 0):
             _link(staged / NEWEST, staged / BEST)
         elif has_best:
             assert self.newest is not None

@@ -6,12 +6,13 @@ import os
 
 import torch
 
-from data_contracts.job import EvaluateJob, EvaluateResult
+from data_contracts.evidence import Judgement
+from data_contracts.job import EvaluateJob
 from data_contracts.process import main
-from models.use_cases import use_case
+from models.use_case import use_case
 
 
-def evaluate(job: EvaluateJob) -> EvaluateResult:
+def evaluate(job: EvaluateJob) -> Judgement:
     """Judge every contestant, on all cores: nothing else of the night runs meanwhile."""
     torch.set_num_threads(os.cpu_count() or 1)
     return use_case(job.use_case).evaluate(job)

@@ -32,8 +32,7 @@ from models.layered import LayeredModule
 from models.ledger import Ledger
 from models.progress import DivergedError, Progress
 from models.steps import Clip, EndAtOnce, SeedOfStep
-from models.use_case import UseCase
-from models.use_cases import use_case
+from models.use_case import UseCase, use_case
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +68,12 @@ def train(job: FitJob) -> FitResult | None:
     heartbeat = folder / HEARTBEAT
     heartbeat.parent.mkdir(exist_ok=True)
     progress = Progress(heartbeat)
-    checkpoints = Checkpoints(folder / TRAINING, job.run_id, job.checkpoints, module.monitor, progress)
+    checkpoints = Checkpoints(
+        folder / TRAINING, job.run_id, job.checkpoints, module.monitor, progress, sign=module.sign
+    )
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
     callbacks = [EndAtOnce(), SeedOfStep(config.seed), Clip(config.clip_norm), progress, ledger, checkpoints]
-    trainer = _trainer(job, parallelism, config, callbacks, module.monitor)
+    trainer = _trainer(job, parallelism, config, [_patience(module, config), *callbacks])
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.resumed(), weights_only=True)
@@ -129,7 +130,7 @@ def _fit_layers(layers: list[nn.Module], parallelism: ParallelismConfig, config:
 
 
 def _trainer(
-    job: FitJob, parallelism: ParallelismConfig, config: FitConfig, callbacks: list[pl.Callback], monitor: str
+    job: FitJob, parallelism: ParallelismConfig, config: FitConfig, callbacks: list[pl.Callback]
 ) -> pl.Trainer:
     accelerator = "gpu" if torch.cuda.device_count() else "cpu"
     hosts = int(os.environ.get("GROUP_WORLD_SIZE", "1"))  # torchelastic's: how many came
@@ -137,7 +138,6 @@ def _trainer(
         logger.info(
             "hosts: %s, processes on each: %s, all on %ss", hosts, parallelism.processes_per_node, accelerator.upper()
         )
-    patience = EarlyStopping(monitor, mode="max", patience=config.patience, check_on_train_epoch_end=False)
     return pl.Trainer(
         accelerator=accelerator,
         devices=parallelism.processes_per_node or 1,
@@ -145,7 +145,7 @@ def _trainer(
         strategy=_STRATEGIES[parallelism.strategy](parallelism, config),
         precision=config.precision,
         max_epochs=config.max_epochs,
-        callbacks=[patience, *callbacks],
+        callbacks=callbacks,
         logger=_rank() == 0 and MLFlowLogger(tracking_uri=job.tracking_uri, run_id=job.run_id),
         default_root_dir=job.run_folder,
         reload_dataloaders_every_n_epochs=1,
@@ -155,6 +155,11 @@ def _trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def _patience(module: LayeredModule, config: FitConfig) -> EarlyStopping:
+    mode = "max" if module.sign > 0 else "min"
+    return EarlyStopping(module.monitor, mode=mode, patience=config.patience, check_on_train_epoch_end=False)
 
 
 def _require_memory() -> None:

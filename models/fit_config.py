@@ -1,8 +1,9 @@
-"""How long and in what steps a network is trained: nested by every use case's own config as ``fit``."""
+"""Settings of a model that every use case has: how long and in what steps a network is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -69,3 +70,18 @@ class FitConfig(BaseModel, frozen=True, extra="forbid"):
                 )
                 if wanted
             )
+
+
+class ModelConfig(BaseModel, frozen=True, extra="forbid"):
+    """What is learned, and how: a use case adds its own settings, all of them with defaults."""
+
+    fit: FitConfig = Field(FitConfig(), description="How long it is trained, and in what steps.")
+
+    @property
+    @abstractmethod
+    def layers(self) -> int:
+        """Pieces that the network can be cut into, at most."""
+
+    def problems(self, allowed: Mapping[str, Sequence[str]]) -> Iterable[str]:  # noqa: ARG002
+        """Say what of this can never come, by the values that `validation.allowed` lets in."""
+        return ()

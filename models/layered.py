@@ -75,13 +75,15 @@ class LayeredModule(pl.LightningModule):
 
     Args:
         network: Of one process that has all of it; a way of splitting may leave each only some layers.
-        monitor: Name of the validation metric, the higher the better.
+        monitor: Name of the validation metric.
+        sign: 1 where more of it is better, -1 where less is.
     """
 
-    def __init__(self, network: LayeredNetwork, monitor: str) -> None:
+    def __init__(self, network: LayeredNetwork, monitor: str, *, sign: int = 1) -> None:
         super().__init__()
         self.network = network
         self.monitor = monitor
+        self.sign = sign
         # A metric of its own: `log` of plain numbers rounds the sum of batch sizes over processes to whole numbers.
         self.validation = MeanMetric()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +23,7 @@ from data_contracts.job import PublishJob, PublishResult, commit
 from data_contracts.manifest import seal, verify
 from data_contracts.process import main
 from models.serving.bundle import read_golden, write_golden
-from models.use_case import Predictor
-from models.use_cases import use_case
+from models.use_case import Predictor, use_case
 
 ROOT = Path(__file__).parents[1]
 CODE = ("models", "data_contracts")
@@ -59,7 +59,8 @@ def publish(job: PublishJob) -> PublishResult:
             model_id = _log(job, *write_bundle(job), begun=model.model_id if model else None)
         else:
             model_id = model.model_id
-    return PublishResult(model_id=model_id, model_uri=f"models:/{model_id}")
+    example = use_case(job.use_case).example(job)
+    return PublishResult(model_id=model_id, model_uri=f"models:/{model_id}", example=example)
 
 
 def find_logged_model(tracking_uri: str, run_id: str) -> LoggedModel | None:
@@ -110,16 +111,23 @@ def _log(job: PublishJob, folder: Path, predictor: Predictor, *, begun: str | No
     """
     with commit_point("logged model"):
         info = mlflow.pyfunc.log_model(
-            name=job.use_case,
+            name=job.use_case.rpartition(".")[2],
             model_id=begun,
             python_model=str(ROOT / "models" / "serving" / "answering.py"),
             artifacts={BUNDLE: str(folder)},
-            code_paths=[str(ROOT / package) for package in CODE],
+            code_paths=_code(job.use_case),
             pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS],
             signature=_signature(predictor),
             input_example=pd.DataFrame(read_golden(folder).requests[-1:]),
         )
     return str(info.model_id)
+
+
+def _code(use_case: str) -> list[str]:
+    """Return the packages that travel with a model: our own, and that of a use case that is not ours."""
+    own = [str(ROOT / package) for package in CODE]
+    package, inside, _ = use_case.partition(".")
+    return [*own, *import_module(package).__path__] if inside else own
 
 
 def _signature(predictor: Predictor) -> ModelSignature:

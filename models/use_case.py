@@ -1,4 +1,4 @@
-"""What a use case gives to learning and answering."""
+"""What a use case gives to learning and answering: the third of the three objects by which it declares itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from data_contracts.job import EvaluateJob, EvaluateResult, FitJob, PublishJob
+from data_contracts.evidence import Judgement, Metrics
+from data_contracts.job import Config, EvaluateJob, FitJob, PublishJob
+from data_contracts.use_cases import declared
+from models.fit_config import ModelConfig
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -36,6 +39,16 @@ class Predictor(Protocol):
 class UseCase(Protocol):
     """What is learned, from which batches, against which baselines, and how it answers."""
 
+    @property
+    def config(self) -> type[ModelConfig]:
+        """Class of its own settings, `model`; all of them have defaults."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """By what its contestants are compared."""
+        ...
+
     def module(self, job: FitJob) -> LayeredModule:
         """Build what is trained, from nothing or from ``job.warm_start``."""
         ...
@@ -48,7 +61,7 @@ class UseCase(Protocol):
         """Write the weights and their config: safetensors and JSON."""
         ...
 
-    def evaluate(self, job: EvaluateJob) -> EvaluateResult:
+    def evaluate(self, job: EvaluateJob) -> Judgement:
         """Judge every contestant and the baselines on the same targets."""
         ...
 
@@ -60,6 +73,16 @@ class UseCase(Protocol):
         """Open a bundle."""
         ...
 
+    def example(self, job: PublishJob) -> Config:
+        """Return a request of somebody or something of the newest window, as people would ask it: JSON."""
+        ...
+
     def golden_requests(self, folder: Path) -> Sequence[Mapping[str, object]]:
         """Make requests on made-up histories; their answers are kept in the bundle."""
         ...
+
+
+def use_case(name: str) -> UseCase:
+    """Return the use case of that name."""
+    found: UseCase = declared(name, "USE_CASE")
+    return found

@@ -12,7 +12,7 @@ from data_contracts.bundle import fetch_bundle, find_version
 from data_contracts.manifest import DamagedError
 from data_contracts.night import Night, Value, Workspace
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 from data_contracts.version import CHAMPION, TABLE_IDS, TRAINED_THROUGH
 
 
@@ -81,6 +81,6 @@ def stranger(version: str, tags: Mapping[str, str], night: Night, tables: Mappin
 
 def table_ids(workspace: Workspace, names: Iterable[str]) -> dict[str, str]:
     """Return the id of each table of these names; none of a table never written."""
-    of_name = contracts(workspace.use_case)
+    of_name = promises(workspace.use_case).contracts
     ids = {name: Table(workspace.tables, of_name[name]).id() for name in sorted(names)}
     return {name: found for name, found in ids.items() if found is not None}

@@ -20,7 +20,8 @@ import polars as pl
 import pyarrow.dataset as ds
 
 from data_contracts.bundle import TRAINING
-from data_contracts.job import PublishJob
+from data_contracts.job import Config, PublishJob
+from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEMS
 from data_contracts.recommender.requests import DEFAULT_K
 from data_contracts.table import Table
@@ -29,6 +30,8 @@ from models.recommender.counts import Days, item_counts, popular_lately
 from models.recommender.weights import RECORD, TENSORS, read_record
 
 CATALOGUE = "items.parquet"
+EXAMPLE_K = 5
+"""Items that an example asks for."""
 
 GOLDEN_HISTORIES = 8
 """Made-up histories whose answers are kept; the i-th holds i + 1 items."""
@@ -54,6 +57,12 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
             f"none of {catalogue.height:,} items was met {config.min_item_count:,} times; lower min_item_count."
         )
     catalogue.write_parquet(folder / CATALOGUE)
+
+
+def example(job: PublishJob) -> Config:
+    """Ask what to recommend to one of the users."""
+    histories = Table(job.tables.folder, HISTORIES).dataset(job.tables.versions[HISTORIES.name])
+    return {"user_id": str(histories.head(1, columns=["user_id"])["user_id"][0]), "k": EXAMPLE_K}
 
 
 def golden_requests(folder: Path) -> list[dict[str, object]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from models.fit_config import FitConfig
+from models.fit_config import ModelConfig
 
 
 class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
@@ -65,7 +66,7 @@ class RowwiseAdagradConfig(BaseModel, frozen=True, extra="forbid"):
     row_learning_rate: PositiveFloat = Field(0.05, description="Of the embedding's rows, after warm-up.")
 
 
-class RecommenderConfig(BaseModel, frozen=True, extra="forbid"):
+class RecommenderConfig(ModelConfig, frozen=True, extra="forbid"):
     """What the recommender learns, and how."""
 
     target_events: tuple[str, ...] = Field((), description="Kinds of event learned and judged; empty takes all.")
@@ -83,7 +84,17 @@ class RecommenderConfig(BaseModel, frozen=True, extra="forbid"):
         None, description=f"By default full_softmax up to {FULL_UP_TO:,} items, sampled_softmax beyond."
     )
     optimizer: Annotated[AdamWConfig | RowwiseAdagradConfig, Field(discriminator="kind")] = AdamWConfig()
-    fit: FitConfig = FitConfig()
+
+    @property
+    def layers(self) -> int:
+        """See `NetworkConfig.layers`."""
+        return self.network.layers
+
+    def problems(self, allowed: Mapping[str, Sequence[str]]) -> Iterator[str]:
+        """Say which kinds of event are learned that can never come."""
+        kinds = allowed.get("event", ())
+        if kinds and (unknown := sorted(set(self.target_events) - set(kinds))):
+            yield f"model.target_events {unknown} can never come: validation.allowed.event knows {list(kinds)}"
 
     def with_loss_for(self, items: int) -> Self:
         """Return this with the loss that a catalogue of so many items is learned by."""

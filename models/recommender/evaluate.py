@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from data_contracts.job import EvaluateJob, EvaluateResult
+from data_contracts.evidence import Judgement
+from data_contracts.job import EvaluateJob
 from data_contracts.recommender.items import ITEMS
 from data_contracts.table import Table
 from models.recommender.baselines import Markov, popularity, transitions
 from models.recommender.config import RecommenderConfig
 from models.recommender.contestants import Contestant, Counted, learned
 from models.recommender.counts import Numbers, item_counts
-from models.recommender.metrics import Flags, head_items
+from models.recommender.metrics import METRICS, Flags, head_items
 from models.recommender.standing import Standing
 from models.recommender.targets import JudgedWindow
 
@@ -25,10 +27,13 @@ SCORES_AT_ONCE = 2**24
 TARGETS_AT_ONCE = 2_048
 """Targets ranked together, at most, however few the items: so many examples may pass through a network at once."""
 
+MANY = 0.5
+"""Share of a window's targets that share their user's moment, from which on people are told what that means."""
+
 logger = logging.getLogger(__name__)
 
 
-def evaluate(job: EvaluateJob) -> EvaluateResult:
+def evaluate(job: EvaluateJob) -> Judgement:
     """Rank every servable item for every target of ``job.window``, by every contestant and by two baselines.
 
     Twice, where windows have days: with every event up to the moment before each target, which decides, and with
@@ -37,9 +42,10 @@ def evaluate(job: EvaluateJob) -> EvaluateResult:
     Returns:
         Metrics by contestant, ``popularity`` and ``markov``: `metrics.rank_metrics` of all targets, of ``new_users``
         and of ``tail_items``, and ``coverage@10``; of all targets once more as ``<metric>.nightly``, with histories as
-        of the window's start; nothing where no target was left to judge. Counts: ``users``, ``new_users``, ``targets``
-        judged; ``repeats_dropped``; ``window_users``, ``window_targets`` before anything was dropped;
-        ``shared_moments``, those of them that share their user's moment with another event; ``servable_items``;
+        of the window's start; nothing where no target was left to judge. Counts: ``units``, which are users,
+        ``new_users``, ``targets`` judged; ``repeats_dropped``; ``window_units``, ``window_targets`` before anything
+        was dropped; ``shared_moments``, those of them that share their user's moment with another event;
+        ``servable_items``;
         ``unknown_targets.<contestant>``, misses, because it may not recommend them.
 
     Raises:
@@ -66,10 +72,29 @@ def evaluate(job: EvaluateJob) -> EvaluateResult:
     unknown = {
         f"unknown_targets.{name}": int((~contestant.knows[item]).sum()) for name, contestant in contestants.items()
     }
-    return EvaluateResult(
+    return Judgement(
+        by=METRICS,
+        remarks=remarks(job, window.counts),
         metrics={name: standing.metrics(targets["user"], slices, servable) for name, standing in standings.items()},
         counts={**window.counts, "servable_items": int(servable.sum()), **unknown},
     )
+
+
+def remarks(job: EvaluateJob, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Say how to read the metrics."""
+    said = []
+    if job.first_day is not None:
+        said.append(
+            "Metrics are with every event up to the moment before each target, and by these the gate decides; nightly "
+            "ones are with histories as of the window's start: so a user id is answered between two nights."
+        )
+    share = counts["shared_moments"] / max(counts["window_targets"], 1)
+    if share > MANY:
+        said.append(
+            f"{share:.0%} of the window's targets share their user's moment with another event: in what order these "
+            "came the logs do not tell, and it is drawn by a hash."
+        )
+    return tuple(said)
 
 
 def _contestants(

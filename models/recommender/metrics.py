@@ -11,6 +11,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from data_contracts.evidence import Metrics
+
+METRICS = Metrics(
+    primary="ndcg@10",
+    shown=("hr@5", "hr@10", "hr@20", "ndcg@10", "mrr", "coverage@10"),
+    drawn=("hr@10", "ndcg@10"),
+    baselines=("popularity", "markov"),
+    unit="user",
+    window="all items ranked",
+)
+"""By what recommenders are compared."""
 CUTOFFS = (5, 10, 20)
 LIST_LENGTH = 10
 """Length of the list that NDCG and coverage look at."""

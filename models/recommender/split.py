@@ -17,6 +17,6 @@ def validates(validation: Validation) -> pl.Expr:
     The hash is that of ``bucket``, taken whole: the same user validates every night.
     """
     chosen = pl.col("window") == validation.window
-    if validation.every_user:
+    if validation.whole:
         return chosen
     return chosen & (plh.col("user_id").nchash.xxhash64() % VALIDATING_SHARE == 0)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from data_contracts.night import NIGHTLY
+from data_contracts.evidence import NIGHTLY
 from models.recommender.contestants import Contestant
 from models.recommender.layout import Batch, Judged
 from models.recommender.metrics import LIST_LENGTH, Flags, Floats, coverage, rank_metrics, ranks

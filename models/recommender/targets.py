@@ -41,7 +41,7 @@ class JudgedWindow:
     def __init__(self, job: EvaluateJob, config: RecommenderConfig) -> None:
         self.job = job
         self.config = config
-        names = ("window_users", "window_targets", "shared_moments", "users", "new_users", "targets", "repeats_dropped")
+        names = ("window_units", "window_targets", "shared_moments", "units", "new_users", "targets", "repeats_dropped")
         self.counts: Counter[str] = Counter(dict.fromkeys(names, 0))
 
     def batches(self, targets_at_once: int, examples_at_once: int = EXAMPLES_AT_ONCE) -> Iterator[Judged]:
@@ -57,7 +57,7 @@ class JudgedWindow:
     def _range(self, buckets: pc.Expression, targets_at_once: int) -> Iterator[Judged]:
         columns = ["user_id", "context", "target", "target_event", "target_timestamp"]
         examples = self._of_frequent_users(self._read(EXAMPLES, self.job.window, buckets, columns), buckets)
-        users = examples.select(pl.col("user_id").unique().sort()).with_row_index("user", self.counts["window_users"])
+        users = examples.select(pl.col("user_id").unique().sort()).with_row_index("user", self.counts["window_units"])
         users = users.join(self._before(users, buckets), on="user_id", how="left", maintain_order="left")
         events = lay_out(examples.join(users, on="user_id", maintain_order="left"))
         met = first_met(users, events) if self.config.exclude_seen else first_met(users.clear(), events.clear())
@@ -77,10 +77,10 @@ class JudgedWindow:
         shared = pl.struct("user", "time").is_duplicated() | (pl.col("time") == pl.col("last_time")).fill_null(
             value=False
         )
-        self.counts["window_users"] += every["user"].n_unique()
+        self.counts["window_units"] += every["user"].n_unique()
         self.counts["window_targets"] += every.height
         self.counts["shared_moments"] += every.filter(shared).height
-        self.counts["users"] += judged["user"].n_unique()
+        self.counts["units"] += judged["user"].n_unique()
         self.counts["new_users"] += judged.filter("is_new")["user"].n_unique()
         self.counts["targets"] += judged.height
         self.counts["repeats_dropped"] += targets.height - judged.height

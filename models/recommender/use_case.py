@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_contracts.job import EvaluateJob, EvaluateResult, FitJob, PublishJob
+from data_contracts.evidence import Judgement
+from data_contracts.job import Config, EvaluateJob, FitJob, PublishJob
+from models.recommender.config import RecommenderConfig
+from models.recommender.metrics import METRICS
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 class Recommender:
     """Next-item recommendation from behaviour logs."""
+
+    config = RecommenderConfig
+    metrics = METRICS
 
     def module(self, job: FitJob) -> RecommenderModule:
         """See `models.recommender.module`."""
@@ -40,7 +46,7 @@ class Recommender:
             raise TypeError(f"the recommender saves a RecommenderModule, got {type(module).__name__}.")
         save(module.weights(), folder)
 
-    def evaluate(self, job: EvaluateJob) -> EvaluateResult:
+    def evaluate(self, job: EvaluateJob) -> Judgement:
         """See `models.recommender.evaluate`."""
         from models.recommender.evaluate import evaluate
 
@@ -58,6 +64,12 @@ class Recommender:
 
         return RecommenderPredictor(folder)
 
+    def example(self, job: PublishJob) -> Config:
+        """See `models.recommender.bundle`."""
+        from models.recommender.bundle import example
+
+        return example(job)
+
     def golden_requests(self, folder: Path) -> Sequence[Mapping[str, object]]:
         """See `models.recommender.bundle`."""
         from models.recommender.bundle import golden_requests
@@ -65,4 +77,4 @@ class Recommender:
         return golden_requests(folder)
 
 
-RECOMMENDER = Recommender()
+USE_CASE = Recommender()

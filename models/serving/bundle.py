@@ -12,8 +12,7 @@ from data_contracts.bundle import read_record
 from data_contracts.job import commit, read
 from data_contracts.manifest import verify
 from data_contracts.night import Value
-from models.use_case import Predictor
-from models.use_cases import use_case
+from models.use_case import Predictor, use_case
 
 GOLDEN = "golden.json"
 

@@ -6,7 +6,8 @@ column                tensor                        shape, n requests
 string                BYTES, UTF-8                  ``[n]``
 list<string>          BYTES, UTF-8                  ``[n, m]`` padded with empty strings; ``[m]`` is one request
 int32                 INT32 or INT64                ``[n]``, or ``[1]`` for every request
-list<float>           FP32 (answers)                ``[n, m]`` padded with 0 where its text is padded
+float                 FP32 or FP64                  ``[n]``, or ``[1]`` for every request
+list<float>           FP32                          ``[n, m]``; answers are padded with 0 where their text is padded
 ====================  ============================  ======================================================
 
 An input that is left out is null in every row.
@@ -24,8 +25,16 @@ import pyarrow as pa
 
 Values = npt.NDArray[Any]
 
-_PLAIN: dict[str, type | tuple[type, ...]] = {"BYTES": (str, bytes), "INT32": int, "INT64": int}
+_PLAIN: dict[str, type | tuple[type, ...]] = {
+    "BYTES": (str, bytes),
+    "INT32": int,
+    "INT64": int,
+    "FP32": (int, float),
+    "FP64": (int, float),
+}
 """Datatype to what its elements are in JSON."""
+_WIDER = {"INT32": "INT64", "FP32": "FP64"}
+"""Datatype to the one that is taken as well."""
 
 
 class TensorError(ValueError):
@@ -126,9 +135,9 @@ def _datatype(kind: pa.DataType) -> str:
 
 
 def _rows(tensor: Input, field: pa.Field, *, max_batch: int) -> list[Any]:
-    """Return one value a request: a number, a text, or a list of texts without its padding."""
+    """Return one value a request: a number, a text, or a list of them, texts without their padding."""
     wanted = _datatype(_element(field.type))
-    if tensor.datatype != wanted and not (wanted == "INT32" and tensor.datatype == "INT64"):
+    if tensor.datatype not in {wanted, _WIDER.get(wanted)}:
         raise TensorError(f"datatype {tensor.datatype}, wanted {wanted}")
     values = _values(tensor)
     if pa.types.is_list(field.type):
@@ -136,11 +145,15 @@ def _rows(tensor: Input, field: pa.Field, *, max_batch: int) -> list[Any]:
             raise TensorError(f"shape {list(values.shape)}, wanted [m] or [n, m]")
         if values.ndim > 1 and len(values) > max_batch:  # said before n lists are made: n may be any number if m is 0
             raise TensorError(f"{len(values):,} requests in one call, wanted 1 to {max_batch:,}")
-        return [[text for text in map(_text, row) if text] for row in np.atleast_2d(values)]
+        rows = np.atleast_2d(values)
+        return [[text for text in map(_text, row) if text] if wanted == "BYTES" else row.tolist() for row in rows]
     if values.ndim != 1:
         raise TensorError(f"shape {list(values.shape)}, wanted [n]")
     if wanted == "BYTES":
         return list(map(_text, values))
+    if wanted == "FP32":
+        numbers: list[float] = values.astype(np.float32).tolist()
+        return numbers
     limits = np.iinfo(np.int32)
     if values.size and not limits.min <= values.min() <= values.max() <= limits.max:
         raise TensorError("a number beyond 32 bits")

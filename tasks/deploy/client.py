@@ -1,42 +1,39 @@
-"""Ask the model server for a recommendation as any client does: tritonclient, over REST and over gRPC.
+"""Ask the model server as any client does: tritonclient, over REST and over gRPC.
 
-tritonclient has two modules of one shape; what is asked and how the answer is read is the same here.
+tritonclient has two modules of one shape; what is asked and how the answer is read is the same here, and what tensors
+a model takes and gives it says itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tasks.deploy.config import ServingConfig
 
 
-class Recommendation(NamedTuple):
+class Answer(NamedTuple):
     """One answer.
 
     Attributes:
-        item_ids: Best first.
-        scores: Beside them.
-        source: What the answer rests on.
         version: That answered.
+        values: Column to value; a list where the answer has several.
     """
 
-    item_ids: tuple[str, ...]
-    scores: tuple[float, ...]
-    source: str
     version: str
+    values: dict[str, Any]
 
 
-def recommend_over_rest(serving: ServingConfig, name: str, user_id: str, k: int) -> Recommendation:
+def ask_over_rest(serving: ServingConfig, name: str, request: Mapping[str, Any]) -> Answer:
     """Ask over REST.
 
     Args:
         serving: Where the server is.
         name: Of the registered model.
-        user_id: Of the logs; an unknown one gets popular items.
-        k: Items wanted.
+        request: Column to value, one row; what is left out is null.
 
     Raises:
         tritonclient.utils.InferenceServerException: The server refuses.
@@ -44,32 +41,45 @@ def recommend_over_rest(serving: ServingConfig, name: str, user_id: str, k: int)
     """
     import tritonclient.http
 
-    return _recommend(tritonclient.http, serving.rest_url.removeprefix("http://"), name, user_id, k)
+    return _ask(tritonclient.http, serving.rest_url.removeprefix("http://"), name, request)
 
 
-def recommend_over_grpc(serving: ServingConfig, name: str, user_id: str, k: int) -> Recommendation:
-    """Ask over gRPC; otherwise as `recommend_over_rest`.
+def ask_over_grpc(serving: ServingConfig, name: str, request: Mapping[str, Any]) -> Answer:
+    """Ask over gRPC; otherwise as `ask_over_rest`.
 
     Raises:
         tritonclient.utils.InferenceServerException: The server refuses, or nobody listens.
     """
     import tritonclient.grpc
 
-    return _recommend(tritonclient.grpc, serving.grpc_url, name, user_id, k)
+    return _ask(tritonclient.grpc, serving.grpc_url, name, request)
 
 
-def _recommend(triton: ModuleType, url: str, name: str, user_id: str, k: int) -> Recommendation:
-    user = triton.InferInput("user_id", [1], "BYTES")
-    user.set_data_from_numpy(np.array([user_id], dtype=np.object_))
-    wanted = triton.InferInput("k", [1], "INT32")
-    wanted.set_data_from_numpy(np.array([k], dtype=np.int32))
+def _ask(triton: ModuleType, url: str, name: str, request: Mapping[str, Any]) -> Answer:
     with triton.InferenceServerClient(url) as client:
-        answer = client.infer(name, [user, wanted])
+        found = client.get_model_metadata(name)
+        known = found if isinstance(found, dict) else client.get_model_metadata(name, as_json=True)
+        datatypes = {tensor["name"]: tensor["datatype"] for tensor in known["inputs"]}
+        inputs = [_input(triton, column, datatypes[column], value) for column, value in request.items()]
+        answer = client.infer(name, inputs)
     response = answer.get_response()
     version = response["model_version"] if isinstance(response, dict) else response.model_version
-    return Recommendation(
-        item_ids=tuple(item_id.decode() for item_id in answer.as_numpy("item_id")[0]),
-        scores=tuple(answer.as_numpy("score")[0].tolist()),
-        source=answer.as_numpy("source")[0].decode(),
-        version=str(version),
-    )
+    columns = [tensor["name"] for tensor in known["outputs"]]
+    return Answer(str(version), {column: _plain(answer.as_numpy(column)[0]) for column in columns})
+
+
+def _input(triton: ModuleType, column: str, datatype: str, value: object) -> object:
+    from tritonclient.utils import triton_to_np_dtype
+
+    values = np.array([value], dtype=triton_to_np_dtype(datatype))
+    tensor = triton.InferInput(column, list(values.shape), datatype)
+    tensor.set_data_from_numpy(values)
+    return tensor
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401, whatever the model answers
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray):
+        return [_plain(each) for each in value]
+    return value.item() if isinstance(value, np.generic) else value

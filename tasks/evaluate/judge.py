@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from data_contracts.job import EvaluateJob, EvaluateResult, TablesAt, Validation
-from data_contracts.night import Candidate, Evidence, Night, Workspace
+from data_contracts.evidence import Evidence, Judgement
+from data_contracts.job import EvaluateJob, TablesAt, Validation
+from data_contracts.night import Candidate, Night, Workspace
 from data_contracts.version import CANDIDATE, CHAMPION
 from tasks.champion import find_champion
 from tasks.evaluate.record import record_evidence, recorded_evidence
@@ -57,16 +58,15 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         window=window,
         first_day=night.window.first_day if night.protocol == "nightly" else None,
         known_windows=tuple(known_windows),
-        validation=Validation(window=known_windows[-1], every_user=night.protocol == "leave_one_out"),
+        validation=Validation(window=known_windows[-1], whole=night.protocol == "leave_one_out"),
         contestants=contestants,
         config=model.model_dump(mode="json"),
         features=features.model_dump(mode="json"),
     )
-    result = run_job("models.evaluate", job, folder, EvaluateResult)
+    result = run_job("models.evaluate", job, folder, Judgement)
     evidence = Evidence(
+        **dict(result),
         run_id=candidate.run_id,
-        metrics=result.metrics,
-        counts=result.counts,
         left_out=left_out,
         champion_damaged=damaged,
     )

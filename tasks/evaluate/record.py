@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from data_contracts.commit_point import commit_point
-from data_contracts.night import NIGHTLY, Evidence
+from data_contracts.evidence import NIGHTLY, Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EVIDENCE = "evidence.json"
 PICTURE = "evidence.png"
-SHOWN = ("hr@5", "hr@10", "hr@20", "ndcg@10", "mrr", "coverage@10")
-DRAWN = ("hr@10", "ndcg@10")
-MANY = 0.5
-"""Share of a window's targets that share their user's moment, from which on people are told what that means."""
 
 
 def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
@@ -65,12 +61,17 @@ def metric_name(contestant: str, metric: str) -> str:
     return f"{contestant}.{metric.replace('@', '_at_')}"
 
 
+def in_capitals(metric: str) -> str:
+    """Return a metric's name as tables have it."""
+    return metric.upper().replace("_", " ")
+
+
 def standings(evidence: Evidence) -> dict[str, dict[str, float]]:
     """Return the lines to show: every contestant, then each with histories as of the window's start, by metric."""
     live: dict[str, dict[str, float]] = {}
     nightly: dict[str, dict[str, float]] = {}
     for contestant, metrics in evidence.metrics.items():
-        live[contestant] = {name: value for name, value in metrics.items() if name in SHOWN}
+        live[contestant] = {name: value for name, value in metrics.items() if name in evidence.by.shown}
         as_of_start = {name.removesuffix(NIGHTLY): value for name, value in metrics.items() if name.endswith(NIGHTLY)}
         nightly |= {f"{contestant}, nightly": as_of_start} if as_of_start else {}
     return live | nightly
@@ -78,27 +79,20 @@ def standings(evidence: Evidence) -> dict[str, dict[str, float]]:
 
 def remarks(evidence: Evidence) -> list[str]:
     """Say for people what was judged, how to read the metrics, and who was not judged."""
-    counts = evidence.counts
-    said = [", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())]
-    if any(name.endswith(NIGHTLY) for metrics in evidence.metrics.values() for name in metrics):
-        said.append(
-            "Metrics are with every event up to the moment before each target, and by these the gate decides; nightly "
-            "ones are with histories as of the window's start: so a user id is answered between two nights."
-        )
-    share = counts.get("shared_moments", 0) / max(counts.get("window_targets", 0), 1)
-    if share > MANY:
-        said.append(
-            f"{share:.0%} of the window's targets share their user's moment with another event: in what order these "
-            "came the logs do not tell, and it is drawn by a hash."
-        )
-    return said + [f"Not judged, {contestant}: {reason}." for contestant, reason in evidence.left_out.items()]
+    named = {name.replace("_", " ").replace("units", f"{evidence.by.unit}s"): n for name, n in evidence.counts.items()}
+    return [
+        ", ".join(f"{name} {count:,}" for name, count in named.items()),
+        *evidence.remarks,
+        *(f"Not judged, {contestant}: {reason}." for contestant, reason in evidence.left_out.items()),
+    ]
 
 
 def as_markdown(evidence: Evidence) -> str:
     """Return a table, one row a contestant, and what was judged."""
-    rows = [["", *(name.upper() for name in SHOWN)], ["---", *("---:" for _ in SHOWN)]]
+    shown = evidence.by.shown
+    rows = [["", *map(in_capitals, shown)], ["---", *("---:" for _ in shown)]]
     rows += [
-        [line, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN)]
+        [line, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in shown)]
         for line, metrics in standings(evidence).items()
     ]
     return "\n".join([*map(_row, rows), "", "\n\n".join(remarks(evidence))])
@@ -109,18 +103,19 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def draw(evidence: Evidence) -> Figure:
-    """Return one group of bars a metric of `DRAWN`, one bar a contestant."""
+    """Return one group of bars a metric of those to draw, one bar a contestant."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.5), layout="constrained")
-    axes = figure.subplots()
+    axes, drawn = figure.subplots(), evidence.by.drawn
     width = 0.8 / len(evidence.metrics)
     for number, (contestant, metrics) in enumerate(evidence.metrics.items()):
-        places = [group + number * width for group in range(len(DRAWN))]
-        bars = axes.bar(places, [metrics.get(name, 0.0) for name in DRAWN], width, label=contestant)
+        places = [group + number * width for group in range(len(drawn))]
+        bars = axes.bar(places, [metrics.get(name, 0.0) for name in drawn], width, label=contestant)
         axes.bar_label(bars, fmt="%.3f", fontsize=8)
-    axes.set_xticks([group + 0.4 - width / 2 for group in range(len(DRAWN))], [name.upper() for name in DRAWN])
-    axes.set_title(f"{evidence.counts.get('targets', 0):,} targets held out, all items ranked", loc="left")
+    axes.set_xticks([group + 0.4 - width / 2 for group in range(len(drawn))], list(map(in_capitals, drawn)))
+    what = ", ".join(filter(None, (f"{evidence.counts.get('targets', 0):,} targets held out", evidence.by.window)))
+    axes.set_title(what, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure

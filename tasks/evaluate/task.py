@@ -7,7 +7,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel
 
-from data_contracts.night import Candidate, Evidence, Night, Workspace
+from data_contracts.evidence import Evidence
+from data_contracts.night import Candidate, Night, Workspace
 from tasks.evaluate.judge import judge
 from tasks.evaluate.record import as_markdown
 

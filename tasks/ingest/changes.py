@@ -109,9 +109,9 @@ def agreed(
     return {column: span for column, span in columns.items() if column in there}
 
 
-def remembered(events: Table) -> dict[str, Span]:
-    """Return the columns of the night that came last into ``events``; nothing before the first."""
-    columns: dict[str, list[str]] = json.loads(events.note(COLUMNS) or "{}")
+def remembered(truth: Table) -> dict[str, Span]:
+    """Return the columns of the night that came last into the truth; nothing before the first."""
+    columns: dict[str, list[str]] = json.loads(truth.note(COLUMNS) or "{}")
     return {name: (narrowest, widest) for name, (narrowest, widest) in columns.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
@@ -45,9 +46,9 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
         "too, where a file has none of that name. Other columns of the source are ignored.",
     )
     defaults: dict[str, str] = Field(
-        {"event": "view"},
-        description="Contract column to the value it takes where the source has none. Not used for a column that is "
-        "named in `columns`: there, nothing means missing.",
+        {},
+        description="Contract column to the value it takes where the source has none; the use case's own when "
+        "omitted. Not used for a column that is named in `columns`: there, nothing means missing.",
     )
     time_unit: TimeUnit = Field(
         "iso",
@@ -71,6 +72,10 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
         description="Accept that columns which are read are missing, narrower, of another kind or written otherwise "
         "(ids `3.0` that were `3`) than in the files before. For one night, when it is meant.",
     )
+
+    def with_defaults(self, defaults: Mapping[str, str]) -> Self:
+        """Return this with a use case's own `defaults`, where none are set."""
+        return self if "defaults" in self.model_fields_set else self.model_copy(update={"defaults": dict(defaults)})
 
     @property
     def has_times(self) -> bool:

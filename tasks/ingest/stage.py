@@ -19,7 +19,7 @@ from data_contracts.manifest import seal
 from data_contracts.night import Staged, Workspace
 from data_contracts.staging import clear
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises, truth_and_quarantine
 from tasks.ingest.changes import Span, agreed, remembered
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError, joined
@@ -30,11 +30,9 @@ from tasks.ingest.unseen import unseen_files
 
 log = logging.getLogger(__name__)
 
-_TABLES = ("events", "quarantine")
-
 
 def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Staged:
-    """Stage every source file that table `events` has not consumed.
+    """Stage every source file that the truth has not consumed.
 
     Args:
         workspace: Whose tables say what was consumed, and where to stage.
@@ -47,32 +45,36 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
     Raises:
         IngestError: The source cannot be taken as it is; see `tasks.ingest.errors`. Nothing is left in staging.
     """
-    events, quarantine = (Table(workspace.tables, contracts(workspace.use_case)[name]) for name in _TABLES)
+    truth, quarantine = truth_and_quarantine(workspace)
+    source = source.with_defaults(promises(workspace.use_case).defaults)
     files = list_files(source.uri, source.storage_options)
-    new = unseen_files(files, events, quarantine)
+    new = unseen_files(files, truth, quarantine)
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
     if not new:
         return Staged(uri="")
     folder = _folder(workspace, new)
     with Client(cluster, set_as_default=False) as client, _own(folder):
-        taken = _stage_files(client, new, folder, source, events.contract)
+        taken = _stage_files(client, new, folder, source, truth.contract)
         given = [file for file in taken if file.rows]
-        known = remembered(events)
-        columns = agreed(given, known, source, events.contract) if given else known
+        known = remembered(truth)
+        columns = agreed(given, known, source, truth.contract) if given else known
         with commit_point("staging"):
-            chunks = _drop_repeats(client, taken, folder, events)
+            chunks = _drop_repeats(client, taken, folder, truth)
             seal(Path(folder))
-    return _staged(folder, taken, chunks, columns)
+    return _staged(folder, taken, chunks, columns, truth.contract.name)
 
 
-def _staged(folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], columns: dict[str, Span]) -> Staged:
+def _staged(
+    folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], columns: dict[str, Span], table: str
+) -> Staged:
     read = sum(file.rows for file in taken)
     repeats, known = (sum(getattr(chunk, name) for chunk in chunks) for name in ("repeats", "known"))
     log.info(
-        "%s rows staged; %s exact repeats dropped, %s of them of rows in table 'events'.",
+        "%s rows staged; %s exact repeats dropped, %s of them of rows in table %r.",
         f"{read - repeats:,}",
         f"{repeats:,}",
         f"{known:,}",
+        table,
     )
     return Staged(
         uri=folder,
@@ -112,8 +114,8 @@ def _stage_files(
     return list(client.gather(futures))
 
 
-def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, events: Table) -> list[Chunk]:
-    known = _known(events, added(file.days for file in taken))
+def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, truth: Table) -> list[Chunk]:
+    known = _known(truth, added(file.days for file in taken))
     futures = [
         client.submit(
             drop_repeats,
@@ -121,7 +123,7 @@ def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, even
             {day: files for day, files in known.items() if part.touches({day: len(files)})},
             part,
             _path(folder, f"part-{number:05}"),
-            events.contract,
+            truth.contract,
             pure=False,
         )
         for number, part in enumerate(plan(added(file.weights for file in taken)))
@@ -131,11 +133,11 @@ def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, even
     return chunks
 
 
-def _known(events: Table, days: Days) -> dict[date, list[str]]:
-    """Files of table `events` that may hold the rows of ``days`` already, by day."""
+def _known(truth: Table, days: Days) -> dict[date, list[str]]:
+    """Files of the truth that may hold the rows of ``days`` already, by day."""
     known: defaultdict[date, list[str]] = defaultdict(list)
-    for file in sorted(events.file_rows()):
-        day = date.fromisoformat(events.partition_of(file))
+    for file in sorted(truth.file_rows()):
+        day = date.fromisoformat(truth.partition_of(file))
         if day in days:
             known[day].append(file)
     return known

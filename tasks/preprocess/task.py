@@ -1,14 +1,15 @@
-"""Turn validated events into features. The one place that turns a use case's name into its features."""
+"""Preprocess: rows that kept their contract become features."""
 
 from __future__ import annotations
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel
 
 from data_contracts.contract import ContractError
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
 from tasks.preprocess.errors import PreprocessError
-from tasks.preprocess.recommender.config import FeatureConfig
+from tasks.preprocess.features import features_of
 from tasks.retry import unless
 
 
@@ -24,13 +25,9 @@ def preprocess(
     workspace: Workspace,
     validated: Validated,
     held_out: HeldOut,
-    features: FeatureConfig,
+    features: BaseModel,
     protocol: Protocol,
     cluster: str,
 ) -> Night:
-    """See `build_night`. Retried because a worker may be lost; safe, an input is consumed once."""
-    match workspace.use_case:
-        case "recommender":
-            from tasks.preprocess.recommender.night import build_night
-
-            return build_night(workspace, validated, held_out, features, protocol, cluster)
+    """See `Features.build_night`. Retried because a worker may be lost; safe, an input is consumed once."""
+    return features_of(workspace.use_case).build_night(workspace, validated, held_out, features, protocol, cluster)

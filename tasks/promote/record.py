@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from data_contracts.bundle import find_version
 from data_contracts.commit_point import commit_point
-from data_contracts.night import Evidence, HeldOut, ModelVersion, Night, Promotion, Workspace
+from data_contracts.evidence import Evidence
+from data_contracts.night import HeldOut, ModelVersion, Night, Promotion, Workspace
 from data_contracts.version import CHALLENGER, CHAMPION, PREVIOUS, PROMOTED, REASON
 from tasks.promote.config import GateConfig
 from tasks.promote.gate import decide

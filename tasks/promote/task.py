@@ -5,7 +5,8 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.night import Evidence, HeldOut, ModelVersion, Night, Promotion, Workspace
+from data_contracts.evidence import Evidence
+from data_contracts.night import HeldOut, ModelVersion, Night, Promotion, Workspace
 from tasks.promote.config import GateConfig
 from tasks.promote.record import decide_once
 

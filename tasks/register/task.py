@@ -6,7 +6,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel
 
-from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
+from data_contracts.evidence import Evidence
+from data_contracts.night import Candidate, ModelVersion, Night, Workspace
 from tasks.register.version import register_once
 from tasks.retry import unless
 

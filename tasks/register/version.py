@@ -14,9 +14,10 @@ from pydantic import BaseModel
 
 from data_contracts.bundle import BUNDLE, find_version_of_run
 from data_contracts.commit_point import commit_point
+from data_contracts.evidence import Evidence
 from data_contracts.job import CHECKPOINT, TRAINING, PublishJob, PublishResult, TablesAt
-from data_contracts.night import Candidate, Evidence, ModelVersion, Night, Workspace
-from data_contracts.version import CHAMPION, GIT_COMMIT, METRICS, NIGHT, TABLE_IDS, TRAINED_THROUGH
+from data_contracts.night import Candidate, ModelVersion, Night, Workspace
+from data_contracts.version import CHAMPION, EXAMPLE, GIT_COMMIT, METRICS, NIGHT, TABLE_IDS, TRAINED_THROUGH
 from tasks.champion import table_ids
 from tasks.job import run_job
 
@@ -83,6 +84,7 @@ def register_once(
         TRAINED_THROUGH: candidate.trained_through,
         TABLE_IDS: json.dumps(table_ids(workspace, night.tables)),
         METRICS: json.dumps(evidence.metrics),
+        EXAMPLE: json.dumps(published.example),
         **_git_commit(),
     }
     with commit_point("version"):

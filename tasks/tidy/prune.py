@@ -8,7 +8,7 @@ from pathlib import Path
 from data_contracts.night import Workspace
 from data_contracts.staging import clear
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def prune(workspace: Workspace, run_id: str, *, runs: int) -> None:
         folder.replace(staging / folder.name)
     clear(str(staging))
     orphans = sum(
-        len(Table(workspace.tables, each).remove_orphans()) for each in contracts(workspace.use_case).values()
+        len(Table(workspace.tables, each).remove_orphans()) for each in promises(workspace.use_case).contracts.values()
     )
     log.info("Removed: %s old run folders, %s table files never visible, and all in staging.", len(old), orphans)
 

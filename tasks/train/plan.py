@@ -53,7 +53,7 @@ def plan_training(
             f"{', '.join(night.windows) or 'none'}. Wait for more events, or lower held_out.min_targets."
         )
     if night.protocol == "leave_one_out":
-        validation = Validation(window=night.windows[-2], every_user=True)
+        validation = Validation(window=night.windows[-2], whole=True)
         return _cold(night.windows[:-2], validation, "leave_one_out starts from nothing")
     known = night.windows[:-1]
     validation = Validation(window=known[-1])

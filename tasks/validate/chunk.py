@@ -23,7 +23,7 @@ from data_contracts.quarantine import QUARANTINE
 from data_contracts.reading import scan
 from data_contracts.staging import incoming, staging
 from data_contracts.table import Part, Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 
 _EXAMPLE_LENGTH = 160
 
@@ -37,7 +37,7 @@ class Report:
         broken: Rule to the number of new rows that broke it first, late ones left out.
         late: New rows that only came too late.
         examples: Rule to the first of these rows, for people.
-        accepted: Parts of table `events`, each of one day.
+        accepted: Parts of the truth, each of one day.
         quarantined: Parts of table `quarantine`.
         begun: Rows that this very night put into `quarantine`, before it died.
         dropped: Rows that came too late and are kept nowhere.
@@ -87,7 +87,7 @@ class Known(NamedTuple):
     Attributes:
         before: Of nights before.
         tonight: Of this very night, which put them there and died.
-        again: Source files that have rows of table `events`.
+        again: Source files that have rows that are published already.
     """
 
     before: list[str]
@@ -105,14 +105,14 @@ def validate_chunk(
         name: Of the files to write, without ending.
         known: What is in quarantine.
         tables: URI of the tables' folder.
-        use_case: Whose contract `events` is meant.
+        use_case: Whose rows are checked.
         limits: What the rules are measured against.
         drop_late: Whether rows that only came too late are kept nowhere, instead of in quarantine.
 
     Raises:
         ContractError: A rule could not be computed.
     """
-    contract, quarantine = contracts(use_case)["events"], contracts(use_case)["quarantine"]
+    contract = promises(use_case).truth
     staged = staging(contract)
     rules = staged.row_rules(limits)
     with fsspec.open(uri, "rb") as file:
@@ -134,7 +134,7 @@ def validate_chunk(
         broken=rules_broken,
         examples=_examples(broken if drop_late else new),
         accepted=tuple(Table(tables, contract).write(accepted, name)),
-        quarantined=tuple(Table(tables, quarantine).write(fresh, name)),
+        quarantined=tuple(Table(tables, QUARANTINE).write(fresh, name)),
         begun=new.num_rows - fresh.num_rows,
         dropped=dropped,
         repeats=kept.num_rows - new.num_rows,

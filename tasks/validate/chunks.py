@@ -13,7 +13,7 @@ from data_contracts.contract import Limits
 from data_contracts.night import Staged, Workspace
 from data_contracts.staging import NIGHT
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import truth_and_quarantine
 from tasks.validate.chunk import NOTHING, Known, Report, validate_chunk
 from tasks.validate.config import ValidationConfig
 from tasks.validate.page import page_uri, write_page
@@ -40,11 +40,9 @@ def check_chunks(
     """
     system, folder = fsspec.url_to_fs(staged.uri)
     chunks = sorted(path for path in system.find(folder) if path.endswith(".parquet"))
-    events, quarantine = (
-        Table(workspace.tables, contracts(workspace.use_case)[name]) for name in ("events", "quarantine")
-    )
-    version = events.next_version()
-    known = _known(quarantine, events, staged)
+    truth, quarantine = truth_and_quarantine(workspace)
+    version = truth.next_version()
+    known = _known(quarantine, truth, staged)
     name = f"{_prefix(version)}{posixpath.basename(staged.uri)}"
     if known.tonight:
         name = f"{name}-again-{quarantine.version()}"  # what a commit made visible stays as it is
@@ -72,20 +70,20 @@ def check_chunks(
     return report, page
 
 
-def was_begun(quarantine: Table, events: Table, staged: Staged) -> bool:
-    """Whether this very night died between its commits: `quarantine` has it already, `events` not."""
-    return quarantine.mark(NIGHT) == events.next_version() and not quarantine.unseen(staged.consumed)
+def was_begun(quarantine: Table, truth: Table, staged: Staged) -> bool:
+    """Whether this very night died between its commits: `quarantine` has it already, the truth not."""
+    return quarantine.mark(NIGHT) == truth.next_version() and not quarantine.unseen(staged.consumed)
 
 
-def _known(quarantine: Table, events: Table, staged: Staged) -> Known:
+def _known(quarantine: Table, truth: Table, staged: Staged) -> Known:
     known = Known(before=[], tonight=[], again=staged.again)
-    begun = was_begun(quarantine, events, staged)
+    begun = was_begun(quarantine, truth, staged)
     for file in sorted(quarantine.file_rows()):
-        is_tonights = begun and posixpath.basename(file).startswith(_prefix(events.next_version()))
+        is_tonights = begun and posixpath.basename(file).startswith(_prefix(truth.next_version()))
         (known.tonight if is_tonights else known.before).append(file)
     return known
 
 
 def _prefix(version: int) -> str:
-    """Return how the names of a night's files begin, by the version of `events` that it makes."""
+    """Return how the names of a night's files begin, by the version of the truth that it makes."""
     return f"night-{version:06}-"

@@ -1,4 +1,4 @@
-"""What an event must be tonight, and how much may be wrong."""
+"""What a row must be tonight, and how much may be wrong."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         description="Share of the night's new rows that may break a rule; above it, and when all of them do, nothing "
         "is published. Rows that only come too late are not counted.",
     )
-    first_day: date = Field(date(1995, 1, 1), description="No event can have happened before this day, UTC.")
+    first_day: date = Field(date(1995, 1, 1), description="No row can be of a day before this day, UTC.")
     late_days: NonNegativeInt = Field(
-        3, description="Events up to this many days older than the window's first day are still accepted."
+        3, description="Rows up to this many days older than the window's first day are still accepted."
     )
     late: Literal["quarantine", "drop", "stop"] = Field(
         "quarantine",
@@ -33,7 +33,7 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         0.3,
         ge=0,
         le=1,
-        description="Share of a usual day's events (the median of four weeks) that a day must hold to end a window; "
+        description="Share of a usual day's rows (the median of four weeks) that a day must hold to end a window; "
         "a smaller one waits for the next day, of which it takes as large a share of its own.",
     )
     grace_hours: NonNegativeFloat = Field(
@@ -59,7 +59,9 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
             )
         return self
 
-    kinds: tuple[str, ...] = Field((), description="Known kinds of event; empty accepts every kind.")
+    allowed: dict[str, tuple[str, ...]] = Field(
+        {}, description="Column to the values that it may have, `{event: [view, buy]}`; others break a rule."
+    )
     max_id_bytes: PositiveInt = Field(
         256, le=MAX_TEXT_BYTES, description="Longest id accepted, in bytes of UTF-8; at most what `ingest` reads."
     )

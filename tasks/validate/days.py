@@ -8,14 +8,14 @@ from datetime import date
 from itertools import accumulate
 
 Days = Mapping[date, int]
-"""Events by day, UTC."""
+"""Rows by day, UTC."""
 
 STRAY = 0.01
-"""Share of all events that the smallest days may hold together and still not count: a wrong clock makes many."""
+"""Share of all rows that the smallest days may hold together and still not count: a wrong clock makes many."""
 
 
 def usual_day(days: Days) -> float:
-    """Return the events of the median day, less the stray ones; 0 without any."""
+    """Return the rows of the median day, less the stray ones; 0 without any."""
     counts = sorted(days.values())
     stray = STRAY * sum(counts)
     kept = [count for count, together in zip(counts, accumulate(counts), strict=True) if together > stray]
@@ -23,10 +23,10 @@ def usual_day(days: Days) -> float:
 
 
 def newest_whole_day(days: Days, *, over: date, is_whole: Callable[[date], bool]) -> date | None:
-    """Return the newest day that has events, is over and is whole; None without any.
+    """Return the newest day that has rows, is over and is whole; None without any.
 
     Args:
-        days: Events by day.
+        days: Rows by day.
         over: The last day that is over.
         is_whole: Asked of days that are over, the newest first.
     """
@@ -34,5 +34,5 @@ def newest_whole_day(days: Days, *, over: date, is_whole: Callable[[date], bool]
 
 
 def span(days: Days) -> str:
-    """Say from when to when the events are."""
-    return f"their events are of {min(days)} to {max(days)}" if days else "there is no event in them"
+    """Say from when to when the rows are."""
+    return f"their rows are of {min(days)} to {max(days)}" if days else "there is no row in them"

@@ -4,7 +4,7 @@ Errors of this module, beside those of `data_contracts.contract`::
 
     WindowError
     ├── NoCompleteDayError    the tables are empty, and no day before today is whole enough to end a first window
-    └── EmptyDayError         no event happened on the day asked for
+    └── EmptyDayError         no row is of the day asked for
 """
 
 from __future__ import annotations
@@ -19,4 +19,4 @@ class NoCompleteDayError(WindowError):
 
 
 class EmptyDayError(WindowError):
-    """No event happened on the day asked for."""
+    """No row is of the day asked for."""

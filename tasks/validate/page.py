@@ -11,13 +11,13 @@ from data_contracts.check import RuleCounts, page
 from data_contracts.contract import LATE, Limits
 from data_contracts.night import UseCaseName, Workspace
 from data_contracts.staging import staging
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 from tasks.validate.config import ValidationConfig
 
 
 def page_uri(workspace: Workspace, version: int) -> str:
-    """Say where the page of a night lies, by the version of table `events` that the night makes."""
-    return posixpath.join(workspace.docs, f"events-{version:06}.html")
+    """Say where the page of a night lies, by the version of the truth that the night makes."""
+    return posixpath.join(workspace.docs, f"{promises(workspace.use_case).truth.name}-{version:06}.html")
 
 
 def write_page(
@@ -32,7 +32,7 @@ def write_page(
 
     Args:
         uri: Of the page.
-        use_case: Whose contract `events` is meant.
+        use_case: Whose rows were checked.
         limits: What the rules were measured against.
         counts: Of each rule.
         failed: Names of the rules for which the night stops.
@@ -42,8 +42,8 @@ def write_page(
         rule.copy(update={"severity": "info"})
         if (rule.meta or {})["rule"] == LATE and config.late != "stop"
         else rule.copy(update={"mostly": 1 - config.max_quarantined})
-        for rule in staging(contracts(use_case)["events"]).row_rules(limits)
+        for rule in staging(promises(use_case).truth).row_rules(limits)
     ]
-    html = page(f"events, taken {limits.latest}", rules, counts, failed=failed)
+    html = page(f"{promises(use_case).truth.name}, taken {limits.latest}", rules, counts, failed=failed)
     with fsspec.open(uri, "w", encoding="utf-8", auto_mkdir=True) as file:
         file.write(html)

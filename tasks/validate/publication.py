@@ -17,7 +17,7 @@ from tasks.validate.verdict import refuse_lost_rows
 log = logging.getLogger(__name__)
 
 COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats")
-"""Marks of a commit of `events`: what became of the rows of its files."""
+"""Marks of a commit of the truth: what became of the rows of its files."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Publication:
     """What a night publishes.
 
     Attributes:
-        events: The table of rows that keep the contract.
+        truth: The table of rows that keep the contract.
         quarantine: The table of those that do not.
         staged: The night's rows; none where no file was new.
         report: What became of them.
         today: Day, UTC, by which a row was one of the future.
     """
 
-    events: Table
+    truth: Table
     quarantine: Table
     staged: Staged
     report: Report
@@ -41,12 +41,12 @@ class Publication:
     @property
     def what(self) -> str:
         """Table and day, for people."""
-        return f"{self.events.contract.name!r} {self.today}"
+        return f"{self.truth.contract.name!r} {self.today}"
 
     @property
     def end(self) -> date | None:
         """Last day of the newest window; None while there is none."""
-        last_day = self.events.mark("window")
+        last_day = self.truth.mark("window")
         return None if last_day is None else date.fromordinal(last_day)
 
     def counts(self) -> dict[str, int]:
@@ -65,7 +65,7 @@ class Publication:
         return {"rows_read": self.staged.rows_read, **counts}
 
     def commit(self, window: Window | None, counts: dict[str, int]) -> None:
-        """Commit the broken rows, then the events; nothing when nothing came of the night.
+        """Commit the broken rows, then the others; nothing when nothing came of the night.
 
         Args:
             window: That is opened, if any.
@@ -74,26 +74,26 @@ class Publication:
         consumed = self.staged.consumed
         if window is None and not consumed:
             return
-        version, end = self.events.next_version(), window.last_day if window else self.end
+        version, end = self.truth.next_version(), window.last_day if window else self.end
         assert end is not None, "the first rows open a window"
         early = sum(rows for day, rows in self.report.days.items() if day > end)
-        if consumed and (self.report.quarantined or not was_begun(self.quarantine, self.events, self.staged)):
+        if consumed and (self.report.quarantined or not was_begun(self.quarantine, self.truth, self.staged)):
             unseen, marks = sorted(self.quarantine.unseen(consumed)), {NIGHT: version, DAY: self.today.toordinal()}
             self.quarantine.commit(self.report.quarantined, unseen, marks=marks)
-        marks = {**counts, "early": early, "rows": sum(self.events.file_rows().values()) + counts["accepted"]}
+        marks = {**counts, "early": early, "rows": sum(self.truth.file_rows().values()) + counts["accepted"]}
         if window is None:
             log.info("No window is opened, and the champion stays; %s rows wait for one.", f"{counts['accepted']:,}")
         else:
             marks |= {
                 "window": window.last_day.toordinal(),
                 "window_first": window.first_day.toordinal(),
-                "windows": (self.events.mark("windows") or 0) + 1,
+                "windows": (self.truth.mark("windows") or 0) + 1,
                 "published": version,
             }
         notes = {COLUMNS: json.dumps(self.staged.columns)} if self.staged.columns else {}
-        self.events.commit(self.report.accepted, consumed, marks=marks, notes=notes)
+        self.truth.commit(self.report.accepted, consumed, marks=marks, notes=notes)
 
     def discard(self) -> None:
         """Remove the files that no commit made visible."""
         self.quarantine.discard(self.report.quarantined)
-        self.events.discard(self.report.accepted)
+        self.truth.discard(self.report.accepted)

@@ -1,4 +1,4 @@
-"""Check what was staged against contract `events`, and publish it: the broken rows first, then the events."""
+"""Check what was staged against the truth's contract, and publish it: the broken rows first, then the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
 from data_contracts.staging import DAY, clear
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import truth_and_quarantine
 from tasks.validate.chunk import NOTHING
 from tasks.validate.chunks import check_chunks, was_begun
 from tasks.validate.config import ValidationConfig
@@ -19,8 +19,6 @@ from tasks.validate.page import page_uri
 from tasks.validate.publication import COUNTS, Publication
 from tasks.validate.verdict import refuse_late, refuse_over_budget, rows_by_day, weigh_volume
 from tasks.validate.window import next_window
-
-_TABLES = ("events", "quarantine")
 
 
 def validate_night(
@@ -39,7 +37,7 @@ def validate_night(
         cluster: Address of the Dask scheduler.
 
     Returns:
-        The version of table `events` that the newest window was opened with, and that window. What was published before
+        The version of the truth that the newest window was opened with, and that window. What was published before
         stays as it is.
 
     Raises:
@@ -48,33 +46,35 @@ def validate_night(
         ContractError: Staged files were changed, a rule could not be computed, or rows went missing.
         WindowError: No first window can be closed, or not the one asked for.
     """
-    events, quarantine = (Table(workspace.tables, contracts(workspace.use_case)[name]) for name in _TABLES)
+    truth, quarantine = truth_and_quarantine(workspace)
     today = datetime.now(UTC).date()
     if not staged.uri:
-        if events.version() is None:
-            raise ContractError("nothing new came in, and table 'events' is empty. Nothing was published.")
-        _publish(Publication(events, quarantine, staged, NOTHING, today), through, config, page="")
-        return _published(events)
-    if events.unseen(staged.consumed):
+        if truth.version() is None:
+            raise ContractError(
+                f"nothing new came in, and table {truth.contract.name!r} is empty. Nothing was published."
+            )
+        _publish(Publication(truth, quarantine, staged, NOTHING, today), through, config, page="")
+        return _published(truth)
+    if truth.unseen(staged.consumed):
         try:
             _refuse_changed_files(staged)
-            begun = quarantine.mark(DAY) if was_begun(quarantine, events, staged) else None
-            limits = _limits(config, events, latest=date.fromordinal(begun) if begun else today)
+            begun = quarantine.mark(DAY) if was_begun(quarantine, truth, staged) else None
+            limits = _limits(config, truth, latest=date.fromordinal(begun) if begun else today)
             report, page = check_chunks(workspace, staged, limits, config, cluster)
-            _publish(Publication(events, quarantine, staged, report, limits.latest), through, config, page=page)
+            _publish(Publication(truth, quarantine, staged, report, limits.latest), through, config, page=page)
         except (ContractError, WindowError):
             clear(staged.uri)
             raise
     clear(staged.uri)
-    return _published(events, page=page_uri(workspace, events.next_version() - 1) if staged.rows_read else "")
+    return _published(truth, page=page_uri(workspace, truth.next_version() - 1) if staged.rows_read else "")
 
 
-def _published(events: Table, *, page: str = "") -> Validated:
+def _published(truth: Table, *, page: str = "") -> Validated:
     """Say what the newest commit published, and which window is the newest: the commits remember both."""
-    marks = {name: events.mark(name) or 0 for name in ("window", "window_first", *COUNTS)}
+    marks = {name: truth.mark(name) or 0 for name in ("window", "window_first", *COUNTS)}
     first_day, last_day = date.fromordinal(marks.pop("window_first")), date.fromordinal(marks.pop("window"))
     return Validated(
-        events=events.mark("published") or 0,
+        truth=truth.mark("published") or 0,
         window=Window(first_day=first_day, last_day=last_day),
         docs_uri=page,
         **marks,
@@ -97,15 +97,15 @@ def _refuse_changed_files(staged: Staged) -> None:
         ) from error
 
 
-def _limits(config: ValidationConfig, events: Table, *, latest: date) -> Limits:
+def _limits(config: ValidationConfig, truth: Table, *, latest: date) -> Limits:
     """Measure lateness from the day after the newest window; on empty tables nothing is late."""
-    end = events.mark("window")
+    end = truth.mark("window")
     late = timedelta(days=config.late_days - 1)
     return Limits(
         first_day=config.first_day,
         earliest=config.first_day if end is None else max(config.first_day, date.fromordinal(end) - late),
         latest=latest,
-        kinds=config.kinds,
+        allowed=config.allowed,
         max_id_bytes=config.max_id_bytes,
     )
 
@@ -117,10 +117,10 @@ def _publish(night: Publication, through: date | None, config: ValidationConfig,
         unread = night.staged.unread_time
         refuse_over_budget(night.report, budget=config.max_quarantined, what=night.what, page=page, unread_time=unread)
         refuse_late(night.report, config, night.what)
-        days = rows_by_day(night.events) + night.report.days
+        days = rows_by_day(night.truth) + night.report.days
         window = next_window(days, end=night.end, asked=through, config=config, now=datetime.now(UTC))
         if window is not None:
-            weigh_volume(days, window, config, windows=night.events.mark("windows") or 0)
+            weigh_volume(days, window, config, windows=night.truth.mark("windows") or 0)
         night.commit(window, counts)
     finally:
         night.discard()

@@ -1,4 +1,4 @@
-"""Validate: staged rows become table `events`, or go to `quarantine` with the rule they broke."""
+"""Validate: staged rows become the truth, or go to `quarantine` with the rule they broke."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def validate(
         create_markdown_artifact(
             f"Copy this into the browser's address bar, on the machine of the night: `{address}`",
             key=workspace.artifact("data-docs"),
-            description=f"Events of {validated.window} against their contract.",
+            description=f"Rows of {validated.window} against their contract.",
         )
     return validated

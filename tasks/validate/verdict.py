@@ -118,10 +118,10 @@ def unusual_volume(rows_a_day: float, before: Sequence[int], *, change: float) -
 
 
 def weigh_volume(days: Days, window: Window, config: ValidationConfig, *, windows: int) -> None:
-    """Compare a window's events with the days before it: warn of what is unusual, or stop.
+    """Compare a window's rows with the days before it: warn of what is unusual, or stop.
 
     Args:
-        days: Events by day, the window's own among them.
+        days: Rows by day, the window's own among them.
         window: About to be opened.
         config: What is unusual, and whether to stop.
         windows: In the tables already.
@@ -144,9 +144,9 @@ def weigh_volume(days: Days, window: Window, config: ValidationConfig, *, window
     log.warning("%s: %s.", window, unusual)
 
 
-def rows_by_day(events: Table) -> Counter[date]:
+def rows_by_day(truth: Table) -> Counter[date]:
     """Count a table's rows by day; its log knows, no file is opened."""
     rows_by_day: Counter[date] = Counter()
-    for file, rows in events.file_rows().items():
-        rows_by_day[date.fromisoformat(events.partition_of(file))] += rows
+    for file, rows in truth.file_rows().items():
+        rows_by_day[date.fromisoformat(truth.partition_of(file))] += rows
     return rows_by_day

@@ -1,4 +1,4 @@
-"""Which window a night opens: windows are cut out of the events by time, and follow each other without a gap."""
+"""Which window a night opens: windows are cut out of the rows by time, and follow each other without a gap."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def next_window(
     """Return the window from the end of the last one to the newest whole day; None when no day can be closed yet.
 
     Args:
-        days: Events by day, UTC: those in the table, and tonight's.
+        days: Rows by day, UTC: those in the table, and tonight's.
         end: Last day of the newest window, if there is one.
         asked: Last day to take, whole or not; the newest whole day when None.
         config: When a day is whole.
@@ -33,7 +33,7 @@ def next_window(
 
     Raises:
         NoCompleteDayError: There is no window yet, and no day is whole.
-        EmptyDayError: No event happened on the day asked for.
+        EmptyDayError: No row is of the day asked for.
     """
     if asked is not None and end is not None and asked <= end:
         log.info("The tables end on %s: the window of %s is closed already.", end, asked)
@@ -50,7 +50,7 @@ def _asked_day(waiting: Days, asked: date) -> date:
     if waiting.get(asked):
         return asked
     raise EmptyDayError(
-        f"no event on {asked}, the day asked for; of those in no window yet {span(waiting)}. Nothing was published. "
+        f"no row of {asked}, the day asked for; of those in no window yet {span(waiting)}. Nothing was published. "
         "Wait for the files of that day, or leave `through` out."
     )
 
@@ -100,6 +100,6 @@ def _wanted(usual: float, config: ValidationConfig) -> str:
     if config.complete_marker:
         return f"its marker is there (validation.complete_marker {config.complete_marker!r})"
     return (
-        f"has {config.complete_day * usual:,.0f} events, {config.complete_day:.0%} of a usual day's "
+        f"has {config.complete_day * usual:,.0f} rows, {config.complete_day:.0%} of a usual day's "
         "(validation.complete_day)"
     )

@@ -80,7 +80,7 @@ def test_days_before_the_world_began_are_refused(tmp_path: Path) -> None:
     [
         pytest.param(pl.col("user_id").is_null(), id="missing user"),
         pytest.param(pl.col("item_id").is_null(), id="missing item"),
-        pytest.param(~pl.col("event").is_in(SETTINGS["validation"]["kinds"]), id="unknown kind"),
+        pytest.param(~pl.col("event").is_in(SETTINGS["validation"]["allowed"]["event"]), id="unknown kind"),
         pytest.param(pl.col("value") == "NaN", id="no number"),
         pytest.param(pl.col("value") == "inf", id="no finite number"),
         pytest.param(pl.col("timestamp").str.contains("noon"), id="unparseable time"),
@@ -112,7 +112,7 @@ def test_the_settings_that_ship_read_the_logs_and_allow_their_dirt(tmp_path: Pat
     for uri in (str(tmp_path), str(tmp_path / Path(source.uri).name)):
         assert [file.name for file in list_files(uri)] == ["2026-01-01.csv.gz", "2026-01-02.csv.gz"]
     assert validation.max_quarantined > 8 * 0.003
-    assert set(lines["event"].unique()) == {*validation.kinds, "teleport"}
+    assert set(lines["event"].unique()) == {*validation.allowed["event"], "teleport"}
 
 
 def test_what_is_best_reachable_is_written_for_every_window(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_own_logs_do_not_mix_with_the_shops() -> None:
             "nmae: own\nsource: {uri: x}", "nmae: there is no such .* Did you mean 'name'", id="a name misspelt"
         ),
         pytest.param(
-            "name: own\nsource: {uri: x}\nvalidation: {kinds: [view]}\nmodel: {target_events: [buy]}",
+            "name: own\nsource: {uri: x}\nvalidation: {allowed: {event: [view]}}\nmodel: {target_events: [buy]}",
             r"target_events \['buy'\] can never come",
             id="targets that are refused",
         ),

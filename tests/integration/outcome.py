@@ -16,8 +16,8 @@ import polars as pl
 from mlflow import MlflowClient
 
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
-from tasks.deploy.client import recommend_over_rest
+from data_contracts.use_cases import promises
+from tasks.deploy.client import ask_over_rest
 from tasks.deploy.server import ModelServer
 from tests.integration.conftest import House
 
@@ -80,7 +80,7 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
 def _tables(house: House) -> dict[str, Any]:
     workspace = house.settings().workspace()
     found: dict[str, Any] = {}
-    for name, contract in contracts(workspace.use_case).items():
+    for name, contract in promises(workspace.use_case).contracts.items():
         table = Table(workspace.tables, contract)
         rows = pl.DataFrame(pl.from_arrow(table.read()))
         found[f"version of {name}"] = table.version()
@@ -116,7 +116,7 @@ def _served(house: House) -> dict[str, Any]:
     users = [f"u{number:06}" for number in range(20)] + ["nobody"]
     return {
         "in memory": {role: version and version.version for role, version in held.items()},
-        "answers": {user: repr(recommend_over_rest(serving, "shop", user, 5)) for user in users},
+        "answers": {user: repr(ask_over_rest(serving, "shop", {"user_id": user, "k": 5})) for user in users},
     }
 
 

@@ -17,7 +17,7 @@ from data_contracts.bundle import bundle_digest
 from data_contracts.night import Night
 from data_contracts.serving import ServerState, VersionHeld
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 from tests.integration.conftest import House, until
 from tests.models.serving.tiny_shop import register_two
 from tests.patience import LONG_SECONDS
@@ -34,7 +34,7 @@ print(mlflow.pyfunc.load_model("models:/shop@champion").predict(frame).to_json(o
 def versions(house: House) -> dict[str, int | None]:
     """Version of every table."""
     workspace = house.settings().workspace()
-    found = {name: Table(workspace.tables, contract) for name, contract in contracts("recommender").items()}
+    found = {name: Table(workspace.tables, contract) for name, contract in promises("recommender").contracts.items()}
     return {name: table.version() for name, table in found.items()}
 
 

@@ -96,7 +96,7 @@ class Features:
         for day in sorted({event.timestamp.date() for event in events}, reverse=True):
             held = {user: sum(each >= day for each in of_user) for user, of_user in targets.items()}
             enough = sum(held.values()) >= self.held_out.min_targets
-            if enough and sum(count > 0 for count in held.values()) >= self.held_out.min_users:
+            if enough and sum(count > 0 for count in held.values()) >= self.held_out.min_units:
                 if any(each < day for of_user in targets.values() for each in of_user):
                     return day
                 break

@@ -26,7 +26,7 @@ from tests.sequences.model import Model
 
 POINTS = ("staging", "quarantine", "events", *COMMITS)
 FEATURES = FeatureConfig(max_length=4)
-HELD_OUT = HeldOut(min_targets=3, min_users=2)
+HELD_OUT = HeldOut(min_targets=3, min_units=2)
 VALIDATION = ValidationConfig(late_days=2, max_quarantined=0.34)
 
 Kill = tuple[str, Moment]
@@ -113,7 +113,7 @@ class House:
         validated = validate_night(self.home, staged, through, VALIDATION, self.cluster)
         opened, batch = self.model.opened[-1], self.model.batches[-1]
         assert opened.window == (validated.window.first_day, validated.window.last_day)
-        assert validated.events == opened.version
+        assert validated.truth == opened.version
         counts = validated.rows_read, validated.accepted, validated.quarantined, validated.repeats
         assert counts == (batch.read, len(batch.events), len(batch.broken), batch.repeats)
         assert validated.early == sum(event.timestamp.date() > validated.window.last_day for event in batch.events)

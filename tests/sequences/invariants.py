@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from data_contracts.night import Night, Workspace
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 from tests.sequences.model import Model
 from tests.sequences.rows import Broken, Event
 
@@ -27,13 +27,14 @@ class History(NamedTuple):
 
 def read(workspace: Workspace, name: str, version: int | None = None) -> Rows:
     """Read every row of a table."""
-    rows: Rows = Table(workspace.tables, contracts(workspace.use_case)[name]).read(version).to_pylist()
+    rows: Rows = Table(workspace.tables, promises(workspace.use_case).contracts[name]).read(version).to_pylist()
     return rows
 
 
 def versions(workspace: Workspace) -> dict[str, int | None]:
     """Return the version of every table."""
-    return {name: Table(workspace.tables, each).version() for name, each in contracts(workspace.use_case).items()}
+    contracts = promises(workspace.use_case).contracts
+    return {name: Table(workspace.tables, each).version() for name, each in contracts.items()}
 
 
 def disk(folder: str) -> dict[str, int]:

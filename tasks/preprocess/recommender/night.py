@@ -70,11 +70,11 @@ def build_night(
         PreprocessError: One of its kinds; see `tasks.preprocess.errors`.
     """
     tables = Tables(workspace.tables)
-    refuse_older_events(tables, validated.events)
+    refuse_older_events(tables, validated.truth)
     refuse_other_features(tables, features)
-    refuse_other_protocol(tables, validated.events, protocol)
+    refuse_other_protocol(tables, validated.truth, protocol)
     with Client(cluster, set_as_default=False) as client:
-        for events in tables.unfinished(validated.events, protocol):
+        for events in tables.unfinished(validated.truth, protocol):
             staging = posixpath.join(workspace.staging, f"preprocess-{events:06}")
             night = _NightBuilder(client, tables, staging, features, events, rows_per_task)
             night.build(validated.window, held_out, protocol)

@@ -101,14 +101,14 @@ def hold_out_end(days: pl.DataFrame, through: date, held_out: HeldOut) -> Window
     ends = days.with_columns(
         pl.col("targets", "users").cum_sum(reverse=True), past=pl.col("targets").cum_sum() - pl.col("targets")
     )
-    enough = ends.filter((pl.col("targets") >= held_out.min_targets) & (pl.col("users") >= held_out.min_users))
+    enough = ends.filter((pl.col("targets") >= held_out.min_targets) & (pl.col("users") >= held_out.min_units))
     if enough.height and enough["past"][-1]:
         return Window(first_day=enough["day"][-1], last_day=through)
     first_day: date = days["day"][0]
     seen = f"{first_day} to {through}: {days['targets'].sum():,} targets of {days['users'].sum():,} users"
     raise TooFewTargetsError(
         f"The first night cuts its logs into a past and an end that judges; these are too small for that. Seen {seen}. "
-        f"Wanted at the end whole days with {held_out.min_targets:,} targets of {held_out.min_users:,} users, and at "
+        f"Wanted at the end whole days with {held_out.min_targets:,} targets of {held_out.min_units:,} users, and at "
         "least one target in the days before. No features were published. Bring more days of logs, or lower "
-        "held_out.min_targets and held_out.min_users."
+        "held_out.min_targets and held_out.min_units."
     )

@@ -15,7 +15,7 @@ LIMITS = Limits(
     first_day=date(2000, 1, 1),
     earliest=date(2026, 11, 19),
     latest=date(2026, 11, 22),
-    kinds=("view", "buy"),
+    allowed={"event": ("view", "buy")},
     max_id_bytes=8,
 )
 GOOD: dict[str, Any] = {

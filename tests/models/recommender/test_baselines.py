@@ -29,7 +29,7 @@ def job(tables: TablesAt, *, every_user: bool = False, first_day: date | None = 
         window="2026-11-03",
         first_day=first_day,
         known_windows=("2026-11-01", "2026-11-02"),
-        validation=Validation(window="2026-11-02", every_user=every_user),
+        validation=Validation(window="2026-11-02", whole=every_user),
         contestants={},
         config={},
         features={},

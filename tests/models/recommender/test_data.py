@@ -44,7 +44,7 @@ def fit_job(
         "replayed": ("a",) if replay else (),
         "replay": replay,
         "known_windows": ("a", "b"),
-        "validation": Validation(window="b", every_user=every_user),
+        "validation": Validation(window="b", whole=every_user),
         "config": config or {},
         "features": {"max_length": 4},
         "tracking_uri": "",

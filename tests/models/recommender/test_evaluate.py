@@ -10,11 +10,12 @@ import polars as pl
 import pytest
 import torch
 
-from data_contracts.job import Config, EvaluateJob, EvaluateResult, TablesAt, Validation, commit, read
+from data_contracts.evidence import Judgement
+from data_contracts.job import Config, EvaluateJob, TablesAt, Validation, commit, read
 from data_contracts.manifest import MANIFEST, seal
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.contestants import ContestantError
-from models.recommender.evaluate import evaluate
+from models.recommender.evaluate import evaluate, remarks
 from models.recommender.network import SasRec
 from models.recommender.targets import JudgedWindow
 from models.recommender.weights import TENSORS, Weights, new_network, save
@@ -37,7 +38,7 @@ def job(tables: TablesAt, contestants: Mapping[str, Path] | None = None, **setti
         window="2026-11-03",
         first_day=date(2026, 11, 3),
         known_windows=("2026-11-01", "2026-11-02"),
-        validation=Validation(window="2026-11-02", every_user=True),
+        validation=Validation(window="2026-11-02", whole=True),
         contestants={name: str(folder) for name, folder in (contestants or {}).items()},
         config=RecommenderConfig.model_validate(settings | {"network": NETWORK}).model_dump(mode="json"),
         features=FEATURES,
@@ -67,7 +68,7 @@ def test_popularity_is_judged_as_by_hand(tmp_path: Path) -> None:
     assert found.metrics["popularity"]["mrr"] == pytest.approx(expected)
     assert found.metrics["popularity"]["mrr.new_users"] == 1
     assert found.counts["targets"] == 4
-    assert found.counts["users"] == 3
+    assert found.counts["units"] == 3
     assert found.counts["new_users"] == 1
 
 
@@ -75,9 +76,9 @@ def test_repeats_are_dropped_and_counted_whether_seen_before_or_within_the_windo
     tables = tables_with(tmp_path, {"ann": [4, 4, 1, 5, 4, 1, 4, 5], "eve": [2, 2]})
     counts = evaluate(job(tables)).counts
     assert counts["window_targets"] == 9
-    assert counts["window_users"] == 2
+    assert counts["window_units"] == 2
     assert counts["targets"] == 2
-    assert counts["users"] == 1
+    assert counts["units"] == 1
     assert counts["repeats_dropped"] == 7
     everything = evaluate(job(tables, exclude_seen=False)).counts
     assert everything["targets"] == 9
@@ -116,7 +117,7 @@ def test_items_below_the_minimum_are_neither_recommended_nor_found(tmp_path: Pat
 
 def test_users_with_few_events_are_left_out(tmp_path: Path) -> None:
     found = evaluate(job(tables_with(tmp_path, {"dan": [1], "eve": [1, 2], "ann": [4]}), min_user_count=3))
-    assert (found.counts["users"], found.counts["window_users"]) == (1, 1)
+    assert (found.counts["units"], found.counts["window_units"]) == (1, 1)
 
 
 def test_only_the_kinds_asked_for_are_judged_and_the_others_are_still_seen(tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_a_diverged_network_has_no_metrics_and_its_answer_survives_json(tmp_path
     seal(tmp_path / "candidate")
     found = evaluate(job(tables_with(tmp_path, {"ann": [4], "bob": [3]}), {"candidate": tmp_path / "candidate"}))
     commit(found, tmp_path / "result.json")
-    again = read(tmp_path / "result.json", EvaluateResult)
+    again = read(tmp_path / "result.json", Judgement)
     assert math.isnan(again.metrics["candidate"]["ndcg@10"])
     assert math.isfinite(again.metrics["popularity"]["ndcg@10"])
 
@@ -247,14 +248,14 @@ def test_what_came_late_does_not_judge_and_is_seen_all_the_same(tmp_path: Path) 
         "eve": [(1, "view", LATE), 2],
     }
     counts = evaluate(job(tables_with(tmp_path, judged))).counts
-    assert (counts["window_targets"], counts["window_users"]) == (3, 2)
-    assert (counts["targets"], counts["users"], counts["repeats_dropped"]) == (2, 2, 1)
+    assert (counts["window_targets"], counts["window_units"]) == (3, 2)
+    assert (counts["targets"], counts["units"], counts["repeats_dropped"]) == (2, 2, 1)
 
 
 def test_a_window_of_late_events_judges_nobody(tmp_path: Path) -> None:
     found = evaluate(job(tables_with(tmp_path, {"ann": [(4, "view", LATE)]})))
     assert found.metrics == {"popularity": {}, "markov": {}}
-    assert (found.counts["window_targets"], found.counts["window_users"]) == (0, 0)
+    assert (found.counts["window_targets"], found.counts["window_units"]) == (0, 0)
 
 
 def test_markov_reads_the_last_item_of_the_history_where_it_is_judged_as_of_the_windows_start(tmp_path: Path) -> None:
@@ -297,9 +298,27 @@ def test_every_target_is_judged_once_however_much_is_read_at_once(
     assert max(batch.live.targets.height for batch in batches) < targets_at_once + 4, "an example is never parted"
     targets = pl.concat([batch.live.targets for batch in batches])
     assert targets.height == targets.unique(["user", "item"]).height == window.counts["targets"] == 80
-    assert targets["user"].n_unique() == window.counts["users"] == 20
+    assert targets["user"].n_unique() == window.counts["units"] == 20
     assert sum(batch.live.hidden.height for batch in batches) == 20 * (1 + 2 + 3 + 4)
     for batch in batches:
         assert batch.nightly is not None
         assert batch.nightly.targets.drop("example", "place").equals(batch.live.targets.drop("example", "place"))
         assert batch.nightly.hidden.is_empty(), "nobody was there before"
+
+
+@pytest.mark.parametrize(
+    ("shared", "said"), [pytest.param(501, True, id="most"), pytest.param(500, False, id="half"), (0, False)]
+)
+def test_it_is_said_when_most_moments_are_shared(tmp_path: Path, shared: int, said: bool) -> None:  # noqa: FBT001
+    counts = {"window_targets": 1_000, "shared_moments": shared}
+    found = remarks(job(tables_with(tmp_path, {"dan": [1]})), counts)
+    assert any("share their user's moment" in remark for remark in found) is said
+
+
+def test_it_is_said_what_the_nightly_metrics_are_where_windows_have_days(tmp_path: Path) -> None:
+    counts = {"window_targets": 1_000, "shared_moments": 0}
+    judged = job(tables_with(tmp_path, {"dan": [1]}))
+    assert remarks(judged.model_copy(update={"first_day": None}), counts) == ()
+    (said,) = remarks(judged.model_copy(update={"first_day": date(2026, 11, 3)}), counts)
+    assert "up to the moment before each target" in said
+    assert "as of the window's start" in said

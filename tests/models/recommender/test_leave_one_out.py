@@ -25,7 +25,7 @@ def test_ml_100k_gives_the_baselines_of_a_script_that_shares_no_code(
     """Numbers: all items ranked, everything seen removed, baselines on training events only, ties at half rank."""
     workspace = Workspace(name="ml-100k", use_case="recommender", home=str(tmp_path), tracking_uri="sqlite://")
     version = write_events(real_data / "ml-100k.inter", workspace)
-    validated = Validated(events=version, window=Window(first_day=date(1997, 9, 20), last_day=THROUGH))
+    validated = Validated(truth=version, window=Window(first_day=date(1997, 9, 20), last_day=THROUGH))
     features = FeatureConfig()
     night = build_night(workspace, validated, HeldOut(), features, "leave_one_out", cluster)
     found = evaluate(
@@ -34,7 +34,7 @@ def test_ml_100k_gives_the_baselines_of_a_script_that_shares_no_code(
             tables=TablesAt(folder=workspace.tables, versions=night.tables),
             window=night.windows[-1],
             known_windows=night.windows[:-1],
-            validation=Validation(window=night.windows[-2], every_user=True),
+            validation=Validation(window=night.windows[-2], whole=True),
             contestants={},
             config=RecommenderConfig().model_dump(mode="json"),
             features=features.model_dump(mode="json"),
@@ -43,7 +43,7 @@ def test_ml_100k_gives_the_baselines_of_a_script_that_shares_no_code(
     names = ("hr@10", "ndcg@10")
     assert [found.metrics["popularity"][name] for name in names] == pytest.approx([0.0774, 0.0365], abs=0.0001)
     assert [found.metrics["markov"][name] for name in names] == pytest.approx([0.1262, 0.0723], abs=0.0001)
-    assert found.counts["targets"] == found.counts["users"] == 943
+    assert found.counts["targets"] == found.counts["units"] == 943
 
 
 def write_events(file: Path, workspace: Workspace) -> int:

@@ -19,7 +19,7 @@ from data_contracts.bundle import bundle_digest, find_version
 from data_contracts.commit_point import EVENT
 from data_contracts.night import ModelVersion, Promotion, Workspace
 from data_contracts.serving import VersionWanted
-from tasks.deploy.client import recommend_over_grpc, recommend_over_rest
+from tasks.deploy.client import ask_over_grpc, ask_over_rest
 from tasks.deploy.config import ServingConfig
 from tasks.deploy.server import (
     ModelServer,
@@ -75,10 +75,10 @@ def test_versions_go_in_and_out_of_service_on_a_real_server(shop: Shop, tmp_path
             served = put_in_service(house, promotion("story", "2"), serving)
             assert served.served.startswith("story version 2 is in service")
             assert (served.promoted, champion(shop, "story")) == (True, "2")
-        by_rest = recommend_over_rest(serving, "story", "ada", 3)
-        assert by_rest == recommend_over_grpc(serving, "story", "ada", 3)
-        assert (by_rest.version, by_rest.source, len(by_rest.scores)) == ("2", "history", 3)
-        assert recommend_over_rest(serving, "story", "nobody", 1).item_ids == (item(1),)
+        by_rest = ask_over_rest(serving, "story", {"user_id": "ada", "k": 3})
+        assert by_rest == ask_over_grpc(serving, "story", {"user_id": "ada", "k": 3})
+        assert (by_rest.version, by_rest.values["source"], len(by_rest.values["score"])) == ("2", "history", 3)
+        assert ask_over_rest(serving, "story", {"user_id": "nobody", "k": 1}).values["item_id"] == [item(1)]
 
         third = register(shop[1], seed=2, name="story")
         damage(shop[0], "story", third)
@@ -113,7 +113,9 @@ def test_a_deployment_broken_off_anywhere_ends_as_if_it_was_not(shop: Shop, tmp_
                 put_in_service(house, promotion("broken", "2"), serving)
             served = put_in_service(house, promotion("broken", "2"), serving)
             assert served.served.startswith("broken version 2 is in service"), (point, moment)
-            assert champion(shop, "broken") == recommend_over_rest(serving, "broken", "ada", 1).version == "2"
+            assert (
+                champion(shop, "broken") == ask_over_rest(serving, "broken", {"user_id": "ada", "k": 1}).version == "2"
+            )
             client.set_registered_model_alias("broken", "champion", "1")
             client.delete_model_version_tag("broken", "2", "nightshift.deployed")
             ModelServer("broken", shop[0], serving).switch(VersionWanted(version="1"))
@@ -162,7 +164,7 @@ def test_a_registry_made_anew_under_a_running_server_is_the_one_that_answers(sho
     with running_server(house.tracking_uri, tmp_path, name="anew") as server:
         serving = ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url)
         server.wait_until_ready()
-        old = recommend_over_rest(serving, "anew", "ada", 3)
+        old = ask_over_rest(serving, "anew", {"user_id": "ada", "k": 3})
         elsewhere = workspace(shop, "anew")
         register(shop[1], seed=3, name="anew")
         with pytest.raises(ServerForeignError, match=rf"registry sqlite:///{first}/mlflow.db, wanted {shop[0]}"):
@@ -176,7 +178,7 @@ def test_a_registry_made_anew_under_a_running_server_is_the_one_that_answers(sho
         assert "answers with a version 1 of bundle" in kept.served
         served = put_in_service(house, promotion("anew", "1"), serving)
         assert served.served.startswith("anew version 1 is in service")
-        new = recommend_over_rest(serving, "anew", "ada", 3)
+        new = ask_over_rest(serving, "anew", {"user_id": "ada", "k": 3})
         assert (old.version, new.version) == ("1", "1")
         assert old.scores != new.scores
         state = ModelServer("anew", house.tracking_uri, serving).state()
@@ -272,7 +274,7 @@ def test_a_registry_that_the_server_cannot_reach_says_nothing_about_the_version(
         found = find_version(house.tracking_uri, "remote", "2")
         assert found is not None
         assert not found.tags.keys() & {"nightshift.promoted", "nightshift.reason", "nightshift.deployed"}
-        assert recommend_over_rest(serving, "remote", "ada", 1).version == "1"
+        assert ask_over_rest(serving, "remote", {"user_id": "ada", "k": 1}).version == "1"
         away.replace(database)
         assert put_in_service(house, promotion("remote", "2"), serving).served.startswith("remote version 2 is in")
     assert str(find_version(house.tracking_uri, "remote", "champion").version) == "2"  # type: ignore[union-attr]

@@ -13,8 +13,9 @@ from mlflow import MlflowClient
 from pydantic import BaseModel
 
 from data_contracts.bundle import BUNDLE
+from data_contracts.evidence import Evidence
 from data_contracts.manifest import seal
-from data_contracts.night import Candidate, Evidence, Night, Window, Workspace
+from data_contracts.night import Candidate, Night, Window, Workspace
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import TENSORS, Weights, new_network, save
 from tasks.champion import find_champion, table_ids

@@ -4,13 +4,15 @@ import math
 
 import pytest
 
-from data_contracts.night import Evidence
+from data_contracts.evidence import Evidence
+from models.recommender.metrics import METRICS
 from tasks.evaluate.record import as_markdown, draw, metric_name, remarks
 
 EVIDENCE = Evidence(
+    by=METRICS,
     run_id="run",
     metrics={"candidate": {"hr@10": 0.1234, "ndcg@10": 0.0567}, "popularity": {"hr@10": 0.02, "ndcg@10": math.nan}},
-    counts={"users": 1_000, "targets": 12_345, "repeats_dropped": 7},
+    counts={"units": 1_000, "targets": 12_345, "repeats_dropped": 7},
 )
 
 
@@ -34,22 +36,15 @@ def test_the_table_has_a_row_a_contestant_and_says_what_was_judged() -> None:
     assert lines[-1] == "users 1,000, targets 12,345, repeats dropped 7"
 
 
-def test_it_is_said_what_the_nightly_metrics_are_where_there_are_any() -> None:
+def test_metrics_with_other_state_have_lines_of_their_own() -> None:
     nightly = EVIDENCE.model_copy(update={"metrics": {"candidate": {"ndcg@10": 0.3, "ndcg@10.nightly": 0.1}}})
-    assert "up to the moment before each target" in remarks(nightly)[1]
-    assert "as of the window's start" in remarks(nightly)[1]
     lines = as_markdown(nightly).splitlines()
     assert lines[2:4] == ["| candidate |  |  |  | 0.3000 |  |  |", "| candidate, nightly |  |  |  | 0.1000 |  |  |"]
-    assert len(remarks(EVIDENCE)) == 1
 
 
-@pytest.mark.parametrize(
-    ("shared", "said"), [pytest.param(501, True, id="most"), pytest.param(500, False, id="half"), (0, False)]
-)
-def test_it_is_said_when_most_moments_are_shared(shared: int, said: bool) -> None:  # noqa: FBT001
-    counts = {"window_targets": 1_000, "shared_moments": shared}
-    found = remarks(EVIDENCE.model_copy(update={"counts": counts}))
-    assert any("share their user's moment" in remark for remark in found) is said
+def test_what_the_use_case_remarks_and_who_was_left_out_is_said() -> None:
+    told = {"remarks": ("Mind the gap.",), "left_out": {"champion": "it is damaged"}}
+    assert remarks(EVIDENCE.model_copy(update=told))[1:] == ["Mind the gap.", "Not judged, champion: it is damaged."]
 
 
 def test_the_picture_has_a_bar_for_each_contestant_and_metric() -> None:

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from data_contracts.recommender.events import EVENTS
-from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError
 from tasks.ingest.files import stage_file
 from tasks.ingest.sources import list_files
+from tests.tasks.ingest.source import source_of
 
 _FENCE = 8 * 2**30
 """Bytes; whoever takes more fails before the machine does."""
@@ -22,7 +22,7 @@ def main(paths: list[str]) -> int:
     for path in paths:
         (file,) = list_files(path)
         name = Path(path).name.split(".")[1]
-        source = SourceConfig.model_validate({"uri": path, "format": name})
+        source = source_of(uri=path, format=name)
         try:
             stage_file(file, f"{path}.staged", source, EVENTS)
         except IngestError as error:

@@ -12,6 +12,7 @@ from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
 from tasks.ingest.config import SourceConfig, TimeUnit
 from tasks.ingest.errors import WrongColumnError
+from tests.tasks.ingest.source import source_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,7 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def _cast(columns: dict[str, Any], *, source: SourceConfig | None = None) -> pl.DataFrame:
     raw = pl.DataFrame(columns).with_row_index("source_row")
     raw = raw.with_columns(original=pl.lit(None, pl.String), problem=pl.lit(None, pl.String))
-    return cast(raw, schema=incoming(EVENTS), names={name: name for name in columns}, source=source or SourceConfig())
+    return cast(raw, schema=incoming(EVENTS), names={name: name for name in columns}, source=source or source_of())
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def _cast(columns: dict[str, Any], *, source: SourceConfig | None = None) -> pl.
     ],
 )
 def test_a_time_is_read_to_the_microsecond(unit: TimeUnit, given: object, wanted: datetime) -> None:
-    row = _cast({"timestamp": [given]}, source=SourceConfig(time_unit=unit)).row(0, named=True)
+    row = _cast({"timestamp": [given]}, source=source_of(time_unit=unit)).row(0, named=True)
     assert row["timestamp"] == wanted
     assert row["problem"] is None
 
@@ -60,7 +61,7 @@ def test_a_time_is_read_to_the_microsecond(unit: TimeUnit, given: object, wanted
     "given", ["soon", "22/11/2026", "2026-13-01", "nan", "inf", "1e300", "99999999999999999999999"]
 )
 def test_a_time_that_cannot_be_read_is_kept_as_it_came(unit: TimeUnit, given: str) -> None:
-    row = _cast({"user_id": ["a"], "timestamp": [given]}, source=SourceConfig(time_unit=unit)).row(0, named=True)
+    row = _cast({"user_id": ["a"], "timestamp": [given]}, source=source_of(time_unit=unit)).row(0, named=True)
     assert row["timestamp"] is None
     assert row["problem"] == "timestamp unparseable"
     assert row["original"] == f'{{"user_id":"a","timestamp":"{given}"}}'
@@ -95,8 +96,8 @@ def test_the_first_problem_of_a_row_is_named_and_good_rows_carry_no_copy() -> No
 @pytest.mark.parametrize(
     ("source", "wanted"),
     [
-        pytest.param(SourceConfig(), ["view", "buy"], id="default where nothing is said"),
-        pytest.param(SourceConfig(columns={"event": "event"}), [None, "buy"], id="a column that was named takes none"),
+        pytest.param(source_of(), ["view", "buy"], id="default where nothing is said"),
+        pytest.param(source_of(columns={"event": "event"}), [None, "buy"], id="a column that was named takes none"),
     ],
 )
 def test_a_default_stands_in_for_what_the_source_does_not_say(source: SourceConfig, wanted: list[str | None]) -> None:
@@ -135,4 +136,4 @@ def test_a_column_that_can_never_be_read_is_refused(columns: dict[str, Any], mes
 )
 def test_what_has_no_moment_in_it_is_refused_as_a_time(given: Any, kind: pl.DataType, settings: dict[str, Any]) -> None:
     with pytest.raises(WrongColumnError, match=rf"column 'timestamp' is {type(kind).__name__}.*, w"):
-        _cast({"timestamp": pl.Series([given], dtype=kind)}, source=SourceConfig(**settings))
+        _cast({"timestamp": pl.Series([given], dtype=kind)}, source=source_of(**settings))

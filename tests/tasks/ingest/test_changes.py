@@ -13,7 +13,7 @@ import pytest
 from data_contracts.night import Workspace
 from data_contracts.recommender.events import EVENTS
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 from tasks.ingest.changes import Span, agreed, compared, remembered
 from tasks.ingest.columns import described
 from tasks.ingest.config import SourceConfig
@@ -219,7 +219,7 @@ def test_a_night_remembers_its_columns_with_its_commit_and_not_before(tmp_path: 
     workspace = Workspace(name="shop", use_case="recommender", home=str(tmp_path / "home"), tracking_uri="sqlite://")
     logs = tmp_path / "logs"
     logs.mkdir()
-    events = Table(workspace.tables, contracts("recommender")["events"])
+    events = Table(workspace.tables, promises("recommender").contracts["events"])
 
     def stage(**settings: Any) -> Any:
         return stage_night(workspace, SourceConfig(uri=str(logs), format="parquet", **settings), cluster)

@@ -18,12 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.recommender.events import EVENTS
-from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError, UnreadableFileError, WrongColumnError
 from tasks.ingest.files import stage_file
 from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.sources import SourceFile, list_files
-from tests.tasks.ingest.source import stage
+from tests.tasks.ingest.source import source_of, stage
 
 HEAD = "user_id,item_id,timestamp,value\n"
 LINES = [f"u{n % 7},i{n % 11},2026-11-{20 + n % 3}T00:00:00Z,1.5\n" for n in range(60)]
@@ -292,7 +291,7 @@ def test_a_lost_connection_is_no_fault_of_the_file(tmp_path: Path) -> None:
         port = closed.getsockname()[1]
     remote = SourceFile(uri=f"http://127.0.0.1:{port}/log.csv", size=1, transaction="file:1")
     with pytest.raises(OSError, match=r"log\.csv"):
-        stage_file(remote, str(tmp_path / "staged.parquet"), SourceConfig(), EVENTS)
+        stage_file(remote, str(tmp_path / "staged.parquet"), source_of(), EVENTS)
 
 
 def test_a_column_that_is_another_by_the_settings_is_not_taken_for_one_with_a_default(tmp_path: Path) -> None:
@@ -309,7 +308,7 @@ def test_rows_of_a_big_file_are_numbered_across_blocks(tmp_path: Path) -> None:
         lines[n] = "a,1\n"
     (tmp_path / "log.csv").write_text(HEAD + "".join(lines))
     (source,) = list_files(str(tmp_path / "log.csv"))
-    stage_file(source, str(tmp_path / "staged.parquet"), SourceConfig(), EVENTS)
+    stage_file(source, str(tmp_path / "staged.parquet"), source_of(), EVENTS)
     rows = pl.read_parquet(tmp_path / "staged.parquet").sort("source_row")
     assert rows["source_row"].equals(pl.Series("source_row", range(count)))
     broken = rows["problem"].is_not_null()

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.recommender.events import EVENTS
-from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.files import StagedFile, stage_file
 from tasks.ingest.sources import list_files
+from tests.tasks.ingest.source import source_of
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HEAD = "user_id,item_id,timestamp\n"
@@ -24,7 +24,7 @@ HEAD = "user_id,item_id,timestamp\n"
 def _staged(uri: Path, **settings: Any) -> tuple[list[StagedFile], list[dict[str, Any]]]:
     """Stage every file of a source: what it is, and its rows."""
     staged, rows = [], list[dict[str, Any]]()
-    source = SourceConfig(uri=str(uri), **settings)
+    source = source_of(uri=str(uri), **settings)
     for number, file in enumerate(list_files(source.uri)):
         target = uri.with_name(f"staged-{number}.parquet")
         staged.append(stage_file(file, str(target), source, EVENTS))

@@ -20,14 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.night import Workspace
-from data_contracts.table import Table
-from data_contracts.use_cases import contracts
-from tasks.ingest.config import SourceConfig
+from data_contracts.use_cases import truth_and_quarantine
 from tasks.ingest.errors import IngestError, UnreadableFileError, WrongColumnError
 from tasks.ingest.stage import stage_night
 from tasks.validate.config import ValidationConfig
 from tasks.validate.publish import validate_night
-from tests.tasks.ingest.source import stage
+from tests.tasks.ingest.source import source_of, stage
 
 NAMES = ["user_id", "item_id", "timestamp", "value"]
 HEAD, LINE, DAY = ",".join(NAMES) + "\n", "u,i,2026-11-20,1.5\n", "2026-11-20"
@@ -315,9 +313,9 @@ def test_every_id_reaches_the_table_as_it_came_and_a_long_one_the_quarantine(tmp
     logs = tmp_path / "log.jsonl"
     logs.write_bytes(_json(ids) + _json([("x" * 1_000_000, "i"), ("y" * 300, "i")]))
     config = ValidationConfig(max_quarantined=0.1)
-    staged = stage_night(workspace, SourceConfig(uri=str(logs), format="jsonl"), cluster)
+    staged = stage_night(workspace, source_of(uri=str(logs), format="jsonl"), cluster)
     validate_night(workspace, staged, None, config, cluster)
-    events, quarantine = (Table(workspace.tables, contracts("recommender")[name]) for name in ("events", "quarantine"))
+    events, quarantine = truth_and_quarantine(workspace)
     rows = events.read(columns=["user_id", "item_id"]).to_pylist()
     assert sorted((row["user_id"], row["item_id"]) for row in rows) == sorted(ids)
     broken = {row["rule"]: row["row"] for row in quarantine.read().to_pylist()}

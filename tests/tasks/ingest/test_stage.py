@@ -16,7 +16,7 @@ from data_contracts.manifest import MANIFEST
 from data_contracts.night import Staged, Workspace
 from data_contracts.staging import NIGHT
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError, NoFilesError, UnreadableFileError, WrongColumnError
 from tasks.ingest.sources import list_files
@@ -51,7 +51,9 @@ def _stage(workspace: Workspace, logs: Path, cluster: str) -> Staged:
 
 def _consume(workspace: Workspace, staged: Staged, *names: str) -> None:
     """What `validate` remembers of a night, without its rows."""
-    tables = {name: Table(workspace.tables, contracts(workspace.use_case)[name]) for name in ("quarantine", "events")}
+    tables = {
+        name: Table(workspace.tables, promises(workspace.use_case).contracts[name]) for name in ("quarantine", "events")
+    }
     for name in names:
         tables[name].commit([], staged.consumed, marks={NIGHT: tables["events"].next_version()})
 
@@ -102,7 +104,7 @@ def test_rows_of_every_day_are_taken_also_of_days_to_come(workspace: Workspace, 
 
 def test_a_night_of_new_days_reads_nothing_of_the_table(workspace: Workspace, logs: Path, cluster: str) -> None:
     _write(logs / "a.csv", _lines(DAY))
-    table = Table(workspace.tables, contracts(workspace.use_case)["events"])
+    table = Table(workspace.tables, promises(workspace.use_case).contracts["events"])
     first = _stage(workspace, logs, cluster)
     day = pa.array([DAY] * first.rows_read, pa.date32())
     parts = table.write(_rows(first).append_column("day", day), "first")

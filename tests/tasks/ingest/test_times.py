@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.ingest import iso, pattern, zones
-from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.times import moment, wanted
+from tests.tasks.ingest.source import source_of
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 def _read(values: Any, **settings: Any) -> list[datetime | None]:
     column = values if isinstance(values, pl.Series) else pl.Series(values)
     frame = column.alias("t").to_frame()
-    return frame.select(moment(pl.col("t"), "t", column.dtype, SourceConfig(**settings)))["t"].to_list()
+    return frame.select(moment(pl.col("t"), "t", column.dtype, source_of(**settings)))["t"].to_list()
 
 
 @pytest.mark.parametrize(
@@ -260,9 +260,9 @@ def test_numbers_need_a_unit() -> None:
 
 
 def test_what_is_wanted_is_said() -> None:
-    assert "ISO 8601" in wanted(SourceConfig())
-    assert "number of ms" in wanted(SourceConfig(time_unit="ms"))
-    assert "'%d/%m/%Y'" in wanted(SourceConfig(time_format="%d/%m/%Y"))
+    assert "ISO 8601" in wanted(source_of())
+    assert "number of ms" in wanted(source_of(time_unit="ms"))
+    assert "'%d/%m/%Y'" in wanted(source_of(time_format="%d/%m/%Y"))
 
 
 def test_names_of_zones_and_patterns_are_checked() -> None:

@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from data_contracts.night import Evidence, HeldOut, Protocol
+from data_contracts.evidence import Evidence
+from data_contracts.night import HeldOut, Protocol
+from models.recommender.metrics import METRICS
 from tasks.promote.config import GateConfig
 from tasks.promote.gate import Decision, decide
 
@@ -26,8 +28,8 @@ def decision(
     values = {"candidate": candidate, "popularity": popularity, "markov": markov}
     values |= {} if champion is None else {"champion": champion}
     metrics = {name: {"ndcg@10": value} if targets else {} for name, value in values.items()}
-    counts = {"window_targets": window, "window_users": 300, "targets": targets, "users": users}
-    evidence = Evidence(run_id="run", metrics=metrics, counts=counts, left_out=left_out or {})
+    counts = {"window_targets": window, "window_units": 300, "targets": targets, "units": users}
+    evidence = Evidence(by=METRICS, run_id="run", metrics=metrics, counts=counts, left_out=left_out or {})
     return decide(evidence, GateConfig(), HeldOut(), protocol)
 
 
@@ -92,13 +94,17 @@ def test_a_window_without_a_target_of_its_own_promotes_nobody_and_says_so() -> N
 
 
 def test_a_baseline_of_any_name_must_be_beaten_and_there_must_be_one() -> None:
-    counts = {"window_targets": 2_000, "window_users": 300, "targets": 1_500, "users": 300}
+    counts = {"window_targets": 2_000, "window_units": 300, "targets": 1_500, "units": 300}
     metrics = {"candidate": {"ndcg@10": 0.2}}
-    alone = decide(Evidence(run_id="run", metrics=metrics, counts=counts), GateConfig(), HeldOut(), "nightly")
+    alone = decide(
+        Evidence(by=METRICS, run_id="run", metrics=metrics, counts=counts), GateConfig(), HeldOut(), "nightly"
+    )
     assert not alone.promoted
     assert "no baseline was judged" in alone.reason
     metrics["last year's model"] = {"ndcg@10": 0.3}
-    beside = decide(Evidence(run_id="run", metrics=metrics, counts=counts), GateConfig(), HeldOut(), "nightly")
+    beside = decide(
+        Evidence(by=METRICS, run_id="run", metrics=metrics, counts=counts), GateConfig(), HeldOut(), "nightly"
+    )
     assert beside == (False, "NDCG@10 0.2000 on 1,500 targets does not beat last year's model 0.3000.")
 
 
@@ -148,9 +154,10 @@ def test_a_champion_that_was_not_judged_is_named_with_the_reason() -> None:
 def test_a_damaged_champion_keeps_its_place() -> None:
     left_out = {"champion": "version 3 is damaged in MLflow"}
     evidence = Evidence(
+        by=METRICS,
         run_id="run",
         metrics={"candidate": {"ndcg@10": 0.3}, "popularity": {"ndcg@10": 0.05}},
-        counts={"window_targets": 2_000, "window_users": 300, "targets": 1_500, "users": 300},
+        counts={"window_targets": 2_000, "window_units": 300, "targets": 1_500, "units": 300},
         left_out=left_out,
         champion_damaged=True,
     )

@@ -7,12 +7,14 @@ import pytest
 from mlflow import MlflowClient
 
 from data_contracts.bundle import find_version
-from data_contracts.night import Evidence, HeldOut, ModelVersion, Night, Promotion, Protocol, Window, Workspace
+from data_contracts.evidence import Evidence
+from data_contracts.night import HeldOut, ModelVersion, Night, Promotion, Protocol, Window, Workspace
+from models.recommender.metrics import METRICS
 from tasks.promote.config import GateConfig
 from tasks.promote.record import decide_once
 from tests.killing import Killed, Moment, killed_at
 
-COUNTS = {"window_targets": 2_000, "window_users": 300, "targets": 1_800, "users": 280}
+COUNTS = {"window_targets": 2_000, "window_units": 300, "targets": 1_800, "units": 280}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def promoted(
     metrics = {"candidate": {"ndcg@10": candidate}, "popularity": {"ndcg@10": 0.05}}
     day = date(2026, 11, 3)
     night = Night(window=Window(first_day=day, last_day=day), windows=("a", "b"), tables={}, protocol=protocol)
-    evidence = Evidence(run_id="run", metrics=metrics, counts=COUNTS)
+    evidence = Evidence(by=METRICS, run_id="run", metrics=metrics, counts=COUNTS)
     return decide_once(workspace, version, evidence, night, GateConfig(), HeldOut())
 
 

@@ -57,7 +57,7 @@ def test_leave_one_out_starts_from_nothing_and_every_user_validates() -> None:
     assert plan == Plan(
         windows=("train",),
         known=("train",),
-        validation=Validation(window="validation", every_user=True),
+        validation=Validation(window="validation", whole=True),
         warm=False,
         reason="from nothing: leave_one_out starts from nothing",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_contracts.night import Staged, Validated, Workspace
 from data_contracts.table import Table
-from data_contracts.use_cases import contracts
+from data_contracts.use_cases import promises
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.stage import stage_night
 from tasks.validate.config import ValidationConfig
@@ -59,7 +59,7 @@ class Shop:
 
     def table(self, name: str) -> Table:
         """Open one of the tables."""
-        return Table(self.workspace.tables, contracts(self.workspace.use_case)[name])
+        return Table(self.workspace.tables, promises(self.workspace.use_case).contracts[name])
 
     def files(self, folder: str) -> list[Path]:
         """Every Parquet file under a folder of the shop's, visible or not."""

@@ -46,5 +46,5 @@ def test_a_window_ends_on_the_newest_day_that_is_over_and_whole(days: Days, whol
 
 
 def test_a_span_is_said_in_words() -> None:
-    assert span(_days(d1=1, d3=1)) == "their events are of 2026-11-19 to 2026-11-21"
-    assert span({}) == "there is no event in them"
+    assert span(_days(d1=1, d3=1)) == "their rows are of 2026-11-19 to 2026-11-21"
+    assert span({}) == "there is no row in them"

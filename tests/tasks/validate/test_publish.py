@@ -19,7 +19,7 @@ def test_good_rows_become_events_and_bad_ones_are_kept_as_they_came(shop: Shop) 
     bad = [f",i1,{DAY},1", f"u1,i1,{DAY},nan", "u1,i1,soon,1"]
     validated = shop.night("a.csv", [*lines(DAY), *bad])
     assert validated.model_dump(exclude={"docs_uri"}) == {
-        "events": 0,
+        "truth": 0,
         "rows_read": 303,
         "accepted": 300,
         "early": 0,
@@ -100,7 +100,7 @@ def test_early_rows_are_events_at_once_and_wait_for_a_window_of_their_own(shop: 
     early = shop.night("a.csv", [*lines(DAY), *lines(on_day(1), 20)])
     assert (early.window.last_day, early.accepted, early.early, early.quarantined) == (DAY, 320, 20, 0)
     rest = shop.night("b.csv", lines(on_day(1), 280, first=20))
-    assert (rest.window, rest.events) == (Window(first_day=on_day(1), last_day=on_day(1)), 1)
+    assert (rest.window, rest.truth) == (Window(first_day=on_day(1), last_day=on_day(1)), 1)
     assert (rest.accepted, rest.early) == (280, 0)
     assert shop.table("quarantine").read().num_rows == 0
 
@@ -108,7 +108,7 @@ def test_early_rows_are_events_at_once_and_wait_for_a_window_of_their_own(shop: 
 def test_a_window_of_early_rows_alone_is_opened_without_a_new_file(shop: Shop) -> None:
     shop.night("a.csv", lines(DAY) + lines(on_day(1)), through=DAY)
     later = shop.night(through=on_day(1))
-    assert (later.events, later.window) == (1, Window(first_day=on_day(1), last_day=on_day(1)))
+    assert (later.truth, later.window) == (1, Window(first_day=on_day(1), last_day=on_day(1)))
     assert (later.rows_read, later.docs_uri) == (0, "")
     assert shop.night(through=on_day(1)) == later, "the same night again"
     with pytest.raises(EmptyDayError):
@@ -121,10 +121,10 @@ def test_rows_of_days_that_cannot_be_closed_yet_are_published_and_open_no_window
     shop.night("a.csv", lines(DAY))
     with caplog.at_level(logging.INFO):
         validated = shop.night("b.csv", [*lines(on_day(1), 30), f"late,i,{DAY}T00:00:00Z,1"])
-    assert (validated.events, validated.window.last_day, validated.accepted, validated.early) == (0, DAY, 31, 30)
+    assert (validated.truth, validated.window.last_day, validated.accepted, validated.early) == (0, DAY, 31, 30)
     assert "No window is opened, and the champion stays; 31 rows wait for one" in caplog.text
     assert shop.stage().uri == "", "they are consumed"
-    assert shop.night("c.csv", lines(on_day(1), 270, first=30)).events == 2
+    assert shop.night("c.csv", lines(on_day(1), 270, first=30)).truth == 2
 
 
 @pytest.mark.parametrize(

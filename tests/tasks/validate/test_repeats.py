@@ -108,18 +108,18 @@ def test_nothing_but_repeats_opens_no_window_and_is_not_read_again(
     with caplog.at_level(logging.INFO):
         again = shop.night()
     assert "No window is opened, and the champion stays; 0 rows wait for one" in caplog.text
-    assert (again.window, again.events) == (first.window, first.events), "the newest window is what it was"
+    assert (again.window, again.truth) == (first.window, first.truth), "the newest window is what it was"
     assert _counts(again) == (303, 0, 0, 303)
     assert status(again.docs_uri) == "Succeeded"
     assert (shop.files("tables"), shop.files("staging")) == (published, [])
     assert shop.stage().uri == "", "they are consumed"
     later = shop.night("b.csv", lines(on_day(1)))
-    assert (later.events, _counts(later)) == (2, (300, 300, 0, 0))
+    assert (later.truth, _counts(later)) == (2, (300, 300, 0, 0))
 
 
 def test_nothing_but_repeats_gives_preprocess_nothing_to_do(shop: Shop, cluster: str) -> None:
     def build(validated: Validated) -> Night:
-        held_out = HeldOut(min_targets=1, min_users=1)
+        held_out = HeldOut(min_targets=1, min_units=1)
         return build_night(shop.workspace, validated, held_out, FeatureConfig(), "nightly", cluster)
 
     first = build(shop.night("a.csv", lines(DAY) + lines(on_day(1))))

@@ -73,16 +73,16 @@ def test_a_marker_says_that_a_day_is_whole_however_many_events_it_has(tmp_path: 
 def test_a_day_that_is_asked_for_is_taken_whole_or_not() -> None:
     assert _window(_days(9, 9, 1), 0, asked=2) == (1, 2)
     assert _window(_days(9, 9, 1), 1, asked=1) is None, "the same night again"
-    with pytest.raises(EmptyDayError, match=r"no event on 2026-11-20, .* are of 2026-11-18 to 2026-11-19.*leave `thr"):
+    with pytest.raises(EmptyDayError, match=r"no row of 2026-11-20, .* are of 2026-11-18 to 2026-11-19.*leave `thr"):
         _window(_days(9, 9, 1), 0, asked=3)
 
 
 def test_without_a_whole_day_there_is_no_first_window_and_the_error_says_what_one_is() -> None:
     with pytest.raises(
-        NoCompleteDayError, match=r"of 2026-11-22 to 2026-11-22; .*2026-11-22 02:00 UTC, .* and has 1 events, 30%"
+        NoCompleteDayError, match=r"of 2026-11-22 to 2026-11-22; .*2026-11-22 02:00 UTC, .* and has 1 rows, 30%"
     ):
         next_window({NOW.date(): 3}, end=None, asked=None, config=ValidationConfig(), now=NOW)
-    with pytest.raises(NoCompleteDayError, match="there is no event in them"):
+    with pytest.raises(NoCompleteDayError, match="there is no row in them"):
         next_window({}, end=None, asked=None, config=ValidationConfig(), now=NOW)
 
 

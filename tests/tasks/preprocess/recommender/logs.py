@@ -95,4 +95,4 @@ def publish(home: Workspace, events: pl.DataFrame, days: Sequence[int]) -> Valid
         "accepted": events.height,
     }
     version = table.commit(parts, [f"file:{days[-1]}"], marks=marks)
-    return Validated(events=version, accepted=events.height, window=window)
+    return Validated(truth=version, accepted=events.height, window=window)

@@ -13,7 +13,7 @@ from tests.tasks.preprocess.recommender.logs import publish, shop
 
 COMMITS = ("items", "item_counts", "examples", "histories")
 FEATURES = FeatureConfig(max_length=8)
-HELD_OUT = HeldOut(min_targets=100, min_users=10)
+HELD_OUT = HeldOut(min_targets=100, min_units=10)
 
 
 def build(

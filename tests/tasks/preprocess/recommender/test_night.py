@@ -99,7 +99,7 @@ def test_a_second_night_adds_its_window_and_moves_nothing(
 def test_a_night_run_twice_commits_nothing_and_returns_the_same_record(undisturbed: TwoNights, cluster: str) -> None:
     home, validated, nights = undisturbed
     files = sorted(Path(home.tables).rglob("*"))
-    assert build(home, validated[1], cluster, held_out=HeldOut(min_targets=1, min_users=1)) == nights[1]
+    assert build(home, validated[1], cluster, held_out=HeldOut(min_targets=1, min_units=1)) == nights[1]
     assert sorted(Path(home.tables).rglob("*")) == files
 
 
@@ -126,7 +126,7 @@ def test_a_night_that_was_broken_off_is_finished_before_the_next_one(
     home = workspace(tmp_path)
     with pytest.raises(Killed), killed_at("items", "after"):
         build(home, publish_night(home, 0), cluster)
-    other_end = HeldOut(min_targets=400, min_users=10)
+    other_end = HeldOut(min_targets=400, min_units=10)
     assert build(home, publish_night(home, 1), cluster, held_out=other_end) == undisturbed.nights[1]
     assert_equal(rows(home, undisturbed.nights[1]), rows(undisturbed.home, undisturbed.nights[1]))
 
@@ -233,7 +233,7 @@ def test_a_first_night_on_movielens_holds_out_its_end(real_data: Path, tmp_path:
 def test_logs_too_small_for_a_first_night_publish_nothing(tmp_path: Path, cluster: str) -> None:
     home = workspace(tmp_path)
     validated = publish(home, shop(range(2), per_day=5), range(2))
-    with pytest.raises(TooFewTargetsError, match=r"held_out.min_targets and held_out.min_users"):
+    with pytest.raises(TooFewTargetsError, match=r"held_out.min_targets and held_out.min_units"):
         build(home, validated, cluster)
     assert [path.name for path in Path(home.tables).iterdir()] == ["events"]
 

@@ -21,7 +21,7 @@ def days(*targets_and_users: tuple[int, int]) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("min_targets", "min_users", "first_day"),
+    ("min_targets", "min_units", "first_day"),
     [
         pytest.param(1, 1, 4, id="one day is enough"),
         pytest.param(10, 1, 4, id="just enough"),
@@ -31,15 +31,15 @@ def days(*targets_and_users: tuple[int, int]) -> pl.DataFrame:
     ],
 )
 def test_whole_days_are_held_out_from_the_end_until_they_are_enough(
-    min_targets: int, min_users: int, first_day: int
+    min_targets: int, min_units: int, first_day: int
 ) -> None:
     logs = days((10, 1), (10, 2), (10, 3), (10, 2), (10, 3))
-    window = hold_out_end(logs, LAST_DAY, HeldOut(min_targets=min_targets, min_users=min_users))
+    window = hold_out_end(logs, LAST_DAY, HeldOut(min_targets=min_targets, min_units=min_units))
     assert window == Window(first_day=FIRST_DAY + timedelta(first_day), last_day=LAST_DAY)
 
 
 @pytest.mark.parametrize(
-    ("logs", "min_targets", "min_users"),
+    ("logs", "min_targets", "min_units"),
     [
         pytest.param(days((10, 1), (10, 2)), 21, 1, id="too few targets"),
         pytest.param(days((10, 1), (10, 2)), 1, 4, id="too few users"),
@@ -47,9 +47,9 @@ def test_whole_days_are_held_out_from_the_end_until_they_are_enough(
         pytest.param(days((0, 0), (10, 2)), 1, 1, id="no target in the past"),
     ],
 )
-def test_logs_too_small_for_a_first_night_are_refused(logs: pl.DataFrame, min_targets: int, min_users: int) -> None:
+def test_logs_too_small_for_a_first_night_are_refused(logs: pl.DataFrame, min_targets: int, min_units: int) -> None:
     with pytest.raises(TooFewTargetsError, match=r"Seen 2026-01-01 to 2026-01-05: 1?\d+ targets of \d users\. Wanted"):
-        hold_out_end(logs, LAST_DAY, HeldOut(min_targets=min_targets, min_users=min_users))
+        hold_out_end(logs, LAST_DAY, HeldOut(min_targets=min_targets, min_units=min_units))
 
 
 def test_targets_are_counted_on_their_days_and_users_on_the_day_of_their_last() -> None:
