@@ -25,7 +25,7 @@ def bare(job: FitJob) -> Clock:
     torch.set_num_threads(job.parallelism.threads_per_process)
     data = RecommenderData(job)
     data.setup("fit")
-    input_UL, target_UL = data.training.padded(np.arange(len(data.training)))
+    input_UL, target_UL = data.training.sequences.padded(np.arange(len(data.training)))
     module = RecommenderModule.of(job)
     fit, parameters = module.config.fit, list(module.parameters())
     made: Any = module.configure_optimizers()  # Lightning allows much more than what this module returns

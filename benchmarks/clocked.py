@@ -23,9 +23,9 @@ from data_contracts.commit_point import EVENT
 from data_contracts.job import LEDGER, FitJob, commit, read
 from data_contracts.process import main
 from models.audit import account
+from models.batches import Batches
 from models.fit import fit
-from models.recommender.data import Batches
-from models.recommender.module import Batch
+from models.layered import Batch
 
 Given = ParamSpec("Given")
 Got = TypeVar("Got")

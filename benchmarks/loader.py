@@ -10,7 +10,8 @@ import torch
 from benchmarks.clock import Clock
 from data_contracts.job import FitJob
 from data_contracts.process import main
-from models.recommender.data import Batches, RecommenderData
+from models.batches import Batches
+from models.recommender.data import RecommenderData
 
 EPOCHS = 10
 
@@ -23,7 +24,7 @@ def loader(job: FitJob) -> Clock:
     ready = []
     for epoch in range(EPOCHS):
         order = np.random.default_rng([data.config.fit.seed, epoch]).permutation(len(data.training))
-        for _ in Batches(data.training, data.windows, order, data.config.fit.batch_size, rank=0, world_size=1):
+        for _ in Batches(data.training, order, data.config.fit.batch_size, rank=0, world_size=1):
             ready.append(time.perf_counter())
     return Clock(steps=tuple(ready))
 

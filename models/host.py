@@ -13,26 +13,25 @@ from torch import distributed
 Made = TypeVar("Made")
 
 
-def once_per_host(
-    name: str, make: Callable[[], Made], write: Callable[[Made, Path], None], read: Callable[[Path], Made]
-) -> Made:
-    """Have one process of each host make something, and all of them read it from files that are gone afterwards.
+def once_per_host(name: str, write: Callable[[Path], None], read: Callable[[Path], Made]) -> Made:
+    """Have one process of each host write files, and all of them read these, which are gone afterwards.
 
     Args:
-        name: Of it, among all that is made on a host; what a killed process left under it is removed.
-        make: Makes it.
-        write: Writes it into a folder.
-        read: Maps it into memory; it must not need the files by name any more.
+        name: Of them, among all that is made on a host; what a killed process left under it is removed.
+        write: Writes them into a folder.
+        read: Maps them into memory; it must not need the files by name any more.
     """
     if not distributed.is_initialized():
-        return make()
+        with tempfile.TemporaryDirectory(prefix="nightshift-") as alone:
+            write(Path(alone))
+            return read(Path(alone))
     rank, place = distributed.get_rank(), distributed.get_node_local_rank(fallback_rank=0)
     folder = Path(tempfile.gettempdir()) / f"nightshift-{name}-{rank}" if place == 0 else None
     try:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
-            write(make(), folder)
+            write(folder)
         folders: list[Path | None] = [None] * distributed.get_world_size()
         distributed.all_gather_object(folders, folder)
         shared = folders[rank - place]

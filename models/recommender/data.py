@@ -1,10 +1,7 @@
-"""The batches: examples of the recorded tables, in an order that does not depend on how many processes share them."""
+"""What the recommender learns from: examples of the recorded tables, as sequences."""
 
 from __future__ import annotations
 
-import logging
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +9,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pytorch_lightning as lightning
 from numpy.typing import NDArray
 
 from data_contracts.job import FitJob
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.table import Table
-from models.distributed.strategy import GangStrategy
-from models.host import once_per_host
+from models.batches import Data, Share
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import frequent_users, item_counts
 from models.recommender.module import Batch, Targets
@@ -30,75 +25,41 @@ from models.recommender.weights import max_length
 
 _KINDS = ("training", "validation")
 
-logger = logging.getLogger(__name__)
 
-
-@dataclass
-class Batches:
-    """One process's shares of the global batches of one pass over ``sequences``; a training goes on where it was.
+@dataclass(frozen=True)
+class SequenceExamples:
+    """Sequences, as examples.
 
     Attributes:
         sequences: The examples.
         windows: Names of the windows that they are from.
-        order: Rows of ``sequences`` in the order they are taken.
-        batch_size: Rows in a global batch.
-        rank: Of this process among those that share each batch.
-        world_size: Processes that share each batch.
-        first_step: Number of the first batch.
-        length: Positions of every share, at least; 0 takes the longest row's.
-        count: Rows of every share, at least: filled up with padding.
-        taken: Batches handed out.
+        length: Positions of every share whose shape is fixed.
     """
 
     sequences: Sequences
     windows: tuple[str, ...]
-    order: NDArray[np.int64]
-    batch_size: int
-    rank: int
-    world_size: int
-    first_step: int = 0
-    length: int = 0
-    count: int = 1
-    taken: int = 0
-
-    @property
-    def examples(self) -> int:
-        """Return how many there are."""
-        return len(self.order)
+    length: int
 
     def __len__(self) -> int:
-        return math.ceil(len(self.order) / self.batch_size)
+        return len(self.sequences)
 
-    def __iter__(self) -> Iterator[Batch]:
-        targets, lengths = self.sequences.targets(), self.sequences.lengths()
-        while self.taken < len(self):
-            rows = self.order[self.taken * self.batch_size : (self.taken + 1) * self.batch_size]
-            total, step = int(targets[rows].sum()), self.first_step + self.taken
-            own = rows[dealt(lengths[rows], self.world_size) == self.rank]
-            item_BL, target_BL = self.sequences.padded(own, count=self.count, length=self.length)
-            origin = ", ".join(self.windows[number] for number in np.unique(self.sequences.window[own]))
-            self.taken += 1
-            yield Batch(item_BL, Targets(target_BL, total, step), examples=len(rows), rows=own, origin=origin)
+    def targets(self) -> NDArray[np.int64]:
+        """Count the targets of each."""
+        return self.sequences.targets()
 
-    def state_dict(self) -> dict[str, int]:
-        """Return how far it was handed out."""
-        return {"taken": self.taken}
+    def lengths(self) -> NDArray[np.int64]:
+        """Count the items of each."""
+        return self.sequences.lengths()
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Go on from there."""
-        self.taken = state_dict["taken"]
+    def batch(self, rows: NDArray[np.int64], share: Share) -> Batch:
+        """Pad rows to the longest of them, or to the longest that there may be."""
+        item_BL, target_BL = self.sequences.padded(rows, count=share.height, length=self.length if share.fixed else 0)
+        origin = ", ".join(self.windows[number] for number in np.unique(self.sequences.window[rows]))
+        targets = Targets(target_BL, share.targets, share.step)
+        return Batch(item_BL, targets, examples=share.examples, rows=rows, origin=origin)
 
 
-def dealt(lengths: NDArray[np.int64], world_size: int) -> NDArray[np.int64]:
-    """Say which process takes which row, so that all have as many, and as much to do: to and fro, the longest first."""
-    place = np.arange(len(lengths))
-    there, back = place % world_size, world_size - 1 - place % world_size
-    process = np.empty_like(place)
-    process[np.argsort(-lengths, kind="stable")] = np.where(place // world_size % 2, back, there)
-    return process
-
-
-class RecommenderData(lightning.LightningDataModule):
+class RecommenderData(Data[SequenceExamples]):
     """Reads a job's windows, replays older ones, and keeps the validating users apart.
 
     Args:
@@ -106,26 +67,33 @@ class RecommenderData(lightning.LightningDataModule):
     """
 
     def __init__(self, job: FitJob) -> None:
-        super().__init__()
-        self.job = job
         self.config = RecommenderConfig.model_validate(job.config)
-        self._length = max_length(job.features)
+        super().__init__(job, self.config.fit)
         self.windows = tuple(sorted({*job.windows, *job.replayed, job.validation.window}))
 
-    def setup(self, stage: str) -> None:  # noqa: ARG002
-        """Read the examples, once on each host: its processes share what was read.
+    def read(self, folder: Path) -> None:
+        """Write the sequences of both kinds.
 
         Raises:
             ValueError: There is nothing to train on.
         """
-        self.training, self.validation = once_per_host(self.job.run_id, self._read, _write, _open)
-        logger.info(
-            "%s examples to learn from, %s to validate on", f"{len(self.training):,}", f"{len(self.validation):,}"
-        )
-        if not len(self.validation):
-            logger.info("so nothing can stop early: all max_epochs are trained, and the last one's weights are taken")
+        for name, sequences in zip(_KINDS, self.sequences(), strict=True):
+            sequences.write(folder / name)
 
-    def _read(self) -> tuple[Sequences, Sequences]:
+    def open(self, folder: Path) -> tuple[SequenceExamples, SequenceExamples]:
+        """Map them into memory."""
+        length = max_length(self.job.features)
+        training, validation = (
+            SequenceExamples(Sequences.open(folder / name), self.windows, length) for name in _KINDS
+        )
+        return training, validation
+
+    def sequences(self) -> tuple[Sequences, Sequences]:
+        """Read what is learned from, and what validates.
+
+        Raises:
+            ValueError: There is nothing to train on.
+        """
         job = self.job
         counts = item_counts(job.tables, job.known_windows)
         dataset = Table(job.tables.folder, EXAMPLES).dataset(job.tables.versions[EXAMPLES.name])
@@ -150,50 +118,6 @@ class RecommenderData(lightning.LightningDataModule):
             return examples
         users = frequent_users(self.job.tables, self.job.known_windows, self.config.min_user_count)
         return examples.filter(pc.is_in(examples["user_id"], users.to_arrow()))
-
-    def train_dataloader(self) -> Batches:
-        """Return one epoch; each has an order of its own."""
-        epoch = self._trainer().current_epoch
-        order = np.random.default_rng([self.config.fit.seed, epoch]).permutation(len(self.training))
-        steps = math.ceil(len(order) / self.config.fit.batch_size)
-        return self._batches(self.training, order, first_step=epoch * steps)
-
-    def val_dataloader(self) -> Batches | list[Batches]:
-        """Return the validating examples in the order of the table; nothing when no user validates."""
-        if not len(self.validation):
-            return []
-        return self._batches(self.validation, np.arange(len(self.validation)))
-
-    def _batches(self, sequences: Sequences, order: NDArray[np.int64], first_step: int = 0) -> Batches:
-        strategy = self._trainer().strategy
-        assert isinstance(strategy, GangStrategy)
-        share, fit = strategy.distributed_sampler_kwargs, self.config.fit
-        return Batches(
-            sequences,
-            self.windows,
-            order,
-            fit.batch_size,
-            rank=share["rank"],
-            world_size=share["num_replicas"],
-            first_step=first_step,
-            length=self._length if strategy.equal_shares else 0,
-            count=fit.batch_size // share["num_replicas"] if strategy.equal_shares else fit.accumulate,
-        )
-
-    def _trainer(self) -> lightning.Trainer:
-        if self.trainer is None:
-            raise RuntimeError("batches are shared between the processes of a trainer; none is attached.")
-        return self.trainer
-
-
-def _write(read: tuple[Sequences, Sequences], folder: Path) -> None:
-    for name, sequences in zip(_KINDS, read, strict=True):
-        sequences.write(folder / name)
-
-
-def _open(folder: Path) -> tuple[Sequences, Sequences]:
-    training, validation = (Sequences.open(folder / name) for name in _KINDS)
-    return training, validation
 
 
 def _mask(examples: pa.Table, condition: pl.Expr) -> pa.Array:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from data_contracts.job import FitJob, TablesAt, Validation
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.table import Table
-from models.recommender.data import Batches, RecommenderData, dealt
+from models.batches import Batches, dealt
+from models.recommender.data import RecommenderData, SequenceExamples
 from models.recommender.module import Batch
 from models.recommender.replay import draw, quotas
 from models.recommender.sequences import Sequences
@@ -79,7 +80,7 @@ def test_replay_adds_as_many_examples_of_older_windows(tables: TablesAt) -> None
 
 def test_only_targets_of_the_events_asked_for_count(tables: TablesAt) -> None:
     data = read(fit_job(tables, config={"target_events": ["buy"]}))
-    assert set(data.training.item[data.training.learned]) == {9}
+    assert set(data.training.sequences.item[data.training.sequences.learned]) == {9}
 
 
 def test_a_repeat_is_learned_only_where_seen_items_may_be_recommended(tables: TablesAt) -> None:
@@ -89,7 +90,7 @@ def test_a_repeat_is_learned_only_where_seen_items_may_be_recommended(tables: Ta
 
 def test_rare_items_and_users_are_left_out(tables: TablesAt) -> None:
     data = read(fit_job(tables, config={"min_item_count": 101}))
-    assert set(data.training.item) == {5, 6, 9}
+    assert set(data.training.sequences.item) == {5, 6, 9}
     with pytest.raises(ValueError, match="0 examples"):
         read(fit_job(tables, config={"min_user_count": 7}))
 
@@ -143,7 +144,8 @@ def shares(rows: int, batch_size: int, world_size: int) -> list[list[Batch]]:
     sequences = Sequences(item, np.tile([False, True], rows), np.arange(rows + 1) * 2, np.arange(rows) % 2)
     order = np.random.default_rng(0).permutation(rows)
     ranks = range(world_size)
-    return [list(Batches(sequences, ("a", "b"), order, batch_size, rank, world_size, first_step=5)) for rank in ranks]
+    of = SequenceExamples(sequences, ("a", "b"), length=0)
+    return [list(Batches(of, order, batch_size, rank, world_size, first_step=5)) for rank in ranks]
 
 
 @pytest.mark.parametrize(("rows", "world_size"), [(10, 2), (9, 4), (1, 2)])
@@ -174,7 +176,7 @@ def test_a_loader_goes_on_where_it_was_whatever_the_world() -> None:
     whole = shares(10, 4, 1)[0]
     sequences = Sequences(np.arange(20) + 1, np.tile([False, True], 10), np.arange(11) * 2, np.zeros(10, np.int32))
     order = np.random.default_rng(0).permutation(10)
-    later = Batches(sequences, ("a",), order, 4, 0, 2)
+    later = Batches(SequenceExamples(sequences, ("a",), length=0), order, 4, 0, 2)
     later.load_state_dict({"taken": 1})
     assert [len(batch.rows) for batch in later] == [2, 1]
     assert later.state_dict() == {"taken": len(whole)}
