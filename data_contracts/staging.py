@@ -60,9 +60,10 @@ def _optional(field: pa.Field) -> pa.Field:
 
 def staging(contract: DataContract) -> DataContract:
     """Return what is promised about rows on their way into ``contract``'s table."""
+    own = incoming(contract).names
 
     def checked(table: pa.Table) -> pa.Table:
-        return contract.checked(table).append_column("problem", table["problem"])
+        return contract.checked(table.select(own)).append_column("problem", table["problem"])
 
     def row_rules(limits: Limits) -> Sequence[Expectation]:
         from great_expectations.expectations import ExpectColumnValuesToBeNull

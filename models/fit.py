@@ -36,6 +36,9 @@ from models.use_case import UseCase, use_case
 
 logger = logging.getLogger(__name__)
 
+PROGRAMMING = (TypeError, AttributeError, NameError, ImportError)
+"""Errors of a program, a use case's own say: no process that was killed is to blame."""
+
 _STRATEGIES: dict[StrategyName, type[GangStrategy]] = {"ddp": Ddp, "fsdp": Fsdp, "pipeline": Pipeline}
 
 
@@ -182,7 +185,7 @@ def fit(job: FitJob) -> FitResult | None:
     """
     try:
         return train(job)
-    except (ValueError, DamagedError, DivergedError, LedgerError) as error:
+    except (*PROGRAMMING, ValueError, DamagedError, DivergedError, LedgerError) as error:
         _write_down(error, job)
         raise
     except (MemoryError, RuntimeError) as error:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import LATE, DataContract, Limits
-from data_contracts.recommender.rules import between, end_of, start_of
+from data_contracts.rules import between, end_of, start_of
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.recommender.rules import between, end_of
+from data_contracts.rules import between, end_of
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from data_contracts.job import EvaluateJob
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.rules import start_of
+from data_contracts.rules import start_of
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import Days, Numbers, Scores, popular_lately

@@ -26,6 +26,7 @@ with ends_in_time():
 
 LOST = """
 import os, signal, sys, time
+import prefect.exceptions  # as a night has it: importing it takes seconds on a busy machine
 from flows.ending import Ended, ends_in_time, ends_when_asked, exit_code
 
 class Asks:

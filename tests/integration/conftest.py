@@ -31,7 +31,7 @@ QUICK = {
     "MODEL__FIT__BATCH_SIZE": "16",
     "MODEL__FIT__WARM_UP_STEPS": "5",
     "HELD_OUT__MIN_TARGETS": "50",
-    "HELD_OUT__MIN_USERS": "20",
+    "HELD_OUT__MIN_UNITS": "20",
 }
 """Just enough to beat popularity and Markov in a shop of 300 users."""
 

@@ -27,7 +27,7 @@ SMALL = {
     "CLUSTER__WORKERS": "1",
     "TRAIN__PARALLELISM__PROCESSES_PER_NODE": "1",
     "HELD_OUT__MIN_TARGETS": "20",
-    "HELD_OUT__MIN_USERS": "10",
+    "HELD_OUT__MIN_UNITS": "10",
     "VALIDATION__MAX_QUARANTINED": "0.1",
 }
 """A few steps of training, whose candidate beats both baselines and so comes into service."""

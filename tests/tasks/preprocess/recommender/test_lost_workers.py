@@ -44,11 +44,11 @@ class Killer(WorkerPlugin):
     def __init__(self, died: Path, *, done: str = "", writing: str = "") -> None:
         self.died, self.done, self.writing = died, done, writing
 
-    def setup(self, worker: Worker) -> None:  # noqa: ARG002
+    def setup(self, worker: Worker) -> None:
         if self.writing:
             sys.addaudithook(self._hear)
 
-    def transition(self, key: str, start: str, finish: str, **_: object) -> None:  # noqa: ARG002
+    def transition(self, key: str, start: str, finish: str, **_: object) -> None:
         if self.done and key.startswith(self.done) and finish == "memory":
             self._kill()
 

@@ -1,0 +1,52 @@
+"""Parcels: one row each, once it has arrived. Written by ``validate``, read by ``preprocess``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.contract import LATE, DataContract, Limits
+from data_contracts.rules import between, end_of, start_of
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+FARTHEST_KM = 20_000.0
+
+
+def _row_rules(limits: Limits) -> Sequence[Expectation]:
+    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
+
+    present = [
+        ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
+        for name in ("parcel_id", "distance_km", "hours", "arrived_at")
+    ]
+    return [
+        *present,
+        between("distance_km", 0, FARTHEST_KM, "distance_km is no distance on this planet"),
+        between("hours", 0, None, "hours below 0"),
+        between("arrived_at", start_of(limits.first_day), None, "arrived_at before first_day"),
+        between("arrived_at", None, end_of(limits.latest), "arrived_at in the future"),
+        between("arrived_at", start_of(limits.earliest), None, LATE),
+    ]
+
+
+PARCELS = DataContract(
+    name="parcels",
+    schema=pa.schema(
+        [
+            pa.field("parcel_id", pa.string(), nullable=False),
+            pa.field("distance_km", pa.float32(), nullable=False),
+            pa.field("hours", pa.float32(), nullable=False),
+            pa.field("arrived_at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("day", pa.date32(), nullable=False),
+        ]
+    ),
+    written_by="validate",
+    read_by=("preprocess",),
+    partition_by="day",
+    time_column="arrived_at",
+    row_rules=_row_rules,
+)
