@@ -55,10 +55,12 @@ def publish(job: PublishJob) -> PublishResult:
     mlflow.set_tracking_uri(job.tracking_uri)
     with mlflow.start_run(run_id=job.run_id):  # ends the run in any case: a kill may have left it running
         model = find_logged_model(job.tracking_uri, job.run_id)
-        if model is None or model.status != LoggedModelStatus.READY:
-            model_id = _log(job, *write_bundle(job), begun=model.model_id if model else None)
-        else:
+        if model is not None and model.status == LoggedModelStatus.READY:
             model_id = model.model_id
+        else:
+            if model is not None:  # MLflow does not go on with one that it has tied to its run already
+                MlflowClient().delete_logged_model(model.model_id)
+            model_id = _log(job, *write_bundle(job))
     example = use_case(job.use_case).example(job)
     return PublishResult(model_id=model_id, model_uri=f"models:/{model_id}", example=example)
 
@@ -100,19 +102,17 @@ def write_bundle(job: PublishJob) -> Written:
     return Written(staged.rename(folder), predictor)
 
 
-def _log(job: PublishJob, folder: Path, predictor: Predictor, *, begun: str | None) -> str:
+def _log(job: PublishJob, folder: Path, predictor: Predictor) -> str:
     """Log the bundle with everything that a plain Python process needs, and return the model's id.
 
     Args:
         job: What to publish.
         folder: The bundle.
         predictor: What answers from it.
-        begun: Id of a model that is there already and was not ended; it is gone on with.
     """
     with commit_point("logged model"):
         info = mlflow.pyfunc.log_model(
             name=job.use_case.rpartition(".")[2],
-            model_id=begun,
             python_model=str(ROOT / "models" / "serving" / "answering.py"),
             artifacts={BUNDLE: str(folder)},
             code_paths=_code(job.use_case),
@@ -135,8 +135,8 @@ def _signature(predictor: Predictor) -> ModelSignature:
 
 
 def _columns(schema: pa.Schema) -> Schema:
-    """Whole numbers are `long` here, as in any pandas frame; the predictor checks their range."""
-    plain = {pa.string(): DataType.string, pa.int32(): DataType.long, pa.float32(): DataType.float}
+    """Numbers are as wide here as in any pandas frame; the predictor checks their range."""
+    plain = {pa.string(): DataType.string, pa.int32(): DataType.long, pa.float32(): DataType.double}
     kinds = [
         Array(plain[field.type.value_type]) if pa.types.is_list(field.type) else plain[field.type] for field in schema
     ]

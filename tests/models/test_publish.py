@@ -11,6 +11,7 @@ import mlflow
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput
 
 from data_contracts.bundle import BUNDLE, read_record
 from data_contracts.job import PublishResult, commit, read
@@ -44,6 +45,7 @@ def begin_to_log(client: MlflowClient, run_id: str, torn: Path) -> None:
     (torn / "artifacts" / BUNDLE).mkdir(parents=True)
     (torn / "artifacts" / BUNDLE / "model.safetensors").write_bytes(b"torn")
     client.log_model_artifacts(begun.model_id, str(torn))
+    client.log_outputs(run_id, [LoggedModelOutput(begun.model_id, step=0)])
 
 
 def publish(folder: Path, **fault: str) -> int:
