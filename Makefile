@@ -99,3 +99,4 @@ check: $(INSTALLED) ## Lint, types, and the walls between the rooms
 	ruff format --check .
 	mypy
 	lint-imports
+	python -m tests.words

@@ -13,14 +13,9 @@ from contextlib import contextmanager
 EVENT = "nightshift.commit_point"
 """Audit event; its arguments are the point's name and ``"before"`` or ``"after"``."""
 
-POINTS = (
-    "staging",
-    "quarantine",
-    "events",
-    "items",
-    "item_counts",
-    "examples",
-    "histories",
+BEFORE = ("staging", "quarantine")
+"""Commit points of a night before those of its use case's own tables, which are called as these are."""
+AFTER = (
     "run",
     "step",
     "checkpoint",
@@ -39,12 +34,12 @@ POINTS = (
     "switch",
     "deployed",
 )
-"""Every commit point of a night, in its order; `step` and `checkpoint` come again and again."""
+"""Those after them, in their order; `step` and `checkpoint` come again and again."""
 
 
 @contextmanager
 def commit_point(name: str) -> Iterator[None]:
-    """Name what is committed under it; one of `POINTS`."""
+    """Name what is committed under it: a table, or one of `BEFORE` or `AFTER`."""
     sys.audit(EVENT, name, "before")
     yield
     sys.audit(EVENT, name, "after")

@@ -57,11 +57,9 @@ class FitJob(Value):
     windows: tuple[str, ...] = Field(description="Keys of the windows trained on in full, oldest first.")
     replayed: tuple[str, ...] = Field((), description="Older windows, from which examples are drawn as well.")
     replay: float = Field(0.0, description="Examples drawn from `replayed`, as a multiple of those in `windows`.")
-    known_windows: tuple[str, ...] = Field(description="Windows whose items and counts the model may know.")
+    known_windows: tuple[str, ...] = Field(description="Windows that the model may know.")
     validation: Validation
-    warm_start: str | None = Field(
-        None, description="Bundle to start from, verified first; rows are added for new items."
-    )
+    warm_start: str | None = Field(None, description="Bundle to start from, verified first.")
     parallelism: ParallelismConfig = ParallelismConfig()
     checkpoints: CheckpointConfig = CheckpointConfig()
     config: Config = Field(description="`model` settings, checked by their owner, models/<use case>/config.py.")

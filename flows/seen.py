@@ -46,8 +46,8 @@ class Seen:
         nights: The newest first, those planned for later left out.
         served: The version in service; None when there is none.
         unserved: Why there is none, if so.
-        newest: The newest day of the night that made the version in service: it was judged on it, and knows what users
-            did until its end.
+        newest: The newest day of the night that made the version in service: it was judged on it, and knows what came
+            until its end.
         champion: The version that should be in service; None when there is none.
         stray: How the version in service differs from what the registry has under its number; empty when it does not.
     """

@@ -78,7 +78,7 @@ class UseCase(Protocol):
         ...
 
     def golden_requests(self, folder: Path) -> Sequence[Mapping[str, object]]:
-        """Make requests on made-up histories; their answers are kept in the bundle."""
+        """Make requests up, always the same; their answers are kept in the bundle."""
         ...
 
 

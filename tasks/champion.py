@@ -58,8 +58,8 @@ def find_champion(workspace: Workspace, night: Night, run_id: str) -> Champion |
 def stranger(version: str, tags: Mapping[str, str], night: Night, tables: Mapping[str, str]) -> str:
     """Say why a version may be neither judged nor trained further in a night; nothing when it may.
 
-    Items are numbered by their tables: weights of other tables mean other items. And what was trained on the newest
-    window, or on days of it, must not be judged there.
+    Weights of other tables may mean other things: what has a row in them is numbered by its table. And what was
+    trained on the newest window, or on days of it, must not be judged there.
 
     Args:
         version: Named in the reason.

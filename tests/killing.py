@@ -10,8 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
-from data_contracts.commit_point import EVENT, POINTS
+from data_contracts.commit_point import AFTER, BEFORE, EVENT
+from data_contracts.recommender.promises import PROMISES
 
+POINTS = (*BEFORE, *(contract.name for contract in (PROMISES.truth, *PROMISES.made)), *AFTER)
+"""Every commit point of a night, in its order."""
 Moment = Literal["before", "after"]
 
 

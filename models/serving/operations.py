@@ -7,22 +7,16 @@ from asyncio import wrap_future
 from collections.abc import Callable
 from concurrent.futures import Future
 from html import escape
+from shlex import quote
 from threading import Thread
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from data_contracts.serving import OPERATIONS, ServerState, VersionWanted
-from models.serving.registry import VersionError
+from models.serving.registry import Loaded, VersionError
+from models.serving.tensors import asking
 from models.serving.versions import Versions
-
-EXAMPLE = {
-    "inputs": [
-        {"name": "user_id", "shape": [1], "datatype": "BYTES", "data": ["u1"]},
-        {"name": "k", "shape": [1], "datatype": "INT32", "data": [5]},
-    ]
-}
-"""What the page shows people how to ask."""
 
 
 def state(versions: Versions) -> APIRouter:
@@ -31,7 +25,7 @@ def state(versions: Versions) -> APIRouter:
 
     @router.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def page(request: Request) -> str:
-        return _page(versions.state(), str(request.base_url))
+        return _page(versions.registry.name, versions.held.served, str(request.base_url))
 
     @router.get(OPERATIONS.format(name=versions.registry.name))
     async def held() -> ServerState:
@@ -73,12 +67,14 @@ def in_background(work: Callable[[], None]) -> Future[None]:
     return done
 
 
-def _page(state: ServerState, url: str) -> str:
-    served = "No version is in service yet: the next night that promotes one puts it here."
-    if state.served:
-        served = f"Version <b>{escape(state.served.version)}</b> answers, since {state.served.since:%F %T} UTC."
-    curl = f"curl {url}v2/models/{state.name}/infer -H 'Content-Type: application/json' -d '{json.dumps(EXAMPLE)}'"
+def _page(name: str, served: Loaded | None, url: str) -> str:
+    said, curl = "No version is in service yet: the next night that promotes one puts it here.", ""
+    if served:
+        said = f"Version <b>{escape(served.version)}</b> answers, since {served.since:%F %T} UTC."
+        body = quote(json.dumps(asking(served.example, served.predictor.request_schema)))
+        asked = f"curl {url}v2/models/{name}/infer -H 'Content-Type: application/json' -d {body}"
+        curl = f"<pre>{escape(asked)}</pre>"
     return (
-        f"<!doctype html><title>{escape(state.name)}</title><h1>{escape(state.name)}</h1><p>{served}</p>"
-        f"<pre>{escape(curl)}</pre><p><a href='docs'>every route</a></p>"
+        f"<!doctype html><title>{escape(name)}</title><h1>{escape(name)}</h1><p>{said}</p>{curl}"
+        "<p><a href='docs'>every route</a></p>"
     )

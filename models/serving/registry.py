@@ -12,13 +12,13 @@ Errors of this module::
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Any, Protocol
 
 from safetensors import SafetensorError
 
@@ -27,7 +27,7 @@ from data_contracts.bundle import bundle_digest, download_bundle, find_version, 
 from data_contracts.manifest import DamagedError
 from data_contracts.serving import registry_of
 from data_contracts.version import CHAMPION
-from models.serving.bundle import GoldenAnswersError, open_bundle, replay_golden
+from models.serving.bundle import GoldenAnswersError, open_bundle, read_golden, replay_golden
 from models.use_case import Predictor
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class Loaded:
         predictor: Answers.
         trained_through: Key of the newest window that it learned from: a day, ISO 8601.
         since: When it was loaded or, if served, put in service; UTC.
+        example: One of its golden requests.
     """
 
     version: str
@@ -70,6 +71,7 @@ class Loaded:
     predictor: Predictor
     trained_through: str
     since: datetime
+    example: Mapping[str, Any]
 
 
 class Registry(Protocol):
@@ -158,9 +160,10 @@ class MlflowRegistry:
                 predictor = open_bundle(bundle)
                 trained_through = read_record(bundle).trained_through
                 count = replay_golden(bundle, predictor)
+                example = read_golden(bundle).requests[-1]
             sealed = manifest.digest(bundle)
         logger.info("%s version %s: %d golden requests answered as when it was made", self.name, version, count)
-        return Loaded(version, sealed, predictor, trained_through, datetime.now(UTC))
+        return Loaded(version, sealed, predictor, trained_through, datetime.now(UTC), example)
 
     def _require_bundle(self, version: str, digest: str) -> None:
         """See that the bundle of this number is the one meant, before anything is said about it.

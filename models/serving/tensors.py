@@ -16,7 +16,7 @@ An input that is left out is null in every row.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -87,6 +87,22 @@ def metadata(schema: pa.Schema) -> list[dict[str, Any]]:
         }
         for field in schema
     ]
+
+
+def asking(request: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]:
+    """Return the body by which one request is asked as JSON; null columns are left out."""
+    given = {field: request[field.name] for field in schema if request.get(field.name) is not None}
+    return {
+        "inputs": [
+            {
+                "name": field.name,
+                "shape": [1, len(value)] if pa.types.is_list(field.type) else [1],
+                "datatype": _datatype(_element(field.type)),
+                "data": value if pa.types.is_list(field.type) else [value],
+            }
+            for field, value in given.items()
+        ]
+    }
 
 
 def to_rows(inputs: Sequence[Input], schema: pa.Schema, *, max_batch: int) -> pa.Table:

@@ -28,7 +28,7 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         workspace: Says where tables, runs and MLflow are.
         candidate: What `train` made.
         night: Its last window judges, the one before it validated.
-        model: Settings of the use case: what is a target, and what may be recommended.
+        model: Settings of the use case: what is a target, say.
         features: Settings that the tables were made with.
 
     Returns:

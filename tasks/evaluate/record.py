@@ -57,7 +57,7 @@ def record_evidence(tracking_uri: str, evidence: Evidence) -> None:
 
 
 def metric_name(contestant: str, metric: str) -> str:
-    """Return a metric's name in MLflow, which takes no ``@``: ``candidate.ndcg_at_10``."""
+    """Return a metric's name in MLflow, which takes no ``@``: ``candidate.f1_at_10``."""
     return f"{contestant}.{metric.replace('@', '_at_')}"
 
 
@@ -67,7 +67,7 @@ def in_capitals(metric: str) -> str:
 
 
 def standings(evidence: Evidence) -> dict[str, dict[str, float]]:
-    """Return the lines to show: every contestant, then each with histories as of the window's start, by metric."""
+    """Return the lines to show: every contestant, then each with state as of the window's start, by metric."""
     live: dict[str, dict[str, float]] = {}
     nightly: dict[str, dict[str, float]] = {}
     for contestant, metrics in evidence.metrics.items():

@@ -78,7 +78,7 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
     """
     observed = Observed(contract.time_column)
     with _reading(file, source):
-        named = head(file, source)
+        named = head(file, source, incoming(contract))
         folders = beside(file, named)
         names = mapping(incoming(contract), source, None if named is None else [*named.names, *folders])
         if source.format in ("csv", "sequences") and not is_ended(file):

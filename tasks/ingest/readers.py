@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import polars as pl
@@ -16,18 +16,29 @@ from tasks.ingest.raw import BLOCK_ROWS, MARK, Names, block, broken
 from tasks.ingest.sources import SourceFile
 
 SEQUENCE_START = datetime(2000, 1, 1, tzinfo=UTC)
-"""Where sequences begin. Their n-th item stands n us later; only the order means anything."""
-
-_SEQUENCE = pa.schema([("user_id", pa.string()), ("item_id", pa.string()), ("timestamp", pa.timestamp("us", "UTC"))])
+"""Where sequences begin. What comes n-th in one stands n us later; only the order means anything."""
 
 
-def head(file: SourceFile, source: SourceConfig) -> pa.Schema | None:
-    """Return the columns that a file has from its head on; None where only its rows tell (JSON Lines)."""
+def head(file: SourceFile, source: SourceConfig, schema: pa.Schema) -> pa.Schema | None:
+    """Return the columns that a file has from its head on; None where only its rows tell (JSON Lines).
+
+    Args:
+        file: Of the source.
+        source: How to read it.
+        schema: Of the rows that are wanted.
+    """
     if source.format == "parquet":
         return parquet.head(file)
     if source.format == "csv":
         return pa.schema([(name, pa.string()) for name in delimited.head(file, source)])
-    return _SEQUENCE if source.format == "sequences" else None
+    return _sequence(schema) if source.format == "sequences" else None
+
+
+def _sequence(schema: pa.Schema) -> pa.Schema:
+    """Return the columns of a sequence: whose it is, what is in it, and when: the first texts, and the time."""
+    whose, what, *_ = (field for field in schema if pa.types.is_string(field.type))
+    when = next(field for field in schema if pa.types.is_timestamp(field.type))
+    return pa.schema([whose, what, when])
 
 
 def blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
@@ -52,7 +63,7 @@ def _blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Sch
     if source.format == "jsonl":
         return json_lines.rows(file, names, schema)
     if source.format == "sequences":
-        return _sequences(file)
+        return _sequences(file, _sequence(schema).names)
     return delimited.rows(file, source, names, _judge(source, names, schema))
 
 
@@ -69,24 +80,24 @@ def _judge(source: SourceConfig, names: Names, schema: pa.Schema) -> delimited.J
     return good_rows
 
 
-def _sequences(file: SourceFile) -> Iterator[pl.DataFrame]:
+def _sequences(file: SourceFile, names: Sequence[str]) -> Iterator[pl.DataFrame]:
     start = 0
     for data in lines.blocks(file):
         texts = dict(enumerate((line.decode() for line in data.splitlines() if line), start))
         start += len(texts)
         marked = {row: text for row, text in texts.items() if MARK in text}
-        yield _split({row: text for row, text in texts.items() if row not in marked})
+        yield _split({row: text for row, text in texts.items() if row not in marked}, *names)
         problem = ["line is not UTF-8"] * len(marked)
-        yield broken(list(marked.values()), source_row=list(marked), problem=problem, names=_SEQUENCE.names)
+        yield broken(list(marked.values()), source_row=list(marked), problem=problem, names=list(names))
 
 
-def _split(texts: dict[int, str]) -> pl.DataFrame:
+def _split(texts: dict[int, str], whose: str, what: str, when: str) -> pl.DataFrame:
     """Separate at blanks alone: other white space may stand in an id."""
     line = pl.Series(list(texts.values()), dtype=pl.String)
     words = line.str.strip_chars(" \t").str.replace_all(r"[ \t]+", " ").str.split(" ")
     return (
-        block({"user_id": words.list.first(), "item_id": words.list.slice(1)}, source_row=list(texts))
-        .with_columns(timestamp=pl.int_ranges(0, pl.col("item_id").list.len()))
-        .explode("item_id", "timestamp", empty_as_null=True)
-        .with_columns(timestamp=pl.lit(SEQUENCE_START) + pl.duration(microseconds="timestamp"))
+        block({whose: words.list.first(), what: words.list.slice(1)}, source_row=list(texts))
+        .with_columns(pl.int_ranges(0, pl.col(what).list.len()).alias(when))
+        .explode(what, when, empty_as_null=True)
+        .with_columns((pl.lit(SEQUENCE_START) + pl.duration(microseconds=when)).alias(when))
     )

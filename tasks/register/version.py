@@ -48,7 +48,7 @@ def register_once(
         workspace: Its name is the registered model's.
         candidate: What `train` made.
         evidence: What `evaluate` said of it.
-        night: Tables that the bundle reads histories from, and windows that the model may know.
+        night: Its tables, and the windows that the model may know.
         model: Settings of the use case's model.
         features: Settings under which the tables were made.
 

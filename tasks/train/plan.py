@@ -17,7 +17,7 @@ class Plan(Value):
     Attributes:
         windows: Trained on in full, oldest first.
         replayed: Older ones, of which a part is drawn.
-        known: Whose items and counts the model may know.
+        known: What the model may know at all.
         validation: Which examples decide about early stopping.
         warm: Whether it starts from the champion.
         reason: For people.
@@ -50,7 +50,7 @@ def plan_training(
     if len(night.windows) < needed:
         raise ValueError(
             f"protocol {night.protocol!r} needs {needed} windows, the night has {len(night.windows)}: "
-            f"{', '.join(night.windows) or 'none'}. Wait for more events, or lower held_out.min_targets."
+            f"{', '.join(night.windows) or 'none'}. Wait for more rows, or lower held_out.min_targets."
         )
     if night.protocol == "leave_one_out":
         validation = Validation(window=night.windows[-2], whole=True)

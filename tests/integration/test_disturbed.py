@@ -13,7 +13,6 @@ import pytest
 from mlflow import MlflowClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from data_contracts.commit_point import POINTS
 from flows.ending import exit_code
 from flows.nights import look
 from tests.integration.conftest import House, until
@@ -21,6 +20,7 @@ from tests.integration.full_disk import fill, small_disk
 from tests.integration.nights import COUNT, alone, ended, started_night
 from tests.integration.release import RELEASE
 from tests.integration.undisturbed import Undisturbed
+from tests.killing import POINTS
 from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.slow

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from data_contracts.commit_point import POINTS
 from flows.ending import exit_code
 from tests.integration.full_disk import fill_and_recover
 from tests.integration.nights import COUNT, FAULTS, ended, run_night
 from tests.integration.undisturbed import Undisturbed
+from tests.killing import POINTS
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 KILLS = 20

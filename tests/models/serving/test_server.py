@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import shlex
 import shutil
 import socket
 import stat
@@ -254,7 +256,14 @@ def test_the_page_says_what_is_served_and_how_to_ask(server: Running) -> None:
     page = server.get("/")
     assert page.headers["content-type"].startswith("text/html")
     assert "Version <b>1</b> answers, since 20" in page.text
-    assert f"curl {server.rest_url}/v2/models/shop/infer" in page.text
+    curl = shlex.split(html.unescape(page.text.partition("<pre>")[2].partition("</pre>")[0]))
+    assert curl[:2] == ["curl", f"{server.rest_url}/v2/models/shop/infer"]
+    assert (
+        httpx.post(
+            curl[1], content=curl[-1], headers={"content-type": "application/json"}, timeout=LONG_SECONDS
+        ).status_code
+        == 200
+    )
 
 
 def test_a_path_that_is_not_there_is_said_so(server: Running) -> None:
