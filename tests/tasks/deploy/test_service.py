@@ -180,7 +180,7 @@ def test_a_registry_made_anew_under_a_running_server_is_the_one_that_answers(sho
         assert served.served.startswith("anew version 1 is in service")
         new = ask_over_rest(serving, "anew", {"user_id": "ada", "k": 3})
         assert (old.version, new.version) == ("1", "1")
-        assert old.scores != new.scores
+        assert old.values["score"] != new.values["score"]
         state = ModelServer("anew", house.tracking_uri, serving).state()
         assert state.served is not None
         assert state.served.digest == bundle_digest(house.tracking_uri, "anew", "1")

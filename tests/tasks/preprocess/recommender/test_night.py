@@ -274,7 +274,7 @@ def test_fewer_events_than_were_published_stop_the_night(tmp_path: Path, cluster
     events = Tables(home.tables).events
     events.commit([], ["file:more"], marks={"rows": 1_201, "published": 1})
     with pytest.raises(RowsLostError, match="validate published 1,201 rows up to version 1, its files have 1,200"):
-        build(home, validated.model_copy(update={"events": 1}), cluster)
+        build(home, validated.model_copy(update={"truth": 1}), cluster)
 
 
 def test_a_first_night_without_events_is_refused(tmp_path: Path, cluster: str) -> None:
