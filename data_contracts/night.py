@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, PositiveInt, model_validator
 
 Protocol = Literal["nightly", "leave_one_out"]
-UseCaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
+USE_CASE_NAME = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
+UseCaseName = Annotated[str, Field(pattern=f"^{USE_CASE_NAME}$")]
 """See `data_contracts.use_cases`."""
 NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 """What logs may be called."""
@@ -74,7 +75,7 @@ class HeldOut(Value):
     """How much a window must have judged before it decides; the first night holds out as much."""
 
     min_targets: PositiveInt = Field(
-        1_000, description="Targets judged, at least; repeats and kinds that do not count are not among them."
+        1_000, description="Targets judged, at least; what does not count (repeats, say) is not among them."
     )
     min_units: PositiveInt = Field(
         100, description="Units (users, documents, images, whatever the use case has) with a target that is judged."

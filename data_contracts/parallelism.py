@@ -33,7 +33,9 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     min_nodes: PositiveInt = Field(1, description="Hosts, one torchelastic agent on each, below which it stops.")
     max_nodes: PositiveInt = Field(1, description="Hosts that it takes when they are there.")
     processes_per_node: PositiveInt | None = Field(
-        None, description="Training processes on each host; null: one for each of its GPUs, or else for each core."
+        None,
+        description="Training processes on each host; null: one for each of its GPUs, or else for each core "
+        "(each threads_per_process cores).",
     )
     max_restarts: NonNegativeInt = Field(
         10, description="Times that killed processes of a host are started again; what fails by itself is not."

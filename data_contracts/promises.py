@@ -13,6 +13,9 @@ from data_contracts.quarantine import QUARANTINE
 class Promises:
     """A use case's tables.
 
+    Raises:
+        ValueError: Two tables have one name.
+
     Attributes:
         truth: Contract of the rows as they came from outside, of which everything else is made.
         made: Contracts of the tables that `preprocess` makes of them, in the order of a night's commits.
@@ -22,6 +25,11 @@ class Promises:
     truth: DataContract
     made: tuple[DataContract, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [contract.name for contract in (QUARANTINE, self.truth, *self.made)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"several tables are called {', '.join(twice)}; `quarantine` is everybody's.")
 
     @property
     def contracts(self) -> dict[str, DataContract]:

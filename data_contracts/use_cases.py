@@ -14,15 +14,17 @@ object                 of ``recommender``                          of ``acme.chu
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from data_contracts.night import Workspace
+from data_contracts.night import USE_CASE_NAME, Workspace
 from data_contracts.promises import Promises
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.table import Table
 
 Object = Literal["PROMISES", "FEATURES", "USE_CASE"]
+OBJECTS: tuple[Object, ...] = get_args(Object)
 
 _MODULES: dict[Object, tuple[str, str]] = {
     "PROMISES": ("data_contracts.{}.promises", "{}.contracts.promises"),
@@ -44,16 +46,19 @@ def declared(use_case: str, what: Object) -> Any:  # noqa: ANN401, each room kno
     ours, theirs = _MODULES[what]
     module = (theirs if "." in use_case else ours).format(use_case)
     try:
-        return getattr(import_module(module), what)
+        found = import_module(module) if re.fullmatch(USE_CASE_NAME, use_case) else None
     except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):  # something that it imports is missing
-            raise
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise UnknownUseCaseError(f"use case {use_case!r} needs a module that is not there: {error}.") from error
+        found = None
+    if found is None:
         raise UnknownUseCaseError(
             f"there is no use case {use_case!r}: {module} is no module. Name one of the house, or a package that can "
             "be imported here."
-        ) from error
-    except AttributeError as error:
-        raise UnknownUseCaseError(f"use case {use_case!r} declares no {what} in {module}.") from error
+        )
+    if not hasattr(found, what):
+        raise UnknownUseCaseError(f"use case {use_case!r} declares no {what} in {module}.")
+    return getattr(found, what)
 
 
 def truth_and_quarantine(workspace: Workspace) -> tuple[Table, Table]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, create_model
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, WithJsonSchema, create_model
 from pydantic_core import PydanticUseDefault
 from pydantic_settings import BaseSettings
 
@@ -16,6 +16,8 @@ from tasks.preprocess.features import features_of
 
 Own = TypeVar("Own", bound=BaseModel)
 Settings = TypeVar("Settings", bound=BaseSettings)
+ANY_SETTINGS = WithJsonSchema({"type": "object", "additionalProperties": True})
+"""What those who go by the schema, Prefect say, may ask of a setting whose class the use case decides."""
 DEFAULT = "recommender"
 """The use case that is meant where none is named."""
 

@@ -20,9 +20,9 @@ from pydantic_settings import (
 )
 
 from data_contracts.night import NAME, HeldOut, Protocol, UseCaseName, Workspace
-from data_contracts.use_cases import UnknownUseCaseError, promises
+from data_contracts.use_cases import OBJECTS, UnknownUseCaseError, declared, promises
 from flows.alerts import AlertConfig
-from flows.own import DEFAULT, default, kind_of_features, kind_of_model, own, typed
+from flows.own import ANY_SETTINGS, DEFAULT, default, kind_of_features, kind_of_model, own, typed
 from flows.sources import SettingsFile, existing, require_known
 from models.fit_config import ModelConfig
 from models.use_case import use_case
@@ -83,10 +83,10 @@ class NightlySettings(BaseSettings):
     source: SourceConfig = Field(description="Where the raw logs lie, and how to read them.")
     validation: ValidationConfig = Field(ValidationConfig(), description="What a row must be.")
     held_out: HeldOut = Field(HeldOut(), description="How much a window must have judged before it decides.")
-    features: SerializeAsAny[Annotated[BaseModel, own(kind_of_features)]] = Field(
+    features: SerializeAsAny[Annotated[BaseModel, own(kind_of_features), ANY_SETTINGS]] = Field(
         default_factory=default(kind_of_features), description="How rows become what is learned from."
     )
-    model: SerializeAsAny[Annotated[ModelConfig, own(kind_of_model)]] = Field(
+    model: SerializeAsAny[Annotated[ModelConfig, own(kind_of_model), ANY_SETTINGS]] = Field(
         default_factory=default(kind_of_model), description="What is learned, and how."
     )
     train: TrainConfig = Field(TrainConfig(), description="From where, on what, in how many processes.")
@@ -144,7 +144,8 @@ class NightlySettings(BaseSettings):
     @field_validator("use_case")
     @classmethod
     def _is_declared(cls, use_case: str) -> str:
-        promises(use_case)
+        for what in OBJECTS:
+            declared(use_case, what)
         return use_case
 
     @field_validator("name")
@@ -168,6 +169,9 @@ class NightlySettings(BaseSettings):
                 "set protocol: leave_one_out, or read logs with times"
             )
         problems += self.model.problems(self.validation.allowed)
+        columns = promises(self.use_case).truth.schema.names
+        if unknown := sorted(self.validation.allowed.keys() - set(columns)):
+            problems.append(f"validation.allowed names {', '.join(unknown)}, and the columns are {', '.join(columns)}")
         metrics = use_case(self.use_case).metrics.shown
         if self.gate.metric not in {None, *metrics}:
             problems.append(f"gate.metric {self.gate.metric!r} is none of {', '.join(metrics)}")

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_settings import SettingsError, YamlConfigSettingsSource
 
 PREFIX = "NIGHTSHIFT_"
-OTHERS = ("settings", "services", "code", "starter")
+OTHERS = ("settings", "services", "code", "starter", "oom_kills")
 """Variables that are no settings: they name the settings file, or are set by the house for its own processes."""
 
 

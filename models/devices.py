@@ -33,7 +33,7 @@ def devices(parallelism: ParallelismConfig, host: str, *, gpus: int, cores: int)
     Raises:
         ValueError: Its processes do not go with its GPUs, or with the rest of the settings.
     """
-    processes = parallelism.processes_per_node or gpus or cores
+    processes = parallelism.processes_per_node or gpus or max(cores // parallelism.threads_per_process, 1)
     if gpus and processes > gpus:
         raise ValueError(
             f"train.parallelism.processes_per_node is {processes}, and host {host} has {_gpus(gpus)}: each process "

@@ -12,7 +12,7 @@ ADVICE = (
     "fewer train.parallelism.processes_per_node."
 )
 MOST_KILLS = 3
-"""Of a host in one training: so many are no accident."""
+"""Under one agent: so many are no accident."""
 _KILLS_BEFORE = "NIGHTSHIFT_OOM_KILLS"
 
 

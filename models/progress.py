@@ -35,7 +35,7 @@ class DivergedError(Exception):
         super().__init__(
             f"the {what} at step {trainer.global_step:,} (epoch {trainer.current_epoch}, rank {trainer.global_rank}), "
             f"on examples of {batch.origin}. The last good checkpoint is kept. Look at the newest of these windows; if "
-            "they are as ever, lower model.optimizer.learning_rate, or raise model.fit.warm_up_steps."
+            "they are as ever, lower the learning rate (in `model`), or raise model.fit.warm_up_steps."
         )
 
 

@@ -116,11 +116,15 @@ def _log(job: PublishJob, folder: Path, predictor: Predictor) -> str:
             python_model=str(ROOT / "models" / "serving" / "answering.py"),
             artifacts={BUNDLE: str(folder)},
             code_paths=_code(job.use_case),
-            pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS],
+            pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in _libraries(job.use_case)],
             signature=_signature(predictor),
             input_example=pd.DataFrame(read_golden(folder).requests[-1:]),
         )
     return str(info.model_id)
+
+
+def _libraries(name: str) -> tuple[str, ...]:
+    return (*REQUIREMENTS, *use_case(name).requirements)
 
 
 def _code(use_case: str) -> list[str]:

@@ -45,6 +45,11 @@ class UseCase(Protocol):
         ...
 
     @property
+    def requirements(self) -> tuple[str, ...]:
+        """Libraries that answering needs beside those that the house has anyway (`models.publish.REQUIREMENTS`)."""
+        ...
+
+    @property
     def metrics(self) -> Metrics:
         """By what its contestants are compared."""
         ...

@@ -24,6 +24,7 @@ class Recommender:
 
     config = RecommenderConfig
     metrics = METRICS
+    requirements: tuple[str, ...] = ()
 
     def module(self, job: FitJob) -> RecommenderModule:
         """See `models.recommender.module`."""

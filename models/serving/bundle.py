@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,15 @@ def open_bundle(folder: Path) -> Predictor:
 
 
 def write_golden(folder: Path, predictor: Predictor, requests: Sequence[Mapping[str, object]]) -> None:
-    """Answer made-up requests, and keep both in the bundle."""
+    """Answer made-up requests, and keep both in the bundle.
+
+    Raises:
+        ValueError: There is none, or an answer holds what no server could send.
+    """
+    if not requests:
+        raise ValueError("a use case makes no golden requests: nobody could see whether a bundle answers as it did.")
+    if odd := next((answer for answer in _answers(predictor, requests) if not _can_be_sent(answer)), None):
+        raise ValueError(f"a golden answer holds a number that is none, or null: {odd!r:.200}. It cannot be served.")
     golden = Golden(requests=tuple(dict(request) for request in requests), answers=tuple(_answers(predictor, requests)))
     commit(golden, folder / GOLDEN)
 
@@ -74,6 +83,18 @@ def replay_golden(folder: Path, predictor: Predictor) -> int:
             f"was made (tolerance {TOLERANCE}):\n  - {listed}\nCompare the versions of torch and of this code."
         )
     return len(seen)
+
+
+def _can_be_sent(value: object) -> bool:
+    match value:
+        case dict():
+            return all(map(_can_be_sent, value.values()))
+        case list():
+            return all(map(_can_be_sent, value))
+        case float():
+            return math.isfinite(value)
+        case _:
+            return value is not None
 
 
 def _answers(predictor: Predictor, requests: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:

@@ -162,18 +162,29 @@ def _rows(tensor: Input, field: pa.Field, *, max_batch: int) -> list[Any]:
         if values.ndim > 1 and len(values) > max_batch:  # said before n lists are made: n may be any number if m is 0
             raise TensorError(f"{len(values):,} requests in one call, wanted 1 to {max_batch:,}")
         rows = np.atleast_2d(values)
-        return [[text for text in map(_text, row) if text] if wanted == "BYTES" else row.tolist() for row in rows]
+        if wanted == "FP32":
+            numbers: list[list[float]] = _single(rows).tolist()
+            return numbers
+        return [[text for text in map(_text, row) if text] for row in rows]
     if values.ndim != 1:
         raise TensorError(f"shape {list(values.shape)}, wanted [n]")
     if wanted == "BYTES":
         return list(map(_text, values))
     if wanted == "FP32":
-        numbers: list[float] = values.astype(np.float32).tolist()
-        return numbers
+        return list(_single(values).tolist())
     limits = np.iinfo(np.int32)
     if values.size and not limits.min <= values.min() <= values.max() <= limits.max:
         raise TensorError("a number beyond 32 bits")
     return [int(value) for value in values]
+
+
+def _single(values: Values) -> Values:
+    """Return numbers of single precision; NaN and infinity stay what they are, and are the predictor's to judge."""
+    with np.errstate(over="ignore"):
+        single = np.asarray(values).astype(np.float32)
+    if (np.isinf(single) & np.isfinite(np.asarray(values, np.float64))).any():
+        raise TensorError("a number beyond 32 bits")
+    return single
 
 
 def _values(tensor: Input) -> Values:
@@ -206,6 +217,6 @@ def _output(name: str, column: pa.Array) -> Output:
     else:
         filled, flat = np.ones(len(column), dtype=bool), column
     text = pa.types.is_string(flat.type)
-    values = np.full(filled.shape, "" if text else 0, dtype=object if text else np.float32)
+    values = np.full(filled.shape, "" if text else 0, dtype=object if text else flat.type.to_pandas_dtype())
     values[filled] = flat.to_numpy(zero_copy_only=False)
     return Output(name, _datatype(flat.type), values)

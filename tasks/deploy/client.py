@@ -56,11 +56,17 @@ def ask_over_grpc(serving: ServingConfig, name: str, request: Mapping[str, Any])
 
 
 def _ask(triton: ModuleType, url: str, name: str, request: Mapping[str, Any]) -> Answer:
+    from tritonclient.utils import InferenceServerException
+
     with triton.InferenceServerClient(url) as client:
         found = client.get_model_metadata(name)
         known = found if isinstance(found, dict) else client.get_model_metadata(name, as_json=True)
-        datatypes = {tensor["name"]: tensor["datatype"] for tensor in known["inputs"]}
-        inputs = [_input(triton, column, datatypes[column], value) for column, value in request.items()]
+        datatypes = {tensor["name"]: tensor["datatype"] for tensor in known.get("inputs", ())}
+        given = {column: value for column, value in request.items() if value is not None}
+        if unknown := sorted(given.keys() - datatypes.keys()):
+            asked = ", ".join(datatypes) or "nothing, as no version is in service"
+            raise InferenceServerException(f"{name!r} is not asked for {', '.join(unknown)}; it takes {asked}.")
+        inputs = [_input(triton, column, datatypes[column], value) for column, value in given.items()]
         answer = client.infer(name, inputs)
     response = answer.get_response()
     version = response["model_version"] if isinstance(response, dict) else response.model_version

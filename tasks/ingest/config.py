@@ -48,7 +48,7 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     defaults: dict[str, str] = Field(
         {},
         description="Contract column to the value it takes where the source has none; the use case's own when "
-        "omitted. Not used for a column that is named in `columns`: there, nothing means missing.",
+        "empty. Not used for a column that is named in `columns`: there, nothing means missing.",
     )
     time_unit: TimeUnit = Field(
         "iso",
@@ -75,7 +75,7 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
 
     def with_defaults(self, defaults: Mapping[str, str]) -> Self:
         """Return this with a use case's own `defaults`, where none are set."""
-        return self if "defaults" in self.model_fields_set else self.model_copy(update={"defaults": dict(defaults)})
+        return self if self.defaults else self.model_copy(update={"defaults": dict(defaults)})
 
     @property
     def has_times(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from data_contracts.evidence import Evidence
@@ -39,7 +39,7 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
         return Decision(promoted=False, reason="Nothing could be judged: the window has no target on its own days.")
     if not counts["targets"]:
         window = _amount(counts["window_targets"], counts["window_units"], by.unit)
-        reason = f"None of the window's {window} could be judged: they are repeats, or of kinds that do not count."
+        reason = f"None of the window's {window} could be judged: what they are does not count (repeats, say)."
         return Decision(promoted=False, reason=reason)
     values = {contestant: metrics[metric] for contestant, metrics in evidence.metrics.items()}
     seen = f"{metric.upper()} {values[CANDIDATE]:.4f} on {_number(counts['targets'], 'target')}"
@@ -58,19 +58,21 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
             "decision stands."
         )
         return Decision(promoted=False, reason=f"{seen}; nobody can say whether that is enough: {left_out}. {step}")
-    return _compare(values, by.sign(metric), gate.max_loss, seen, left_out)
+    return _compare(values, by.baselines, by.sign(metric), gate.max_loss, seen, left_out)
 
 
-def _compare(values: Mapping[str, float], sign: int, max_loss: float, seen: str, left_out: str | None) -> Decision:
+def _compare(
+    values: Mapping[str, float], named: Sequence[str], sign: int, max_loss: float, seen: str, left_out: str | None
+) -> Decision:
     candidate, champion = values[CANDIDATE], values.get(CHAMPION)
     baselines = {name: value for name, value in values.items() if name not in (CANDIDATE, CHAMPION)}
     unbeaten = {name: value for name, value in baselines.items() if not sign * candidate > sign * value}
     if not math.isfinite(candidate):
         return Decision(promoted=False, reason=f"{seen}: the candidate diverged.")
-    if not baselines:
-        return Decision(
-            promoted=False, reason=f"{seen}; nobody can say whether that is enough: no baseline was judged."
-        )
+    missing = sorted(set(named) - set(baselines)) or ([] if baselines else ["no baseline"])
+    if missing:
+        why = f"nobody can say whether that is enough: not judged, {', '.join(missing)}"
+        return Decision(promoted=False, reason=f"{seen}; {why}.")
     if unbeaten:
         return Decision(promoted=False, reason=f"{seen} does not beat {_listed(unbeaten)}.")
     if champion is None or not math.isfinite(champion):
@@ -81,7 +83,7 @@ def _compare(values: Mapping[str, float], sign: int, max_loss: float, seen: str,
     bound = champion - sign * abs(champion) * max_loss
     enough = sign * candidate >= sign * bound
     verdict = "is enough" if enough else "is too little" if sign > 0 else "is too much"
-    loss = f"{'less' if sign > 0 else 'and'} {max_loss:.1%}"
+    loss = f"{'less' if sign > 0 else 'plus'} {max_loss:.1%}"
     reason = f"{seen} {verdict}: the champion has {champion:.4f}, {loss} is {bound:.4f}."
     return Decision(promoted=enough, reason=reason)
 

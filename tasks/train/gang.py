@@ -177,6 +177,7 @@ class _Gang:
 
     def _start(self, host: str, worker: str) -> None:
         place = f"{host}-{uuid4().hex}"
+        (self.folder / DEVICES / f"{host}.json").unlink(missing_ok=True)  # what it said the last time
         task = self.client.submit(
             run_agent, self.job, self.endpoint(), self.meeting, host, self.topic,
             key=place, pure=False, workers=[worker], allow_other_workers=False,

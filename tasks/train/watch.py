@@ -82,7 +82,7 @@ def hopeless(job: FitJob, host: str, code: int) -> str:
 def too_often(job: FitJob, host: str) -> str:
     """Say that processes ended more often than they may."""
     return (
-        f"processes ended more than max_restarts ({job.parallelism.max_restarts}) times, the last on {host}, where no "
-        "kill for lack of memory was counted. Look for who else ends them, a scheduler's limit or somebody by hand; "
-        "the last lines say how they ended."
+        f"processes ended more than max_restarts ({job.parallelism.max_restarts}) times, the last on {host}. The "
+        "kernel counted no kill for lack of memory there since its agent began. Look for who else ends them, a "
+        "scheduler's limit or somebody by hand; the last lines say how they ended."
     )

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import validate
+from pydantic import ValidationError
 
 from flows.command import read
+from flows.nightly import nightly_retrain
 from flows.settings import NightlySettings
 from models.recommender.config import RecommenderConfig
 from tasks.preprocess.recommender.config import FeatureConfig
@@ -47,3 +51,30 @@ def test_what_is_meant_is_asked_by_the_use_cases_own_names(tmp_path: Path) -> No
     file.write_text("name: own\nsource: {uri: x}\nmodel: {network: {widht: 3}}\n")
     with pytest.raises(SystemExit, match=r"model\.network\.widht: there is no such setting\. Did you mean 'width'\?"):
         read(["--settings", str(file)])
+
+
+def test_prefect_takes_settings_of_their_own_as_they_are_written_out() -> None:
+    settings = NightlySettings(name="own", source=SOURCE, model={"network": {"width": 8}})  # type: ignore[arg-type]
+    schema = parameter_schema(nightly_retrain).model_dump()
+    validate({"settings": settings.model_dump(mode="json")}, schema, raise_on_error=True)
+
+
+def test_a_use_cases_own_defaults_are_there_also_after_settings_were_written_out() -> None:
+    source = NightlySettings(name="own", source=SOURCE).source  # type: ignore[arg-type]
+    again = type(source).model_validate(source.model_dump(mode="json"))
+    for each in (source, again):
+        assert each.with_defaults({"event": "view"}).defaults == {"event": "view"}
+    assert again.model_copy(update={"defaults": {"event": "buy"}}).with_defaults({"event": "view"}).defaults == {
+        "event": "buy"
+    }
+
+
+@pytest.mark.parametrize("name", ["weather", ".x", "..x", "tests.nothing", "tests.faults", "Recommender"])
+def test_names_that_lead_nowhere_are_refused_in_a_sentence(name: str) -> None:
+    with pytest.raises(ValidationError, match=r"use_case\n"):
+        NightlySettings(name="own", source=SOURCE, use_case=name)  # type: ignore[arg-type]
+
+
+def test_only_columns_that_there_are_can_be_limited() -> None:
+    with pytest.raises(ValidationError, match=r"allowed names evnt, and the columns are user_id, item_id, ev"):
+        NightlySettings(name="own", source=SOURCE, validation={"allowed": {"evnt": ["view"]}})  # type: ignore[arg-type]

@@ -31,6 +31,12 @@ def test_each_gpu_has_a_process_and_else_each_core(asked: int | None, gpus: int,
     assert found(asked, gpus) == Devices(gpus=gpus, processes=processes)
 
 
+def test_threads_of_a_process_are_cores_of_its_own() -> None:
+    for threads, processes in ((1, 8), (3, 2), (16, 1)):
+        config = ParallelismConfig(threads_per_process=threads)
+        assert devices(config, "here", gpus=0, cores=8).processes == processes
+
+
 def test_gpus_that_stay_idle_are_named() -> None:
     assert idle(found(3, 4), "10.0.0.1").startswith("host 10.0.0.1 has 4 GPUs, and 1 of them stay idle: ")
     assert not idle(found(4, 4), "10.0.0.1") + idle(found(4, 0), "10.0.0.1")

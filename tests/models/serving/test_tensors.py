@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.recommender.requests import ANSWERS, REQUESTS
-from models.serving.tensors import TensorError, metadata, to_outputs, to_rows
+from models.serving.tensors import TensorError, asking, metadata, to_outputs, to_rows
 
-NUMPY = {"BYTES": np.object_, "INT32": np.int32, "INT64": np.int64, "FP32": np.float32}
+NUMPY = {"BYTES": np.object_, "INT32": np.int32, "INT64": np.int64, "FP32": np.float32, "FP64": np.float64}
 
 
 @dataclass(frozen=True)
@@ -122,3 +123,53 @@ def test_tensors_are_described_as_the_protocol_does() -> None:
         {"name": "history", "datatype": "BYTES", "shape": [-1, -1]},
         {"name": "k", "datatype": "INT32", "shape": [-1]},
     ]
+
+
+NUMBERS = pa.schema([pa.field("x", pa.float32()), pa.field("many", pa.list_(pa.float32()))])
+
+
+@pytest.mark.parametrize("datatype", ["FP32", "FP64"])
+def test_numbers_become_rows_of_single_precision(datatype: str) -> None:
+    sent = [Sent("x", [2], datatype, [1, 2.5]), Sent("many", [2, 2], datatype, [1, 2, 3, 0.1])]
+    found = to_rows(sent, NUMBERS, max_batch=4).to_pylist()
+    assert found == [{"x": 1.0, "many": [1.0, 2.0]}, {"x": 2.5, "many": [3.0, float(np.float32(0.1))]}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        pytest.param(Sent("x", [1], "FP64", [1e39]), "input 'x': a number beyond 32 bits", id="too large"),
+        pytest.param(Sent("many", [1, 2], "FP64", [1, -1e39]), "input 'many': a number beyond 32 bits", id="in a list"),
+        pytest.param(Sent("x", [1], "FP32", ["1"]), "input 'x': '1' in its data, wanted FP32", id="text"),
+        pytest.param(Sent("x", [1], "FP32", [True]), "input 'x': True in its data, wanted FP32", id="a truth"),
+        pytest.param(Sent("x", [1], "INT32", [1]), "input 'x': datatype INT32, wanted FP32", id="whole numbers"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(sent: Sent, reason: str) -> None:
+    with pytest.raises(TensorError, match=re.escape(reason)):
+        to_rows([sent], NUMBERS, max_batch=4)
+
+
+def test_answers_of_every_kind_have_their_datatype() -> None:
+    answers = pa.table(
+        {
+            "count": pa.array([3, 4], pa.int32()),
+            "share": pa.array([0.5, 1.5], pa.float32()),
+            "places": pa.array([[1], [2, 3]], pa.list_(pa.int32())),
+        }
+    )
+    found = {
+        output.name: (output.datatype, output.values.dtype, output.values.tolist()) for output in to_outputs(answers)
+    }
+    assert found == {
+        "count": ("INT32", np.int32, [3, 4]),
+        "share": ("FP32", np.float32, [0.5, 1.5]),
+        "places": ("INT32", np.int32, [[1, 0], [2, 3]]),
+    }
+
+
+def test_a_request_is_asked_as_it_is_understood() -> None:
+    for request in ({"user_id": "ada", "k": 3}, {"history": ["a", "b"]}):
+        body = asking(request, REQUESTS.schema)
+        (row,) = to_rows([Sent(**tensor) for tensor in body["inputs"]], REQUESTS.schema, max_batch=4).to_pylist()
+        assert row == {"user_id": None, "history": None, "k": None} | request

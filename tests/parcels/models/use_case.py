@@ -5,18 +5,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pytorch_lightning as pl
 import torch
 
 from data_contracts.evidence import Judgement, Metrics
 from data_contracts.job import Config, EvaluateJob, FitJob, PublishJob
 from tests.parcels.models.config import ParcelConfig
-from tests.parcels.models.data import ParcelData, read
-from tests.parcels.models.module import ParcelModule
 from tests.parcels.models.network import RECORD, TENSORS, hours, load, save
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from tests.parcels.models.data import ParcelData
+    from tests.parcels.models.module import ParcelModule
 
 METRICS = Metrics(
     primary="mae",
@@ -40,7 +44,7 @@ class ParcelPredictor:
     def predict(self, requests: pa.Table) -> pa.Table:
         """Answer every row."""
         km = requests["distance_km"].to_numpy(zero_copy_only=False).astype(np.float32)
-        wrong = np.flatnonzero(~(km >= 0))
+        wrong = np.flatnonzero(~(np.isfinite(km) & (km >= 0)))
         if len(wrong):
             raise ValueError(f"request {wrong[0]}: distance_km is {km[wrong[0]]}, wanted 0 or more.")
         answers = hours(self.network, torch.from_numpy(np.log1p(km))).numpy()
@@ -52,19 +56,28 @@ class Parcels:
 
     config = ParcelConfig
     metrics = METRICS
+    requirements = ()
 
     def module(self, job: FitJob) -> ParcelModule:
+        from tests.parcels.models.module import ParcelModule
+
         return ParcelModule.of(job)
 
     def data(self, job: FitJob) -> ParcelData:
+        from tests.parcels.models.data import ParcelData
+
         return ParcelData(job)
 
     def save(self, module: pl.LightningModule, folder: Path) -> None:
+        from tests.parcels.models.module import ParcelModule
+
         assert isinstance(module, ParcelModule)
         save(module.network, module.config.network, folder)
 
     def evaluate(self, job: EvaluateJob) -> Judgement:
         """Judge networks, and the median of what was known."""
+        from tests.parcels.models.data import read
+
         judged, known = read(job.tables, (job.window,)), read(job.tables, job.known_windows)
         log_km, wanted = torch.from_numpy(judged[:, 0]), judged[:, 1]
         answers = {name: hours(load(Path(folder)), log_km).numpy() for name, folder in job.contestants.items()}

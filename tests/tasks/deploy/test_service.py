@@ -14,6 +14,7 @@ from typing import get_args
 
 import pytest
 from mlflow import MlflowClient
+from tritonclient.utils import InferenceServerException
 
 from data_contracts.bundle import bundle_digest, find_version
 from data_contracts.commit_point import EVENT
@@ -79,6 +80,9 @@ def test_versions_go_in_and_out_of_service_on_a_real_server(shop: Shop, tmp_path
         assert by_rest == ask_over_grpc(serving, "story", {"user_id": "ada", "k": 3})
         assert (by_rest.version, by_rest.values["source"], len(by_rest.values["score"])) == ("2", "history", 3)
         assert ask_over_rest(serving, "story", {"user_id": "nobody", "k": 1}).values["item_id"] == [item(1)]
+        assert ask_over_grpc(serving, "story", {"history": ["x", "y"], "k": 1, "user_id": None}).values["item_id"]
+        with pytest.raises(InferenceServerException, match="is not asked for colour; it takes user_id, history, k"):
+            ask_over_rest(serving, "story", {"colour": "red"})
 
         third = register(shop[1], seed=2, name="story")
         damage(shop[0], "story", third)
@@ -100,6 +104,14 @@ def test_versions_go_in_and_out_of_service_on_a_real_server(shop: Shop, tmp_path
             ModelServer("story", shop[0], serving).switch(VersionWanted(version="77"))
         with pytest.raises(ServerAbsentError, match="serves no model 'other'"):
             ModelServer("other", shop[0], serving).state()
+
+
+def test_a_server_without_a_version_or_of_another_kind_answers_in_a_sentence(shop: Shop, tmp_path: Path) -> None:
+    with running_server(shop[0], tmp_path, name="nobody") as server:
+        serving = ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url)
+        for ask in (ask_over_rest, ask_over_grpc):
+            with pytest.raises(InferenceServerException, match="it takes nothing, as no version is in service"):
+                ask(serving, "nobody", {"user_id": "ada"})
 
 
 def test_a_deployment_broken_off_anywhere_ends_as_if_it_was_not(shop: Shop, tmp_path: Path) -> None:

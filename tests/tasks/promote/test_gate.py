@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from data_contracts.evidence import Evidence
+from data_contracts.evidence import Evidence, Metrics
 from data_contracts.night import HeldOut, Protocol
 from models.recommender.metrics import METRICS
 from tasks.promote.config import GateConfig
@@ -93,26 +93,63 @@ def test_a_window_without_a_target_of_its_own_promotes_nobody_and_says_so() -> N
     )
 
 
-def test_a_baseline_of_any_name_must_be_beaten_and_there_must_be_one() -> None:
+def test_a_baseline_of_any_name_must_be_beaten_and_those_that_were_declared_must_be_there() -> None:
     counts = {"window_targets": 2_000, "window_units": 300, "targets": 1_500, "units": 300}
     metrics = {"candidate": {"ndcg@10": 0.2}}
-    alone = decide(
-        Evidence(by=METRICS, run_id="run", metrics=metrics, counts=counts), GateConfig(), HeldOut(), "nightly"
-    )
-    assert not alone.promoted
-    assert "no baseline was judged" in alone.reason
+    undeclared = METRICS.model_copy(update={"baselines": ()})
+
+    def decided(by: Metrics) -> Decision:
+        evidence = Evidence(by=by, run_id="run", metrics=metrics, counts=counts)
+        return decide(evidence, GateConfig(), HeldOut(), "nightly")
+
+    assert not decided(undeclared).promoted
+    assert decided(undeclared).reason.endswith("nobody can say whether that is enough: not judged, no baseline.")
     metrics["last year's model"] = {"ndcg@10": 0.3}
-    beside = decide(
-        Evidence(by=METRICS, run_id="run", metrics=metrics, counts=counts), GateConfig(), HeldOut(), "nightly"
-    )
-    assert beside == (False, "NDCG@10 0.2000 on 1,500 targets does not beat last year's model 0.3000.")
+    assert decided(undeclared) == (False, "NDCG@10 0.2000 on 1,500 targets does not beat last year's model 0.3000.")
+    metrics["last year's model"] = {"ndcg@10": 0.1}
+    assert decided(undeclared).promoted
+    metrics["popularity"] = {"ndcg@10": 0.1}
+    assert not decided(METRICS).promoted
+    assert decided(METRICS).reason.endswith("not judged, markov.")
+
+
+ERROR = Metrics(primary="mae", shown=("mae",), drawn=("mae",), lower_is_better=("mae",), baselines=("median",))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "median", "promoted", "said"),
+    [
+        pytest.param(0.9, 1.0, 2.0, True, "is enough: the champion has 1.0000, plus 2.0% is 1.0200", id="less"),
+        pytest.param(1.02, 1.0, 2.0, True, "is enough", id="within max_loss"),
+        pytest.param(1.03, 1.0, 2.0, False, "is too much: the champion has 1.0000, plus 2.0% is 1.0200", id="more"),
+        pytest.param(2.0, 3.0, 2.0, False, "does not beat median 2.0000", id="no better than the median"),
+        pytest.param(1.0, None, 2.0, True, "beats median 2.0000", id="no champion"),
+        pytest.param(0.0, 0.0, 1.0, True, "is enough", id="nothing to lose"),
+        pytest.param(-1.0, -0.99, 0.0, True, "is enough", id="below 0"),
+        pytest.param(-1.0, -1.1, 0.0, False, "is too much", id="below 0, and more"),
+        pytest.param(NAN, 1.0, 2.0, False, "diverged", id="diverged"),
+        pytest.param(1.0, NAN, 2.0, True, "ranks no more", id="the champion diverged"),
+    ],
+)
+def test_where_less_is_better(
+    candidate: float,
+    champion: float | None,
+    median: float,
+    promoted: bool,  # noqa: FBT001
+    said: str,
+) -> None:
+    values = {"candidate": candidate, "median": median} | ({} if champion is None else {"champion": champion})
+    counts = dict.fromkeys(("window_targets", "window_units", "targets", "units"), 2_000)
+    metrics = {name: {"mae": value} for name, value in values.items()}
+    evidence = Evidence(by=ERROR, run_id="run", metrics=metrics, counts=counts)
+    decided = decide(evidence, GateConfig(), HeldOut(), "nightly")
+    assert (decided.promoted, said in decided.reason) == (promoted, True), decided
 
 
 def test_a_window_of_repeats_promotes_nobody_and_says_so() -> None:
     assert decision(0.3, 0.2, targets=0, users=0) == (
         False,
-        "None of the window's 2,000 targets of 300 users could be judged: they are repeats, or of kinds that do not "
-        "count.",
+        "None of the window's 2,000 targets of 300 users could be judged: what they are does not count (repeats, say).",
     )
 
 

@@ -40,7 +40,9 @@ def promoted(
     metrics = {"candidate": {"ndcg@10": candidate}, "popularity": {"ndcg@10": 0.05}}
     day = date(2026, 11, 3)
     night = Night(window=Window(first_day=day, last_day=day), windows=("a", "b"), tables={}, protocol=protocol)
-    evidence = Evidence(by=METRICS, run_id="run", metrics=metrics, counts=COUNTS)
+    evidence = Evidence(
+        by=METRICS.model_copy(update={"baselines": ("popularity",)}), run_id="run", metrics=metrics, counts=COUNTS
+    )
     return decide_once(workspace, version, evidence, night, GateConfig(), HeldOut())
 
 

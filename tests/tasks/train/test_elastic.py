@@ -238,7 +238,7 @@ def test_ranks_that_are_killed_too_often_end_the_training_with_what_to_do(lab: L
     for start in (1, 2):
         training.at(50 * start, starts=start)
         kill(training.ranks()[0])
-    with pytest.raises(JobFailedError, match=r"more than max_restarts \(1\) times, .* no kill for lack of memory"):
+    with pytest.raises(JobFailedError, match=r"than max_restarts \(1\) times, .* counted no kill for lack of memory"):
         training.end()
     assert training.account().starts == 2
 
