@@ -17,6 +17,11 @@ from flows.settings import NightlySettings
 
 FOLLOWS = "default_factory_not_called"
 """Kind of problem that only says that there is another one."""
+RENAMED = {
+    "validation.kinds": "validation.allowed: {event: [...]}",
+    "held_out.min_users": "held_out.min_units",
+}
+"""Settings of 0.1 to what they are called now."""
 SHOWN_LENGTH = 60
 """Characters of a wrong value that are shown."""
 
@@ -54,7 +59,8 @@ def _lines(problem: ErrorDetails, settings: type[NightlySettings]) -> Iterator[s
     match problem["type"]:
         case "extra_forbidden":
             *path, name = map(str, problem["loc"])
-            said = f"there is no such setting.{meant(name, _fields(path, settings))}"
+            known = f" It is {RENAMED[where]} now." if where in RENAMED else meant(name, _fields(path, settings))
+            said = f"there is no such setting.{known}"
         case "missing" | "value_error":
             pass
         case _:

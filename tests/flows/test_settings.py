@@ -94,6 +94,11 @@ def test_own_logs_do_not_mix_with_the_shops() -> None:
             id="targets that are refused",
         ),
         pytest.param(
+            "name: own\nsource: {uri: x}\nvalidation: {kinds: [view]}",
+            r"validation.kinds: there is no such setting. It is validation.allowed: {event: \[...\]} now.",
+            id="a name of before",
+        ),
+        pytest.param(
             "name: own\nsource: {uri: x}\nhome: s3://bucket/home", "no folder of this machine", id="home elsewhere"
         ),
         pytest.param("name: own\nsource: {}", r"source.uri: no logs are named", id="no logs"),
