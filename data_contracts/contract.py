@@ -44,7 +44,7 @@ class Limits:
         first_day: First day that a row can be of, UTC.
         earliest: First day accepted tonight, UTC: the day after the newest window, less the lateness allowed.
         latest: Last day on which a row can be, UTC: today where it comes from outside, else the window's last day.
-        allowed: Column to the values that it may have; any column that is not named may have all.
+        allowed: Column of text to the values that it may have, a rule of its own for each (`data_contracts.staging`).
         max_id_bytes: Longest id accepted, in bytes of UTF-8.
     """
 

@@ -54,6 +54,11 @@ def required(contract: DataContract) -> list[str]:
     return [field.name for field in incoming(contract) if not field.nullable]
 
 
+def texts(contract: DataContract) -> list[str]:
+    """Return those of the columns that a source gives which hold text."""
+    return [field.name for field in incoming(contract) if pa.types.is_string(field.type)]
+
+
 def _optional(field: pa.Field) -> pa.Field:
     return pa.field(field.name, field.type, nullable=True, metadata=field.metadata)
 
@@ -63,13 +68,20 @@ def staging(contract: DataContract) -> DataContract:
     own = incoming(contract).names
 
     def checked(table: pa.Table) -> pa.Table:
-        return contract.checked(table.select(own)).append_column("problem", table["problem"])
+        view = contract.checked(table.select(own))
+        for name in ("problem", *(each for each in texts(contract) if each not in view.column_names)):
+            view = view.append_column(name, table[name])
+        return view
 
     def row_rules(limits: Limits) -> Sequence[Expectation]:
-        from great_expectations.expectations import ExpectColumnValuesToBeNull
+        from great_expectations.expectations import ExpectColumnValuesToBeInSet, ExpectColumnValuesToBeNull
 
         readable = ExpectColumnValuesToBeNull(column="problem", meta={"rule": UNREADABLE})
-        return (readable, *contract.row_rules(limits))
+        known = [
+            ExpectColumnValuesToBeInSet(column=column, value_set=list(values), meta={"rule": f"unknown {column}"})
+            for column, values in limits.allowed.items()
+        ]
+        return (readable, *known, *contract.row_rules(limits))
 
     return DataContract(
         name=f"staged {contract.name}",

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from data_contracts.night import NAME, HeldOut, Protocol, UseCaseName, Workspace
+from data_contracts.staging import texts
 from data_contracts.use_cases import OBJECTS, UnknownUseCaseError, declared, promises
 from flows.alerts import AlertConfig
 from flows.own import ANY_SETTINGS, DEFAULT, default, kind_of_features, kind_of_model, own, typed
@@ -169,9 +170,10 @@ class NightlySettings(BaseSettings):
                 "set protocol: leave_one_out, or read logs with times"
             )
         problems += self.model.problems(self.validation.allowed)
-        columns = promises(self.use_case).truth.schema.names
+        columns = texts(promises(self.use_case).truth)
         if unknown := sorted(self.validation.allowed.keys() - set(columns)):
-            problems.append(f"validation.allowed names {', '.join(unknown)}, and the columns are {', '.join(columns)}")
+            said = f"{', '.join(unknown)}, and the columns of text are {', '.join(columns)}"
+            problems.append(f"validation.allowed names {said}")
         metrics = use_case(self.use_case).metrics.shown
         if self.gate.metric not in {None, *metrics}:
             problems.append(f"gate.metric {self.gate.metric!r} is none of {', '.join(metrics)}")

@@ -39,12 +39,9 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
     bounded = [
         between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in ("user_id", "item_id")
     ]
-    kinds = limits.allowed.get("event", ())
-    known = [ExpectColumnValuesToBeInSet(column="event", value_set=list(kinds), meta={"rule": "unknown kind of event"})]
     return [
         *present,
         *bounded,
-        *(known if kinds else []),
         ExpectColumnValuesToBeInSet(column="value_is", value_set=[FINITE], meta={"rule": "value not finite"}),
         between("timestamp", start_of(limits.first_day), None, "timestamp before first_day"),
         between("timestamp", None, end_of(limits.latest), "timestamp in the future"),

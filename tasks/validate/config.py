@@ -60,7 +60,7 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         return self
 
     allowed: dict[str, tuple[str, ...]] = Field(
-        {}, description="Column to the values that it may have, `{event: [view, buy]}`; others break a rule."
+        {}, description="Column of text to the values that it may have, `{event: [view, buy]}`; others break a rule."
     )
     max_id_bytes: PositiveInt = Field(
         256, le=MAX_TEXT_BYTES, description="Longest id accepted, in bytes of UTF-8; at most what `ingest` reads."

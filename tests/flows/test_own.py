@@ -76,5 +76,7 @@ def test_names_that_lead_nowhere_are_refused_in_a_sentence(name: str) -> None:
 
 
 def test_only_columns_that_there_are_can_be_limited() -> None:
-    with pytest.raises(ValidationError, match=r"allowed names evnt, and the columns are user_id, item_id, ev"):
+    with pytest.raises(
+        ValidationError, match=r"allowed names evnt, and the columns of text are user_id, item_id, event"
+    ):
         NightlySettings(name="own", source=SOURCE, validation={"allowed": {"evnt": ["view"]}})  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ def _broken(**changes: object) -> str | None:
         pytest.param({"user_id": "ü" * 4}, None, id="eight bytes"),
         pytest.param({"user_id": "ü" * 5}, "user_id too long", id="ten bytes in five letters"),
         pytest.param({"item_id": "i" * 9}, "item_id too long", id="nine bytes"),
-        pytest.param({"event": "stare"}, "unknown kind of event", id="unknown kind"),
+        pytest.param({"event": "stare"}, "unknown event", id="unknown kind"),
         pytest.param({"value": float("nan")}, "value not finite", id="NaN"),
         pytest.param({"value": float("-inf")}, "value not finite", id="infinite"),
         pytest.param({"timestamp": datetime(1999, 12, 31, tzinfo=UTC)}, "timestamp before first_day", id="impossible"),
@@ -71,6 +71,7 @@ def test_an_event_breaks_the_rule_that_people_would_name(changes: dict[str, obje
 
 
 def test_every_kind_is_accepted_when_none_is_listed() -> None:
-    names = [name_of(rule) for rule in EVENTS.row_rules(Limits(date(2000, 1, 1), date(2000, 1, 1), date(2026, 1, 1)))]
-    assert "unknown kind of event" not in names
+    limits = Limits(date(2000, 1, 1), date(2000, 1, 1), date(2026, 1, 1))
+    names = [name_of(rule) for rule in staging(EVENTS).row_rules(limits)]
+    assert not [name for name in names if name.startswith("unknown")]
     assert len(set(names)) == len(names)
