@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Mapping
 
+import psutil
 from distributed.deploy.subprocess import SubprocessWorker
 
 from data_contracts.process import COMMAND, STARTER
@@ -19,6 +20,8 @@ SELF_CHECKS: Mapping[str, str | bool] = {
     "distributed.worker.profile.enabled": False,
 }
 """How often Dask looks at itself: of its own accord so often that a worker that waits takes a twentieth of a core."""
+AGAIN_SECONDS = 0.05
+"""After which a worker that was about to end is looked at again."""
 
 
 class MortalWorker(SubprocessWorker):
@@ -29,6 +32,14 @@ class MortalWorker(SubprocessWorker):
         command = (*COMMAND, "dask", "spec", self.scheduler, "--spec", spec)
         own = {**os.environ, **environment(), STARTER: str(os.getpid())}
         self.process = await asyncio.create_subprocess_exec(*command, env=own)
+
+    async def close(self) -> None:
+        """End it; where a process of it is gone a moment before it is looked for, look again."""
+        try:
+            await super().close()
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            await asyncio.sleep(AGAIN_SECONDS)
+            await self.close()
 
 
 def environment() -> dict[str, str]:
