@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, Self, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import MeanMetric
+from typing_extensions import TypeVar
 
 from models.network import LayeredNetwork
 
@@ -30,26 +32,31 @@ class Targets(Protocol):
         ...
 
 
-class Batch(Protocol):
-    """One process's share of a global batch."""
+Own_co = TypeVar("Own_co", bound=Targets, default=Targets, covariant=True)
+
+
+@dataclass
+class Batch(Generic[Own_co]):
+    """One process's share of a global batch.
+
+    Attributes:
+        inputs: Rows first.
+        targets: One part a row of ``inputs``.
+        examples: Rows in the global batch, over all processes together.
+        rows: Numbers of this share's examples among all: what the ledger counts.
+        origin: Where this share is from, for who looks for what is wrong with it.
+    """
 
     inputs: Tensor
-    """Rows first."""
+    targets: Own_co
     examples: int
-    """Rows in the global batch, over all processes together."""
     rows: NDArray[np.int64]
-    """Numbers of this share's examples among all: what the ledger counts."""
     origin: str
-    """Where this share is from, for who looks for what is wrong with it."""
 
-    @property
-    def targets(self) -> Targets:
-        """One part a row of ``inputs``."""
-        ...
-
-    def split(self, parts: int) -> Sequence[Self]:
+    def split(self, parts: int) -> list[Self]:
         """Cut into ``parts`` of about equally many rows; what is said of the whole stays."""
-        ...
+        pieces = zip(self.inputs.tensor_split(parts), self.targets.split(parts), strict=True)
+        return [replace(self, inputs=inputs, targets=targets) for inputs, targets in pieces]
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from data_contracts.job import Config, FitJob
+from models import layered
 from models.layered import LayeredModule
 from models.recommender.config import FULL_UP_TO, RecommenderConfig, SampledSoftmax
 from models.recommender.counts import item_counts
@@ -50,28 +51,8 @@ class Targets:
         return [Targets(item_BL, self.total, self.step) for item_BL in self.item_BL.tensor_split(parts)]
 
 
-@dataclass
-class Batch:
-    """One process's share of a global batch.
-
-    Attributes:
-        inputs: Items, int64 (B, L), 0 = padding on the right.
-        targets: One step ahead of the inputs.
-        examples: Rows in the global batch.
-        rows: Numbers of this share's examples among all, int64.
-        origin: Keys of the windows that this share is from.
-    """
-
-    inputs: Tensor
-    targets: Targets
-    examples: int
-    rows: NDArray[np.int64]
-    origin: str
-
-    def split(self, parts: int) -> list[Batch]:
-        """Cut into ``parts`` of about equally many rows."""
-        pieces = zip(self.inputs.tensor_split(parts), self.targets.split(parts), strict=True)
-        return [replace(self, inputs=inputs, targets=targets) for inputs, targets in pieces]
+Batch = layered.Batch[Targets]
+"""Items, int64 (B, L), 0 = padding on the right; targets stand one step ahead of them."""
 
 
 class RecommenderModule(LayeredModule):

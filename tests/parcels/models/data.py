@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from data_contracts.job import FitJob, TablesAt
 from data_contracts.table import Table
+from models import layered
 from models.batches import Data, Share
 from tests.parcels.contracts.trips import TRIPS
 from tests.parcels.models.config import ParcelConfig
@@ -34,20 +35,7 @@ class Targets:
         return [Targets(hours_B, self.total) for hours_B in self.hours_B.tensor_split(parts)]
 
 
-@dataclass
-class Batch:
-    """One process's share of a global batch: see `models.layered.Batch`."""
-
-    inputs: Tensor
-    targets: Targets
-    examples: int
-    rows: NDArray[np.int64]
-    origin: str
-
-    def split(self, parts: int) -> list[Batch]:
-        """Cut into ``parts``."""
-        pieces = zip(self.inputs.tensor_split(parts), self.targets.split(parts), strict=True)
-        return [replace(self, inputs=inputs, targets=targets) for inputs, targets in pieces]
+Batch = layered.Batch[Targets]
 
 
 @dataclass(frozen=True)
