@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import Field
 
 from data_contracts.night import Value
+from data_contracts.version import CANDIDATE
 
 NIGHTLY = ".nightly"
 """Ends the name of a metric with state as of the window's start; others are with all that was known at each target."""
@@ -14,11 +17,13 @@ class Metrics(Value):
     """By what a use case compares its contestants; it declares it.
 
     Attributes:
-        primary: Decides, unless the gate's settings name another one.
+        primary: Decides.
         shown: In tables, in this order.
         drawn: In the picture.
+        whole: Those of the whole window, of which no unit has a part: they are shown, and cannot decide.
         lower_is_better: Those of which less is better, as of an error; of all others more is.
-        baselines: Contestants that need no training: a candidate must be better than every one of them.
+        baselines: Contestants that need no training: a candidate must surely be better than every one of them.
+        rivals: Contestants that judging itself trains, and that take the candidate's place where they are better.
         unit: What is judged one by one and independent of others, in the singular: a user, a document, an image.
         window: What was judged, for people: a few words after "the held-out window".
     """
@@ -26,14 +31,33 @@ class Metrics(Value):
     primary: str
     shown: tuple[str, ...]
     drawn: tuple[str, ...]
+    whole: tuple[str, ...] = ()
     lower_is_better: tuple[str, ...] = ()
     baselines: tuple[str, ...]
+    rivals: tuple[str, ...] = ()
     unit: str = "unit"
     window: str = ""
 
-    def sign(self, metric: str) -> int:
-        """Return 1 where more of a metric is better, -1 where less is."""
-        return -1 if metric in self.lower_is_better else 1
+    @property
+    def sign(self) -> int:
+        """1 where more of the metric that decides is better, -1 where less is."""
+        return -1 if self.primary in self.lower_is_better else 1
+
+    @property
+    def may_decide(self) -> tuple[str, ...]:
+        """Those of the metrics shown that `decided_by` takes."""
+        return tuple(metric for metric in self.shown if metric not in self.whole)
+
+    def decided_by(self, metric: str | None) -> Self:
+        """Return this with another metric that decides; with its own where none is named."""
+        return self if metric is None else self.model_copy(update={"primary": metric})
+
+
+class Interval(Value):
+    """Where a number lies with a certainty of 90 %: below ``low`` in 5 % of all cases, above ``high`` in 5 %."""
+
+    low: float
+    high: float
 
 
 class Judgement(Value):
@@ -42,6 +66,8 @@ class Judgement(Value):
     Attributes:
         by: What the numbers are, and which of them decides.
         metrics: Contestant to metric name to value; one whose name ends in `NIGHTLY` is with other state.
+        chosen: Who is to be published: the candidate, or a rival that did better.
+        ahead: Every other contestant to by how much the chosen one is better in the metric that decides.
         counts: What was judged: ``units`` and ``targets``; ``window_units`` and ``window_targets``, all there were
             before anything was left out; and whatever else the use case counts.
         remarks: For people: how to read it.
@@ -49,6 +75,8 @@ class Judgement(Value):
 
     by: Metrics
     metrics: dict[str, dict[str, float]]
+    chosen: str = CANDIDATE
+    ahead: dict[str, Interval]
     counts: dict[str, int]
     remarks: tuple[str, ...] = ()
 
@@ -58,10 +86,12 @@ class Evidence(Judgement):
 
     Attributes:
         run_id: Of the MLflow run that carries it.
+        versions: Contestant that is a version of the registered model to its number.
         left_out: Contestant that was not judged to the reason.
         champion_damaged: Whether the champion was left out because its bundle is not as it was published.
     """
 
     run_id: str
+    versions: dict[str, str] = Field(default_factory=dict)
     left_out: dict[str, str] = Field(default_factory=dict)
     champion_damaged: bool = False

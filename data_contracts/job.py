@@ -22,6 +22,8 @@ FAILURES, DEVICES = "failures", "devices"
 """Folders of a training's: a file of each process that failed for good, and of each host, what it trains on."""
 TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
 """Folders of a training's: checkpoints that it goes on from, what it saw, and the weights it came to."""
+JUDGING, RIVALS = "evaluate", "rivals"
+"""Folder of a run where it is judged; in it are the weights of rivals, in folders called as they are."""
 
 Config = dict[str, JsonValue]
 AnyValue = TypeVar("AnyValue", bound=Value)
@@ -135,8 +137,10 @@ class EvaluateJob(Value):
     )
     validation: Validation
     contestants: dict[str, str] = Field(description="Contestant to the folder of its weights.")
+    metric: str | None = Field(None, description="Decides; the use case's own choice when None.")
     config: Config
     features: Config
+    work_folder: str = Field(description="The job's own; `RIVALS` is in it.")
 
 
 class PublishJob(Value):

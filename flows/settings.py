@@ -174,7 +174,7 @@ class NightlySettings(BaseSettings):
         if unknown := sorted(self.validation.allowed.keys() - set(columns)):
             said = f"{', '.join(unknown)}, and the columns of text are {', '.join(columns)}"
             problems.append(f"validation.allowed names {said}")
-        metrics = use_case(self.use_case).metrics.shown
+        metrics = use_case(self.use_case).metrics.may_decide
         if self.gate.metric not in {None, *metrics}:
             problems.append(f"gate.metric {self.gate.metric!r} is none of {', '.join(metrics)}")
         problems += (

@@ -1,4 +1,4 @@
-"""The model in service, as a night meets it: what it was trained on, whether it belongs here, and its bundle."""
+"""The model in service and the best one before it, as a night meets them: whether they belong here, their bundle."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from data_contracts.manifest import DamagedError
 from data_contracts.night import Night, Value, Workspace
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
-from data_contracts.version import CHAMPION, TABLE_IDS, TRAINED_THROUGH
+from data_contracts.version import ANCHORED, CANDIDATE, CHAMPION, CHOSEN, TABLE_IDS, TRAINED_THROUGH
 
 
 class Champion(Value):
-    """The version in service, and what a night may do with it."""
+    """A version that is in service, or was, and what a night may do with it."""
 
     version: str = Field(description="Of the registered model.")
     trained_through: str = Field("", description="Key of the newest window it was trained on; empty if it is not told.")
+    chosen: str = Field(CANDIDATE, description="The contestant that it was: a rival cannot be trained further.")
+    anchor: str = Field("", description="Version that its successors must not fall too far below, it or one before.")
     stranger: str = Field("", description="Why it may not be judged or trained further tonight; empty when it may.")
     damaged: str = Field("", description="What is wrong with its bundle in MLflow itself; empty when nothing is.")
     bundle: str = Field("", description="Folder of its bundle, verified; empty for a stranger or a damaged one.")
@@ -39,20 +41,41 @@ def find_champion(workspace: Workspace, night: Night, run_id: str) -> Champion |
     Raises:
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
-    found = find_version(workspace.tracking_uri, workspace.name, CHAMPION)
+    return _find(workspace, night, run_id, CHAMPION)
+
+
+def find_anchor(workspace: Workspace, night: Night, run_id: str, champion: Champion) -> Champion | None:
+    """Return the best of the champions before ``champion``; None where it is that itself, or the best one is gone.
+
+    Args:
+        workspace: See `find_champion`.
+        night: As above.
+        run_id: As above.
+        champion: In service.
+    """
+    return None if champion.anchor in ("", champion.version) else _find(workspace, night, run_id, champion.anchor)
+
+
+def _find(workspace: Workspace, night: Night, run_id: str, version_or_alias: str) -> Champion | None:
+    found = find_version(workspace.tracking_uri, workspace.name, version_or_alias)
     if found is None:
         return None
-    version = str(found.version)
-    trained_through = found.tags.get(TRAINED_THROUGH, "")
-    why = stranger(version, found.tags, night, table_ids(workspace, night.tables))
-    if why:
-        return Champion(version=version, trained_through=trained_through, stranger=why)
+    version, tags = str(found.version), found.tags
+    seen = Champion(
+        version=version,
+        trained_through=tags.get(TRAINED_THROUGH, ""),
+        chosen=tags.get(CHOSEN, CANDIDATE),
+        anchor=tags.get(ANCHORED, ""),
+        stranger=stranger(version, tags, night, table_ids(workspace, night.tables)),
+    )
+    if seen.stranger:
+        return seen
     folder = Path(workspace.runs) / run_id / CHAMPION / f"version-{version}"
     try:
         fetch_bundle(workspace.tracking_uri, workspace.name, version, folder)
     except DamagedError as error:
-        return Champion(version=version, trained_through=trained_through, damaged=str(error))
-    return Champion(version=version, trained_through=trained_through, bundle=str(folder))
+        return seen.model_copy(update={"damaged": str(error)})
+    return seen.model_copy(update={"bundle": str(folder)})
 
 
 def stranger(version: str, tags: Mapping[str, str], night: Night, tables: Mapping[str, str]) -> str:

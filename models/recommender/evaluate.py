@@ -13,6 +13,7 @@ from data_contracts.evidence import Judgement
 from data_contracts.job import EvaluateJob
 from data_contracts.recommender.items import ITEMS
 from data_contracts.table import Table
+from models.bootstrap import compare, means
 from models.recommender.baselines import Markov, popularity, transitions
 from models.recommender.config import RecommenderConfig
 from models.recommender.contestants import Contestant, Counted, learned
@@ -72,8 +73,13 @@ def evaluate(job: EvaluateJob) -> Judgement:
     unknown = {
         f"unknown_targets.{name}": int((~contestant.knows[item]).sum()) for name, contestant in contestants.items()
     }
+    by = METRICS.decided_by(job.metric)
+    of_users = {name: standing.of_users(targets["user"], by.primary) for name, standing in standings.items()}
+    chosen, ahead = compare(by, means(of_users), window.counts["units"])
     return Judgement(
-        by=METRICS,
+        by=by,
+        chosen=chosen,
+        ahead=ahead,
         remarks=remarks(job, window.counts),
         metrics={name: standing.metrics(targets["user"], slices, servable) for name, standing in standings.items()},
         counts={**window.counts, "servable_items": int(servable.sum()), **unknown},

@@ -17,6 +17,7 @@ METRICS = Metrics(
     primary="ndcg@10",
     shown=("hr@5", "hr@10", "hr@20", "ndcg@10", "mrr", "coverage@10"),
     drawn=("hr@10", "ndcg@10"),
+    whole=("coverage@10",),
     baselines=("popularity", "markov"),
     unit="user",
     window="all items ranked",
@@ -64,8 +65,8 @@ def gains(rank: Floats) -> dict[str, Floats]:
     return scored
 
 
-def mean_over_users(values: Floats, user: Numbers) -> float:
-    """Average ``values`` within each user, then over the users that have any.
+def means_of_users(values: Floats, user: Numbers) -> Floats:
+    """Average ``values`` within each user that has any, (users,), in the order of their numbers.
 
     Args:
         values: One a target.
@@ -77,9 +78,9 @@ def mean_over_users(values: Floats, user: Numbers) -> float:
     if not len(values):
         raise ValueError("no targets to average over.")
     count = np.bincount(user)
-    total = np.bincount(user, weights=values)
     present = count > 0
-    return float(np.mean(total[present] / count[present]))
+    means: Floats = np.bincount(user, weights=values)[present] / count[present]
+    return means
 
 
 def rank_metrics(rank: Floats, user: Numbers, slices: Mapping[str, Flags]) -> dict[str, float]:
@@ -95,7 +96,7 @@ def rank_metrics(rank: Floats, user: Numbers, slices: Mapping[str, Flags]) -> di
     """
     parts = {"": np.ones(len(rank), bool)} | {f".{name}": chosen for name, chosen in slices.items()}
     return {
-        f"{metric}{suffix}": mean_over_users(values[chosen], user[chosen])
+        f"{metric}{suffix}": float(means_of_users(values[chosen], user[chosen]).mean())
         for metric, values in gains(rank).items()
         for suffix, chosen in parts.items()
         if chosen.any()

@@ -11,7 +11,16 @@ import torch
 from data_contracts.evidence import NIGHTLY
 from models.recommender.contestants import Contestant
 from models.recommender.layout import Batch, Judged
-from models.recommender.metrics import LIST_LENGTH, Flags, Floats, coverage, rank_metrics, ranks
+from models.recommender.metrics import (
+    LIST_LENGTH,
+    Flags,
+    Floats,
+    coverage,
+    gains,
+    means_of_users,
+    rank_metrics,
+    ranks,
+)
 
 
 class Standing:
@@ -40,6 +49,16 @@ class Standing:
             f"{metric}{NIGHTLY}": value for metric, value in nightly.items()
         }
 
+    def of_users(self, user: pl.Series, metric: str) -> Floats:
+        """Return a metric of each user that has a target, see `means_of_users`; fresh, as what decides is.
+
+        Args:
+            user: One a target, in the order in which they were added.
+            metric: One of `gains`.
+        """
+        ranks = self._live.ranks()
+        return means_of_users(gains(ranks)[metric], user.to_numpy().astype(np.int64)) if len(ranks) else ranks
+
 
 class _Ranked:
     """Targets ranked by one contestant at one degree of freshness."""
@@ -63,11 +82,13 @@ class _Ranked:
         best = scores_TN.topk(min(LIST_LENGTH, scores_TN.shape[1]))
         self._recommended[best.indices[best.values.isfinite()]] = True
 
+    def ranks(self) -> Floats:
+        """Return the rank of every target."""
+        return np.concatenate([np.empty(0), *self._ranks])
+
     def metrics(self, user: pl.Series, slices: Mapping[str, Flags], servable: Flags) -> dict[str, float]:
         """See `Standing.metrics`."""
         if not self._ranks:
             return {}
         share = coverage(self._recommended.numpy(), servable)
-        return rank_metrics(np.concatenate(self._ranks), user.to_numpy().astype(np.int64), slices) | {
-            f"coverage@{LIST_LENGTH}": share
-        }
+        return rank_metrics(self.ranks(), user.to_numpy().astype(np.int64), slices) | {f"coverage@{LIST_LENGTH}": share}

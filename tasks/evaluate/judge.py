@@ -8,20 +8,27 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from data_contracts.evidence import Evidence, Judgement
-from data_contracts.job import EvaluateJob, TablesAt, Validation
+from data_contracts.job import JUDGING, EvaluateJob, TablesAt, Validation
 from data_contracts.night import Candidate, Night, Workspace
-from data_contracts.version import CANDIDATE, CHAMPION
-from tasks.champion import find_champion
+from data_contracts.version import ANCHOR, CANDIDATE, CHAMPION
+from tasks.champion import find_anchor, find_champion
 from tasks.evaluate.record import record_evidence, recorded_evidence
 from tasks.job import run_job
 
 logger = logging.getLogger(__name__)
 
 
-def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel) -> Evidence:
-    """Judge the candidate, the champion if there is one, and the baselines on the night's last window, once.
+def judge(
+    workspace: Workspace,
+    candidate: Candidate,
+    night: Night,
+    model: BaseModel,
+    features: BaseModel,
+    metric: str | None = None,
+) -> Evidence:
+    """Judge the candidate, the champion and the anchor if there are any, and the baselines on the last window, once.
 
-    A champion of other tables, one that learned from that window, and one that is damaged in MLflow are left out, and
+    A version of other tables, one that learned from that window, and one that is damaged in MLflow are left out, and
     the evidence says so.
 
     Args:
@@ -30,6 +37,7 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         night: Its last window judges, the one before it validated.
         model: Settings of the use case: what is a target, say.
         features: Settings that the tables were made with.
+        metric: Decides; the use case's own choice when None.
 
     Returns:
         The evidence; that recorded in the candidate's run, if the run was judged before.
@@ -42,16 +50,14 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
     recorded = recorded_evidence(workspace.tracking_uri, candidate.run_id)
     if recorded is not None:
         return recorded
-    folder = Path(workspace.runs) / candidate.run_id / "evaluate"
+    folder = Path(workspace.runs) / candidate.run_id / JUDGING
     *known_windows, window = night.windows
     champion = find_champion(workspace, night, candidate.run_id)
-    contestants, left_out, damaged = {CANDIDATE: candidate.checkpoint}, {}, False
-    if champion is not None and champion.bundle:
-        contestants[CHAMPION] = champion.bundle
-    elif champion is not None:
-        left_out[CHAMPION] = champion.stranger or champion.damaged
-        damaged = bool(champion.damaged)
-        logger.warning("The champion is not judged: %s.", left_out[CHAMPION])
+    anchor = champion and find_anchor(workspace, night, candidate.run_id, champion)
+    others = {name: found for name, found in ((CHAMPION, champion), (ANCHOR, anchor)) if found}
+    left_out = {name: found.stranger or found.damaged for name, found in others.items() if not found.bundle}
+    for name, why in left_out.items():
+        logger.warning("The %s is not judged: %s.", name, why)
     job = EvaluateJob(
         use_case=workspace.use_case,
         tables=TablesAt(folder=workspace.tables, versions=night.tables),
@@ -59,16 +65,22 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         first_day=night.window.first_day if night.protocol == "nightly" else None,
         known_windows=tuple(known_windows),
         validation=Validation(window=known_windows[-1], whole=night.protocol == "leave_one_out"),
-        contestants=contestants,
+        contestants={
+            CANDIDATE: candidate.checkpoint,
+            **{name: found.bundle for name, found in others.items() if found.bundle},
+        },
+        metric=metric,
         config=model.model_dump(mode="json"),
         features=features.model_dump(mode="json"),
+        work_folder=str(folder),
     )
     result = run_job("models.evaluate", job, folder, Judgement)
     evidence = Evidence(
         **dict(result),
         run_id=candidate.run_id,
+        versions={name: found.version for name, found in others.items()},
         left_out=left_out,
-        champion_damaged=damaged,
+        champion_damaged=bool(champion and champion.damaged),
     )
     record_evidence(workspace.tracking_uri, evidence)
     return evidence

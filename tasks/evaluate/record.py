@@ -82,8 +82,24 @@ def remarks(evidence: Evidence) -> list[str]:
     named = {name.replace("_", " ").replace("units", f"{evidence.by.unit}s"): n for name, n in evidence.counts.items()}
     return [
         ", ".join(f"{name} {count:,}" for name, count in named.items()),
+        *_ahead(evidence),
         *evidence.remarks,
         *(f"Not judged, {contestant}: {reason}." for contestant, reason in evidence.left_out.items()),
+    ]
+
+
+def _ahead(evidence: Evidence) -> list[str]:
+    """Say by how much the contestant that is to be published is ahead of the others, and how sure that is."""
+    if not evidence.ahead:
+        return []
+    by = evidence.by
+    versions = {name: f"{name} (version {version})" for name, version in evidence.versions.items()}
+    told = ", ".join(
+        f"{versions.get(name, name)} {ahead.low:+.4f} to {ahead.high:+.4f}" for name, ahead in evidence.ahead.items()
+    )
+    return [
+        f"{in_capitals(by.primary)} of the {evidence.chosen}, better by: {told} (in 90 % of all draws of {by.unit}s "
+        "from those judged)"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Evaluate: candidate, champion and baselines on the window that nobody trained on."""
+"""Evaluate: candidate, champion, anchor and baselines on the window that nobody trained on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tasks.evaluate.record import as_markdown
 
 @task(name="evaluate", cache_policy=NO_CACHE, task_run_name="evaluate-{night.window.last_day}")
 def evaluate(
-    workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel
+    workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel, metric: str | None
 ) -> Evidence:
     """See `judge`. Not retried: a model that cannot be judged stays so. Shows the table of metrics as an artifact."""
-    evidence = judge(workspace, candidate, night, model, features)
+    evidence = judge(workspace, candidate, night, model, features, metric)
     key = workspace.artifact("evidence")
     create_markdown_artifact(as_markdown(evidence), key=key, description=f"Judged on {night.window}.")
     return evidence

@@ -6,9 +6,9 @@ from data_contracts.bundle import find_version
 from data_contracts.commit_point import commit_point
 from data_contracts.evidence import Evidence
 from data_contracts.night import HeldOut, ModelVersion, Night, Promotion, Workspace
-from data_contracts.version import CHALLENGER, CHAMPION, PREVIOUS, PROMOTED, REASON
+from data_contracts.version import ANCHORED, CHALLENGER, CHAMPION, PREVIOUS, PROMOTED, REASON
 from tasks.promote.config import GateConfig
-from tasks.promote.gate import decide
+from tasks.promote.gate import anchored, decide
 
 
 def decide_once(
@@ -37,6 +37,7 @@ def decide_once(
             client.set_registered_model_alias(version.name, CHALLENGER, version.version)
     tags = {
         PREVIOUS: str(champion.version) if champion else "",
+        ANCHORED: anchored(evidence, version.version),
         REASON: decision.reason,
         PROMOTED: str(decision.promoted).lower(),
     }

@@ -15,9 +15,19 @@ from pydantic import BaseModel
 from data_contracts.bundle import BUNDLE, find_version_of_run
 from data_contracts.commit_point import commit_point
 from data_contracts.evidence import Evidence
-from data_contracts.job import CHECKPOINT, TRAINING, PublishJob, PublishResult, TablesAt
+from data_contracts.job import CHECKPOINT, JUDGING, RIVALS, TRAINING, PublishJob, PublishResult, TablesAt
 from data_contracts.night import Candidate, ModelVersion, Night, Workspace
-from data_contracts.version import CHAMPION, EXAMPLE, GIT_COMMIT, METRICS, NIGHT, TABLE_IDS, TRAINED_THROUGH
+from data_contracts.version import (
+    CANDIDATE,
+    CHAMPION,
+    CHOSEN,
+    EXAMPLE,
+    GIT_COMMIT,
+    METRICS,
+    NIGHT,
+    TABLE_IDS,
+    TRAINED_THROUGH,
+)
 from tasks.champion import table_ids
 from tasks.job import run_job
 
@@ -26,6 +36,7 @@ HEAVY = (
         f"*/{folder}" for folder in (TRAINING, CHECKPOINT, f".{CHECKPOINT}.staged")
     ),  # of trainings, whatever they began from
     *(f"*/{folder}" for folder in (BUNDLE, f".{BUNDLE}")),  # of publishing
+    f"*/{RIVALS}",  # of judging
     f"{CHAMPION}/*",  # to be judged beside
 )
 """Folders of a run that go once there is a version of it."""
@@ -39,7 +50,7 @@ def register_once(
     model: BaseModel,
     features: BaseModel,
 ) -> ModelVersion:
-    """Publish the candidate's bundle as the run's LoggedModel, and register it; a run that has a version keeps it.
+    """Publish who was chosen as the run's LoggedModel, and register it; a run that has a version keeps it.
 
     Then the run's weights, checkpoints and bundles are removed: the version has what serves. What tells how the run
     went stays: job and result files, logs, ledger, heartbeat.
@@ -66,7 +77,7 @@ def register_once(
         return ModelVersion(name=name, version=found)
     job = PublishJob(
         use_case=workspace.use_case,
-        checkpoint=candidate.checkpoint,
+        checkpoint=_weights(candidate, evidence, folder),
         tables=TablesAt(folder=workspace.tables, versions=night.tables),
         known_windows=night.windows[:-1],
         first_day=night.window.first_day if night.protocol == "nightly" else None,
@@ -83,6 +94,7 @@ def register_once(
         NIGHT: night.model_dump_json(),
         TRAINED_THROUGH: candidate.trained_through,
         TABLE_IDS: json.dumps(table_ids(workspace, night.tables)),
+        CHOSEN: evidence.chosen,
         METRICS: json.dumps(evidence.metrics),
         EXAMPLE: json.dumps(published.example),
         **_git_commit(),
@@ -93,6 +105,11 @@ def register_once(
         )
     _clear(folder)
     return ModelVersion(name=name, version=str(version.version))
+
+
+def _weights(candidate: Candidate, evidence: Evidence, run: Path) -> str:
+    """Return the folder of the weights that are published: the candidate's, or those of a rival that did better."""
+    return candidate.checkpoint if evidence.chosen == CANDIDATE else str(run / JUDGING / RIVALS / evidence.chosen)
 
 
 def _clear(run: Path) -> None:

@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 from data_contracts.job import Validation
 from data_contracts.night import Night, Value
+from data_contracts.version import CANDIDATE
 from tasks.champion import Champion
 
 Shape = dict[str, JsonValue]
@@ -82,8 +83,9 @@ def _obstacle(champion: Champion | None, newest: str, shape: Shape, champion_sha
     name = f"version {champion.version}"
     if not warm_start:
         return "train.warm_start is false"
-    if champion.stranger or champion.damaged:
-        return champion.stranger or champion.damaged
+    if champion.stranger or champion.damaged or champion.chosen != CANDIDATE:
+        anew = f"{name} is {champion.chosen}, which is made anew every night"
+        return champion.stranger or champion.damaged or anew
     if champion_shape != shape:
         return f"{name} has another network: {champion_shape}, wanted {shape}"
     if champion.trained_through == newest:

@@ -13,6 +13,7 @@ import torch
 
 from data_contracts.evidence import Judgement, Metrics
 from data_contracts.job import Config, EvaluateJob, FitJob, PublishJob
+from models.bootstrap import compare, means
 from tests.parcels.models.config import ParcelConfig
 from tests.parcels.models.network import RECORD, TENSORS, hours, load, save
 
@@ -26,6 +27,7 @@ METRICS = Metrics(
     primary="mae",
     shown=("mae", "rmse"),
     drawn=("mae",),
+    whole=("rmse",),
     lower_is_better=("mae", "rmse"),
     baselines=("median",),
     unit="parcel",
@@ -82,13 +84,16 @@ class Parcels:
         log_km, wanted = torch.from_numpy(judged[:, 0]), judged[:, 1]
         answers = {name: hours(load(Path(folder)), log_km).numpy() for name, folder in job.contestants.items()}
         answers["median"] = np.full(len(judged), np.median(known[:, 1]))
+        by = METRICS.decided_by(job.metric)
         errors = {name: answer - wanted for name, answer in answers.items()}
+        absolute = {name: np.abs(error).astype(np.float64) for name, error in errors.items()}
+        chosen, ahead = compare(by, means(absolute), len(judged))
         metrics = {
             name: {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
             for name, error in errors.items()
         }
         counts = dict.fromkeys(("units", "targets", "window_units", "window_targets"), len(judged))
-        return Judgement(by=METRICS, metrics=metrics, counts=counts)
+        return Judgement(by=by, metrics=metrics, chosen=chosen, ahead=ahead, counts=counts)
 
     def write_bundle(self, job: PublishJob, folder: Path) -> None:
         for name in (TENSORS, RECORD):

@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from data_contracts.bundle import find_version
-from data_contracts.evidence import Evidence
+from data_contracts.evidence import Evidence, Interval
 from data_contracts.night import HeldOut, ModelVersion, Night, Promotion, Protocol, Window, Workspace
 from models.recommender.metrics import METRICS
 from tasks.promote.config import GateConfig
@@ -41,7 +41,11 @@ def promoted(
     day = date(2026, 11, 3)
     night = Night(window=Window(first_day=day, last_day=day), windows=("a", "b"), tables={}, protocol=protocol)
     evidence = Evidence(
-        by=METRICS.model_copy(update={"baselines": ("popularity",)}), run_id="run", metrics=metrics, counts=COUNTS
+        by=METRICS.model_copy(update={"baselines": ("popularity",)}),
+        run_id="run",
+        metrics=metrics,
+        ahead={"popularity": Interval(low=candidate - 0.05, high=candidate - 0.05)},
+        counts=COUNTS,
     )
     return decide_once(workspace, version, evidence, night, GateConfig(), HeldOut())
 

@@ -41,7 +41,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 def test_a_run_becomes_one_version_with_its_evidence_beside_it(house: House, tmp_path: Path) -> None:
     workspace, candidate, night = house
-    evidence = Evidence(by=BY, run_id=candidate.run_id, metrics=METRICS, counts={"units": 3})
+    evidence = Evidence(by=BY, run_id=candidate.run_id, metrics=METRICS, ahead={}, counts={"units": 3})
     run = Path(workspace.runs, candidate.run_id)
     told = {"fit-from-nothing/agents/127.0.0.1/log.txt", "fit-from-nothing/ledger/1-0-0.jsonl", "evaluate/result.json"}
     heavy = {
@@ -86,7 +86,7 @@ def test_a_candidate_without_weights_is_refused_with_the_jobs_last_words(house: 
     workspace, candidate, night = house
     _, run_id = new_run(Path(workspace.home))
     lost = candidate.model_copy(update={"run_id": run_id, "checkpoint": str(tmp_path / "lost")})
-    evidence = Evidence(by=BY, run_id=run_id, metrics=METRICS, counts={})
+    evidence = Evidence(by=BY, run_id=run_id, metrics=METRICS, ahead={}, counts={})
     with pytest.raises(JobFailedError, match=r"(?s)DamagedError: .*/lost .*no readable manifest"):
         register_once(workspace, lost, evidence, night, RecommenderConfig(), FeatureConfig())
     client = MlflowClient(tracking_uri=workspace.tracking_uri)

@@ -1,0 +1,74 @@
+"""How sure a difference is: the units that were judged are drawn again and again, for all contestants alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_contracts.evidence import Interval, Metrics
+from data_contracts.version import CANDIDATE
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 1_000
+PERCENTILES = (5.0, 95.0)
+"""See `Interval`."""
+
+Values = Callable[[Floats], Mapping[str, float]]
+"""From how often each unit counts, (units,), to each contestant's value of the metric that decides."""
+
+
+def compare(by: Metrics, values: Values, units: int) -> tuple[str, dict[str, Interval]]:
+    """Choose who is published, and say how surely it is better than everybody else.
+
+    Args:
+        by: Says which way is better, and who may be chosen instead of the candidate.
+        values: Judges all contestants on some units; those that count twice are two.
+        units: That there are. They are independent of each other: what one of them holds is drawn as a whole.
+
+    Returns:
+        The contestant chosen; and every other one to by how much the chosen one is better, NaN where one diverged.
+        Nothing where no unit or no candidate was judged.
+
+    Source:
+        Paired bootstrap, percentile interval: Efron and Tibshirani, "An introduction to the bootstrap", 1993;
+        Koehn, "Statistical significance tests for machine translation evaluation", 2004.
+    """
+    found = values(np.ones(units)) if units else {}
+    names = list(found)
+    eligible = [name for name in (CANDIDATE, *by.rivals) if name in names]
+    if not eligible:
+        return CANDIDATE, {}
+    chosen = max(eligible, key=lambda name: _rank(by, found[name]))
+    generator = np.random.default_rng(0)
+    drawn = np.array([list(values(_draw(generator, units)).values()) for _ in range(RESAMPLES)])
+    ahead = by.sign * (drawn[:, [names.index(chosen)]] - drawn)
+    low, high = np.percentile(ahead, PERCENTILES, axis=0)
+    return chosen, {
+        name: Interval(low=low[place], high=high[place]) for place, name in enumerate(names) if name != chosen
+    }
+
+
+def means(of_units: Mapping[str, Floats]) -> Values:
+    """Return the `Values` of a metric that is a mean over units.
+
+    Args:
+        of_units: Contestant to the metric of each unit, (units,).
+    """
+    names, metric_CU = list(of_units), np.array(list(of_units.values()))
+
+    def values(weight_U: Floats) -> Mapping[str, float]:
+        return dict(zip(names, (metric_CU @ weight_U / weight_U.sum()).tolist(), strict=True))
+
+    return values
+
+
+def _draw(generator: np.random.Generator, units: int) -> Floats:
+    """Draw as many units as there are, and count how often each came."""
+    return np.bincount(generator.integers(units, size=units), minlength=units).astype(np.float64)
+
+
+def _rank(by: Metrics, value: float) -> float:
+    return -np.inf if np.isnan(value) else by.sign * value
