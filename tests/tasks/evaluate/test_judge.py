@@ -18,7 +18,7 @@ from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Night, Window, Workspace
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import TENSORS, Weights, new_network, save
-from tasks.champion import find_champion, table_ids
+from tasks.champion import find_anchor, find_champion, table_ids
 from tasks.evaluate.judge import judge
 from tasks.evaluate.record import as_markdown
 from tasks.job import JobFailedError
@@ -74,8 +74,8 @@ def write_weights(folder: Path) -> None:
     seal(folder)
 
 
-def publish_champion(client: MlflowClient, folder: Path, tags: dict[str, str]) -> None:
-    """Register what is in ``folder`` as a LoggedModel, and make it champion."""
+def publish_champion(client: MlflowClient, folder: Path, tags: dict[str, str]) -> str:
+    """Register what is in ``folder`` as a LoggedModel, make it champion, and return its version."""
     experiment = client.get_experiment_by_name("shop")
     assert experiment is not None
     model = client.create_logged_model(experiment.experiment_id, name="model")
@@ -83,6 +83,7 @@ def publish_champion(client: MlflowClient, folder: Path, tags: dict[str, str]) -
     client.finalize_logged_model(model.model_id, "READY")
     version = client.create_model_version("shop", f"models:/{model.model_id}", model_id=model.model_id, tags=tags)
     client.set_registered_model_alias("shop", "champion", version.version)
+    return str(version.version)
 
 
 def tags_of(workspace: Workspace, night: Night, trained_through: str) -> dict[str, str]:
@@ -134,6 +135,25 @@ def test_the_champion_is_fetched_and_judged_on_the_same_targets_unless_it_is_dam
     assert "version 2 is damaged in MLflow" in evidence.left_out["champion"]
     assert "'model.safetensors': sha256" in evidence.left_out["champion"]
     assert evidence.champion_damaged
+
+
+def test_the_best_champion_before_is_judged_again(
+    workspace: Workspace, night: Night, client: MlflowClient, tmp_path: Path
+) -> None:
+    write_weights(tmp_path / "artifacts" / BUNDLE)
+    tags = tags_of(workspace, night, trained_through="2026-11-01")
+    best = publish_champion(client, tmp_path, tags)
+    itself = publish_champion(client, tmp_path, tags)
+    client.set_model_version_tag("shop", itself, "nightshift.anchor", itself)
+    champion = find_champion(workspace, night, "run")
+    assert champion is not None
+    assert find_anchor(workspace, night, "run", champion) is None, "the champion itself is the best of all"
+    client.set_model_version_tag("shop", itself, "nightshift.anchor", best)
+    evidence = judged(workspace, new_candidate(client, workspace), night)
+    assert evidence.metrics["anchor"] == evidence.metrics["champion"]
+    assert evidence.versions == {"champion": itself, "anchor": best}
+    assert evidence.ahead["anchor"].high == 0
+    assert f"anchor (version {best}) +0.0000 to +0.0000" in as_markdown(evidence)
 
 
 def test_a_champion_whose_bundle_is_gone_is_left_out(
