@@ -86,6 +86,7 @@ def assert_counted(training: Training, *, starts: int) -> None:
     assert sum(step.examples for step in found.steps.values()) == 2 * EXAMPLES
 
 
+@pytest.mark.drill
 def test_a_pipeline_over_two_hosts_ends_there_too(site: Site, alone: FitResult) -> None:
     training = site.train("pipeline", **PIPELINE)
     assert_close(training.end(), alone)

@@ -91,6 +91,7 @@ def test_two_processes_on_one_gpu_are_refused_before_any_of_them_starts(lab: Lab
     assert said.stdout.startswith("train.parallelism.processes_per_node is 2, and host localhost has 1 GPU: ")
 
 
+@pytest.mark.drill
 def test_idle_gpus_are_said_when_a_training_begins(lab: Lab) -> None:
     said = agent(on(lab, "idle", {"processes_per_node": 1}), gpus=2)
     assert said.stdout.startswith("host localhost has 2 GPUs, and 1 of them stay idle: "), said.stdout

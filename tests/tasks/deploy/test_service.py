@@ -271,6 +271,7 @@ def test_a_server_that_stays_silent_is_not_waited_for_and_has_refused_nothing(sh
     assert not found.tags.keys() & {"nightshift.promoted", "nightshift.reason", "nightshift.deployed"}
 
 
+@pytest.mark.drill
 def test_a_registry_that_the_server_cannot_reach_says_nothing_about_the_version(shop: Shop, tmp_path: Path) -> None:
     register_two(shop[1], name="remote")
     database = Path(shutil.copy(shop[1] / "mlflow.db", tmp_path))

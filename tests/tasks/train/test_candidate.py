@@ -162,6 +162,7 @@ def test_damaged_weights_are_made_again_from_the_trainings_checkpoints(
     assert not any("epoch 0:" in line for line in house.lines)
 
 
+@pytest.mark.drill
 def test_answers_that_cannot_be_read_are_given_again(house: House, first: Candidate) -> None:
     kept = Path(house.workspace.runs) / first.run_id / CANDIDATE
     result = Path(first.checkpoint).parent / RESULT

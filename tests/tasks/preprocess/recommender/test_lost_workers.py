@@ -82,7 +82,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, mortals: str) -> dict[
     ("done", "writing"),
     [
         pytest.param("_spread_group", "", id="in mid-shuffle"),
-        pytest.param("", "/counts/", id="in mid-count"),
+        pytest.param("", "/counts/", id="in mid-count", marks=pytest.mark.drill),
         pytest.param("", "/examples/", id="while it writes examples"),
     ],
 )
