@@ -89,7 +89,7 @@ def _is_zoned(kind: pl.DataType) -> bool:
 def _worked_out(came: pl.DataFrame, name: str, text: str) -> pl.Series:
     try:
         return came.with_columns(expressions.parsed(text).alias(name))[name]
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         what = str(error).split("\n", maxsplit=1)[0].rstrip(".")
         kinds = {own: str(kind) for own, kind in came.schema.items() if own in expressions.reads(text)}
         seen = ", ".join(f"{own!r} is {kind}" for own, kind in list(kinds.items())[:_SHOWN])

@@ -40,7 +40,7 @@ def parsed(text: str) -> pl.Expr:
     try:
         expression = pl.sql_expr(text)
         steps = _steps(json.loads(expression.meta.serialize(format="json")))
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         why = str(error).split("\n", maxsplit=1)[0]
         raise ValueError(f"{text!r} is no expression: {why}; {_WANTED}") from error
     if steps & _SEVERAL_ROWS:

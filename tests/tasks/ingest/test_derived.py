@@ -94,6 +94,8 @@ def test_an_expression_that_gives_another_type_is_refused_or_its_row_is_broken(t
             id="text and number",
         ),
         pytest.param({"where": "CAST(kind AS INT) > 0"}, r"conversion from .str. to .i32. failed", id="no number"),
+        pytest.param({"where": "kind ~ '('"}, r"regex parse error", id="no pattern"),
+        pytest.param({"where": "TRY_CAST(rating AS DECIMAL(40, 2)) > 1"}, "cannot be worked out", id="too many digits"),
         pytest.param({"where": "kind"}, r"source.where 'kind' is String, wanted true or false", id="no condition"),
         pytest.param({"compute": {"stars": "rating"}}, "'stars' is no column of the contract", id="no such target"),
         pytest.param({"values": {"stars": {"a": "b"}}}, "'stars' is no column of the contract", id="no such text"),
