@@ -126,6 +126,7 @@ class Staged(Value):
     consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
     rows_read: int = 0
     repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one of the truth.")
+    left_out: int = Field(0, description="Rows that the settings say not to take (`source.where`).")
     columns: dict[str, tuple[str, str]] = {}
     unread_time: str = ""
     again: tuple[str, ...] = ()
@@ -137,12 +138,13 @@ class Validated(Value):
     Attributes:
         truth: Version of the table of the truth that the newest window was opened with.
         window: That window.
-        rows_read: Rows of the newest files taken: those accepted, quarantined, dropped, and repeats.
+        rows_read: Rows of the newest files taken: those accepted, quarantined, dropped, repeats, and left out.
         accepted: Rows put into the truth.
         early: Those of them that are of days after the window, and wait there for their own.
         quarantined: Rows put into `quarantine`.
         dropped: Rows that came too late, where the settings say to drop them.
         repeats: Rows that were in one of the two tables, or came more than once.
+        left_out: Rows that the settings say not to take.
     """
 
     truth: int
@@ -152,6 +154,7 @@ class Validated(Value):
     quarantined: int = 0
     dropped: int = 0
     repeats: int = 0
+    left_out: int = 0
     window: Window
     docs_uri: str = Field("", description="The Data Docs page; empty when nothing was new.")
 

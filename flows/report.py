@@ -24,6 +24,7 @@ from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
 from tasks.evaluate.record import in_capitals, recorded_evidence, remarks, standings
 from tasks.tidy.disk import disk_use, in_words
+from tasks.validate.publication import COUNTS
 
 if TYPE_CHECKING:
     from flows.settings import NightlySettings
@@ -107,7 +108,7 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     if EXAMPLE in version.tags:
         _answers(settings, json.loads(version.tags[EXAMPLE]))
-    _conservation(workspace)
+    _conservation(workspace, by_arrival=settings.source.arrival is not None)
     line(f"on disk: {in_words(disk_use(workspace))}")
     where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
     line(f"\nMLflow: {where}, experiment {workspace.name!r}, run {version.run_id}")
@@ -138,14 +139,15 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         line(remark)
 
 
-def _conservation(workspace: Workspace) -> None:
-    """Print where the rows of the newest files went: accepted, kept aside, dropped as too late, or repeats."""
+def _conservation(workspace: Workspace, *, by_arrival: bool) -> None:
+    """Print where the rows of the newest files went: accepted, kept aside, too late, repeats, or not asked for."""
     truth, _ = truth_and_quarantine(workspace)
-    marks = {name: truth.mark(name) or 0 for name in ("accepted", "quarantined", "dropped", "repeats", "early")}
-    early = marks.pop("early")
-    kinds = " + ".join(f"{name} {count:,}" for name, count in marks.items())
+    marks = {name: truth.mark(name) or 0 for name in COUNTS}
+    read, early = marks.pop("rows_read"), marks.pop("early")
+    kinds = " + ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in marks.items())
     waiting = f"; accepted for windows of later days: {early:,}" if early else ""
-    line(f"rows read {truth.mark('rows_read') or 0:,} = {kinds}{waiting}")
+    arrival = "; their times are those of their files (source.arrival)" if by_arrival else ""
+    line(f"rows read {read:,} = {kinds}{waiting}{arrival}")
 
 
 def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:

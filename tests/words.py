@@ -20,7 +20,8 @@ WORDS = {
 MAY = {
     "data_contracts/use_cases.py": {"recommender"},  # the example of how a name becomes modules
     "flows/own.py": {"recommender"},  # the default
-    "tasks/ingest/config.py": {"user_id", "item", "items"},  # examples of what a setting may hold
+    "tasks/ingest/config.py": {"item"},  # examples of what a setting may hold
+    "tasks/ingest/config_columns.py": {"user_id", "items"},
     "tasks/ingest/json_path.py": {"items"},
 }
 """Module to the words that it may have all the same."""

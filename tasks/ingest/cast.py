@@ -26,10 +26,11 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
     """Give every column of ``schema`` its type.
 
     Args:
-        raw: The source's columns under the contract's names, of any type; ``source_row`` (int64),
-            ``original`` (JSON, the row where its columns do not say it all) and ``problem`` (null unless it is broken).
+        raw: The source's columns under the contract's names, of any type, and what was made of them; ``source_row``
+            (int64), ``original`` (JSON, the row where its columns do not say it all) and ``problem`` (null unless it is
+            broken).
         schema: The columns wanted.
-        names: Contract column to source column, for those in ``raw``.
+        names: Of the columns in ``raw`` that came from the source, see `tasks.ingest.raw`.
         source: How times are written, and what a column takes where the source has none.
 
     Returns:
@@ -42,13 +43,13 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
         WrongColumnError: A column's type can never become the one wanted.
     """
     wanted = pl.DataFrame(pl.from_arrow(schema.empty_table())).schema
-    typed = {name: pl.col(f"{_TYPED}{name}") for name in names}
+    typed = {name: pl.col(f"{_TYPED}{name}") for name in wanted if name in raw.columns}
     read = raw.with_columns(
-        _typed(name, raw.schema[name], wanted[name], source).alias(f"{_TYPED}{name}") for name in names
+        _typed(name, raw.schema[name], wanted[name], source).alias(f"{_TYPED}{name}") for name in typed
     )
     problems = [
         pl.when(_given(name, raw.schema[name]) & typed[name].is_null()).then(_problem(name, raw.schema[name]))
-        for name in names
+        for name in typed
     ]
     marked = read.with_columns(problem=pl.coalesce("problem", *problems))
     good, bad = marked.filter(pl.col("problem").is_null()), marked.filter(pl.col("problem").is_not_null())
@@ -83,9 +84,9 @@ def _problem(name: str, raw: pl.DataType) -> pl.Expr:
 
 
 def _filled(name: str, typed: pl.Expr | None, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
-    """Return the column with its default where the source has none; a column mapped by name takes no default."""
+    """Return the column with its default where the source has none; one that is mapped or computed takes none."""
     column = pl.lit(None, wanted) if typed is None else typed
-    if name in source.defaults and name not in source.columns:
+    if name in source.defaults and name not in source.columns and name not in source.compute:
         return column.fill_null(pl.lit(source.defaults[name]).cast(wanted))
     return column
 
@@ -96,9 +97,13 @@ def _given(name: str, raw: pl.DataType) -> pl.Expr:
 
 
 def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
-    if raw.is_nested() or raw == pl.Duration or raw in _NEVER.get(type(wanted), ()):
-        raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
+    if isinstance(wanted, pl.List) and _holds_numbers(raw):
+        return column.cast(wanted)
+    is_list = isinstance(wanted, pl.List) and raw != pl.Null
+    if is_list or raw.is_nested() or raw == pl.Duration or raw in _NEVER.get(type(wanted), ()):
+        step = f". Name its columns, in their order: {{{name}: [first, second]}}" if is_list else ""
+        raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}{step}")
     if raw == pl.String:
         column = pl.when(column.str.len_bytes() <= MAX_TEXT_BYTES).then(column)
     if isinstance(wanted, pl.Datetime):
@@ -109,6 +114,10 @@ def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfi
     if raw == pl.String:
         column = column.str.strip_chars()
     return column.cast(wanted, strict=False)
+
+
+def _holds_numbers(raw: pl.DataType) -> bool:
+    return isinstance(raw, (pl.List, pl.Array)) and isinstance(raw.inner, pl.DataType) and raw.inner.is_numeric()
 
 
 def _text(column: pl.Expr, raw: pl.DataType) -> pl.Expr:

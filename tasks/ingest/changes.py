@@ -11,9 +11,9 @@ from itertools import combinations
 from typing import NamedTuple
 
 from data_contracts.contract import DataContract
-from data_contracts.staging import COLUMNS, incoming
+from data_contracts.staging import COLUMNS
 from data_contracts.table import Table
-from tasks.ingest.columns import TEXT, is_optional
+from tasks.ingest.columns import TEXT, direct, is_optional, parts_of_texts
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import NOTHING_PUBLISHED, ChangedColumnError
 from tasks.ingest.files import StagedFile
@@ -64,6 +64,11 @@ class Change(NamedTuple):
         """Whether all that was read before is read as before."""
         return self.how in ("new", "wider")
 
+    @property
+    def is_written_anew(self) -> bool:
+        """Whether a number becomes another text, 3 to 3.0, where texts are made of it."""
+        return self.how == "wider" and self.before not in _UNKNOWN
+
     def __str__(self) -> str:
         types = " -> ".join(kind for kind in (self.before, self.now) if kind)
         return f"column {self.column!r} is {self.how} ({types})"
@@ -83,19 +88,22 @@ def agreed(
         contract: Of the table that they are read for.
 
     Raises:
-        ChangedColumnError: A column that is read is narrower than ever, of another kind, written otherwise or missing;
-            every one is listed. Of JSON Lines a column that may be empty may be missing, too, and is remembered: unless
-            it was one of the path.
+        ChangedColumnError: A column that is read is narrower than ever, of another kind, written otherwise or missing,
+            or wider where texts are made of it; every one is listed. Of JSON Lines a column that may be empty may be
+            missing, too, and is remembered: unless it was one of the path.
     """
-    fields = {source.columns.get(field.name, field.name): field for field in incoming(contract)}
-    passing = {name for name, field in fields.items() if source.format == "jsonl" and is_optional(field, source)}
+    fields = {str(source.columns.get(field.name, field.name)): field for field in direct(contract, source)}
+    may_be_empty = {name for name, field in fields.items() if is_optional(field, source)}.union(source.helpers)
+    passing = may_be_empty if source.format == "jsonl" else set()
+    read, parts = fields.keys() | source.helpers, parts_of_texts(contract, source)
     heads = list(_heads(files, source))
     columns = dict(known or {name: (kind, kind) for name, kind in heads[0][1].items()})
     accepted, refused = defaultdict[Change, list[StagedFile]](list), defaultdict[Change, list[StagedFile]](list)
     for file, own in heads:
         for change in _changes(columns, own):
             may_be_missing = change.how == "missing" and change.column in passing and change.before != PATH
-            if change.column in fields and not (source.accept_changes or change.is_harmless or may_be_missing):
+            is_harmless = change.is_harmless and not (change.column in parts and change.is_written_anew)
+            if change.column in read and not (source.accept_changes or is_harmless or may_be_missing):
                 refused[change].append(file)
                 continue
             accepted[change].append(file)

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import NoDecode
 
-from tasks.ingest import json_path, pattern, zones
+from tasks.ingest import encodings, json_path
+from tasks.ingest.config_columns import ColumnsConfig, Text
+from tasks.ingest.config_times import TimesConfig
 
 Format = Literal["csv", "jsonl", "parquet", "sequences"]
-TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
 
 
-class SourceConfig(BaseModel, frozen=True, extra="forbid"):
+def _listed(uri: object) -> object:
+    """Read a list that a variable or an option writes as JSON; ``[ab]*.csv`` is a glob, and ``a,b.csv`` a name."""
+    if not isinstance(uri, str) or not uri.startswith("["):
+        return uri
+    try:
+        return json.loads(uri)
+    except ValueError:
+        return uri
+
+
+Uri = Annotated[str, Field(pattern=r"\S")]
+Uris = Annotated[Uri | Annotated[tuple[Uri, ...], Field(min_length=1)] | None, NoDecode, BeforeValidator(_listed)]
+
+
+class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
     """One source of raw logs. Checked before anything is opened."""
 
-    uri: str | None = Field(
+    uri: Uris = Field(
         None,
-        pattern=r"\S",
         description="A file, a folder or a glob; local, or any URI that fsspec opens, archives too: "
-        "`zip://*.csv::logs/*.zip`. Names ending in .gz, .bz2, .zst or .lz4 are read as compressed. Folders called "
+        '`zip://*.csv::logs/*.zip`. Or a list of them, `["logs/2025", "logs/2026/*.csv"]`: their files are taken in '
+        "this order, each once. Names ending in .gz, .bz2, .zst or .lz4 are read as compressed. Folders called "
         "`column=value` give a column.",
     )
     storage_options: dict[str, Any] = Field(
@@ -39,33 +56,15 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     quoted: bool = Field(
         True, description='Fields of `csv` may stand in "quotes", and then hold separators and line breaks.'
     )
-    columns: dict[str, str] = Field(
-        {},
-        description="Contract column to the source's: {user_id: reviewerID, ...}; the same name when omitted. "
-        "For `jsonl` also a path to one value, `$.items[0].id`. Folders called `column=value` are columns, "
-        "too, where a file has none of that name. Other columns of the source are ignored.",
-    )
-    defaults: dict[str, str] = Field(
-        {},
-        description="Contract column to the value it takes where the source has none; the use case's own when "
-        "empty. Not used for a column that is named in `columns`: there, nothing means missing.",
-    )
-    time_unit: TimeUnit = Field(
-        "iso",
-        description="Of times given as numbers, since 1970-01-01 UTC; `iso` for ISO 8601 and for Parquet's own "
-        "timestamps.",
-    )
-    time_format: str | None = Field(
+    header: Annotated[tuple[Text, ...], Field(min_length=1)] | None = Field(
         None,
-        min_length=1,
-        description="How other times are written, as for strptime: `%d/%m/%Y %H:%M:%S`, with `%z` where an offset "
-        "stands there.",
+        description="Names of the columns of `csv`, in their order, [who, what, stars, when], where no line of the "
+        "file has them; the first line names them when omitted.",
     )
-    time_zone: str = Field(
-        "UTC",
-        min_length=1,
-        description="IANA name (Europe/Berlin) of the zone of times that say none. Of an hour that comes twice the "
-        "first is meant (summer time); a time that is skipped cannot be read.",
+    encoding: str = Field(
+        encodings.UTF_8,
+        description="How the texts of `csv`, `jsonl` and `sequences` are written: a codec of Python, `latin-1`, "
+        "`cp1252`, `utf-16`. A row with bytes that it does not know is broken.",
     )
     accept_changes: bool = Field(
         False,
@@ -86,21 +85,21 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     def _says_nothing_that_would_be_ignored(self) -> Self:
         problems: list[str] = []
         if self.format != "csv":
-            problems += [f"{name} is for csv" for name in ("separator", "quoted") if name in self.model_fields_set]
+            own = ("separator", "quoted", "header")
+            problems += [f"{name} is for csv" for name in own if name in self.model_fields_set]
+        if self.format == "parquet" and "encoding" in self.model_fields_set:
+            problems.append("encoding has no meaning: its texts are UTF-8")
         if self.format == "sequences":
+            nothing = ("columns", "where", "compute", "values", "time_unit", "time_format", "time_zone", "arrival")
             problems += [
                 f"{name} has no meaning: a line is `user item item ...`"
-                for name in ("columns", "time_unit", "time_format", "time_zone")
+                for name in nothing
                 if name in self.model_fields_set
             ]
-        problems += [
-            f"{name!r} is both in columns and in defaults: drop one"
-            for name in self.columns
-            if "defaults" in self.model_fields_set and name in self.defaults
-        ]
         if self.format == "jsonl":
-            refused = {name: json_path.problem_of(column) for name, column in self.columns.items()}
-            problems += [f"columns.{name}: {why}" for name, why in refused.items() if why]
+            read = {f"columns.{name}": each for name, each in self.columns.items() if isinstance(each, str)}
+            read |= {name: each for each, name in self.helpers.items()}
+            problems += [f"{name}: {why}" for name, each in read.items() if (why := json_path.problem_of(each))]
         if problems:
             raise ValueError(f"source.format is {self.format!r}, but " + "; ".join(problems) + ".")
         return self
@@ -113,18 +112,14 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
                 f"separator {separator!r} cannot stand between fields: wanted one character of ASCII that is no line "
                 "break, no NUL and, unless source.quoted is false, no quote."
             )
+        names = self.header or ()
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"header names {', '.join(map(repr, twice))} more than once.")
+        if problem := encodings.problem_of(self.encoding):
+            raise ValueError(f"{problem}.")
         return self
 
     @model_validator(mode="after")
     def _times_can_be_read_as_they_say(self) -> Self:
-        named = [name for name in ("time_format", "time_zone") if name in self.model_fields_set]
-        if self.time_unit != "iso" and named:
-            raise ValueError(f"{' and '.join(named)} would be ignored: time_unit {self.time_unit!r} is for numbers.")
-        problems = [zones.problem_of(self.time_zone)]
-        if self.time_format is not None:
-            problems.append(pattern.problem_of(self.time_format))
-            if "time_zone" in named and pattern.says_zone(self.time_format):
-                problems.append(f"time_zone would be ignored: time_format {self.time_format!r} has the offset")
-        if any(problems):
-            raise ValueError("; ".join(filter(None, problems)) + ".")
+        self.refuse_times()
         return self

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import polars as pl
 
-from tasks.ingest import fields, lines
+from tasks.ingest import fields, header, lines
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.errors import UnreadableFileError
 from tasks.ingest.fields import IN_QUOTE, Broken
-from tasks.ingest.quotes import LINE_BREAK, QuotedRow, Quotes
+from tasks.ingest.quotes import QuotedRow, Quotes
 from tasks.ingest.raw import MARK, Names, block, broken, without_marked
 from tasks.ingest.sources import SourceFile
 
@@ -26,14 +25,20 @@ Judge = Callable[[pl.DataFrame], pl.Series]
 
 
 def head(file: SourceFile, source: SourceConfig) -> list[str]:
-    """Return the columns that the first line names.
+    """Return the columns that the first line names, or `source.header` does.
 
     Raises:
         UnreadableFileError, OSError: See `rows`.
+        WrongColumnError: `source.header` does not fit the first line, or is that line.
     """
     for data, quoted in _whole_rows(file, source):
-        return fields.named(data[: _head_end(data, quoted)], fields.options(source, quoted=source.quoted))
-    raise _without_head()
+        if source.header is None:
+            return header.named(data[: header.end_of(data, quoted)], source)
+        header.refuse_other(data, quoted, source)
+        break
+    if source.header is None:
+        raise header.missing()
+    return list(source.header)
 
 
 def rows(file: SourceFile, source: SourceConfig, names: Names, good_rows: Judge) -> Iterator[pl.DataFrame]:
@@ -58,11 +63,11 @@ def rows(file: SourceFile, source: SourceConfig, names: Names, good_rows: Judge)
 def _whole_rows(file: SourceFile, source: SourceConfig) -> Iterator[tuple[bytes, list[QuotedRow]]]:
     """Yield blocks that begin and end with a row, and which of their rows are of several lines."""
     if not source.quoted:
-        yield from ((data, []) for data in lines.blocks(file))
+        yield from ((data, []) for data in lines.blocks(file, source.encoding))
         return
     quotes = Quotes(source.separator or ",")
     rest = b""
-    for piece in lines.blocks(file):
+    for piece in lines.blocks(file, source.encoding):
         data = rest + piece
         quoted, end = quotes.rows(data, is_last=False)
         rest = data[end:]
@@ -72,32 +77,12 @@ def _whole_rows(file: SourceFile, source: SourceConfig) -> Iterator[tuple[bytes,
         yield rest, quotes.rows(rest, is_last=True)[0]
 
 
-def _head_end(data: bytes, quoted: list[QuotedRow]) -> int:
-    begin = len(data) - len(data.lstrip(b"\r\n"))
-    if quoted and quoted[0].start <= begin:
-        if quoted[0].is_broken:
-            raise _swallowing_head()
-        return quoted[0].end
-    found = LINE_BREAK.search(data, begin)
-    if found is None:
-        raise _without_head()
-    return found.end()
-
-
-def _swallowing_head() -> UnreadableFileError:
-    return UnreadableFileError(f"its columns are named {IN_QUOTE}")
-
-
-def _without_head() -> UnreadableFileError:
-    return UnreadableFileError("it has no whole line, wanted one that names the columns")
-
-
 class _Reader:
     """Reads the blocks of one file one after another: numbers their rows, and counts the lines that stood in quotes."""
 
     def __init__(self, source: SourceConfig, names: Names, good_rows: Judge) -> None:
-        self.head: list[str] = []
-        self._names, self._good_rows = names, good_rows
+        self.head = list(source.header or ())
+        self._source, self._names, self._good_rows = source, names, good_rows
         self._separator = (source.separator or ",").encode()
         self._quotes = Quotes(source.separator or ",")
         self._quoted = fields.options(source, quoted=source.quoted)
@@ -106,10 +91,10 @@ class _Reader:
 
     def below_head(self, data: bytes, quoted: list[QuotedRow]) -> tuple[bytes, list[QuotedRow]]:
         """Take the line that names the columns off the first block."""
-        end = _head_end(data, quoted)
-        self.head = fields.named(data[:end], self._quoted)
+        end = header.end_of(data, quoted)
+        self.head = header.named(data[:end], self._source)
         if self.swallowing(data, [row for row in quoted if row.start < end]):
-            raise _swallowing_head()
+            raise header.swallowing()
         below = [QuotedRow(row.start - end, row.end - end, row.is_broken) for row in quoted if row.start >= end]
         return data[end:], below
 
@@ -119,7 +104,7 @@ class _Reader:
         columns, given_up = fields.split(kept, self._quoted, self.head, self._names, aside)
         good, bad = fields.numbered(columns.height, given_up)
         frame = block(columns.to_dict(), source_row=self._start + good)
-        yield without_marked(frame, self._names) if MARK.encode() in kept else frame
+        yield without_marked(frame, self._names, self._source.encoding) if MARK.encode() in kept else frame
         yield broken(
             [line for row in given_up for line in row.lines],
             source_row=self._start + bad,

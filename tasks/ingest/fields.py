@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.errors import UnreadableFileError
 from tasks.ingest.quotes import QuotedRow
 from tasks.ingest.raw import MARK, Names
 
@@ -41,15 +40,9 @@ def options(source: SourceConfig, *, quoted: bool) -> csv.ParseOptions:
     )
 
 
-def named(line: bytes, parse: csv.ParseOptions) -> list[str]:
-    """Return the columns that a file's first line names.
-
-    Raises:
-        UnreadableFileError: It is not UTF-8.
-    """
+def first(line: bytes, parse: csv.ParseOptions) -> list[str]:
+    """Return the fields of a file's first line."""
     names: list[str] = csv.read_csv(pa.BufferReader(line), parse_options=parse).column_names
-    if any(MARK in name for name in names):
-        raise UnreadableFileError("the line that names the columns is not UTF-8")
     return names
 
 

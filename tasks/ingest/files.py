@@ -18,8 +18,9 @@ from data_contracts.contract import DataContract
 from data_contracts.night import Value
 from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
-from tasks.ingest.columns import TEXT, described, mapping
+from tasks.ingest.columns import TEXT, described, mapping, parts_of_texts
 from tasks.ingest.config import SourceConfig
+from tasks.ingest.derived import completed, renamed, taken
 from tasks.ingest.errors import UnreadableFileError, WrongColumnError
 from tasks.ingest.folders import PATH, Columns, beside, rows, without_said
 from tasks.ingest.lines import is_ended
@@ -34,7 +35,8 @@ log = logging.getLogger(__name__)
 SORTED_BY = ["day", "row_hash"]
 _ROWS_PER_GROUP = 64 * 1024
 _BYTES_OF_A_ROW = 128
-"""Text up to which a row counts as one."""
+"""Text and lists up to which a row counts as one."""
+_BYTES_OF_A_NUMBER = 8
 _EXAMPLE_LENGTH = 200
 _ERROR_LENGTH = 500
 
@@ -52,6 +54,7 @@ class StagedFile(Value):
             something. Text that is ids has a form instead, see `tasks.ingest.observed`.
         examples: Of such columns one value.
         unread_time: For people: the first time that cannot be read, and what could be; empty without.
+        left_out: Rows that `source.where` is false for; they are no part of the others.
     """
 
     source: SourceFile
@@ -61,10 +64,11 @@ class StagedFile(Value):
     columns: dict[str, str]
     examples: dict[str, str] = Field({})
     unread_time: str = ""
+    left_out: int = 0
 
     @property
     def rows(self) -> int:
-        """Rows read."""
+        """Rows read and not left out."""
         return sum(self.days.values())
 
 
@@ -72,17 +76,21 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
     """Read ``file`` to ``path``.
 
     Raises:
-        WrongColumnError: A column is not there, or holds nothing at all, or can never be of the type wanted.
+        WrongColumnError: A column is not there, or holds nothing at all, or can never be of the type wanted; an
+            expression cannot be worked out, or nobody says when the file was written and its rows say no time.
         UnreadableFileError: The file is truncated, damaged or not of the format.
         OSError: Remote storage does not answer, or sends less than it should; that may pass.
     """
-    observed = Observed(contract.time_column)
     with _reading(file, source):
+        if source.arrival and file.written is None:
+            raise WrongColumnError("its storage does not say when it was written, and source.arrival asks for that")
         named = head(file, source, incoming(contract))
         folders = beside(file, named)
-        names = mapping(incoming(contract), source, None if named is None else [*named.names, *folders])
+        names = mapping(contract, source, None if named is None else [*named.names, *folders])
         if source.format in ("csv", "sequences") and not is_ended(file):
             log.warning("%s does not end with a line break: its last row may be cut short.", file.name)
+    parts = parts_of_texts(contract, source)
+    observed = Observed(contract.time_column, {name for name, column in names.items() if column in parts})
     own_source = without_said(source, file)
     days, weights = _write(path, _typed(file, own_source, Columns(names, folders), contract, observed))
     own = dict.fromkeys((names[name] for name in observed.given), TEXT) if named is None else described(named)
@@ -96,6 +104,7 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
         unread_time=f"{observed.unread_time[:_EXAMPLE_LENGTH]!r}, wanted {wanted(source)}"
         if observed.unread_time
         else "",
+        left_out=observed.left_out,
     )
 
 
@@ -122,14 +131,17 @@ def _typed(
     schema, names = incoming(contract), columns.names
     members = Members(names, schema, source) if source.format == "jsonl" else None
     with _reading(file, source):
-        for raw in rows(file, source, columns, schema):
+        for raw in rows(file, source, columns, contract):
             if raw.is_empty():
                 continue
-            typed = cast(raw, schema=schema, names=names, source=source)
-            observed.add(raw, typed, names)
             if members:
                 members.add(raw)
-            yield typed.with_columns(
+            kept = taken(raw, names, source)
+            observed.count(raw, names, taken=kept.height)
+            whole = completed(kept, names, source, contract, file.written)
+            typed = cast(whole, schema=schema, names=names, source=source)
+            observed.add(whole, typed, names)
+            yield renamed(typed, source).with_columns(
                 pl.lit(file.uri).alias("source_file"),
                 (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
                 pl.col(contract.time_column).dt.date().alias("day"),
@@ -158,4 +170,5 @@ def _weight(schema: pl.Schema) -> pl.Expr:
     texts = [
         pl.col(name).str.len_bytes() for name, kind in schema.items() if kind == pl.String and name != "source_file"
     ]
-    return 1 + pl.sum_horizontal(texts).cast(pl.Int64) // _BYTES_OF_A_ROW
+    lists = [pl.col(name).list.len() * _BYTES_OF_A_NUMBER for name, kind in schema.items() if kind == pl.List]
+    return 1 + pl.sum_horizontal(*texts, *lists).cast(pl.Int64) // _BYTES_OF_A_ROW

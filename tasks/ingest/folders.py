@@ -12,7 +12,9 @@ from typing import NamedTuple
 import polars as pl
 import pyarrow as pa
 
+from data_contracts.contract import DataContract
 from tasks.ingest.config import SourceConfig
+from tasks.ingest.derived import completed
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.raw import MARK, without_marked
 from tasks.ingest.readers import blocks
@@ -26,7 +28,7 @@ class Columns(NamedTuple):
     """Where the columns of a file are.
 
     Attributes:
-        names: Contract column to source column.
+        names: Contract column, or helper, to source column, see `tasks.ingest.raw`.
         folders: Source column to what the path says of it, None for null.
     """
 
@@ -45,7 +47,7 @@ def without_said(source: SourceConfig, file: SourceFile) -> SourceConfig:
     return source.model_copy(update={"defaults": kept})
 
 
-def rows(file: SourceFile, source: SourceConfig, columns: Columns, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def rows(file: SourceFile, source: SourceConfig, columns: Columns, contract: DataContract) -> Iterator[pl.DataFrame]:
     """Yield `blocks` with what the path says; of JSON Lines, where a row has no value of its own.
 
     Raises:
@@ -60,9 +62,15 @@ def rows(file: SourceFile, source: SourceConfig, columns: Columns, schema: pa.Sc
         )
     said = {name: pl.lit(columns.folders[column], pl.String) for name, column in of_folders.items()}
     is_marked = any(MARK in (columns.folders[column] or "") for column in of_folders.values())
-    for block in blocks(file, source, own, schema):
+
+    def whole(block: pl.DataFrame) -> pl.DataFrame:
         read = block.with_columns(
             **{name: pl.coalesce(name, value) for name, value in said.items() if name in own},
             **{name: value for name, value in said.items() if name not in own},
         )
-        yield without_marked(read, columns.names) if is_marked else read
+        return without_marked(read, columns.names) if is_marked else read
+
+    def judged(block: pl.DataFrame) -> pl.DataFrame:
+        return completed(whole(block), columns.names, source, contract, file.written)
+
+    yield from map(whole, blocks(file, source, own, contract, judged))

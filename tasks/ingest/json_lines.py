@@ -15,7 +15,7 @@ import pyarrow as pa
 from tasks.ingest import lines
 from tasks.ingest.json_events import SEVERAL, events_of
 from tasks.ingest.json_path import keys, value_at
-from tasks.ingest.raw import MARK, Names, as_json, block, is_utf8, not_one_value
+from tasks.ingest.raw import MARK, Names, as_json, block, is_utf8, not_one_value, shown, undecodable
 from tasks.ingest.sources import SourceFile
 
 _WHOLE = 2**53
@@ -37,16 +37,19 @@ class _Unreadable(NamedTuple):
 
 
 _NOT_ONE_VALUE = _Unreadable("")
+_NO_ID = (bool, list, dict)
 
 
-def rows(file: SourceFile, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def rows(file: SourceFile, encoding: str, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     """Decode lines; empty ones are no rows.
 
     A number that is whole is written whole, so that 7.0 and 7 are one id; a text stays as it came. A list, an object,
-    true, false and a whole number that has lost its digits are no id.
+    true, false and a whole number that has lost its digits are no id; where only an expression reads them, they are
+    text as JSON writes it.
 
     Args:
         file: Of the source.
+        encoding: Of its text.
         names: The columns wanted, as members or paths.
         schema: The contract's columns; those of text hold ids.
 
@@ -54,8 +57,8 @@ def rows(file: SourceFile, names: Names, schema: pa.Schema) -> Iterator[pl.DataF
         UnreadableFileError, OSError: See `lines.blocks`.
     """
     start = 0
-    for data in lines.blocks(file):
-        read = _Rows(names)
+    for data in lines.blocks(file, encoding):
+        read = _Rows(names, undecodable("line", encoding))
         for line in data.splitlines():
             read.add(line)
         yield read.block(start, schema)
@@ -65,7 +68,8 @@ def rows(file: SourceFile, names: Names, schema: pa.Schema) -> Iterator[pl.DataF
 class _Rows:
     """The rows of a block: their values by column, their lines, and what is wrong with some of them."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, undecoded: str) -> None:
+        self._undecoded = undecoded
         self._values: dict[str, list[object]] = {name: [] for name in names}
         self._originals: list[str] = []
         self._problems: dict[int, str] = {}
@@ -118,7 +122,7 @@ class _Rows:
         """Add a line as one row, or as many as it has events."""
         events = events_of(line, self._kinds)
         for text in events or [line]:
-            self._problems[len(self)] = "line is not UTF-8" if MARK in line else SEVERAL if events else problem
+            self._problems[len(self)] = self._undecoded if MARK in line else SEVERAL if events else problem
             for values in self._values.values():
                 values.append(None)
             self._originals.append(as_json(text))
@@ -136,15 +140,20 @@ class _Rows:
     def _texts(self, name: str, values: list[object], schema: pa.Schema) -> list[str | None]:
         if self._is_strict and set(map(type, values)) <= {str, NoneType}:
             return cast("list[str | None]", values)
-        is_id = pa.types.is_string(schema.field(name).type)
+        is_helper = name not in schema.names
+        is_id = not is_helper and pa.types.is_string(schema.field(name).type)
         texts = list[str | None]()
         for row, value in enumerate(values):
-            text = _text(value, is_id=is_id)
+            text = _written(value) if is_helper and isinstance(value, _NO_ID) else _text(value, is_id=is_id)
             if isinstance(text, _Unreadable):
-                self._problems.setdefault(row, f"{name} {text.why}" if text.why else not_one_value(name))
+                self._problems.setdefault(row, f"{shown(name)} {text.why}" if text.why else not_one_value(name))
                 text = None
             texts.append(text)
         return texts
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def _int(digits: str) -> int:

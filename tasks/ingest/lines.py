@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import os
 import posixpath
 import re
@@ -10,8 +11,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from tasks.ingest.encodings import is_utf_8
 from tasks.ingest.errors import UnreadableFileError
-from tasks.ingest.raw import escaped
+from tasks.ingest.raw import ESCAPED, escaped
 from tasks.ingest.sources import SourceFile
 
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -28,21 +30,28 @@ _PACKED = (
     ("a tar", re.compile(rb"[\s\S]{257}ustar(?:\0|  \0)"), "read it as tar://*::PATH.tar"),
 )
 """What packed files begin with, and how each can be read."""
+_WIDEST = 4
+"""Bytes of a character, at most."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def blocks(file: SourceFile) -> Iterator[bytes]:
+def blocks(file: SourceFile, encoding: str) -> Iterator[bytes]:
     """Yield lines, the last of the file with or without its end, without a byte order mark.
 
-    All of it is UTF-8: bytes that are not are escaped and marked, see `tasks.ingest.raw.MARK`.
+    All of it is UTF-8: bytes that could not be decoded are escaped and marked, see `tasks.ingest.raw.MARK`.
+
+    Args:
+        file: Of the source.
+        encoding: Of its text.
 
     Raises:
-        UnreadableFileError: A line is longer than a block, the file says that it is UTF-16, or it is packed otherwise
-            than its name says.
+        UnreadableFileError: A line is longer than a block, the file says that it is UTF-16 and nobody else does, or it
+            is packed otherwise than its name says.
         OSError: The file is truncated or damaged.
     """
     rest = b""
-    for piece in _pieces(file):
+    pieces = _pieces(file, encoding)
+    for piece in pieces if is_utf_8(encoding) else _transcoded(pieces, encoding):
         data = rest + piece
         end = data.rfind(b"\n") + 1 or data.rfind(b"\r") + 1
         rest = data[end:]
@@ -60,22 +69,34 @@ def is_ended(file: SourceFile) -> bool:
         return True
     with file.open() as raw:
         size = raw.seek(0, os.SEEK_END)
-        raw.seek(max(0, size - 1))
-        return size == 0 or raw.read() in (b"\n", b"\r")
+        raw.seek(max(0, size - _WIDEST))
+        return size == 0 or raw.read().rstrip(b"\0").endswith((b"\n", b"\r"))
 
 
-def _pieces(file: SourceFile) -> Iterator[bytes]:
+def _pieces(file: SourceFile, encoding: str) -> Iterator[bytes]:
     codec = _codec(file)
     with file.open() as packed:
         raw = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), codec) if codec else packed
         piece: bytes = raw.read(BLOCK_BYTES)
-        if piece.startswith(_UTF_16):
-            raise UnreadableFileError("it begins with the byte order mark of UTF-16, wanted UTF-8")
+        if piece.startswith(_UTF_16) and is_utf_8(encoding):
+            raise UnreadableFileError(
+                "it begins with the byte order mark of UTF-16, wanted UTF-8: set source.encoding to utf-16"
+            )
         _refuse_packed(piece, codec)
         piece = piece.removeprefix(codecs.BOM_UTF8)
         while piece:
             yield piece
             piece = raw.read(BLOCK_BYTES)
+
+
+def _transcoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Write pieces of a text as UTF-8."""
+    decoder = codecs.getincrementaldecoder(encoding)(ESCAPED)
+    is_first = True
+    for piece in itertools.chain(pieces, [b""]):
+        text = decoder.decode(piece, not piece).encode()
+        yield text.removeprefix(codecs.BOM_UTF8) if is_first else text
+        is_first = is_first and not text
 
 
 def _codec(file: SourceFile) -> str | None:

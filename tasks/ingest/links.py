@@ -22,9 +22,14 @@ def once(files: dict[str, Info], system: AbstractFileSystem) -> dict[str, Info]:
     """Take each file once: under its own name where that is among them, not under a link's (``latest.csv``)."""
     if not isinstance(system, _FollowingLinks):
         return files
-    real = {name: os.path.realpath(name) for name in files}
-    names = {real[name]: name for name in sorted(files, key=lambda name: (real[name] == name, name))}
+    own = {name: real(name) for name in files}
+    names = {own[name]: name for name in sorted(files, key=lambda name: (own[name] == name, name))}
     return {name: files[name] for name in names.values()}
+
+
+def real(name: str) -> str:
+    """Return the path of a file on this machine, whatever links lead to it."""
+    return os.path.realpath(name)
 
 
 class _FollowingLinks(LocalFileSystem):  # type: ignore[misc]

@@ -13,7 +13,7 @@ from tasks.ingest.columns import is_optional, near
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.json_path import is_said, keys
-from tasks.ingest.raw import Names, not_one_value
+from tasks.ingest.raw import Names, not_one_value, shown
 
 _EXAMPLE_LENGTH = 200
 
@@ -22,9 +22,11 @@ class Members:
     """What the rows say about the columns: null is a value that is missing, a member that no row has is a column."""
 
     def __init__(self, names: Names, schema: pa.Schema, source: SourceConfig) -> None:
-        self._names, self._defaults = names, source.defaults.keys() - source.columns
-        self._empty = set(names)
-        self._unsaid = {name for name in names if not is_optional(schema.field(name), source)}
+        self._names, self._defaults = names, source.defaults.keys() - {*source.columns, *source.compute}
+        self._empty, helpers = set(names), source.helpers
+        self._unsaid = {
+            name for name, column in names.items() if column in helpers or not is_optional(schema.field(name), source)
+        }
         self._problems = Counter[str]()
         self._example = ""
 
@@ -48,8 +50,8 @@ class Members:
             return
         unread = {name for name in self._empty if self._problems[not_one_value(name)]}
         problems = [
-            f"{name} is read from {column!r}, and {'no single value' if name in unread else 'nothing'} is there in any "
-            "row"
+            f"{shown(name)} is read from {column!r}, and {'no single value' if name in unread else 'nothing'} is there "
+            "in any row"
             for name, column in self._names.items()
             if name in unread | self._unsaid
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
@@ -15,6 +15,7 @@ WHOLE_NUMBERS, FRACTIONS, MIXED = "whole numbers", "fractions", "text"
 
 _NOTHING = r"^(?i:[+-]?nan|none|null|\(null\)|nil|undefined|<?n/?a>?|#n/?a(?: n/a)?|\\n|-+|\?)$"
 """What writers put for an id that is missing. It says nothing about the others."""
+_INK = r"\S"
 _WHOLE_NUMBER = "^[+-]?[0-9]+$"
 _FRACTION = r"^[+-]?[0-9]+(?:\.0+|\.?[0-9]*[eE]\+?[0-9]+)$"
 
@@ -23,31 +24,53 @@ class Observed:
     """Counts, forms and examples of the columns that are read.
 
     Attributes:
-        given: Contract column to the rows in which it holds something.
-        forms: Contract column of text to how its values are written, where there are any.
+        given: Column of a block to the rows in which it holds something.
+        left_out: Rows that `source.where` is false for.
+        forms: Column of text to how its values are written, where there are any.
         examples: The same to one of these values.
         unread_time: The first time that cannot be read, as it came; empty without.
     """
 
-    def __init__(self, time_column: str) -> None:
-        self._time = time_column
+    def __init__(self, time_column: str, parts: Collection[str] = ()) -> None:
+        """Look at the rows of a file.
+
+        Args:
+            time_column: Of the contract.
+            parts: Columns of a block of which texts are made: how they are written tells, as it does of ids.
+        """
+        self._time, self._parts = time_column, parts
         self.given: Counter[str] = Counter()
+        self.left_out = 0
         self.forms: dict[str, str] = {}
         self.examples: dict[str, str] = {}
         self.unread_time = ""
 
-    def add(self, raw: pl.DataFrame, typed: pl.DataFrame, names: Mapping[str, str]) -> None:
-        """Look at one block.
+    def count(self, raw: pl.DataFrame, names: Mapping[str, str], *, taken: int) -> None:
+        """Count what one block holds.
 
         Args:
             raw: As it was read.
-            typed: The same rows in any order, typed.
-            names: Contract column to source column, for those in ``raw``.
+            names: Of its columns, see `tasks.ingest.raw`.
+            taken: Rows that are not left out.
         """
         self.given += Counter({name: raw.height - raw[name].null_count() for name in names})
+        self.left_out += raw.height - taken
+
+    def add(self, raw: pl.DataFrame, typed: pl.DataFrame, names: Mapping[str, str]) -> None:
+        """Look at the rows of one block that are taken.
+
+        Args:
+            raw: As they were read, and what was made of them.
+            typed: The same rows in any order, typed.
+            names: Of the columns of ``raw`` that came from the source.
+        """
         for name in names:
-            if typed.schema[name] == pl.String and self.forms.get(name) != MIXED:
+            if self.forms.get(name) == MIXED:
+                continue
+            if typed.schema.get(name) == pl.String:
                 self._add_form(name, typed[name].drop_nulls())
+            elif name in self._parts and raw.schema[name] == pl.String:
+                self._add_form(name, raw[name].filter(raw[name].str.contains(_INK)))
         if not self.unread_time:
             unread = typed.filter(pl.col("problem") == not_one_value(self._time))["source_row"]
             came = raw.filter(pl.col("source_row").is_in(unread.implode()))

@@ -1,7 +1,8 @@
 """What readers hand on: blocks of raw rows, and beside them the rows that could not be read at all.
 
-A block has the mapped columns under the contract's names, ``source_row`` (rows from 0), ``original`` (the row as it
-came, JSON, where its columns do not say it all) and ``problem`` (null unless the row is broken already).
+A block has the mapped columns under the contract's names, those that only expressions and lists read under names of
+their own (`helper`), ``source_row`` (rows from 0), ``original`` (the row as it came, JSON, where its columns do not say
+it all) and ``problem`` (null unless the row is broken already).
 """
 
 from __future__ import annotations
@@ -13,24 +14,40 @@ import orjson
 import polars as pl
 
 from data_contracts.staging import MAX_TEXT_BYTES
+from tasks.ingest.encodings import UTF_8, is_utf_8
 
 BLOCK_ROWS = 256 * 1024
 """Rows handed on at a time, at most."""
 
 Names = Mapping[str, str]
-"""Contract column to source column."""
+"""Contract column, or `helper`, to source column; no source column comes twice."""
 
 MARK = "\U0010fffe\U0010ffff"
 """Stands before each byte that is no UTF-8. Unicode gives these two no meaning: no honest text has them."""
 
 _CUT = 256
 """Characters kept of a longer text."""
-_ESCAPED = "nightshift.escaped"
+ESCAPED = "nightshift.escaped"
+"""For codecs: bytes that cannot be decoded become text, see `escaped`."""
+
+
+_HELPER = "$"
+"""No column of a contract begins so."""
+
+
+def helper(column: str) -> str:
+    """Return the name in a block of a source column that becomes no column of the contract by itself."""
+    return f"{_HELPER}{column}"
+
+
+def shown(name: str) -> str:
+    """Return what people call a column of a block."""
+    return name.removeprefix(_HELPER)
 
 
 def not_one_value(name: str) -> str:
     """Say of a column that its value is of another kind than the one wanted, or cannot be read as that."""
-    return f"{name} unparseable"
+    return f"{shown(name)} unparseable"
 
 
 def block(columns: Mapping[str, object], *, source_row: object) -> pl.DataFrame:
@@ -50,7 +67,7 @@ def broken(lines: Sequence[str], *, source_row: object, problem: Sequence[str], 
 
 def escaped(data: bytes) -> str:
     r"""Return ``data`` as text; a byte that is no UTF-8 becomes `MARK` and ``\xff``."""
-    return data.decode("utf-8", _ESCAPED)
+    return data.decode(UTF_8, ESCAPED)
 
 
 def is_utf8(text: str) -> bool:
@@ -68,14 +85,19 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"{MARK}\\x{byte:02x}" for byte in error.object[error.start : error.end]), error.end
 
 
-codecs.register_error(_ESCAPED, _escape)
+codecs.register_error(ESCAPED, _escape)
 
 
-def without_marked(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
-    """Take out values in which `MARK` says that they are not UTF-8; their rows keep the bytes in ``original``."""
+def undecodable(name: str, encoding: str = UTF_8) -> str:
+    """Say of a column, or a line, that it has bytes which its encoding does not know."""
+    return f"{shown(name)} is not {'UTF-8' if is_utf_8(encoding) else encoding}"
+
+
+def without_marked(rows: pl.DataFrame, names: Names, encoding: str = UTF_8) -> pl.DataFrame:
+    """Take out values that `MARK` says cannot be decoded; their rows keep the bytes in ``original``."""
     texts = [name for name in names if rows.schema[name] == pl.String]
     is_marked = {name: pl.col(name).str.contains(MARK, literal=True) for name in texts}
-    problems = [pl.when(marked).then(pl.lit(f"{name} is not UTF-8")) for name, marked in is_marked.items()]
+    problems = [pl.when(marked).then(pl.lit(undecodable(name, encoding))) for name, marked in is_marked.items()]
     return rows.with_columns(
         *(pl.when(~marked).then(pl.col(name)).alias(name) for name, marked in is_marked.items()),
         original=pl.when(pl.any_horizontal(is_marked.values()))
@@ -87,8 +109,8 @@ def without_marked(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
 
 def as_columns(names: Names, schema: pl.Schema) -> pl.Expr:
     """Write the columns of a row as JSON under the source's names, long texts cut."""
-    texts = (cut(as_text(pl.col(name), schema[name])).alias(own) for name, own in names.items())
-    return pl.struct(texts).struct.json_encode()
+    values = (pl.col(name) if schema[name].is_nested() else cut(as_text(pl.col(name), schema[name])) for name in names)
+    return pl.struct(value.alias(own) for value, own in zip(values, names.values(), strict=True)).struct.json_encode()
 
 
 def as_text(column: pl.Expr, kind: pl.DataType) -> pl.Expr:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import polars as pl
 import pyarrow as pa
 
+from data_contracts.contract import DataContract
+from data_contracts.staging import incoming
 from tasks.ingest import delimited, json_lines, lines, parquet
 from tasks.ingest.cast import cast
 from tasks.ingest.columns import is_optional
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.raw import BLOCK_ROWS, MARK, Names, block, broken
+from tasks.ingest.raw import BLOCK_ROWS, MARK, Names, block, broken, undecodable
 from tasks.ingest.sources import SourceFile
+
+Complete = Callable[[pl.DataFrame], pl.DataFrame]
+"""From a block to the same with all that is made of it."""
 
 SEQUENCE_START = datetime(2000, 1, 1, tzinfo=UTC)
 """Where sequences begin. What comes n-th in one stands n us later; only the order means anything."""
@@ -41,53 +46,59 @@ def _sequence(schema: pa.Schema) -> pa.Schema:
     return pa.schema([whose, what, when])
 
 
-def blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def blocks(
+    file: SourceFile, source: SourceConfig, names: Names, contract: DataContract, complete: Complete
+) -> Iterator[pl.DataFrame]:
     """Yield the rows of one file in blocks; rows that do not split follow the block that they stood in.
 
     Args:
         file: Of the source.
         source: How to read it.
-        names: Contract column to source column.
-        schema: What these columns are to become.
+        names: Contract column, or helper, to source column.
+        contract: What these columns are to become.
+        complete: What a row is judged by, see `delimited.Judge`.
 
     Raises:
         UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `lines.blocks`, `delimited.rows` and `parquet.rows`.
     """
-    for rows in _blocks(file, source, names, schema):
+    for rows in _blocks(file, source, names, contract, complete):
         yield from rows.iter_slices(BLOCK_ROWS)
 
 
-def _blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def _blocks(
+    file: SourceFile, source: SourceConfig, names: Names, contract: DataContract, complete: Complete
+) -> Iterator[pl.DataFrame]:
     if source.format == "parquet":
         return parquet.rows(file, names)
     if source.format == "jsonl":
-        return json_lines.rows(file, names, schema)
+        return json_lines.rows(file, source.encoding, names, incoming(contract))
     if source.format == "sequences":
-        return _sequences(file, _sequence(schema).names)
-    return delimited.rows(file, source, names, _judge(source, names, schema))
+        return _sequences(file, source.encoding, _sequence(incoming(contract)).names)
+    return delimited.rows(file, source, names, _judge(source, names, contract, complete))
 
 
-def _judge(source: SourceConfig, names: Names, schema: pa.Schema) -> delimited.Judge:
-    """Tell rows by a time that can be read: where the path has the time, any line of text looks like a row."""
-    needed = [name for name in names if not is_optional(schema.field(name), source)]
-    has_time = any(pa.types.is_timestamp(schema.field(name).type) for name in names)
+def _judge(source: SourceConfig, names: Names, contract: DataContract, complete: Complete) -> delimited.Judge:
+    """Tell rows by a time that can be read: where none is said in a line, any line of text looks like a row."""
+    schema, said = incoming(contract), {*names, *source.compute}
+    needed = [field.name for field in schema if field.name in said and not is_optional(field, source)]
+    has_time = contract.time_column in said
 
     def good_rows(raw: pl.DataFrame) -> pl.Series:
-        typed = cast(raw, schema=schema, names=names, source=source)
+        typed = cast(complete(raw), schema=schema, names=names, source=source)
         is_good = pl.all_horizontal(pl.col(*needed).is_not_null(), pl.col("problem").is_null(), has_time)
         return typed.filter(is_good)["source_row"]
 
     return good_rows
 
 
-def _sequences(file: SourceFile, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+def _sequences(file: SourceFile, encoding: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
     start = 0
-    for data in lines.blocks(file):
+    for data in lines.blocks(file, encoding):
         texts = dict(enumerate((line.decode() for line in data.splitlines() if line), start))
         start += len(texts)
         marked = {row: text for row, text in texts.items() if MARK in text}
         yield _split({row: text for row, text in texts.items() if row not in marked}, *names)
-        problem = ["line is not UTF-8"] * len(marked)
+        problem = [undecodable("line", encoding)] * len(marked)
         yield broken(list(marked.values()), source_row=list(marked), problem=problem, names=list(names))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
@@ -14,12 +15,13 @@ from pydantic import Field
 
 from data_contracts.night import Value
 from tasks.ingest.errors import NOTHING_PUBLISHED, IngestError, NoFilesError, UnreadableFileError
-from tasks.ingest.links import Info, following
+from tasks.ingest.links import Info, following, real
 from tasks.ingest.listing import found, is_column, refuse_silence
 from tasks.ingest.raw import escaped
 from tasks.ingest.storage import Link, Options, file_system, link, member, unpacked
 
 _CHANGE_KEYS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
+_WRITTEN_KEYS = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -34,6 +36,7 @@ class SourceFile(Value):
         path: Its name there.
         options: With which that file system is opened.
         archive: The file that it is packed in, if it is.
+        written: When it, or that, was last written; None where nobody says.
     """
 
     uri: str
@@ -43,6 +46,7 @@ class SourceFile(Value):
     path: str = ""
     options: dict[str, Any] = Field({}, repr=False)
     archive: SourceFile | None = None
+    written: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -87,15 +91,16 @@ class SourceFile(Value):
                 yield stack.enter_context(member(system, self.path))
 
 
-def list_files(uri: str | None, options: Options | None = None) -> list[SourceFile]:
-    """List the files that ``uri`` (a file, a folder or a glob) names, by path; what is hidden is left out.
+def list_files(uri: str | Sequence[str] | None, options: Options | None = None) -> list[SourceFile]:
+    """List the files that ``uri`` names, or several do, one after another; of each by path. Each file comes once.
 
     Args:
-        uri: Also of files in archives, which a glob may name, too: ``zip://*.csv::logs/*.zip``.
+        uri: A file, a folder or a glob; what is hidden is left out. Also of files in archives, which a glob may name,
+            too: ``zip://*.csv::logs/*.zip``.
         options: For the file system.
 
     Raises:
-        NoFilesError: ``uri`` is empty, or there is nothing.
+        NoFilesError: ``uri`` is empty, or there is nothing at one of them.
         UnreadableFileError: An archive is damaged, or a file's name is not UTF-8.
         IngestError: Nothing installed opens such a ``uri``.
         OSError: What it names does not answer; that may pass.
@@ -105,9 +110,17 @@ def list_files(uri: str | None, options: Options | None = None) -> list[SourceFi
             "source.uri is not set. Say where the logs lie, a file, a folder or a glob: in the settings file, as "
             "NIGHTSHIFT_SOURCE__URI, or by --source.uri."
         )
+    uris = [uri] if isinstance(uri, str) else uri
+    files: dict[str, SourceFile] = {}
+    for file in (file for each in uris for file in _files(each, options or {})):
+        files.setdefault(real(file.path) if file.uri.startswith("file:") else file.uri, file)
+    return list(files.values())
+
+
+def _files(uri: str, options: Options) -> list[SourceFile]:
     try:
         first = link(uri)
-        files = list(_packed(uri, first, options or {}) if first.is_archive else _plain(uri, options or {}))
+        files = list(_packed(uri, first, options) if first.is_archive else _plain(uri, options))
     except (ImportError, ValueError) as error:
         raise IngestError(f"{uri!r} cannot be opened: {error}. {NOTHING_PUBLISHED}") from error
     if not files:
@@ -131,6 +144,7 @@ def _plain(uri: str, options: Options) -> Iterator[SourceFile]:
             root=uri,
             path=name,
             options=dict(options),
+            written=_written(info),
         )
 
 
@@ -148,6 +162,7 @@ def _packed(uri: str, first: Link, options: Options) -> Iterator[SourceFile]:
                 path=name,
                 options=dict(options),
                 archive=archive,
+                written=archive.written,
             )
 
 
@@ -161,6 +176,20 @@ def _named(what: str) -> Iterator[None]:
 
 def _decoded(text: str) -> str:
     return escaped(unquote_to_bytes(text))
+
+
+def _written(info: Info) -> datetime | None:
+    """Return the moment, UTC, at which a file system says that a file was last written."""
+    said = next((info[key] for key in _WRITTEN_KEYS if info.get(key) is not None), None)
+    if isinstance(said, int | float):
+        return datetime.fromtimestamp(said, UTC)
+    try:
+        moment = datetime.fromisoformat(said) if isinstance(said, str) else said
+    except ValueError:
+        return None
+    if not isinstance(moment, datetime):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _transaction(uri: str, info: Info) -> str:

@@ -52,6 +52,8 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
     if not new:
         return Staged(uri="")
+    if source.arrival:
+        log.info("Rows say no time: theirs is that at which their file was last written (source.arrival).")
     folder = _folder(workspace, new)
     with Client(cluster, set_as_default=False) as client, _own(folder):
         taken = _stage_files(client, new, folder, source, truth.contract)
@@ -67,11 +69,13 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
 def _staged(
     folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], columns: dict[str, Span], table: str
 ) -> Staged:
-    read = sum(file.rows for file in taken)
+    left_out = sum(file.left_out for file in taken)
+    read = sum(file.rows for file in taken) + left_out
     repeats, known = (sum(getattr(chunk, name) for chunk in chunks) for name in ("repeats", "known"))
     log.info(
-        "%s rows staged; %s exact repeats dropped, %s of them of rows in table %r.",
-        f"{read - repeats:,}",
+        "%s rows staged; %s left out by source.where; %s exact repeats dropped, %s of them of rows in table %r.",
+        f"{read - left_out - repeats:,}",
+        f"{left_out:,}",
         f"{repeats:,}",
         f"{known:,}",
         table,
@@ -81,6 +85,7 @@ def _staged(
         consumed=tuple(file.source.transaction for file in taken),
         rows_read=read,
         repeats=repeats,
+        left_out=left_out,
         again=tuple(sorted({file for chunk in chunks for file in chunk.again})),
         columns=columns,
         unread_time=next((f"{file.source.name} has {file.unread_time}" for file in taken if file.unread_time), ""),

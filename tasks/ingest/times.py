@@ -7,7 +7,8 @@ from functools import partial
 import polars as pl
 
 from tasks.ingest import iso, pattern
-from tasks.ingest.config import SourceConfig, TimeUnit
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.config_times import TimeUnit
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.zones import localised
 

@@ -150,7 +150,11 @@ def _accepted(rows: pa.Table, contract: DataContract) -> pa.Table:
 def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, today: date) -> pa.Table:
     """Keep each row as it came: as JSON, with where it came from and the first rule that it broke."""
     frame = pl.DataFrame(pl.from_arrow(rows.append_column("rule", rule)))
-    as_read = pl.struct(pl.col(name).cast(pl.String) for name in incoming(contract).names).struct.json_encode()
+    values = (
+        pl.col(field.name) if pa.types.is_nested(field.type) else pl.col(field.name).cast(pl.String)
+        for field in incoming(contract)
+    )
+    as_read = pl.struct(values).struct.json_encode()
     kept = frame.select(
         pl.coalesce("original", as_read).alias("row"),
         "source_file",

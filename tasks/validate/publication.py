@@ -16,7 +16,7 @@ from tasks.validate.verdict import refuse_lost_rows
 
 log = logging.getLogger(__name__)
 
-COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats")
+COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats", "left_out")
 """Marks of a commit of the truth: what became of the rows of its files."""
 
 
@@ -60,6 +60,7 @@ class Publication:
             "quarantined": sum(part.rows for part in self.report.quarantined) + self.report.begun,
             "dropped": self.report.dropped,
             "repeats": self.staged.repeats + self.report.repeats,
+            "left_out": self.staged.left_out,
         }
         refuse_lost_rows(self.staged.rows_read, counts, what=self.what)
         return {"rows_read": self.staged.rows_read, **counts}

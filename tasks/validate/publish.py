@@ -66,7 +66,9 @@ def validate_night(
             clear(staged.uri)
             raise
     clear(staged.uri)
-    return _published(truth, page=page_uri(workspace, truth.next_version() - 1) if staged.rows_read else "")
+    return _published(
+        truth, page=page_uri(workspace, truth.next_version() - 1) if staged.rows_read > staged.left_out else ""
+    )
 
 
 def _published(truth: Table, *, page: str = "") -> Validated:

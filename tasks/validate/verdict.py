@@ -34,7 +34,7 @@ def refuse_lost_rows(read: int, counts: Mapping[str, int], *, what: str) -> None
         ContractError: They are not.
     """
     conserved = read == sum(counts.values())
-    kinds = " + ".join(f"{name} {rows:,}" for name, rows in counts.items())
+    kinds = " + ".join(f"{name.replace('_', ' ')} {rows:,}" for name, rows in counts.items())
     said = f"rows read {read:,} {'=' if conserved else 'is not'} {kinds}"
     if not conserved:
         raise ContractError(f"{what}: {said}. Nothing was published. Start the night again.")

@@ -36,6 +36,20 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monke
     assert (settings.train.replay, settings.gate.max_loss) == (0.25, 0.1)
 
 
+def test_one_uri_or_a_list_comes_from_the_file_a_variable_or_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("name: own\nsource: {uri: [a, b]}\n")
+    assert read(["--settings", str(file)])[1].source.uri == ("a", "b")
+    for uri in ('["c", "d,e"]', "2024", "[ab]*.csv", "a,b.csv"):
+        wanted = ("c", "d,e") if uri.startswith('["') else uri
+        assert read(["--settings", str(file), "--source.uri", uri])[1].source.uri == wanted
+        monkeypatch.setenv("NIGHTSHIFT_SOURCE__URI", uri)
+        assert read(["--settings", str(file)])[1].source.uri == wanted
+        monkeypatch.delenv("NIGHTSHIFT_SOURCE__URI")
+
+
 def test_a_settings_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"missing\.yaml"):
         read(["--settings", str(tmp_path / "missing.yaml")])

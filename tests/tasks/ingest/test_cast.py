@@ -10,7 +10,8 @@ import pytest
 from data_contracts.recommender.events import EVENTS
 from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
-from tasks.ingest.config import SourceConfig, TimeUnit
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.config_times import TimeUnit
 from tasks.ingest.errors import WrongColumnError
 from tests.tasks.ingest.source import source_of
 

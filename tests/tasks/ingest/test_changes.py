@@ -153,6 +153,31 @@ def test_a_field_of_json_lines_that_is_needed_or_mapped_is_missing_when_no_file_
         agreed([_file("c")], known, source, EVENTS)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_columns_that_expressions_and_lists_read_are_compared_like_any_other(kind: Any) -> None:
+    source = SourceConfig(format=kind, where="bot IS NULL", compute={"value": "stars + 1"})
+    known = _known(READ | {"bot": "bool", "stars": "int64"})
+    assert agreed([_file("a", **READ, bot="bool", stars="double")], known, source, EVENTS)["stars"][1] == "double"
+    with pytest.raises(ChangedColumnError, match=r"'stars' is of another kind \(int64 -> string\)"):
+        agreed([_file("a", **READ, bot="bool", stars="string")], known, source, EVENTS)
+    if kind == "parquet":
+        with pytest.raises(ChangedColumnError, match=r"'bot' is missing"):
+            agreed([_file("a", **READ, stars="int64")], known, source, EVENTS)
+        return
+    may_be_null = agreed([_file("a", **READ, stars="int64")], known, source, EVENTS)
+    assert may_be_null["bot"] == ("bool", "bool"), "a file says at least null, or it is refused when it is read"
+
+
+def test_a_column_of_which_ids_are_made_may_not_be_written_otherwise() -> None:
+    source = SourceConfig(format="parquet", compute={"user_id": "f0 || '_' || f1"})
+    known = _known(READ | {"f0": "int64", "f1": "whole numbers"})
+    for change in ({"f0": "double"}, {"f1": "fractions"}):
+        with pytest.raises(ChangedColumnError, match=f"{next(iter(change))!r} is (wider|written otherwise)"):
+            agreed([_file("a", **READ | {"f0": "int64", "f1": "whole numbers"} | change)], known, source, EVENTS)
+    other = READ | {"user_id": "string", "f0": "int64", "f1": "text"}
+    assert agreed([_file("a", **other)], known, source, EVENTS), "user_id itself is not read any more"
+
+
 CSV = SourceConfig()
 TEXTS = {"user_id": "whole numbers", "item_id": "text", "timestamp": "string"}
 

@@ -52,6 +52,8 @@ def test_settings_that_would_be_ignored_are_refused_all_at_once(settings: dict[s
     [
         pytest.param({"uri": ""}, "should match pattern", id="no place"),
         pytest.param({"uri": " "}, "should match pattern", id="blank place"),
+        pytest.param({"uri": []}, "at least 1 item", id="no place in a list"),
+        pytest.param({"uri": ["logs", ""]}, "should match pattern", id="no place among several"),
         *(
             pytest.param({"separator": each}, "cannot stand between fields", id=f"between: {each!r}")
             for each in ("§", "\0", "\n", "\r", '"')

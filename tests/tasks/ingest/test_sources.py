@@ -260,3 +260,18 @@ def test_a_hidden_folder_is_told_from_a_column(tmp_path: Path) -> None:
         (tmp_path / folder / "0.csv").touch()
     (tmp_path / "_month=11" / "_SUCCESS").touch()
     assert [file.name for file in list_files(str(tmp_path))] == ["_month=11/0.csv"]
+
+
+def test_several_uris_give_the_files_of_all_each_once_and_an_empty_one_is_named(tmp_path: Path) -> None:
+    for name in ("b/1.csv", "a/1.csv", "a/2.csv", "[c]/1.csv", "d,e.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(TEXT)
+    (tmp_path / "latest.csv").symlink_to(tmp_path / "a/2.csv")
+    asked = [f"{tmp_path}/{each}" for each in ("b", "a/2.csv", "a", "b/*.csv", "latest.csv", "[c]", "d,e.csv")]
+    names = [file.uri.removeprefix(f"file://{tmp_path}/") for file in list_files(asked)]
+    assert names == ["b/1.csv", "a/2.csv", "a/1.csv", "[c]/1.csv", "d,e.csv"]
+    with pytest.raises(NoFilesError, match=r"no file at '.*/none'"):
+        list_files([*asked, f"{tmp_path}/none"])
+    _zip(tmp_path / "a.zip", {"1.csv": TEXT})
+    archived = f"zip://*.csv::{tmp_path}/a.zip"
+    assert [file.name for file in list_files([archived, f"{tmp_path}/b", archived])] == ["1.csv", "1.csv"]

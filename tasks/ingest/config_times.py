@@ -1,0 +1,59 @@
+"""How a source writes times, or that it has none."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from tasks.ingest import pattern, zones
+
+TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
+
+
+class TimesConfig(BaseModel, frozen=True, extra="forbid"):
+    """When a source's rows happened."""
+
+    time_unit: TimeUnit = Field(
+        "iso",
+        description="Of times given as numbers, since 1970-01-01 UTC; `iso` for ISO 8601 and for Parquet's own "
+        "timestamps.",
+    )
+    time_format: str | None = Field(
+        None,
+        min_length=1,
+        description="How other times are written, as for strptime: `%d/%m/%Y %H:%M:%S`, with `%z` where an offset "
+        "stands there.",
+    )
+    time_zone: str = Field(
+        "UTC",
+        min_length=1,
+        description="IANA name (Europe/Berlin) of the zone of times that say none. Of an hour that comes twice the "
+        "first is meant (summer time); a time that is skipped cannot be read.",
+    )
+    arrival: Literal["file"] | None = Field(
+        None,
+        description="For rows that say no time: `file` takes the time at which their file was last written (of a file "
+        "in an archive: the archive), and a us more for each row before, so that no two are the same. A file that is "
+        "written again then comes again with all of its rows. Where folders say the day (`date=2026-01-01/`), map the "
+        "time to them by `columns` instead.",
+    )
+
+    def refuse_times(self) -> None:
+        """See that times can be read as they say, and that nothing is said in vain.
+
+        Raises:
+            ValueError: It is not so.
+        """
+        named = [name for name in ("time_format", "time_zone") if name in self.model_fields_set]
+        if self.arrival and (ignored := [*named, *{"time_unit"} & self.model_fields_set]):
+            raise ValueError(f"{' and '.join(ignored)} would be ignored: arrival says when rows happened.")
+        if self.time_unit != "iso" and named:
+            raise ValueError(f"{' and '.join(named)} would be ignored: time_unit {self.time_unit!r} is for numbers.")
+        problems = [zones.problem_of(self.time_zone)]
+        if self.time_format is not None:
+            problems.append(pattern.problem_of(self.time_format))
+            if "time_zone" in named and pattern.says_zone(self.time_format):
+                problems.append(f"time_zone would be ignored: time_format {self.time_format!r} has the offset")
+        if any(problems):
+            raise ValueError("; ".join(filter(None, problems)) + ".")
