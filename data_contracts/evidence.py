@@ -19,6 +19,8 @@ class Metrics(Value):
         drawn: In the picture.
         lower_is_better: Those of which less is better, as of an error; of all others more is.
         baselines: Contestants that need no training: a candidate must be better than every one of them.
+        rivals: Contestants that judging trains itself, in another way than `train` does. Each lies in its folder under
+            `data_contracts.job.RIVALS`, in the form that `save` writes: it may be published in the candidate's place.
         unit: What is judged one by one and independent of others, in the singular: a user, a document, an image.
         window: What was judged, for people: a few words after "the held-out window".
     """
@@ -28,6 +30,7 @@ class Metrics(Value):
     drawn: tuple[str, ...]
     lower_is_better: tuple[str, ...] = ()
     baselines: tuple[str, ...]
+    rivals: tuple[str, ...] = ()
     unit: str = "unit"
     window: str = ""
 

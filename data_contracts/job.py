@@ -22,6 +22,8 @@ FAILURES, DEVICES = "failures", "devices"
 """Folders of a training's: a file of each process that failed for good, and of each host, what it trains on."""
 TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
 """Folders of a training's: checkpoints that it goes on from, what it saw, and the weights it came to."""
+RIVALS = "rivals"
+"""Folder of a judging's: a folder for each contestant that it trained itself, sealed."""
 
 Config = dict[str, JsonValue]
 AnyValue = TypeVar("AnyValue", bound=Value)
@@ -137,6 +139,7 @@ class EvaluateJob(Value):
     contestants: dict[str, str] = Field(description="Contestant to the folder of its weights.")
     config: Config
     features: Config
+    work_folder: str
 
 
 class PublishJob(Value):

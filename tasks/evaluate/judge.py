@@ -62,6 +62,7 @@ def judge(workspace: Workspace, candidate: Candidate, night: Night, model: BaseM
         contestants=contestants,
         config=model.model_dump(mode="json"),
         features=features.model_dump(mode="json"),
+        work_folder=str(folder),
     )
     result = run_job("models.evaluate", job, folder, Judgement)
     evidence = Evidence(

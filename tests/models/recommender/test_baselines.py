@@ -33,6 +33,7 @@ def job(tables: TablesAt, *, every_user: bool = False, first_day: date | None = 
         contestants={},
         config={},
         features={},
+        work_folder="",
     )
 
 

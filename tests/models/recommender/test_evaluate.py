@@ -42,6 +42,7 @@ def job(tables: TablesAt, contestants: Mapping[str, Path] | None = None, **setti
         contestants={name: str(folder) for name, folder in (contestants or {}).items()},
         config=RecommenderConfig.model_validate(settings | {"network": NETWORK}).model_dump(mode="json"),
         features=FEATURES,
+        work_folder="",
     )
 
 

@@ -38,6 +38,7 @@ def test_ml_100k_gives_the_baselines_of_a_script_that_shares_no_code(
             contestants={},
             config=RecommenderConfig().model_dump(mode="json"),
             features=features.model_dump(mode="json"),
+            work_folder="",
         )
     )
     names = ("hr@10", "ndcg@10")
