@@ -23,7 +23,8 @@ class Metrics(Value):
         whole: Those of the whole window, of which no unit has a part: they are shown, and cannot decide.
         lower_is_better: Those of which less is better, as of an error; of all others more is.
         baselines: Contestants that need no training: a candidate must surely be better than every one of them.
-        rivals: Contestants that judging itself trains, and that take the candidate's place where they are better.
+        rivals: Contestants that judging itself trains, and that take the candidate's place where they are better. Each
+            leaves its weights in a folder under `data_contracts.job.RIVALS`, in the form that `save` writes.
         unit: What is judged one by one and independent of others, in the singular: a user, a document, an image.
         window: What was judged, for people: a few words after "the held-out window".
     """

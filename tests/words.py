@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("flows", "tasks", "models", "data_contracts")
 WORDS = {
     "recommender": r"recommend\w*|user_id\w*|item_id\w*|items?|histor(y|ies)|popularity|markov|sasrec|ndcg\w*|baskets?",
+    "risk": r"risk\w*|(from|to|counter)?_?part(y|ies)|fraud\w*|amounts?|boosting|lightgbm|logistic",
 }
 """Use case, called as its folders, to the words of its own."""
 MAY = {

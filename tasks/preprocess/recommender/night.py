@@ -31,7 +31,8 @@ from tasks.preprocess.recommender.ranges import (
 from tasks.preprocess.recommender.refuse import refuse_older_events, refuse_other_features, refuse_other_protocol
 from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, count_users, spread_by_user
 from tasks.preprocess.recommender.tables import Tables, consumes
-from tasks.preprocess.recommender.write import count_values
+from tasks.preprocess.truth import refuse_lost_files
+from tasks.preprocess.write import count_values
 
 WEIGHED = {"examples": "target", "histories": "user_id"}
 """Column whose values are counted in the files of a table before its commit."""
@@ -100,7 +101,7 @@ class _NightBuilder:
 
     def build(self, window: Window, held_out: HeldOut, protocol: Protocol) -> None:
         """Commit what is still missing of this night."""
-        self.tables.refuse_lost_files(self.events)
+        refuse_lost_files(self.tables.events, self.events)
         files = self.tables.new_files(self.events, protocol)
         ranges = self._ranges(files)
         with spread_by_user(self.client, files, self.staging, ranges, rows_per_task=self.rows_per_task) as spread:

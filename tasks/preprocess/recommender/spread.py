@@ -17,6 +17,7 @@ from data_contracts.reading import scan
 from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.histories import BUCKETS
 from data_contracts.staging import clear
+from tasks.preprocess.truth import group_files
 
 ROWS_PER_TASK = 1_000_000
 """Events, new and remembered, that one Dask task holds in memory."""
@@ -78,19 +79,6 @@ def spread_by_user(
         yield Spread(folder, ranges, rows)
     finally:
         clear(folder)
-
-
-def group_files(files: Mapping[str, int], rows_per_task: int) -> list[list[str]]:
-    """Put whole files together until a group holds about ``rows_per_task`` rows; the same files, the same groups."""
-    groups: list[list[str]] = []
-    room = 0
-    for file, rows in sorted(files.items()):
-        if not groups or room < rows:
-            groups.append([])
-            room = rows_per_task
-        groups[-1].append(file)
-        room -= rows
-    return groups
 
 
 def may_hold(file: str, buckets: tuple[int, int]) -> bool:

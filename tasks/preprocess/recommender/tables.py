@@ -17,8 +17,9 @@ from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Part, Table
-from tasks.preprocess.errors import NoNewEventsError, OutOfOrderError, RowsLostError
+from tasks.preprocess.errors import NoNewEventsError
 from tasks.preprocess.recommender.plan import Plan
+from tasks.preprocess.truth import new_files
 
 PROTOCOLS: tuple[Protocol, ...] = ("nightly", "leave_one_out")
 
@@ -66,55 +67,16 @@ class Tables:
             )
 
     def new_files(self, events: int, protocol: Protocol) -> dict[str, int]:
-        """Return the files with the events of a night, and their rows: those up to the end of its window.
-
-        They came since the newest finished night, or before and too early for it: each file is of one day. Without
-        times there is one night, and it takes all.
+        """Return the files with the events of a night, and their rows; without times there is one night, of all.
 
         Args:
             events: Version of table `events` that the night's window was opened with.
             protocol: Of the night.
 
         Raises:
-            OutOfOrderError: Files of that night are there no more, so that nobody can tell which rows are new.
+            OutOfOrderError: See `new_files`.
         """
-        files = self.events.file_rows(events)
-        old = {} if self.done is None else self.events.file_rows(self.done)
-        if gone := old.keys() - files.keys():
-            raise OutOfOrderError(
-                f"{self.events.uri}: {len(gone):,} of the {len(old):,} files of version {self.done} were rewritten "
-                f"before version {events}, e.g. {min(gone)}. No features were published. Restore the table to version "
-                f"{self.done}, and never compact it between validate and preprocess."
-            )
-        if protocol == "leave_one_out":
-            return {file: rows for file, rows in files.items() if file not in old}
-        before, end = self._window_end(self.done), self._window_end(events)
-        return {
-            file: rows
-            for file, rows in files.items()
-            if (file not in old or self._day(file) > before) and self._day(file) <= end
-        }
-
-    def refuse_lost_files(self, events: int) -> None:
-        """See that version ``events`` has as many rows as validate counted; tables made before do not say how many.
-
-        Raises:
-            RowsLostError: It has not.
-        """
-        promised, found = self.events.mark("rows", events), sum(self.events.file_rows(events).values())
-        if promised not in (None, found):
-            raise RowsLostError(
-                f"{self.events.uri}: validate published {promised:,} rows up to version {events}, its files have "
-                f"{found:,}. No features were published. Restore the table."
-            )
-
-    def _window_end(self, events: int | None) -> date:
-        """Return the last day of the window that a version of `events` was opened with."""
-        last_day = None if events is None else self.events.mark("window", events)
-        return date.min if last_day is None else date.fromordinal(last_day)
-
-    def _day(self, file: str) -> date:
-        return date.fromisoformat(self.events.partition_of(file))
+        return new_files(self.events, self.done, events, by_window=protocol != "leave_one_out")
 
     def commit_items(self, parts: list[Part], events: int, plan: Plan) -> None:
         """Begin a night: commit its new items, and how it is planned."""

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.recommender.histories import BUCKETS
-from tasks.preprocess.recommender.spread import Spread, bucket_of, count_users, group_files, may_hold, spread_by_user
+from tasks.preprocess.recommender.spread import Spread, bucket_of, count_users, may_hold, spread_by_user
+from tasks.preprocess.truth import group_files
 from tests.tasks.preprocess.recommender.logs import shop
 
 

@@ -1,4 +1,4 @@
-"""Write rows that keep their contract, on Dask workers, where Great Expectations is loaded; count what was written."""
+"""Write rows that keep their contract, wherever Great Expectations is loaded; count what was written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def write_checked(table: Table, rows: pl.DataFrame, name: str, through: date) ->
         listed = "\n  - ".join(f"{rule.rule}: {rule.unexpected:,} rows, e.g. {rule.examples[0]}" for rule in broken)
         raise ContractViolationError(
             f"{contract.name!r} file {name!r}, {rows.height:,} rows, {len(broken)} rules broken:\n  - {listed}\n"
-            "The table was not published. The events kept their contract, so this is a fault of preprocess: report it."
+            "The table was not published. What it is made of kept its contract, so this is a fault of preprocess: "
+            "report it."
         )
     return table.write(kept, name)
 

@@ -1,0 +1,81 @@
+"""Transactions: one row each time a party deals with another. Written by ``validate``, read by ``preprocess``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.contract import LATE, DataContract, Limits
+from data_contracts.rules import between, end_of, start_of
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+FINITE, INFINITE, NAN = "finite", "infinite", "NaN"
+PARTIES = ("from_party", "to_party")
+NUMBERS = ("amount", "outcome")
+
+
+def kind_of(number: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return what kind of number each is, null for null: to Great Expectations NaN is null."""
+    return pc.if_else(pc.is_finite(number), FINITE, pc.if_else(pc.is_nan(number), NAN, INFINITE))
+
+
+def _checked(table: pa.Table) -> pa.Table:
+    """Show rules the bytes of parties, how many they are, and what kinds of number there are."""
+    shown = table.select([*PARTIES, "label", "happened_at"])
+    for name in PARTIES:
+        shown = shown.append_column(f"{name}_bytes", pc.binary_length(table[name]))
+    for name in NUMBERS:
+        shown = shown.append_column(f"{name}_is", kind_of(table[name]))
+    is_one = pc.equal(table["from_party"], table["to_party"])
+    return shown.append_column("parties", pc.if_else(is_one, "one", "two"))
+
+
+def _row_rules(limits: Limits) -> Sequence[Expectation]:
+    from great_expectations.expectations import ExpectColumnValuesToBeInSet, ExpectColumnValuesToNotBeNull
+
+    present = [
+        ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
+        for name in (*PARTIES, "happened_at")
+    ]
+    bounded = [between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in PARTIES]
+    finite = [
+        ExpectColumnValuesToBeInSet(column=f"{name}_is", value_set=[FINITE], meta={"rule": f"{name} not finite"})
+        for name in NUMBERS
+    ]
+    return [
+        *present,
+        *bounded,
+        ExpectColumnValuesToBeInSet(column="parties", value_set=["two"], meta={"rule": "transaction with oneself"}),
+        *finite,
+        ExpectColumnValuesToBeInSet(column="label", value_set=[0, 1], meta={"rule": "label neither 0 nor 1"}),
+        between("happened_at", start_of(limits.first_day), None, "happened_at before first_day"),
+        between("happened_at", None, end_of(limits.latest), "happened_at in the future"),
+        between("happened_at", start_of(limits.earliest), None, LATE),
+    ]
+
+
+TRANSACTIONS = DataContract(
+    name="transactions",
+    schema=pa.schema(
+        [
+            pa.field("from_party", pa.string(), nullable=False),
+            pa.field("to_party", pa.string(), nullable=False),
+            pa.field("amount", pa.float64(), metadata={"unit": "any one, known when it happens"}),
+            pa.field("label", pa.int8(), metadata={"unit": "1 bad, 0 good, null: nobody knows yet"}),
+            pa.field("outcome", pa.float64(), metadata={"unit": "how it turned out, known with the label"}),
+            pa.field("happened_at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("day", pa.date32(), nullable=False),
+        ]
+    ),
+    written_by="validate",
+    read_by=("preprocess",),
+    partition_by="day",
+    time_column="happened_at",
+    checked=_checked,
+    row_rules=_row_rules,
+)

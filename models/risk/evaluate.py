@@ -1,0 +1,86 @@
+"""Judges contestants on the window that nobody trained on: the same transactions for all."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_contracts.evidence import Judgement
+from data_contracts.job import RIVALS, EvaluateJob
+from data_contracts.manifest import publish, verify
+from models.metrics import state
+from models.risk.baselines import Logistic, ShareOfBad
+from models.risk.boosting import Boosting
+from models.risk.config import RiskConfig
+from models.risk.metrics import METRICS, metrics
+from models.risk.rows import Floats, Rows, read
+from models.risk.scorers import open_scorer
+
+ONE_KIND = "All labels of the window are the same: nobody can be told from another by them, so none is judged."
+
+logger = logging.getLogger(__name__)
+
+
+class Contestant(Protocol):
+    """Scores transactions."""
+
+    def log_odds(self, inputs: Floats) -> NDArray[np.float64]:
+        """Return log-odds of bad, (rows,), for inputs as `models.risk.rows.INPUTS`."""
+        ...
+
+
+def evaluate(job: EvaluateJob) -> Judgement:
+    """Judge every contestant, both baselines, and boosting, which is trained here on what is known.
+
+    Returns:
+        Every metric of every contestant on the transactions of the window's own days that have a label. Counts:
+        ``units`` and ``targets``, these transactions; ``window_units`` and ``window_targets``, all of its own days;
+        ``bad``, those of them that are.
+
+    Raises:
+        DamagedError: A contestant's folder is not as it was sealed.
+        ValueError: A contestant does not fit these features, or nothing is known.
+    """
+    config = RiskConfig.model_validate(job.config)
+    window = read(job.tables, (job.window,), since=job.first_day)
+    judged = window.labelled()
+    bad = int(judged.labels.sum())
+    can_be_judged = 0 < bad < len(judged.labels)
+    scores = {name: one.log_odds(judged.inputs) for name, one in _contestants(job, config).items()}
+    of_window = dict.fromkeys(("window_units", "window_targets"), len(window.labels))
+    of_judged = dict.fromkeys(("units", "targets"), len(judged.labels) if can_be_judged else 0)
+    return Judgement(
+        by=METRICS,
+        metrics={name: metrics(state(score, judged.labels), config) for name, score in scores.items()},
+        counts={**of_judged, **of_window, "bad": bad},
+        remarks=() if can_be_judged else (ONE_KIND,),
+    )
+
+
+def _contestants(job: EvaluateJob, config: RiskConfig) -> Mapping[str, Contestant]:
+    known = read(job.tables, job.known_windows).labelled()
+    found: dict[str, Contestant] = {}
+    for name, folder in job.contestants.items():
+        verify(Path(folder))
+        found[name] = open_scorer(Path(folder))
+    found["share_of_bad"] = ShareOfBad()
+    found["logistic"] = Logistic(known)
+    found["boosting"] = _boosting(known, config, Path(job.work_folder) / RIVALS / "boosting")
+    logger.info("%s known transactions, %s contestants", f"{len(known.labels):,}", len(found))
+    return found
+
+
+def _boosting(known: Rows, config: RiskConfig, folder: Path) -> Boosting:
+    """Train the rival, and leave it where it can be published from."""
+    rival = Boosting.of(known, config.boosting, config.fit.seed)
+    staged = folder.with_name(f".{folder.name}")
+    shutil.rmtree(staged, ignore_errors=True)
+    rival.save(staged)
+    publish(staged, folder, "rival")
+    return rival

@@ -1,0 +1,108 @@
+"""The LightningModule: cross-entropy is learned from, and validates. Shape letters: B rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.lr_scheduler import LambdaLR
+
+from data_contracts.job import Config, FitJob
+from data_contracts.risk.examples import FEATURES
+from models import layered
+from models.layered import LayeredModule
+from models.risk.config import RiskConfig
+from models.risk.network import PARTIES, WideAndDeep
+from models.risk.rows import Rows, known_parties
+from models.risk.split import learned_from
+from models.risk.weights import copy_into
+
+MONITOR = "validation/log_loss"
+SMALLEST_DEVIATION = 1e-3
+"""Of a feature: one that is always the same is not divided by nothing."""
+
+
+@dataclass
+class Targets:
+    """Labels, float (B,); NaN in rows that are only padding."""
+
+    label_B: Tensor
+    total: int
+
+    def split(self, parts: int) -> list[Targets]:
+        """Cut into ``parts``."""
+        return [Targets(label_B, self.total) for label_B in self.label_B.tensor_split(parts)]
+
+
+Batch = layered.Batch[Targets]
+"""Numbers of parties and features, float (B, 2 + F)."""
+
+
+class RiskModule(LayeredModule):
+    """Trains `WideAndDeep`.
+
+    Less log loss is better: a chance is wanted that can be counted on, not only an order.
+    """
+
+    network: WideAndDeep
+
+    def __init__(self, network: WideAndDeep, config: RiskConfig, features: Config) -> None:
+        super().__init__(network.train(), MONITOR, sign=-1)
+        self.config = config
+        self.features = features
+
+    @classmethod
+    def of(cls, job: FitJob) -> Self:
+        """Make the module of a job, with fresh weights or those that it starts from.
+
+        Raises:
+            WeightsError: The weights to start from are of another shape.
+            ValueError: There is nothing to learn from.
+        """
+        config = RiskConfig.model_validate(job.config)
+        torch.manual_seed(config.fit.seed)
+        network = WideAndDeep(len(FEATURES), known_parties(job.tables, job.known_windows), config.network)
+        if job.warm_start is None:
+            _measure(network, learned_from(job, config.fit.seed))
+        else:
+            copy_into(network, Path(job.warm_start))
+        return cls(network, config, job.features)
+
+    def loss(self, output: Tensor, targets: Targets) -> Tensor:
+        """Return this process's part of the mean cross-entropy."""
+        return _cross_entropy(output, targets).sum() / targets.total
+
+    def quality(self, output: Tensor, batch: Batch) -> Tensor:
+        """Return the cross-entropy of each row."""
+        return _cross_entropy(output, batch.targets)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return AdamW, and the learning rate's rise over the first steps."""
+        parties = [layer.weight for layer in self.network.modules() if isinstance(layer, nn.Embedding)]
+        others = [parameter for parameter in self.network.parameters() if all(parameter is not row for row in parties)]
+        groups = [
+            {"params": others, "weight_decay": self.config.weight_decay},
+            {"params": parties, "weight_decay": self.config.party_decay},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate)
+        rise = max(self.config.fit.warm_up_steps, 1)
+        schedule = LambdaLR(optimizer, lambda step: min((step + 1) / rise, 1.0))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _cross_entropy(log_odds_B: Tensor, targets: Targets) -> Tensor:
+    there_B = ~targets.label_B.isnan()
+    return binary_cross_entropy_with_logits(log_odds_B[there_B], targets.label_B[there_B], reduction="none")
+
+
+def _measure(network: WideAndDeep, rows: Rows) -> None:
+    """Have the network know the mean and the deviation of every feature."""
+    features = rows.inputs[:, PARTIES:].astype(np.float64)
+    network.first.mean_F.copy_(torch.from_numpy(features.mean(axis=0)))
+    network.first.deviation_F.copy_(torch.from_numpy(features.std(axis=0).clip(SMALLEST_DEVIATION)))

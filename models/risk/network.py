@@ -1,0 +1,107 @@
+"""Wide and deep: log-odds of bad. Plain PyTorch. Shape letters: B rows, F features, E width of a party, W width.
+
+Between layers a state is float (B, 1 + W): first what the wide part says, which is handed on as it is, then the deep
+part's. So the network can be cut anywhere.
+
+Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from data_contracts.risk.parties import EVERYBODY
+from models.network import LayeredNetwork
+from models.risk.config import NetworkConfig
+
+PARTIES = 2
+"""First columns of the inputs: the numbers of both parties."""
+FARTHEST = 3.0
+"""Standard deviations from the mean at which a feature is held: what is farther was hardly learned from."""
+
+
+class First(nn.Module):
+    """Both parties and their features to a first state.
+
+    Args:
+        features: F.
+        parties: Known by number, 1…; any other is unknown.
+        config: Widths.
+    """
+
+    mean_F: Tensor
+    deviation_F: Tensor
+
+    def __init__(self, features: int, parties: int, config: NetworkConfig) -> None:
+        super().__init__()
+        self.parties = parties
+        self.party_dropout = config.party_dropout
+        self.register_buffer("mean_F", torch.zeros(features))
+        self.register_buffer("deviation_F", torch.ones(features))
+        self.party = nn.Embedding(parties + 1, config.party_width, padding_idx=EVERYBODY)
+        nn.init.zeros_(self.party.weight)  # who is new begins as anybody
+        self.wide = nn.Linear(features, 1)
+        self.deep = nn.Linear(features + PARTIES * config.party_width, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, inputs_BC: Tensor) -> Tensor:
+        """Return float (B, 1 + W) for numbers of parties and features, float (B, 2 + F)."""
+        known_B2 = self._known(inputs_BC[:, :PARTIES].long())
+        feature_BF = (inputs_BC[:, PARTIES:].to(self.mean_F) - self.mean_F) / self.deviation_F
+        feature_BF = feature_BF.clamp(-FARTHEST, FARTHEST)
+        deep_BD = torch.cat([feature_BF, self.party(known_B2).flatten(1)], dim=1)
+        return torch.cat([self.wide(feature_BF), self.dropout(self.deep(deep_BD).relu())], dim=1)
+
+    def _known(self, number_B2: Tensor) -> Tensor:
+        """Return numbers of parties, `EVERYBODY` for those that it does not know, and in training for some more."""
+        unknown_B2 = number_B2 > self.parties
+        if self.training and self.party_dropout:
+            unknown_B2 |= torch.rand(number_B2.shape, device=number_B2.device) < self.party_dropout
+        return number_B2.masked_fill(unknown_B2, EVERYBODY)
+
+
+class Hidden(nn.Module):
+    """Changes the deep part."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.deep = nn.Linear(config.width, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, state_BS: Tensor) -> Tensor:
+        """Return float (B, 1 + W)."""
+        return torch.cat([state_BS[:, :1], self.dropout(self.deep(state_BS[:, 1:]).relu())], dim=1)
+
+
+class Last(nn.Linear):
+    """Adds both parts up."""
+
+    def forward(self, state_BS: Tensor) -> Tensor:
+        """Return log-odds, float (B,)."""
+        return state_BS[:, 0] + super().forward(state_BS[:, 1:])[:, 0]
+
+
+class WideAndDeep(LayeredNetwork):
+    """Log-odds of bad, float (B,), for float (B, 2 + F).
+
+    Args:
+        features: F.
+        parties: Known by number, 1….
+        config: Its shape.
+    """
+
+    def __init__(self, features: int, parties: int, config: NetworkConfig) -> None:
+        super().__init__()
+        self.first = First(features, parties, config)
+        self.hidden = nn.ModuleList(Hidden(config) for _ in range(config.hidden))
+        self.last = Last(config.width, 1)
+
+    def layers(self) -> list[nn.Module]:
+        """Return the layers in order."""
+        return [self.first, *self.hidden, self.last]
+
+    @property
+    def parties(self) -> int:
+        """Return how many parties it knows by number."""
+        return self.first.parties

@@ -1,0 +1,47 @@
+"""What is learned from, and what validates: the newest rows do, for it is newer ones still that will be asked about."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data_contracts.job import FitJob
+from models.risk.rows import Rows, read
+
+VALIDATING_SHARE = 20
+"""Of the rows with a label, the newest one in so many validates."""
+
+
+def learned_from(job: FitJob, seed: int) -> Rows:
+    """Return the rows with a label of the job's windows but for the newest, and some of older windows.
+
+    Args:
+        job: Names the tables and windows, and how many older rows are drawn.
+        seed: Of the draw; each night draws others.
+
+    Raises:
+        ValueError: There is none.
+    """
+    own = read(job.tables, job.windows).labelled()
+    learned = own.taken(np.arange(len(own.labels) - _validating(own)))
+    if not len(learned.labels):
+        raise ValueError(
+            f"no transaction to learn from in windows {', '.join(job.windows)} of {job.tables.folder}: "
+            f"{len(own.labels):,} have a label, and the newest validates. Bring more days."
+        )
+    if not job.replayed:
+        return learned
+    older = read(job.tables, job.replayed).labelled()
+    wanted = min(round(job.replay * len(learned.labels)), len(older.labels))
+    chance = np.random.default_rng([seed, *job.known_windows[-1].encode()])
+    drawn = older.taken(np.sort(chance.choice(len(older.labels), wanted, replace=False)))
+    return Rows(*(np.concatenate(both) for both in zip(drawn, learned, strict=True)))
+
+
+def validated_on(job: FitJob) -> Rows:
+    """Return the newest rows with a label of the job's windows."""
+    own = read(job.tables, job.windows).labelled()
+    return own.taken(np.arange(len(own.labels) - _validating(own), len(own.labels)))
+
+
+def _validating(rows: Rows) -> int:
+    return -(-len(rows.labels) // VALIDATING_SHARE)

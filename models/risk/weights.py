@@ -1,0 +1,125 @@
+"""A network's weights on disk, nothing that runs code when read.
+
+======================  ==================================================================================
+file                    content
+======================  ==================================================================================
+`model.safetensors`     the tensors, means and deviations of the features among them
+`model.json`            what answering needs to know of them
+`training.json`         the settings that they were trained under, for the next training
+======================  ==================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, PositiveInt
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
+from data_contracts.job import Config
+from data_contracts.risk.examples import FEATURES
+from models.risk.config import NetworkConfig, RiskConfig
+from models.risk.network import WideAndDeep
+
+TENSORS, RECORD, TREES = "model.safetensors", "model.json", "boosting.txt"
+PARTY_ROWS = "first.party.weight"
+"""The one tensor with a row a party, 1…, after row 0 of the unknown."""
+
+
+class WeightsError(ValueError):
+    """Weights do not fit the network they are meant for."""
+
+
+class Shape(NetworkConfig, frozen=True, extra="ignore"):
+    """A network's settings as its weights tell them: one that is unknown here does not keep them from answering."""
+
+
+class NetworkRecord(BaseModel, frozen=True, extra="ignore"):
+    """What ``model.json`` says about the tensors beside it.
+
+    Attributes:
+        format: Of the bundle.
+        kind: What lies here.
+        network: Its settings.
+        parties: It knows the parties 1…``parties`` by number.
+        features: Names of its features, in order.
+    """
+
+    format: PositiveInt
+    kind: Literal["network"] = "network"
+    network: Shape
+    parties: int
+    features: tuple[str, ...]
+
+
+def save(network: WideAndDeep, config: RiskConfig, features: Config, folder: Path) -> None:
+    """Write the weights, and the settings that they were trained under."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    save_file(tensors, folder / TENSORS)
+    shape = Shape.model_validate(config.network.model_dump())
+    record = NetworkRecord(format=FORMAT, network=shape, parties=network.parties, features=tuple(FEATURES))
+    (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
+    settings = {"model": config.model_dump(mode="json"), "features": features}
+    (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
+
+
+def load(folder: Path) -> WideAndDeep:
+    """Read a network that answers.
+
+    Raises:
+        BundleFormatError: It is of a format that is newer than this code.
+        FileNotFoundError: ``folder`` holds no weights.
+        WeightsError: It has other features, or its tensors are not those that its ``model.json`` describes.
+    """
+    record = NetworkRecord.model_validate(in_todays_format(folder / RECORD, {}))
+    network = WideAndDeep(len(FEATURES), record.parties, record.network)
+    copy_into(network, folder)
+    return network.float().eval()
+
+
+def copy_into(network: WideAndDeep, folder: Path) -> None:
+    """Overwrite the weights of ``network`` with those in ``folder``; parties it knows beyond them keep their rows.
+
+    Raises:
+        WeightsError: It has other features, or a tensor is missing, left over or of another shape; all are listed.
+    """
+    record = NetworkRecord.model_validate(in_todays_format(folder / RECORD, {}))
+    require_features(record.features, folder)
+    saved, own = load_file(folder / TENSORS), network.state_dict()
+    wanted = {name: _shape(name, tensor, record.parties) for name, tensor in own.items()}
+    seen = {name: tuple(tensor.shape) for name, tensor in saved.items()}
+    if seen != wanted:
+        names = sorted(name for name in seen.keys() | wanted.keys() if seen.get(name) != wanted.get(name))
+        listed = [f"{name}: {seen.get(name, 'missing')}, wanted {wanted.get(name, 'none')}" for name in names]
+        raise WeightsError(
+            f"weights in {folder} do not fit the network, {len(names):,} tensors differ:\n  - "
+            + "\n  - ".join(listed)
+            + "\nStart from nothing (train.warm_start: false), or take the network settings they were trained under."
+        )
+    with torch.no_grad():
+        for name, tensor in saved.items():
+            own[name][: tensor.shape[0]].copy_(tensor)
+
+
+def require_features(told: tuple[str, ...], folder: Path) -> None:
+    """See that what was learned is of the features that are computed here.
+
+    Raises:
+        WeightsError: It is of others.
+    """
+    if told != tuple(FEATURES):
+        odd = sorted(set(told) ^ set(FEATURES)) or ["their order"]
+        raise WeightsError(
+            f"what lies in {folder} was learned from other features than those of this code; they differ in "
+            f"{', '.join(odd)}. Run the code that made it, or train anew."
+        )
+
+
+def _shape(name: str, tensor: Tensor, parties: int) -> tuple[int, ...]:
+    return (parties + 1, *tensor.shape[1:]) if name == PARTY_ROWS else tuple(tensor.shape)

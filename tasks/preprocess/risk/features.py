@@ -1,0 +1,31 @@
+"""The features of risks, as `tasks.preprocess.features` asks for them."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
+from tasks.preprocess.risk.config import FeatureConfig
+
+
+class RiskFeatures:
+    """What was known of both parties the day before each transaction."""
+
+    config = FeatureConfig
+
+    def build_night(
+        self,
+        workspace: Workspace,
+        validated: Validated,
+        held_out: HeldOut,
+        features: BaseModel,  # noqa: ARG002, there is nothing to choose
+        protocol: Protocol,
+        cluster: str,
+    ) -> Night:
+        """See `tasks.preprocess.risk.night`, which is imported when it is needed: settings need it not."""
+        from tasks.preprocess.risk.night import build_night
+
+        return build_night(workspace, validated, held_out, protocol, cluster)
+
+
+FEATURES = RiskFeatures()

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from data_contracts.job import RIVALS, TablesAt
+from data_contracts.manifest import DamagedError, seal, verify
+from models.risk.boosting import Boosting
+from models.risk.config import BoostingConfig
+from models.risk.evaluate import ONE_KIND, evaluate
+from models.risk.metrics import METRICS
+from models.risk.rows import Rows, known_parties, read
+from models.risk.scorers import Network, open_scorer
+from models.risk.weights import RECORD, WeightsError
+from tests.models.risk.tables import A_DAY, DAYS, JUDGED, KNOWN, evaluate_job
+from tests.tasks.preprocess.risk.nights import day
+
+
+def test_all_are_judged_on_the_same_rows_and_the_rival_lies_where_it_can_be_published(
+    tables: TablesAt, weights: Path, tmp_path: Path
+) -> None:
+    found = evaluate(evaluate_job(tmp_path, tables, candidate=str(weights)))
+    assert list(found.metrics) == ["candidate", *METRICS.baselines, *METRICS.rivals]
+    judged = read(tables, (JUDGED,)).labelled()
+    assert found.counts == {
+        "units": len(judged.labels),
+        "targets": len(judged.labels),
+        "window_units": 2 * A_DAY,
+        "window_targets": 2 * A_DAY,
+        "bad": judged.labels.sum(),
+    }
+    assert found.counts["targets"] < 2 * A_DAY, "some have no label, and are counted all the same"
+    for name, folder in (("candidate", weights), ("boosting", tmp_path / RIVALS / "boosting")):
+        verify(folder)
+        scores = open_scorer(folder).log_odds(judged.inputs)
+        assert found.metrics[name]["auc"] == pytest.approx(roc_auc_score(judged.labels, scores), abs=1e-3)
+        assert found.metrics[name]["ap"] == pytest.approx(average_precision_score(judged.labels, scores), abs=2e-3)
+    assert found.metrics["logistic"]["auc"] > found.metrics["share_of_bad"]["auc"] > 0.6
+
+
+def test_the_rival_takes_part_as_a_champion_and_is_the_same_when_it_is_trained_again(
+    tables: TablesAt, tmp_path: Path
+) -> None:
+    evaluate(evaluate_job(tmp_path / "one", tables))
+    champion = tmp_path / "one" / RIVALS / "boosting"
+    found = evaluate(evaluate_job(tmp_path / "two", tables, champion=str(champion)))
+    assert found.metrics["champion"] == found.metrics["boosting"]
+    trees = [(tmp_path / name / RIVALS / "boosting" / "boosting.txt").read_text() for name in ("one", "two")]
+    assert trees[0] == trees[1]
+
+
+def test_what_is_older_than_the_windows_first_day_does_not_judge(tables: TablesAt, tmp_path: Path) -> None:
+    found = evaluate(evaluate_job(tmp_path, tables, first_day=day(DAYS - 1)))
+    assert found.counts["window_targets"] == A_DAY
+
+
+def test_a_window_with_labels_of_one_kind_says_so_and_judges_nobody(
+    tables: TablesAt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def all_good(*arguments: object, **named: object) -> Rows:
+        rows = read(*arguments, **named)  # type: ignore[arg-type]
+        return Rows(rows.inputs, np.where(rows.labels == 1, 0, rows.labels)) if "since" in named else rows
+
+    monkeypatch.setattr("models.risk.evaluate.read", all_good)
+    found = evaluate(evaluate_job(tmp_path, tables))
+    assert (found.counts["targets"], found.remarks) == (0, (ONE_KIND,))
+
+
+def test_a_damaged_contestant_is_not_judged(tables: TablesAt, weights: Path, tmp_path: Path) -> None:
+    damaged = Path(shutil.copytree(weights, tmp_path / "damaged"))
+    (damaged / RECORD).write_text("{}")
+    with pytest.raises(DamagedError, match=RECORD):
+        evaluate(evaluate_job(tmp_path, tables, candidate=str(damaged)))
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        pytest.param({"kind": "oracle"}, "of kind 'oracle', wanted 'network' or 'boosting'", id="unknown kind"),
+        pytest.param({"features": ["size"]}, "learned from other features", id="other features"),
+    ],
+)
+def test_what_does_not_fit_this_code_is_refused(
+    weights: Path, tmp_path: Path, told: dict[str, object], wanted: str
+) -> None:
+    folder = Path(shutil.copytree(weights, tmp_path / "other"))
+    record = json.loads((folder / RECORD).read_text()) | told
+    (folder / RECORD).write_text(json.dumps(record))
+    seal(folder)
+    with pytest.raises(WeightsError, match=wanted):
+        open_scorer(folder)
+
+
+def test_trees_say_which_features_moved_an_answer_and_that_adds_up(tables: TablesAt) -> None:
+    rows = read(tables, KNOWN).labelled()
+    trees = Boosting.of(rows, BoostingConfig(rounds=20), seed=0)
+    moved = trees.moved_by(rows.inputs[:50])
+    usual = trees.log_odds(rows.inputs[:50]) - moved.sum(axis=1)
+    np.testing.assert_allclose(usual, usual[0], atol=1e-6)
+    assert not moved[:, :2].any(), "they look at no number of a party"
+
+
+def test_a_network_says_by_how_much_each_input_moved_it(tables: TablesAt, weights: Path) -> None:
+    scorer = open_scorer(weights)
+    assert isinstance(scorer, Network)
+    inputs = read(tables, KNOWN).inputs[:3]
+    moved = scorer.moved_by(inputs)
+    without = inputs.copy()
+    without[:, 1] = 0
+    np.testing.assert_allclose(moved[:, 1], scorer.log_odds(inputs) - scorer.log_odds(without), atol=1e-6)
+    assert (moved[:, 1] != 0).all()
+
+
+def test_a_party_that_a_network_does_not_know_is_to_it_as_any_other(tables: TablesAt, weights: Path) -> None:
+    scorer, known = open_scorer(weights), known_parties(tables, KNOWN)
+    inputs = np.repeat(read(tables, KNOWN).inputs[:1], 4, axis=0)
+    inputs[:, 0] = [1, 0, known + 1, 2**24]
+    one, *unknown = scorer.log_odds(inputs)
+    assert len(set(unknown)) == 1
+    assert one != unknown[0]

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from data_contracts.job import RIVALS, TablesAt
+from data_contracts.risk.requests import REASONS, REQUESTS
+from models.publish import write_bundle
+from models.risk.bundle import PARTY_SUMS, example, golden_requests
+from models.risk.evaluate import evaluate
+from models.risk.predictor import RiskPredictor
+from models.risk.rows import PLAIN
+from tests.models.risk.tables import DAYS, evaluate_job, publish_job
+from tests.tasks.preprocess.risk.nights import day
+
+ALONE = """
+import sys
+for name in ("pytorch_lightning", "great_expectations", "distributed", "prefect"):
+    sys.modules[name] = None
+from pathlib import Path
+import pyarrow as pa
+from models.use_case import use_case
+predictor = use_case("risk").predictor(Path(sys.argv[1]))
+print(predictor.predict(pa.table({"from_party": ["p0001"], "to_party": ["p0002"]})).to_pylist())
+"""
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory, tables: TablesAt, weights: Path) -> dict[str, Path]:
+    """One of each kind."""
+    folder = tmp_path_factory.mktemp("bundles")
+    evaluate(evaluate_job(folder, tables))
+    checkpoints = {"network": weights, "boosting": folder / RIVALS / "boosting"}
+    return {
+        kind: write_bundle(publish_job(folder / kind, tables, str(checkpoint))).folder
+        for kind, checkpoint in checkpoints.items()
+    }
+
+
+@pytest.fixture(params=["network", "boosting"])
+def bundle(request: pytest.FixtureRequest, bundles: dict[str, Path]) -> Path:
+    return bundles[request.param]
+
+
+def ask(predictor: RiskPredictor, *requests: dict[str, object]) -> list[dict[str, object]]:
+    return predictor.predict(pa.Table.from_pylist(list(requests), REQUESTS.schema)).to_pylist()
+
+
+def test_an_answer_is_a_chance_and_why(bundle: Path, tables: TablesAt) -> None:
+    told = example(publish_job(bundle, tables, ""))
+    (answer,) = ask(RiskPredictor(bundle), told | {"amount": 120.0})
+    assert 0 < answer["probability"] < 1
+    assert len(answer["reasons"]) == len(answer["weights"]) == REASONS
+    assert set(answer["reasons"]) <= set(PLAIN)
+    assert list(map(abs, answer["weights"])) == sorted(map(abs, answer["weights"]), reverse=True)
+
+
+def test_who_is_unknown_is_answered_whatever_else_is_asked(bundle: Path) -> None:
+    requests = golden_requests(bundle)
+    predictor = RiskPredictor(bundle)
+    together = ask(predictor, *requests)
+    alone = [answer for request in requests for answer in ask(predictor, request)]
+    chances = [[answer["probability"] for answer in answers] for answers in (together, alone)]
+    np.testing.assert_allclose(chances[0], chances[1], rtol=1e-5)
+    assert golden_requests(bundle) == requests
+    assert ask(predictor) == []
+
+
+def test_it_is_asked_as_of_the_day_after_the_newest_window(bundle: Path) -> None:
+    days = pl.read_parquet(bundle / PARTY_SUMS)
+    assert days["day"].max() == day(DAYS - 1)
+    assert days.group_by("party", "part").len()["len"].max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("request_", "problem"),
+    [
+        pytest.param({"from_party": None, "to_party": "b"}, "request 1: from_party is missing", id="nobody"),
+        pytest.param({"from_party": "a", "to_party": ""}, "request 1: to_party is missing", id="empty"),
+        pytest.param({"from_party": "a", "to_party": "a"}, "both 'a', wanted two parties", id="oneself"),
+        pytest.param({"from_party": "a", "to_party": "b", "amount": float("nan")}, "amount is nan, wanted", id="NaN"),
+    ],
+)
+def test_a_wrong_request_is_told_what_was_wanted(
+    bundles: dict[str, Path], request_: dict[str, object], problem: str
+) -> None:
+    sound = {"from_party": "a", "to_party": "b"}
+    with pytest.raises(ValueError, match=problem):
+        ask(RiskPredictor(bundles["boosting"]), sound, request_)
+
+
+def test_columns_that_nobody_knows_are_named(bundles: dict[str, Path]) -> None:
+    with pytest.raises(ValueError, match=r"columns \['colour'\]: unknown"):
+        RiskPredictor(bundles["boosting"]).predict(pa.table({"colour": ["red"]}))
+
+
+@pytest.mark.slow
+def test_it_answers_without_what_only_nights_need(bundle: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(bundle)], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "probability" in done.stdout
