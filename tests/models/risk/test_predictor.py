@@ -16,6 +16,7 @@ from models.risk.bundle import PARTY_SUMS, example, golden_requests
 from models.risk.evaluate import evaluate
 from models.risk.predictor import RiskPredictor
 from models.risk.rows import PLAIN
+from models.serving.tensors import to_outputs
 from tests.models.risk.tables import DAYS, evaluate_job, publish_job
 from tests.tasks.preprocess.risk.nights import day
 
@@ -78,13 +79,25 @@ def test_it_is_asked_as_of_the_day_after_the_newest_window(bundle: Path) -> None
     assert days.group_by("party", "part").len()["len"].max() <= 3
 
 
+def test_answers_travel_as_tensors(bundle: Path) -> None:
+    answers = RiskPredictor(bundle).predict(pa.table({"from_party": ["a", "p0001"], "to_party": ["b", "p0002"]}))
+    shapes = {output.name: (output.datatype, output.values.shape) for output in to_outputs(answers)}
+    assert shapes == {
+        "probability": ("FP32", (2,)),
+        "reasons": ("BYTES", (2, REASONS)),
+        "weights": ("FP32", (2, REASONS)),
+    }
+
+
 @pytest.mark.parametrize(
     ("request_", "problem"),
     [
         pytest.param({"from_party": None, "to_party": "b"}, "request 1: from_party is missing", id="nobody"),
         pytest.param({"from_party": "a", "to_party": ""}, "request 1: to_party is missing", id="empty"),
         pytest.param({"from_party": "a", "to_party": "a"}, "both 'a', wanted two parties", id="oneself"),
-        pytest.param({"from_party": "a", "to_party": "b", "amount": float("nan")}, "amount is nan, wanted", id="NaN"),
+        pytest.param(
+            {"from_party": "a", "to_party": "b", "amount": float("inf")}, "amount is inf, wanted", id="infinite"
+        ),
     ],
 )
 def test_a_wrong_request_is_told_what_was_wanted(
@@ -95,12 +108,18 @@ def test_a_wrong_request_is_told_what_was_wanted(
         ask(RiskPredictor(bundles["boosting"]), sound, request_)
 
 
+def test_what_is_no_number_is_no_amount(bundles: dict[str, Path]) -> None:
+    """A tensor of numbers has no other way to say that there is none."""
+    predictor, parties = RiskPredictor(bundles["boosting"]), {"from_party": "a", "to_party": "b"}
+    one, other = ask(predictor, parties | {"amount": float("nan")}, parties)
+    assert one == other
+
+
 def test_columns_that_nobody_knows_are_named(bundles: dict[str, Path]) -> None:
     with pytest.raises(ValueError, match=r"columns \['colour'\]: unknown"):
         RiskPredictor(bundles["boosting"]).predict(pa.table({"colour": ["red"]}))
 
 
-@pytest.mark.slow
 def test_it_answers_without_what_only_nights_need(bundle: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ALONE, str(bundle)], capture_output=True, text=True, check=False, timeout=120
