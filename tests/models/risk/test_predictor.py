@@ -10,12 +10,20 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.job import RIVALS, TablesAt
+from data_contracts.risk.measures import measured
+from data_contracts.risk.parties import PARTIES
+from data_contracts.risk.partners import Pairs
+from data_contracts.risk.past import Past
 from data_contracts.risk.requests import REASONS, REQUESTS
+from data_contracts.risk.sums import PAIRS, PARTY_DAYS
+from data_contracts.table import Table
+from models.metrics import chance
 from models.publish import write_bundle
 from models.risk.bundle import PARTY_SUMS, example, golden_requests
 from models.risk.evaluate import evaluate
 from models.risk.predictor import RiskPredictor
-from models.risk.rows import PLAIN
+from models.risk.rows import INPUTS, PLAIN
+from models.risk.scorers import open_scorer
 from models.serving.tensors import to_outputs
 from tests.models.risk.tables import DAYS, evaluate_job, publish_job
 from tests.tasks.preprocess.risk.nights import day
@@ -87,6 +95,22 @@ def test_answers_travel_as_tensors(bundle: Path) -> None:
         "reasons": ("BYTES", (2, REASONS)),
         "weights": ("FP32", (2, REASONS)),
     }
+
+
+def test_it_knows_of_both_parties_what_the_tables_do(bundle: Path, tables: TablesAt) -> None:
+    """What is shipped is less than the tables, and says the same."""
+    parties, days, pairs = (
+        pl.DataFrame(Table(tables.folder, contract).read(tables.versions[contract.name]))
+        for contract in (PARTIES, PARTY_DAYS, PAIRS)
+    )
+    first, second = parties.sort("number").head(200).select("party", "number").rows()[::140]
+    numbers = {"from_number": [first[1]], "to_number": [second[1]]}
+    asked = pl.DataFrame(numbers, schema_overrides=dict.fromkeys(numbers, pl.Int32))
+    rows = asked.with_columns(day=pl.lit(day(DAYS)), amount=pl.lit(9.0))
+    known = pl.concat([asked, measured(rows, Past(days), Pairs(pairs))], how="horizontal")
+    inputs = known.select(pl.col(INPUTS).cast(pl.Float32)).to_numpy().astype(np.float32)
+    (answer,) = ask(RiskPredictor(bundle), {"from_party": first[0], "to_party": second[0], "amount": 9.0})
+    assert answer["probability"] == pytest.approx(chance(open_scorer(bundle).log_odds(inputs))[0], rel=1e-5)
 
 
 @pytest.mark.parametrize(
