@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from data_contracts.bundle import BUNDLE, find_version_of_run
 from data_contracts.commit_point import commit_point
 from data_contracts.evidence import Evidence
-from data_contracts.job import CHECKPOINT, TRAINING, PublishJob, PublishResult, TablesAt
+from data_contracts.job import CHECKPOINT, RIVALS, TRAINING, PublishJob, PublishResult, TablesAt
 from data_contracts.night import Candidate, ModelVersion, Night, Workspace
 from data_contracts.version import CHAMPION, EXAMPLE, GIT_COMMIT, METRICS, NIGHT, TABLE_IDS, TRAINED_THROUGH
 from tasks.champion import table_ids
@@ -27,6 +27,7 @@ HEAVY = (
     ),  # of trainings, whatever they began from
     *(f"*/{folder}" for folder in (BUNDLE, f".{BUNDLE}")),  # of publishing
     f"{CHAMPION}/*",  # to be judged beside
+    f"*/{RIVALS}",  # of judging
 )
 """Folders of a run that go once there is a version of it."""
 

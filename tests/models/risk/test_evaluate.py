@@ -11,12 +11,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from data_contracts.job import RIVALS, TablesAt
 from data_contracts.manifest import DamagedError, seal, verify
 from models.risk.boosting import Boosting
-from models.risk.config import BoostingConfig
+from models.risk.config import BoostingConfig, RiskConfig
 from models.risk.evaluate import ONE_KIND, evaluate
 from models.risk.metrics import METRICS
 from models.risk.rows import Rows, known_parties, read
 from models.risk.scorers import Network, open_scorer
 from models.risk.weights import RECORD, WeightsError
+from tasks.preprocess.risk.config import FeatureConfig
+from tasks.train.shape import shape_of
 from tests.models.risk.tables import A_DAY, DAYS, JUDGED, KNOWN, evaluate_job
 from tests.tasks.preprocess.risk.nights import day
 
@@ -50,6 +52,7 @@ def test_the_rival_takes_part_as_a_champion_and_is_the_same_when_it_is_trained_a
     champion = tmp_path / "one" / RIVALS / "boosting"
     found = evaluate(evaluate_job(tmp_path / "two", tables, champion=str(champion)))
     assert found.metrics["champion"] == found.metrics["boosting"]
+    assert shape_of(champion, RiskConfig(), FeatureConfig()) == {}, "no network goes on from trees"
     trees = [(tmp_path / name / RIVALS / "boosting" / "boosting.txt").read_text() for name in ("one", "two")]
     assert trees[0] == trees[1]
 
