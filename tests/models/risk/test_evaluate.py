@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from data_contracts.job import RIVALS, TablesAt
 from data_contracts.manifest import DamagedError, seal, verify
+from models.risk.baselines import Logistic
 from models.risk.boosting import Boosting
 from models.risk.config import BoostingConfig, RiskConfig
 from models.risk.evaluate import ONE_KIND, evaluate
@@ -72,6 +73,12 @@ def test_a_window_with_labels_of_one_kind_says_so_and_judges_nobody(
     monkeypatch.setattr("models.risk.evaluate.read", all_good)
     found = evaluate(evaluate_job(tmp_path, tables))
     assert (found.counts["targets"], found.remarks) == (0, (ONE_KIND,))
+
+
+def test_logs_with_labels_of_one_kind_alone_are_refused(tables: TablesAt) -> None:
+    rows = read(tables, KNOWN).labelled()
+    with pytest.raises(ValueError, match="known transactions with a label are good: what makes a difference"):
+        Logistic(Rows(rows.inputs, np.zeros_like(rows.labels)))
 
 
 def test_a_damaged_contestant_is_not_judged(tables: TablesAt, weights: Path, tmp_path: Path) -> None:
