@@ -11,14 +11,10 @@ import torch
 from pydantic import JsonValue
 from safetensors.torch import load_file
 
-from benchmarks.sizes import Sizes
+from benchmarks.subjects import RECOMMENDER, SIZES, STEPS_OF_EPOCH, Subject
 from data_contracts.job import LEDGER, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from models.audit import account
-
-SIZES = Sizes(users=400, events=20, items=60, length=20, width=16, blocks=6, batch=40, negatives=20, epochs=5)
-"""Ten steps in each of five epochs; eight layers, enough for two stages on each of four processes."""
-STEPS_OF_EPOCH = 10
 
 
 @dataclass(frozen=True)
@@ -32,6 +28,7 @@ class Setting:
         weights: How far the last weights may be, norm of the difference over the norm; None where it says nothing:
             in float32, Adam takes the sign of what is all rounding for a number.
         epochs: How long.
+        subject: The use case, and its tables.
     """
 
     precision: str
@@ -39,6 +36,7 @@ class Setting:
     loss: float
     weights: float | None
     epochs: int = SIZES.epochs
+    subject: Subject = RECOMMENDER
 
     @property
     def steps(self) -> int:
@@ -48,10 +46,7 @@ class Setting:
     def config(self) -> dict[str, JsonValue]:
         """Return the `model` settings."""
         return {
-            "exclude_seen": False,
-            "network": {"width": SIZES.width, "blocks": SIZES.blocks, "dropout": 0.0},
-            "loss": {"kind": "sampled_softmax", "negatives": SIZES.negatives},
-            "optimizer": {"kind": self.optimizer},
+            **self.subject.model(self.optimizer),
             "fit": {
                 "batch_size": SIZES.batch,
                 "max_epochs": self.epochs,
@@ -91,6 +86,7 @@ class Compared:
             "stages": self.way.pipeline_stages if pipeline else "",
             "replicas": self.way.replicas if pipeline else "",
             "schedule": self.way.schedule if pipeline else "",
+            "use case": self.setting.subject.use_case,
             "precision": self.setting.precision,
             "optimizer": self.setting.optimizer,
             "loss": f"{self.loss:.1e}",

@@ -15,10 +15,11 @@ from typing import get_args
 
 from mlflow import MlflowClient
 
-from benchmarks.compared import SIZES, Compared, Setting, compared, table
+from benchmarks.compared import Compared, Setting, compared, table
 from benchmarks.lab import ENVIRONMENT
 from benchmarks.results import machine, record
-from benchmarks.tables import WINDOW, made_up, write_tables
+from benchmarks.subjects import RISK
+from benchmarks.tables import WINDOW
 from benchmarks.ways import Trained, Ways
 from data_contracts.job import FitJob, TablesAt, Validation
 from data_contracts.parallelism import ParallelismConfig, Replicas, Schedule
@@ -30,6 +31,7 @@ SETTINGS = (
     EXACT,
     Setting("64-true", "rowwise_adagrad", loss=1e-9, weights=1e-9),
     Setting("32-true", "adamw", loss=1e-4, weights=None),
+    Setting("64-true", "adamw", loss=1e-9, weights=1e-9, subject=RISK),
 )
 
 
@@ -63,12 +65,13 @@ def compare(
         module: Trains.
     """
     one = _way(1)
-    tables = write_tables(folder / "tables", made_up(SIZES))
+    subjects = dict.fromkeys(setting.subject for setting in settings)
+    tables = {subject: subject.write(folder / "tables" / subject.use_case) for subject in subjects}
     trained: dict[tuple[ParallelismConfig, Setting], FitJob] = {}
     for world in sorted({1, *(way.worlds[0] for way in chosen)}):
         own = [way for way in dict.fromkeys([one, *chosen]) if way.worlds[0] == world]
         jobs = {
-            (way, setting): _job(folder / f"world-{world}-{number}-{which}", tables, way, setting)
+            (way, setting): _job(folder / f"world-{world}-{number}-{which}", tables[setting.subject], way, setting)
             for number, way in enumerate(own)
             for which, setting in enumerate(settings)
         }
@@ -86,7 +89,7 @@ def _job(folder: Path, tables: TablesAt, way: ParallelismConfig, setting: Settin
     client = MlflowClient(tracking_uri=f"sqlite:///{folder.parent}/mlflow.db")
     experiment = client.create_experiment(folder.name, str(folder / "artifacts"))
     return FitJob(
-        use_case="recommender",
+        use_case=setting.subject.use_case,
         run_folder=str(folder),
         tables=tables,
         windows=(WINDOW,),
@@ -94,7 +97,7 @@ def _job(folder: Path, tables: TablesAt, way: ParallelismConfig, setting: Settin
         validation=Validation(window="none"),  # the last weights are compared, not the best
         parallelism=way,
         config=setting.config(),
-        features={"max_length": SIZES.length},
+        features=setting.subject.features,
         tracking_uri=client.tracking_uri,
         run_id=client.create_run(experiment).info.run_id,
     )

@@ -14,6 +14,9 @@ import mlflow.store.tracking.sqlalchemy_store
 import models.recommender.data
 import models.recommender.module
 import models.recommender.use_case
+import models.risk.data
+import models.risk.module
+import models.risk.use_case
 from data_contracts.job import RESULT, FitJob, FitResult, commit
 from data_contracts.night import Value
 from data_contracts.process import main

@@ -1,4 +1,4 @@
-"""Made-up transactions to try Nightshift on: some parties cheat, and so does who is paid unusual amounts.
+"""Made-up transactions to try Nightshift on: some parties cheat, once they are given more than usual.
 
     python -m examples.risk --folder var/risk/logs --days 30    the first thirty days
     python -m examples.risk --folder var/risk/logs --days 31    one more
@@ -18,8 +18,10 @@ import polars as pl
 
 FIRST_DAY = date(2026, 1, 1)
 PARTIES = 300
-CHEATS = 0.1
-"""Share of parties that cheat: of what they get, most goes bad."""
+CHEATS = 0.15
+"""Share of parties that cheat."""
+TEMPTING = 1.2
+"""Times the usual amount of who gives it, from which on a cheat cheats."""
 UNKNOWN = 0.03
 """Share of transactions of which nobody knows yet how they turned out."""
 DIRT_SHARE = 0.003
@@ -68,7 +70,8 @@ def transactions(day: date, count: int, seed: int) -> pl.DataFrame:
     giver = chance.choice(PARTIES, count, p=busy / busy.sum())
     getter = (giver + chance.integers(1, PARTIES, count)) % PARTIES
     times = chance.lognormal(0, 0.5, count)
-    bad = chance.random(count) < np.clip(0.02 + 0.6 * cheats[getter] + 0.2 * (times > 2), 0, 1)  # noqa: PLR2004
+    tempting = times > TEMPTING
+    bad = chance.random(count) < np.where(cheats[getter], np.where(tempting, 0.8, 0.1), np.where(tempting, 0.03, 0.01))
     amount = np.round(usual[giver] * times, 2)
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     seconds = np.sort(chance.integers(0, 86_400, count))
@@ -100,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.risk", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="where the files go")
     parser.add_argument("--days", type=_count, default=30, metavar="N", help="write days 1 to N (default: 30)")
-    parser.add_argument("--per-day", type=_count, default=400, metavar="N", help="of each day (default: 400)")
+    parser.add_argument("--per-day", type=_count, default=1_000, metavar="N", help="of each day (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the world (default: 0)")
     options = parser.parse_args(arguments)
     for path, lines in write_days(options.folder, options.days, options.per_day, options.seed):

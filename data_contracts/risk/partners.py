@@ -1,6 +1,7 @@
 """What pairs say of a transaction: the two before, in both directions, and those who know both. Pure.
 
-A partner is whom the giving party gave something to before. One with whom nothing was bad is trusted, another doubted.
+A partner is whom the giving party gave something to before, once for each day of it. One with whom nothing was bad on
+that day is trusted, another doubted.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ class Pairs:
     """
 
     def __init__(self, pairs: pl.DataFrame) -> None:
-        columns = ["from_number", "to_number", "day", "count", "bad", "labelled", "outcome"]
-        self._pairs = pairs.select(columns).sort("from_number", "day", "to_number").with_row_index("place")
+        keys = ["from_number", "day", "to_number"]
+        days = pairs.group_by(keys).agg(pl.col("count", "bad", "labelled", "outcome").sum())
+        self._pairs = days.sort(keys).with_row_index("place")
         self._starts = self._pairs.with_columns(start=pl.col("place").min().over("from_number")).select(
             "from_number", "day", "start", "place"
         )

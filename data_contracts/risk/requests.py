@@ -15,7 +15,7 @@ REQUESTS = DataContract(
         [
             pa.field("from_party", pa.string(), nullable=False, metadata={"unit": "any party, known or not"}),
             pa.field("to_party", pa.string(), nullable=False, metadata={"unit": "any other"}),
-            pa.field("amount", pa.float32(), metadata={"unit": "as in the logs; null where there is none"}),
+            pa.field("amount", pa.float32(), metadata={"unit": "as in the logs; null or NaN where there is none"}),
         ]
     ),
     written_by="clients",

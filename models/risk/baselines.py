@@ -9,6 +9,9 @@ from models.metrics import log_odds
 from models.risk.network import PARTIES
 from models.risk.rows import INPUTS, Floats, Rows
 
+BOTH = 2
+"""Kinds of label there are."""
+
 
 class ShareOfBad:
     """The share of bad in what the receiving party got, as of the day before."""
@@ -22,7 +25,10 @@ class Logistic:
     """Logistic regression on the same features, each over its deviation.
 
     Args:
-        rows: With labels, of both kinds.
+        rows: With labels.
+
+    Raises:
+        ValueError: They are all of one kind.
     """
 
     def __init__(self, rows: Rows) -> None:
@@ -30,6 +36,13 @@ class Logistic:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
+        kinds = np.unique(rows.labels)
+        if len(kinds) < BOTH:
+            seen = "bad" if kinds.sum() else "good"
+            raise ValueError(
+                f"all {len(rows.labels):,} known transactions with a label are {seen}: what makes a difference cannot "
+                "be learned from them. Bring logs that have both kinds."
+            )
         self._pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1_000))
         self._pipeline.fit(rows.inputs[:, PARTIES:].astype(np.float64), rows.labels)
 

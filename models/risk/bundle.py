@@ -6,7 +6,7 @@ file                    content
 of the scorer           see `models.risk.weights` and `models.risk.boosting`
 `parties.parquet`       party, number
 `party_days.parquet`    sums of each party's past, `data_contracts.risk.past.compacted`
-`pairs.parquet`         from_number, to_number, day of the last, and sums
+`pairs.parquet`         from_number, to_number, day, and sums of what was between the two on it
 `past.json`             the day before which all of that was
 ======================  ==================================================================================
 
@@ -28,7 +28,7 @@ from data_contracts.night import Value
 from data_contracts.risk.examples import EXAMPLES
 from data_contracts.risk.parties import PARTIES
 from data_contracts.risk.past import compacted
-from data_contracts.risk.sums import NAMES, PAIRS, PARTY_DAYS
+from data_contracts.risk.sums import PAIRS, PARTY_DAYS
 from data_contracts.table import Table
 from models.risk.scorers import ship
 
@@ -55,8 +55,8 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
     (folder / PAST).write_text(PastRecord(before=before).model_dump_json(indent=2), encoding="utf-8")
     _read(job.tables, PARTIES).select("party", "number").sort("number").write_parquet(folder / NUMBERED)
     compacted(_read(job.tables, PARTY_DAYS).drop("window"), before).write_parquet(folder / PARTY_SUMS)
-    pair = ["from_number", "to_number"]
-    pairs = _read(job.tables, PAIRS).group_by(pair).agg(pl.col(NAMES).sum(), pl.max("day")).sort(pair)
+    pair = ["from_number", "to_number", "day"]
+    pairs = _read(job.tables, PAIRS).group_by(pair).agg(pl.col("count", "bad", "labelled", "outcome").sum()).sort(pair)
     pairs.write_parquet(folder / PAIR_SUMS)
 
 

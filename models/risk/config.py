@@ -31,12 +31,18 @@ class BoostingConfig(BaseModel, frozen=True, extra="forbid"):
     rows_of_leaf: PositiveInt = Field(50, description="Transactions in each, at least.")
 
 
+class RiskFitConfig(FitConfig, frozen=True, extra="forbid"):
+    """As for any network; small and quick as this one is, it takes larger steps, and has more patience."""
+
+    batch_size: PositiveInt = Field(256, description="Transactions in one step, over all processes together.")
+    max_epochs: PositiveInt = Field(30, description="Passes over the data, at most.")
+    patience: PositiveInt = Field(10, description="Epochs without a better log loss before it stops.")
+
+
 class RiskConfig(ModelConfig, frozen=True, extra="forbid"):
     """What is learned about risks, and how."""
 
-    fit: FitConfig = Field(
-        FitConfig(batch_size=256, max_epochs=30, patience=10), description="How long it is trained, and in what steps."
-    )
+    fit: RiskFitConfig = Field(RiskFitConfig(), description="How long it is trained, and in what steps.")
     network: NetworkConfig = NetworkConfig()
     learning_rate: PositiveFloat = Field(1e-3, description="Of AdamW, after warm-up.")
     weight_decay: NonNegativeFloat = Field(0.01, description="Of AdamW, decoupled from the gradient.")

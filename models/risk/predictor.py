@@ -84,6 +84,7 @@ class RiskPredictor:
                 requests = requests.append_column(field, pa.nulls(requests.num_rows, field.type))
         kinds = {"from_party": pl.String, "to_party": pl.String, "amount": pl.Float64}
         told = pl.DataFrame(requests).select(pl.col(name).cast(kind) for name, kind in kinds.items())
+        told = told.with_columns(pl.col("amount").fill_nan(None))  # tensors have no null
         problems = [f"request {row}: {problem}" for row, one in enumerate(told.rows()) for problem in _problems(*one)]
         if problems:
             raise ValueError("; ".join(problems) + ".")

@@ -42,10 +42,7 @@ def write_tables(folder: Path) -> TablesAt:
 
 
 def fit_job(folder: Path, tables: TablesAt, config: dict[str, JsonValue], **parallelism: object) -> FitJob:
-    """Return a training in a run of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    client = MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
-    experiment = client.create_experiment("risk", str(folder / "artifacts"))
+    """Return a training; its run is not there yet."""
     return FitJob(
         use_case="risk",
         run_folder=str(folder),
@@ -56,9 +53,16 @@ def fit_job(folder: Path, tables: TablesAt, config: dict[str, JsonValue], **para
         parallelism=ParallelismConfig.model_validate({"max_restarts": 0} | parallelism),
         config=config,
         features={},
-        tracking_uri=client.tracking_uri,
-        run_id=client.create_run(experiment).info.run_id,
+        tracking_uri=f"sqlite:///{folder}/mlflow.db",
+        run_id="none",
     )
+
+
+def in_a_run(job: FitJob) -> FitJob:
+    """Return the training with a run of its own."""
+    client = MlflowClient(tracking_uri=job.tracking_uri)
+    experiment = client.create_experiment("risk", f"{job.run_folder}/artifacts")
+    return job.model_copy(update={"run_id": client.create_run(experiment).info.run_id})
 
 
 def evaluate_job(folder: Path, tables: TablesAt, first_day: date | None = None, **contestants: str) -> EvaluateJob:

@@ -12,13 +12,13 @@ from models.risk.rows import known_parties
 from models.risk.weights import PARTY_ROWS, TENSORS, WeightsError, load
 from tasks.job import LOG
 from tests.models.ranks import run_ranks
-from tests.models.risk.tables import CONFIG, JUDGED, KNOWN, fit_job
+from tests.models.risk.tables import CONFIG, JUDGED, KNOWN, fit_job, in_a_run
 
 EXACT = {**CONFIG, "fit": {"batch_size": 64, "max_epochs": 2, "warm_up_steps": 5, "precision": "64-true"}}
 
 
 def train(folder: Path, tables: TablesAt, **parallelism: object) -> FitResult:
-    job = fit_job(folder, tables, EXACT, **parallelism)
+    job = in_a_run(fit_job(folder, tables, EXACT, **parallelism))
     commit(job, folder / JOB)
     run_ranks(folder / JOB, job.parallelism.worlds[0], {"OMP_NUM_THREADS": "1"}, folder / LOG)
     assert (folder / RESULT).exists(), (folder / LOG).read_text()

@@ -1,0 +1,88 @@
+"""What is trained in every way of splitting: a use case each, on made-up tables, ten steps an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pydantic import JsonValue
+
+from benchmarks.sizes import Sizes
+from benchmarks.tables import WINDOW, made_up, write_tables
+from data_contracts.job import Config, TablesAt
+from data_contracts.risk.examples import EXAMPLES, FEATURES
+from data_contracts.risk.parties import PARTIES
+from data_contracts.table import Table
+
+SIZES = Sizes(users=400, events=20, items=60, length=20, width=16, blocks=6, batch=40, negatives=20, epochs=5)
+"""Eight layers, enough for two stages on each of four processes."""
+STEPS_OF_EPOCH = 10
+LEARNED, VALIDATING, KNOWN_PARTIES = 400, 22, 50
+"""Made-up transactions that are learned from, those that validate, and the parties of both."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A use case to train.
+
+    Attributes:
+        use_case: Its name.
+        write: Writes its tables into a folder.
+        model: Its `model` settings for a kind of optimiser, but for `fit`; nothing in it is drawn by each process.
+        features: Its `features` settings.
+    """
+
+    use_case: str
+    write: Callable[[Path], TablesAt]
+    model: Callable[[str], dict[str, JsonValue]]
+    features: Config
+
+
+def _write_walks(folder: Path) -> TablesAt:
+    return write_tables(folder, made_up(SIZES))
+
+
+def _recommender(optimizer: str) -> dict[str, JsonValue]:
+    return {
+        "exclude_seen": False,
+        "network": {"width": SIZES.width, "blocks": SIZES.blocks, "dropout": 0.0},
+        "loss": {"kind": "sampled_softmax", "negatives": SIZES.negatives},
+        "optimizer": {"kind": optimizer},
+    }
+
+
+def _write_transactions(folder: Path) -> TablesAt:
+    """Write examples whose label follows from their features, and parties."""
+    random = np.random.default_rng(0)
+    rows = LEARNED + VALIDATING
+    feature_BF = random.normal(size=(rows, len(FEATURES))).astype(np.float32)
+    label = (feature_BF[:, :5].sum(axis=1) + random.normal(size=rows) > 0).astype(np.int8)
+    columns = {
+        "from_number": random.integers(1, KNOWN_PARTIES + 1, rows).astype(np.int32),
+        "to_number": random.integers(1, KNOWN_PARTIES + 1, rows).astype(np.int32),
+        **dict(zip(FEATURES, feature_BF.T, strict=True)),
+        "label": label,
+        "happened_at": pa.array(np.arange(rows) * 60_000_000, pa.timestamp("us", "UTC")),
+        "window": [WINDOW] * rows,
+    }
+    numbers = np.arange(1, KNOWN_PARTIES + 1)
+    names = [f"party-{number}" for number in numbers]
+    parties = pa.table({"party": names, "number": numbers, "first_window": [WINDOW] * len(names)})
+    versions = {}
+    for contract, made in ((EXAMPLES, pa.table(columns)), (PARTIES, parties)):
+        table = Table(str(folder), contract)
+        versions[contract.name] = table.commit(table.write(made, "rows"), consumed=["made up"])
+    return TablesAt(folder=str(folder), versions=versions)
+
+
+def _risk(optimizer: str) -> dict[str, JsonValue]:
+    if optimizer != "adamw":
+        raise ValueError(f"risk is trained by adamw alone, got {optimizer!r}.")
+    return {"network": {"width": SIZES.width, "hidden": SIZES.blocks, "dropout": 0.0, "party_dropout": 0.0}}
+
+
+RECOMMENDER = Subject("recommender", _write_walks, _recommender, {"max_length": SIZES.length})
+RISK = Subject("risk", _write_transactions, _risk, {})
