@@ -13,7 +13,9 @@ from tasks.ingest import encodings, json_path
 from tasks.ingest.config_columns import ColumnsConfig, Text
 from tasks.ingest.config_times import TimesConfig
 
-Format = Literal["csv", "jsonl", "parquet", "sequences"]
+Format = Literal["csv", "jsonl", "parquet", "delta", "sequences"]
+PARQUET = ("parquet", "delta")
+"""Formats whose files are Parquet."""
 
 
 def _listed(uri: object) -> object:
@@ -48,7 +50,10 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
     format: Format = Field(
         "csv",
         description="`csv` and `jsonl` have one event a line, `parquet` one a row; `sequences` has lines "
-        "`user item item ...`, oldest first, without times.",
+        "`user item item ...`, oldest first, without times. `delta`: `uri` is the folder of a Delta table on this "
+        "machine, and the data files of its newest version are taken, each once. Rows that are compacted come again in "
+        "other files, and are dropped as repeats; rows that are updated come as further rows, and rows that are "
+        "deleted stay taken.",
     )
     separator: str | None = Field(
         None, min_length=1, max_length=1, description="Between the fields of `csv`; a comma when omitted."
@@ -87,8 +92,12 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
         if self.format != "csv":
             own = ("separator", "quoted", "header")
             problems += [f"{name} is for csv" for name in own if name in self.model_fields_set]
-        if self.format == "parquet" and "encoding" in self.model_fields_set:
+        if self.format in PARQUET and "encoding" in self.model_fields_set:
             problems.append("encoding has no meaning: its texts are UTF-8")
+        if self.format == "delta" and self.arrival:
+            problems.append("arrival has no meaning: a table that is compacted would give its rows other times")
+        if self.format == "delta" and self.storage_options:
+            problems.append("storage_options has no meaning: tables are read from this machine only")
         if self.format == "sequences":
             nothing = ("columns", "where", "compute", "values", "time_unit", "time_format", "time_zone", "arrival")
             problems += [
