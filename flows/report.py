@@ -108,7 +108,7 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     if EXAMPLE in version.tags:
         _answers(settings, json.loads(version.tags[EXAMPLE]))
-    _conservation(workspace, by_arrival=settings.source.arrival is not None)
+    conservation(workspace, by_arrival=settings.source.arrival is not None)
     line(f"on disk: {in_words(disk_use(workspace))}")
     where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
     line(f"\nMLflow: {where}, experiment {workspace.name!r}, run {version.run_id}")
@@ -139,8 +139,13 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         line(remark)
 
 
-def _conservation(workspace: Workspace, *, by_arrival: bool) -> None:
-    """Print where the rows of the newest files went: accepted, kept aside, too late, repeats, or not asked for."""
+def conservation(workspace: Workspace, *, by_arrival: bool) -> None:
+    """Print where the rows of the newest files went: accepted, kept aside, too late, repeats, or not asked for.
+
+    Args:
+        workspace: Whose tables remember it.
+        by_arrival: Whether the times of rows are those of their files.
+    """
     truth, _ = truth_and_quarantine(workspace)
     marks = {name: truth.mark(name) or 0 for name in COUNTS}
     read, early = marks.pop("rows_read"), marks.pop("early")

@@ -13,7 +13,9 @@ from tasks.ingest import encodings, json_path
 from tasks.ingest.config_columns import ColumnsConfig, Text
 from tasks.ingest.config_times import TimesConfig
 
-Format = Literal["csv", "jsonl", "parquet", "sequences"]
+Format = Literal["csv", "jsonl", "parquet", "delta", "sequences"]
+PARQUET = ("parquet", "delta")
+"""Formats whose files are Parquet."""
 
 
 def _listed(uri: object) -> object:
@@ -48,7 +50,10 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
     format: Format = Field(
         "csv",
         description="`csv` and `jsonl` have one event a line, `parquet` one a row; `sequences` has lines "
-        "`user item item ...`, oldest first, without times.",
+        "`user item item ...`, oldest first, without times. `delta`: `uri` is the folder of a Delta table on this "
+        "machine, and the data files of its newest version are taken, each once. Rows that are compacted come again in "
+        "other files, and are dropped as repeats; rows that are updated come as further rows, and rows that are "
+        "deleted stay taken.",
     )
     separator: str | None = Field(
         None, min_length=1, max_length=1, description="Between the fields of `csv`; a comma when omitted."
@@ -81,25 +86,29 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
         """Whether events carry times. Without them there is only an order, for `protocol: leave_one_out`."""
         return self.format != "sequences"
 
+    def _said(self, *names: str) -> list[str]:
+        """Return those of some settings that say something else than their defaults."""
+        fields = type(self).model_fields
+        return [name for name in sorted(names) if getattr(self, name) != fields[name].default]
+
     @model_validator(mode="after")
     def _says_nothing_that_would_be_ignored(self) -> Self:
         problems: list[str] = []
         if self.format != "csv":
-            own = ("separator", "quoted", "header")
-            problems += [f"{name} is for csv" for name in own if name in self.model_fields_set]
-        if self.format == "parquet" and "encoding" in self.model_fields_set:
+            problems += [f"{name} is for csv" for name in self._said("separator", "quoted", "header")]
+        if self.format in PARQUET and self._said("encoding"):
             problems.append("encoding has no meaning: its texts are UTF-8")
+        if self.format == "delta" and self.arrival:
+            problems.append("arrival has no meaning: a table that is compacted would give its rows other times")
+        if self.format == "delta" and self.storage_options:
+            problems.append("storage_options has no meaning: tables are read from this machine only")
         if self.format == "sequences":
-            nothing = ("columns", "where", "compute", "values", "time_unit", "time_format", "time_zone", "arrival")
-            problems += [
-                f"{name} has no meaning: a line is `user item item ...`"
-                for name in nothing
-                if name in self.model_fields_set
-            ]
+            told = self._said(*ColumnsConfig.model_fields.keys() - {"defaults"}, *TimesConfig.model_fields)
+            problems += [f"{name} has no meaning: a line is `user item item ...`" for name in told]
         if self.format == "jsonl":
-            read = {f"columns.{name}": each for name, each in self.columns.items() if isinstance(each, str)}
-            read |= {name: each for each, name in self.helpers.items()}
-            problems += [f"{name}: {why}" for name, each in read.items() if (why := json_path.problem_of(each))]
+            mapped = [(f"columns.{name}", each) for name, each in self.columns.items() if isinstance(each, str)]
+            read = [*mapped, *((name, each) for each, name in self.helpers.items())]
+            problems += [f"{name}: {why}" for name, each in read if (why := json_path.problem_of(each))]
         if problems:
             raise ValueError(f"source.format is {self.format!r}, but " + "; ".join(problems) + ".")
         return self

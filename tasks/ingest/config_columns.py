@@ -44,7 +44,7 @@ class ColumnsConfig(BaseModel, frozen=True, extra="forbid"):
         "value is read as one of the source's: a time by `time_unit`, say. `||` is null where a part is missing, "
         "CONCAT leaves it out.",
     )
-    values: dict[str, dict[Text, Text]] = Field(
+    values: dict[str, dict[Text, Annotated[Text, Field(pattern=r"\S")]]] = Field(
         {},
         description='Contract column of text to what its values become, {event: {"0": view, "1": click}}, defaults '
         "included; a value that is not named stays (see `validation.allowed`).",

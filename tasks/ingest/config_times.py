@@ -45,9 +45,11 @@ class TimesConfig(BaseModel, frozen=True, extra="forbid"):
         Raises:
             ValueError: It is not so.
         """
-        named = [name for name in ("time_format", "time_zone") if name in self.model_fields_set]
-        if self.arrival and (ignored := [*named, *{"time_unit"} & self.model_fields_set]):
+        defaults = {name: TimesConfig.model_fields[name].default for name in ("time_unit", "time_format", "time_zone")}
+        ignored = [name for name, default in defaults.items() if self.arrival and getattr(self, name) != default]
+        if ignored:
             raise ValueError(f"{' and '.join(ignored)} would be ignored: arrival says when rows happened.")
+        named = [name for name in ("time_format", "time_zone") if name in self.model_fields_set]
         if self.time_unit != "iso" and named:
             raise ValueError(f"{' and '.join(named)} would be ignored: time_unit {self.time_unit!r} is for numbers.")
         problems = [zones.problem_of(self.time_zone)]

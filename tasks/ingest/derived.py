@@ -60,13 +60,13 @@ def completed(
     if source.arrival:
         moment = pl.lit(written, pl.Datetime("us", "UTC")) + pl.duration(microseconds="source_row")
         columns.append(moment.alias(contract.time_column))
-    completed = raw.with_columns(columns) if columns else raw
+    whole = raw.with_columns(columns) if columns else raw
     lists = {name: parts for name, parts in source.columns.items() if isinstance(parts, tuple)}
     keys = {own: key for key, own in names.items()} if lists else {}
     for name, parts in lists.items():
         wanted = pl.DataFrame(incoming(contract).empty_table()).schema[name]
-        completed = _with_list(completed, name, {part: keys[part] for part in parts}, wanted)
-    return completed
+        whole = _with_list(whole, name, {part: keys[part] for part in parts}, wanted)
+    return whole
 
 
 def renamed(typed: pl.DataFrame, source: SourceConfig) -> pl.DataFrame:

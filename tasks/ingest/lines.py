@@ -45,8 +45,8 @@ def blocks(file: SourceFile, encoding: str) -> Iterator[bytes]:
         encoding: Of its text.
 
     Raises:
-        UnreadableFileError: A line is longer than a block, the file says that it is UTF-16 and nobody else does, or it
-            is packed otherwise than its name says.
+        UnreadableFileError: A line is longer than a block, the file says that it is UTF-16 and nobody else does, cannot
+            be of its encoding at all, or is packed otherwise than its name says.
         OSError: The file is truncated or damaged.
     """
     rest = b""
@@ -94,7 +94,10 @@ def _transcoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(encoding)(ESCAPED)
     is_first = True
     for piece in itertools.chain(pieces, [b""]):
-        text = decoder.decode(piece, not piece).encode()
+        try:
+            text = decoder.decode(piece, not piece).encode()
+        except UnicodeError as error:  # of the whole, such as no byte order mark; bytes of a row are marked
+            raise UnreadableFileError(f"it is not {encoding}: {error}. See source.encoding") from error
         yield text.removeprefix(codecs.BOM_UTF8) if is_first else text
         is_first = is_first and not text
 

@@ -114,7 +114,9 @@ def as_columns(names: Names, schema: pl.Schema) -> pl.Expr:
 
 
 def as_text(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    """Write values as text; days and moments so far off that Polars has no year for them as their numbers."""
+    """Write values as text; spans, and days and moments so far off that Polars has no year for them, as numbers."""
+    if kind == pl.Duration:
+        return column.to_physical().cast(pl.String)
     if not isinstance(kind, (pl.Date, pl.Datetime)):
         return column.cast(pl.String, strict=False)
     shown = pl.when(column.dt.year().is_not_null()).then(column)

@@ -13,7 +13,7 @@ from data_contracts.staging import incoming
 from tasks.ingest import delimited, json_lines, lines, parquet
 from tasks.ingest.cast import cast
 from tasks.ingest.columns import is_optional
-from tasks.ingest.config import SourceConfig
+from tasks.ingest.config import PARQUET, SourceConfig
 from tasks.ingest.raw import BLOCK_ROWS, MARK, Names, block, broken, undecodable
 from tasks.ingest.sources import SourceFile
 
@@ -32,7 +32,7 @@ def head(file: SourceFile, source: SourceConfig, schema: pa.Schema) -> pa.Schema
         source: How to read it.
         schema: Of the rows that are wanted.
     """
-    if source.format == "parquet":
+    if source.format in PARQUET:
         return parquet.head(file)
     if source.format == "csv":
         return pa.schema([(name, pa.string()) for name in delimited.head(file, source)])
@@ -68,7 +68,7 @@ def blocks(
 def _blocks(
     file: SourceFile, source: SourceConfig, names: Names, contract: DataContract, complete: Complete
 ) -> Iterator[pl.DataFrame]:
-    if source.format == "parquet":
+    if source.format in PARQUET:
         return parquet.rows(file, names)
     if source.format == "jsonl":
         return json_lines.rows(file, source.encoding, names, incoming(contract))

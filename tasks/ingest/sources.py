@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import takewhile
 from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
@@ -14,14 +13,14 @@ from urllib.parse import unquote_to_bytes
 from pydantic import Field
 
 from data_contracts.night import Value
+from tasks.ingest.delta import data_files
 from tasks.ingest.errors import NOTHING_PUBLISHED, IngestError, NoFilesError, UnreadableFileError
-from tasks.ingest.links import Info, following, real
+from tasks.ingest.identity import transaction, written
+from tasks.ingest.links import following, real
 from tasks.ingest.listing import found, is_column, refuse_silence
 from tasks.ingest.raw import escaped
 from tasks.ingest.storage import Link, Options, file_system, link, member, unpacked
 
-_CHANGE_KEYS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
-_WRITTEN_KEYS = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -91,17 +90,21 @@ class SourceFile(Value):
                 yield stack.enter_context(member(system, self.path))
 
 
-def list_files(uri: str | Sequence[str] | None, options: Options | None = None) -> list[SourceFile]:
+def list_files(
+    uri: str | Sequence[str] | None, options: Options | None = None, *, tables: bool = False
+) -> list[SourceFile]:
     """List the files that ``uri`` names, or several do, one after another; of each by path. Each file comes once.
 
     Args:
         uri: A file, a folder or a glob; what is hidden is left out. Also of files in archives, which a glob may name,
             too: ``zip://*.csv::logs/*.zip``.
         options: For the file system.
+        tables: Whether each names a folder that is a Delta table.
 
     Raises:
         NoFilesError: ``uri`` is empty, or there is nothing at one of them.
-        UnreadableFileError: An archive is damaged, or a file's name is not UTF-8.
+        UnreadableFileError: A table cannot be read (see `tasks.ingest.delta`), an archive is damaged, or a file's name
+            is not UTF-8.
         IngestError: Nothing installed opens such a ``uri``.
         OSError: What it names does not answer; that may pass.
     """
@@ -112,15 +115,15 @@ def list_files(uri: str | Sequence[str] | None, options: Options | None = None) 
         )
     uris = [uri] if isinstance(uri, str) else uri
     files: dict[str, SourceFile] = {}
-    for file in (file for each in uris for file in _files(each, options or {})):
+    for file in (file for each in uris for file in _files(each, options or {}, tables=tables)):
         files.setdefault(real(file.path) if file.uri.startswith("file:") else file.uri, file)
     return list(files.values())
 
 
-def _files(uri: str, options: Options) -> list[SourceFile]:
+def _files(uri: str, options: Options, *, tables: bool) -> list[SourceFile]:
     try:
         first = link(uri)
-        files = list(_packed(uri, first, options) if first.is_archive else _plain(uri, options))
+        files = list(_packed(uri, first, options) if first.is_archive else _plain(uri, options, tables=tables))
     except (ImportError, ValueError) as error:
         raise IngestError(f"{uri!r} cannot be opened: {error}. {NOTHING_PUBLISHED}") from error
     if not files:
@@ -128,23 +131,23 @@ def _files(uri: str, options: Options) -> list[SourceFile]:
     return files
 
 
-def _plain(uri: str, options: Options) -> Iterator[SourceFile]:
+def _plain(uri: str, options: Options, *, tables: bool) -> Iterator[SourceFile]:
     system, path = file_system(uri, options)
     system.invalidate_cache()
     with _named(uri):
-        files = found(following(system), path)
-    if not files:
+        files = data_files(system, path) if tables else found(following(system), path)
+    if not files and not tables:
         refuse_silence(system, path)
     for name, info in files:
         own = system.unstrip_protocol(name)
         yield SourceFile(
             uri=own,
             size=info.get("size") or 0,
-            transaction=_transaction(own, info),
+            transaction=transaction(own, info),
             root=uri,
             path=name,
             options=dict(options),
-            written=_written(info),
+            written=written(info),
         )
 
 
@@ -157,7 +160,7 @@ def _packed(uri: str, first: Link, options: Options) -> Iterator[SourceFile]:
             yield SourceFile(
                 uri=own,
                 size=info.get("size") or 0,
-                transaction=_transaction(own, {"size": info.get("size"), "etag": archive.transaction}),
+                transaction=transaction(own, {"size": info.get("size"), "etag": archive.transaction}),
                 root=uri,
                 path=name,
                 options=dict(options),
@@ -176,23 +179,3 @@ def _named(what: str) -> Iterator[None]:
 
 def _decoded(text: str) -> str:
     return escaped(unquote_to_bytes(text))
-
-
-def _written(info: Info) -> datetime | None:
-    """Return the moment, UTC, at which a file system says that a file was last written."""
-    said = next((info[key] for key in _WRITTEN_KEYS if info.get(key) is not None), None)
-    if isinstance(said, int | float):
-        return datetime.fromtimestamp(said, UTC)
-    try:
-        moment = datetime.fromisoformat(said) if isinstance(said, str) else said
-    except ValueError:
-        return None
-    if not isinstance(moment, datetime):
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _transaction(uri: str, info: Info) -> str:
-    changed = next((info[key] for key in _CHANGE_KEYS if info.get(key) is not None), "")
-    identity = f"{uri}\n{info.get('size')}\n{changed}"
-    return f"file:{hashlib.sha256(identity.encode()).hexdigest()}"

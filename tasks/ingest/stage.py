@@ -47,7 +47,7 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
     """
     truth, quarantine = truth_and_quarantine(workspace)
     source = source.with_defaults(promises(workspace.use_case).defaults)
-    files = list_files(source.uri, source.storage_options)
+    files = list_files(source.uri, source.storage_options, tables=source.format == "delta")
     new = unseen_files(files, truth, quarantine)
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
     if not new:

@@ -30,6 +30,16 @@ from tasks.ingest.config import SourceConfig
             id="default never used",
         ),
         pytest.param(
+            {"compute": {"event": "kind"}, "columns": {"event": "kind"}, "defaults": {"event": "view"}},
+            ["'event' is both in columns and in compute", "'event' is both in compute and in defaults"],
+            id="said twice",
+        ),
+        pytest.param({"format": "jsonl", "header": ["a"]}, ["header is for csv"], id="header"),
+        pytest.param({"format": "sequences", "where": "a = 1"}, ["where has no meaning"], id="where"),
+        pytest.param(
+            {"format": "jsonl", "where": '"$.a[*]" = 1'}, ["where: '$.a[*]' names no single value"], id="several values"
+        ),
+        pytest.param(
             {"time_unit": "ms", "time_zone": "UTC", "time_format": "%Y%m%d"},
             ["time_format and time_zone would be ignored: time_unit 'ms' is for numbers"],
             id="numbers",
@@ -52,6 +62,11 @@ def test_settings_that_would_be_ignored_are_refused_all_at_once(settings: dict[s
     [
         pytest.param({"uri": ""}, "should match pattern", id="no place"),
         pytest.param({"uri": " "}, "should match pattern", id="blank place"),
+        pytest.param({"values": {"event": {"0": " "}}}, "should match pattern", id="a value that would be nothing"),
+        pytest.param({"where": "SUM(a) > 1"}, "where: 'SUM\\(a\\) > 1' looks at several rows", id="a sum"),
+        pytest.param({"compute": {"event": "a b c"}}, "compute.event: 'a b c' is no expression", id="no SQL"),
+        pytest.param({"header": ["a", "b", "a"]}, "header names 'a' more than once", id="a name twice"),
+        pytest.param({"columns": {"n": ["a", "a"]}}, "columns.n names 'a' more than once", id="a number twice"),
         pytest.param({"uri": []}, "at least 1 item", id="no place in a list"),
         pytest.param({"uri": ["logs", ""]}, "should match pattern", id="no place among several"),
         *(
@@ -74,6 +89,14 @@ def test_settings_that_would_be_ignored_are_refused_all_at_once(settings: dict[s
 def test_what_can_never_be_read_is_refused_with_the_settings(settings: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         SourceConfig.model_validate(settings)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"format": "jsonl"}, {"format": "delta"}, {"format": "sequences"}, {"arrival": "file", "uri": ["a"]}]
+)
+def test_settings_that_were_written_out_are_the_same_settings(settings: dict[str, Any]) -> None:
+    source = SourceConfig.model_validate(settings)
+    assert SourceConfig.model_validate(source.model_dump(mode="json")) == source
 
 
 def test_every_setting_is_described_and_has_a_default() -> None:

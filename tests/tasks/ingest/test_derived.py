@@ -138,10 +138,11 @@ def test_parquet_has_its_types_in_expressions(tmp_path: Path) -> None:
         flag=pa.array([True, None, False]),
         deep=pa.array([{"n": 1}, {"n": 2}, {"n": 3}]),
         daytime=pa.array([time(12)] * 3),
+        lasted=pa.array([1, 2, 3], pa.duration("s")),
     )
     where = (
         "kind = 'view' AND (price IS NULL OR price > 1) AND \"at\" > TIMESTAMP '2026-01-01' "
-        "AND on < DATE '2027-01-01' AND deep.n < 4"
+        "AND on < DATE '2027-01-01' AND deep.n < 4 AND lasted IS NOT NULL AND daytime IS NOT NULL"
     ).replace(" on ", ' "on" ')
     staged, rows = stage(
         tmp_path / "log.parquet", content, format="parquet", where=where, compute={"value": "CASE WHEN flag THEN 1 END"}

@@ -76,6 +76,8 @@ def test_a_text_of_utf_16_that_is_cut_short_or_not_said_is_told(tmp_path: Path) 
     _, rows = stage(tmp_path / "log.csv", content[:-1], encoding="utf-16")
     assert [row["user_id"] for row in rows][:1] == ["a"]
     assert rows[-1]["problem"] == "timestamp is not utf-16"
+    with pytest.raises(UnreadableFileError, match=r"log.csv .*it is not utf-16: .*BOM. See source.encoding"):
+        stage(tmp_path / "log.csv", _csv(["a"]), encoding="utf-16")
     with pytest.raises(UnreadableFileError, match=r"set source\.encoding to utf-16"):
         stage(tmp_path / "log.csv", content)
 

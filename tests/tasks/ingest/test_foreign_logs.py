@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import logging
+import os
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 from data_contracts.night import Validated, Workspace
 from data_contracts.use_cases import truth_and_quarantine
+from flows.report import conservation
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.stage import stage_night
 from tasks.validate.config import ValidationConfig
@@ -52,17 +55,17 @@ class House:
         self.logs = home / "logs"
         self.logs.mkdir(parents=True)
         self._source = SourceConfig.model_validate(yaml.safe_load(said.format(logs=self.logs)))
-        self._workspace = Workspace(name="own", use_case="recommender", home=str(home), tracking_uri="sqlite://")
+        self.workspace = Workspace(name="own", use_case="recommender", home=str(home), tracking_uri="sqlite://")
         self._cluster, self._config = cluster, ValidationConfig(max_quarantined=max_quarantined)
 
     def night(self) -> Validated:
         """Take what is new."""
-        staged = stage_night(self._workspace, self._source, self._cluster)
-        return validate_night(self._workspace, staged, None, self._config, self._cluster)
+        staged = stage_night(self.workspace, self._source, self._cluster)
+        return validate_night(self.workspace, staged, None, self._config, self._cluster)
 
     def rows(self) -> list[dict[str, Any]]:
         """Every row of the truth, by time."""
-        truth, _ = truth_and_quarantine(self._workspace)
+        truth, _ = truth_and_quarantine(self.workspace)
         rows: list[dict[str, Any]] = truth.read().sort_by("timestamp").to_pylist()
         return rows
 
@@ -111,6 +114,41 @@ def test_ratings_without_a_header_and_below_zero(tmp_path: Path, cluster: str) -
         ("6", "distrust", -1),
         ("1", "trust", pytest.approx(0.1)),
     ]
+
+
+ARRIVALS = """
+uri: [{logs}/a.csv, {logs}/b.csv]
+where: item_id != 'none'
+arrival: file
+"""
+
+
+def test_a_night_says_that_times_are_arrivals_and_how_many_rows_were_left_out(
+    tmp_path: Path, cluster: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = House(tmp_path, cluster, ARRIVALS)
+    for name in ("a", "b"):
+        (house.logs / f"{name}.csv").write_text("user_id,item_id\nu,i\nu,i\nu,none\n,i\n")
+        os.utime(house.logs / f"{name}.csv", (NOON.timestamp(), NOON.timestamp() + (name == "b")))
+    with caplog.at_level(logging.INFO):
+        night = house.night()
+    assert "Rows say no time: theirs is that at which their file was last written" in caplog.text
+    assert "6 rows staged; 2 left out by source.where; 0 exact repeats" in caplog.text
+    assert (night.accepted, night.quarantined, night.left_out) == (4, 2, 2)
+    conservation(house.workspace, by_arrival=True)
+    said = "rows read 8 = accepted 4 + quarantined 2 + dropped 0 + repeats 0 + left out 2; their times are those of"
+    assert said in capsys.readouterr().out
+
+
+def test_a_night_of_which_nothing_is_taken_is_remembered_and_opens_no_window(tmp_path: Path, cluster: str) -> None:
+    house = House(tmp_path, cluster, "uri: {logs}\nwhere: item_id != 'none'\n")
+    head = "user_id,item_id,timestamp\n"
+    (house.logs / "a.csv").write_text(head + f"u,i,{NOON:%F}\n")
+    assert house.night().accepted == 1
+    (house.logs / "b.csv").write_text(head + f"u,none,{NOON:%F}\n")
+    night = house.night()
+    assert (night.rows_read, night.accepted, night.left_out, night.docs_uri) == (1, 0, 1, "")
+    assert house.night() == night, "its file is not read again"
 
 
 LINE = st.one_of(
