@@ -31,13 +31,35 @@ def state(log_odds: NDArray[np.floating], targets: NDArray[np.number], weights: 
     Returns:
         The sums, all NaN where a score is: a model that diverged has no metric.
     """
-    if np.isnan(log_odds).any():
-        return np.full((3, BINS), np.nan)
-    sure = np.clip(np.asarray(log_odds, np.float64), -SURE, SURE)
-    place = np.minimum(((sure + SURE) * (BINS / (2 * SURE))).astype(np.int64), BINS - 1)
-    weight = np.ones(len(sure)) if weights is None else weights
-    columns = (weight * (targets == 0), weight * (targets == 1), weight * chance(sure))
-    return np.stack([np.bincount(place, column, BINS) for column in columns])
+    return Scores.of(log_odds, targets).state(weights)
+
+
+class Scores(NamedTuple):
+    """Scores that are weighed again and again, as a bootstrap does.
+
+    Attributes:
+        bins: Of each row, (rows,); none where a score is NaN.
+        columns: What each row adds to a state, (3, rows).
+    """
+
+    bins: NDArray[np.int64] | None
+    columns: Floats
+
+    @classmethod
+    def of(cls, log_odds: NDArray[np.floating], targets: NDArray[np.number]) -> Scores:
+        """Find the bins of scores, see `state`."""
+        sure = np.clip(np.asarray(log_odds, np.float64), -SURE, SURE)
+        columns = np.stack([targets == 0, targets == 1, chance(sure)])
+        if np.isnan(sure).any():
+            return cls(None, columns)
+        return cls(np.minimum(((sure + SURE) * (BINS / (2 * SURE))).astype(np.int64), BINS - 1), columns)
+
+    def state(self, weights: Floats | None = None) -> Floats:
+        """Return the state of these rows, each as often as ``weights`` say."""
+        if self.bins is None:
+            return np.full((3, BINS), np.nan)
+        columns = self.columns if weights is None else self.columns * weights
+        return np.stack([np.bincount(self.bins, column, BINS) for column in columns])
 
 
 def chance(log_odds: Floats) -> Floats:
@@ -57,7 +79,7 @@ def area_under_curve(sums: Floats) -> float:
     """Return the chance that a target of 1 is scored above one of 0, ties at half; NaN where one kind is missing."""
     no, yes = sums[NO], sums[YES]
     below = np.cumsum(no) - no / 2
-    return _over(yes @ below, yes.sum() * no.sum())
+    return _over((yes * below).sum(), yes.sum() * no.sum())
 
 
 def average_precision(sums: Floats) -> float:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from data_contracts.evidence import Judgement
 from data_contracts.job import RIVALS, EvaluateJob
 from data_contracts.manifest import publish, verify
-from models.metrics import state
+from models.bootstrap import compare
+from models.metrics import Floats as Floats64
+from models.metrics import Scores
 from models.risk.baselines import Logistic, ShareOfBad
 from models.risk.boosting import Boosting
 from models.risk.config import RiskConfig
-from models.risk.metrics import METRICS, metrics
+from models.risk.metrics import METRICS, metric, metrics
 from models.risk.rows import Floats, Rows, read
 from models.risk.scorers import open_scorer
 
@@ -52,12 +54,22 @@ def evaluate(job: EvaluateJob) -> Judgement:
     judged = window.labelled()
     bad = int(judged.labels.sum())
     can_be_judged = 0 < bad < len(judged.labels)
-    scores = {name: one.log_odds(judged.inputs) for name, one in _contestants(job, config).items()}
+    contestants = _contestants(job, config)
+    scores = {name: Scores.of(one.log_odds(judged.inputs), judged.labels) for name, one in contestants.items()}
+    by = METRICS.decided_by(job.metric)
+    units = len(judged.labels) if can_be_judged else 0
+
+    def values(weights: Floats64) -> dict[str, float]:
+        return {name: metric(score.state(weights), by.primary, config) for name, score in scores.items()}
+
+    chosen, ahead = compare(by, values, units)
     of_window = dict.fromkeys(("window_units", "window_targets"), len(window.labels))
-    of_judged = dict.fromkeys(("units", "targets"), len(judged.labels) if can_be_judged else 0)
+    of_judged = dict.fromkeys(("units", "targets"), units)
     return Judgement(
-        by=METRICS,
-        metrics={name: metrics(state(score, judged.labels), config) for name, score in scores.items()},
+        by=by,
+        chosen=chosen,
+        ahead=ahead,
+        metrics={name: metrics(score.state(), config) for name, score in scores.items()},
         counts={**of_judged, **of_window, "bad": bad},
         remarks=() if can_be_judged else (ONE_KIND,),
     )

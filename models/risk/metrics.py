@@ -17,6 +17,13 @@ METRICS = Metrics(
     window="features as of the day before",
 )
 
+_METRICS = {
+    "auc": area_under_curve,
+    "ap": average_precision,
+    "log_loss": log_loss,
+    "calibration_error": calibration_error,
+}
+
 
 def metrics(sums: Floats, config: RiskConfig) -> dict[str, float]:
     """Return every metric, by name.
@@ -25,11 +32,11 @@ def metrics(sums: Floats, config: RiskConfig) -> dict[str, float]:
         sums: What `models.metrics.state` returned, added up.
         config: From what chance on a transaction is taken for bad, and what mistakes cost.
     """
-    of_mistakes = {"of_missed": config.cost_of_missed, "of_alarm": config.cost_of_alarm}
-    return {
-        "auc": area_under_curve(sums),
-        "ap": average_precision(sums),
-        "log_loss": log_loss(sums),
-        "calibration_error": calibration_error(sums),
-        "cost": cost(sums, config.threshold, **of_mistakes),
-    }
+    return {name: metric(sums, name, config) for name in METRICS.shown}
+
+
+def metric(sums: Floats, name: str, config: RiskConfig) -> float:
+    """Return one metric, see `metrics`."""
+    if name == "cost":
+        return cost(sums, config.threshold, of_missed=config.cost_of_missed, of_alarm=config.cost_of_alarm)
+    return _METRICS[name](sums)
