@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 import pyarrow as pa
 
-from data_contracts.staging import MAX_TEXT_BYTES
+from data_contracts.staging import MAX_BYTES, MAX_TEXT_BYTES
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.raw import as_columns, as_text, cut, not_one_value
@@ -34,7 +34,8 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
 
     Returns:
         The columns of ``schema``, ``source_row``, ``problem`` and ``original``. Where a value was given and cannot be
-        read (a time also outside the years 1 to 9999, a text of more than `MAX_TEXT_BYTES`) it is null, ``problem``
+        read (a time also outside the years 1 to 9999, a text of more than `MAX_TEXT_BYTES`, bytes of more than
+        `MAX_BYTES`) it is null, ``problem``
         names the first such column and ``original`` holds the row as it came, cut, as JSON; so it does for a row of
         JSON that lacks a column which no row may be without.
 
@@ -76,6 +77,8 @@ def _original(names: Mapping[str, str], schema: pl.Schema) -> pl.Expr:
 
 def _problem(name: str, raw: pl.DataType) -> pl.Expr:
     unreadable = pl.lit(not_one_value(name))
+    if raw == pl.Binary:
+        return pl.lit(f"{name} longer than {MAX_BYTES:,} bytes")
     if raw != pl.String:
         return unreadable
     too_long = pl.lit(f"{name} longer than {MAX_TEXT_BYTES:,} bytes")
@@ -92,6 +95,8 @@ def _filled(name: str, typed: pl.Expr | None, wanted: pl.DataType, source: Sourc
 
 def _given(name: str, raw: pl.DataType) -> pl.Expr:
     column = pl.col(name)
+    if raw == pl.Binary:
+        return column.bin.size() > 0
     return column.str.contains(_INK) if raw == pl.String else column.is_not_null()
 
 
@@ -99,6 +104,11 @@ def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfi
     if raw.is_nested() or raw == pl.Duration or raw in _NEVER.get(type(wanted), ()):
         raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
+    if pl.Binary in (raw, wanted):
+        if raw not in (pl.Binary, pl.Null) or wanted != pl.Binary:
+            raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
+        column = column.cast(pl.Binary)
+        return pl.when(column.bin.size().is_between(1, MAX_BYTES)).then(column)
     if raw == pl.String:
         column = pl.when(column.str.len_bytes() <= MAX_TEXT_BYTES).then(column)
     if isinstance(wanted, pl.Datetime):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import orjson
 import polars as pl
 
-from data_contracts.staging import MAX_TEXT_BYTES
+from data_contracts.staging import MAX_TEXT_BYTES, bytes_as_text
 
 BLOCK_ROWS = 256 * 1024
 """Rows handed on at a time, at most."""
@@ -93,6 +93,8 @@ def as_columns(names: Names, schema: pl.Schema) -> pl.Expr:
 
 def as_text(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
     """Write values as text; days and moments so far off that Polars has no year for them as their numbers."""
+    if kind == pl.Binary:
+        return bytes_as_text(column)
     if not isinstance(kind, (pl.Date, pl.Datetime)):
         return column.cast(pl.String, strict=False)
     shown = pl.when(column.dt.year().is_not_null()).then(column)

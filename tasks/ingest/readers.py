@@ -59,7 +59,7 @@ def blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Sche
 
 def _blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     if source.format == "parquet":
-        return parquet.rows(file, names)
+        return parquet.rows(file, names, schema)
     if source.format == "jsonl":
         return json_lines.rows(file, names, schema)
     if source.format == "sequences":

@@ -31,7 +31,7 @@ from tasks.preprocess.recommender.ranges import (
 from tasks.preprocess.recommender.refuse import refuse_older_events, refuse_other_features, refuse_other_protocol
 from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, count_users, spread_by_user
 from tasks.preprocess.recommender.tables import Tables, consumes
-from tasks.preprocess.recommender.write import count_values
+from tasks.preprocess.write import count_values
 
 WEIGHED = {"examples": "target", "histories": "user_id"}
 """Column whose values are counted in the files of a table before its commit."""

@@ -20,7 +20,7 @@ from tasks.preprocess.recommender.plan import Plan, count_by_day
 from tasks.preprocess.recommender.segments import in_segments
 from tasks.preprocess.recommender.spread import Spread
 from tasks.preprocess.recommender.tables import Tables
-from tasks.preprocess.recommender.write import write_checked
+from tasks.preprocess.write import write_checked
 
 
 @dataclass(frozen=True)

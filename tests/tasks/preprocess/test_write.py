@@ -11,7 +11,7 @@ from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Table
-from tasks.preprocess.recommender.write import write_checked
+from tasks.preprocess.write import write_checked
 
 THROUGH = date(2026, 1, 1)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
