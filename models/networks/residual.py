@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
@@ -30,8 +31,11 @@ class Stem(nn.Module):
 
     def forward(self, byte_BHWC: Tensor) -> Tensor:
         """Return float (B, H / 2, W / 2, width) for uint8 (B, H, W, channels)."""
-        state = byte_BHWC.to(self.convolution.weight.dtype) / (BYTE / 2) - 1
-        return _convolved(self.convolution, state)
+        state_BHWC = byte_BHWC.to(self.convolution.weight.dtype) / (BYTE / 2) - 1
+        # one channel first or last is the same in memory, and torch must not take it for last: DDP minds the strides
+        state_BCHW = state_BHWC.permute(0, 3, 1, 2).clone(memory_format=torch.contiguous_format)
+        state: Tensor = self.convolution(state_BCHW)
+        return state.permute(0, 2, 3, 1).contiguous()
 
 
 class Block(nn.Module):
@@ -43,13 +47,14 @@ class Block(nn.Module):
         self.first = _convolution(before, width, stride=stride)
         self.second_norm = nn.GroupNorm(groups, width)
         self.second = _convolution(width, width, stride=1)
-        self.shortcut = nn.Conv2d(before, width, 1, stride, bias=False) if (before, stride) != (width, 1) else None
+        self.stride = stride
+        self.shortcut = nn.Linear(before, width, bias=False) if (before, stride) != (width, 1) else None
 
     def forward(self, state_BHWC: Tensor) -> Tensor:
         """Return float (B, H / stride, W / stride, width)."""
         ready = _active(self.first_norm, state_BHWC)
         changed = _convolved(self.second, _active(self.second_norm, _convolved(self.first, ready)))
-        kept = state_BHWC if self.shortcut is None else _convolved(self.shortcut, ready)
+        kept = state_BHWC if self.shortcut is None else self.shortcut(ready[:, :: self.stride, :: self.stride])
         return kept + changed
 
 

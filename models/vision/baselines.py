@@ -78,7 +78,7 @@ class Logistic:
 
 def _numbers(pixels_BHWC: Pixels) -> Tensor:
     """Return what the linear model looks at, float (B, F), between -1 and 1."""
-    picture_BCHW = torch.from_numpy(np.ascontiguousarray(pixels_BHWC)).permute(0, 3, 1, 2)
+    picture_BCHW = torch.from_numpy(np.array(pixels_BHWC)).permute(0, 3, 1, 2)
     side = min(MOST_SIDE, picture_BCHW.shape[2])
     if side < picture_BCHW.shape[2]:
         picture_BCHW = adaptive_avg_pool2d(picture_BCHW.float(), side)
