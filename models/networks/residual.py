@@ -77,7 +77,7 @@ class ResidualNetwork(LayeredNetwork):
 
     Args:
         config: Its shape.
-        channels: Numbers a pixel has.
+        channels: Numbers that a place has when it comes in.
         classes: Numbers that come out.
     """
 

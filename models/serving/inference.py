@@ -165,14 +165,13 @@ class ServingDataPlane(DataPlane):  # type: ignore[misc]
 def _with_tensors_behind(body: bytes, json_bytes: int, model_name: str) -> InferRequest:
     """Have the SDK read the JSON, and give each tensor its bytes: it would make text of those, and fail on others."""
     told = orjson.loads(body[:json_bytes])
-    tensors: list[bytes | None] = []
+    tensors: list[bytes | None] = [None] * len(told["inputs"])
     start = json_bytes
-    for each in told["inputs"]:
+    for number, each in enumerate(told["inputs"]):
         size = (each.get("parameters") or {}).get("binary_data_size")
-        is_behind = size is not None and each.get("data") is None
-        tensors.append(body[start : start + size] if is_behind else None)
-        if is_behind:
+        if size is not None and each.get("data") is None:
             each["data"] = []
+            tensors[number] = body[start : start + size]
             start += size
     head = orjson.dumps(told)
     request = InferRequest.from_bytes(head, len(head), model_name)
