@@ -112,7 +112,7 @@ def _drawn_of_window(
     schema: pa.Schema, fragments: Sequence[ds.ParquetFileFragment], quota: int, random: np.random.Generator
 ) -> Iterator[pa.Table]:
     groups = [group for fragment in fragments for group in fragment.split_by_row_group()] if quota else []
-    sizes = np.array([group.count_rows() for group in groups], np.int64)
+    sizes = np.array([group.row_groups[0].num_rows for group in groups], np.int64)
     order = random.permutation(len(groups))
     chosen = order[: np.searchsorted(np.cumsum(sizes[order]), BREADTH * quota) + 1]
     ends = np.cumsum(sizes[chosen])

@@ -38,7 +38,7 @@ CASES = {
     "unreadable": ({"problem": "image longer than 8,388,608 bytes", "image": None}, "unreadable"),
     "missing": ({"image": None}, "image missing"),
     "no picture": ({"image": b"GIF89a"}, NO_PICTURE),
-    "cut short": ({"image": PICTURE[:-20]}, UNDECODABLE),
+    "cut short": ({"image": PICTURE[:-30]}, UNDECODABLE),
     "too small": ({"image": encoded(np.zeros((1, 1), np.uint8))}, TOO_SMALL),
     "too large": ({"image": header(20_000, 20_000)}, TOO_LARGE),
     "a label that is not known": ({"label": "cow"}, "unknown label"),

@@ -61,5 +61,5 @@ def test_it_comes_to_what_one_process_does(
     result = train(tmp_path, tables, **way)
     one, other = (dict(load(Path(each.checkpoint)).network.named_parameters()) for each in (alone, result))
     torch.testing.assert_close(other, one, rtol=1e-6, atol=1e-6)  # saved in single precision
-    assert result.metrics == pytest.approx(alone.metrics, rel=1e-9)
+    assert result.metrics == pytest.approx(alone.metrics, rel=1e-6)  # a mean in single precision
     assert (result.epochs, result.samples) == (2, alone.samples)
