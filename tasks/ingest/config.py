@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from tasks.ingest import json_path, pattern, zones
 
-Format = Literal["csv", "jsonl", "parquet", "sequences"]
+Format = Literal["csv", "jsonl", "parquet", "files", "sequences"]
 TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
 
 
@@ -30,7 +30,8 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
     )
     format: Format = Field(
         "csv",
-        description="`csv` and `jsonl` have one event a line, `parquet` one a row; `sequences` has lines "
+        description="`csv` and `jsonl` have one event a line, `parquet` one a row; `files` are rows themselves, or "
+        "archives (.tar, .zip) of such, with columns `bytes`, `name`, `folder` and `modified`; `sequences` has lines "
         "`user item item ...`, oldest first, without times.",
     )
     separator: str | None = Field(
@@ -98,6 +99,12 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid"):
             for name in self.columns
             if "defaults" in self.model_fields_set and name in self.defaults
         ]
+        if self.format == "files":
+            problems += [
+                f"{name} has no meaning: a file says when it was written"
+                for name in ("time_unit", "time_format", "time_zone")
+                if name in self.model_fields_set
+            ]
         if self.format == "jsonl":
             refused = {name: json_path.problem_of(column) for name, column in self.columns.items()}
             problems += [f"columns.{name}: {why}" for name, why in refused.items() if why]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pyarrow as pa
 
-from tasks.ingest import delimited, json_lines, lines, parquet
+from tasks.ingest import delimited, json_lines, lines, parquet, whole
 from tasks.ingest.cast import cast
 from tasks.ingest.columns import is_optional
 from tasks.ingest.config import SourceConfig
@@ -29,6 +29,8 @@ def head(file: SourceFile, source: SourceConfig, schema: pa.Schema) -> pa.Schema
     """
     if source.format == "parquet":
         return parquet.head(file)
+    if source.format == "files":
+        return whole.head()
     if source.format == "csv":
         return pa.schema([(name, pa.string()) for name in delimited.head(file, source)])
     return _sequence(schema) if source.format == "sequences" else None
@@ -60,6 +62,8 @@ def blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Sche
 def _blocks(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     if source.format == "parquet":
         return parquet.rows(file, names, schema)
+    if source.format == "files":
+        return whole.rows(file, names)
     if source.format == "jsonl":
         return json_lines.rows(file, names, schema)
     if source.format == "sequences":
