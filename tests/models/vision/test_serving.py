@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +24,8 @@ from data_contracts.binary import from_json
 from data_contracts.job import PublishJob, PublishResult
 from models.publish import publish
 from models.vision.predictor import VisionPredictor
+from tasks.deploy.client import Answer, ask_over_grpc, ask_over_rest
+from tasks.deploy.config import ServingConfig
 from tests.data_contracts.vision.made_up import bars, encoded
 from tests.models.serving.running import Running, running_server
 from tests.models.serving.tiny_shop import new_run
@@ -130,6 +132,15 @@ def test_the_page_shows_a_request_that_is_answered(server: Running) -> None:
 def test_the_example_is_one_of_the_pictures(published: tuple[Path, PublishResult]) -> None:
     _, result = published
     assert from_json(result.example["image"]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("ask", [ask_over_rest, ask_over_grpc])
+def test_a_night_asks_the_example(
+    server: Running, published: tuple[Path, PublishResult], ask: Callable[..., Answer]
+) -> None:
+    answer = ask(ServingConfig(rest_url=server.rest_url, grpc_url=server.grpc_url), "bars", published[1].example)
+    assert answer.values["label"] == answer.values["classes"][0]
+    assert sum(answer.values["probabilities"]) == pytest.approx(1, abs=1e-5)
 
 
 def test_mlflow_answers_a_frame_of_bytes(
