@@ -5,9 +5,10 @@ Shape letters: B images, F numbers, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
 
@@ -43,16 +44,16 @@ class Logistic:
     """Multinomial logistic regression on pixels, always the same for the same images.
 
     Args:
-        pixels_BHWC: uint8.
-        class_B: Number of each one's class.
+        pieces: Pixels, uint8 (B, H, W, C), and the number of each one's class, (B,): some images after others.
         classes: How many there are; of one that no image shows it gives nearly nothing.
 
     Source:
         Nocedal, "Updating quasi-Newton matrices with limited storage", 1980 (L-BFGS), as `torch.optim.LBFGS`.
     """
 
-    def __init__(self, pixels_BHWC: Pixels, class_B: NDArray[np.int64], classes: int) -> None:
-        number_BF, wanted_B = _numbers(pixels_BHWC), torch.from_numpy(class_B)
+    def __init__(self, pieces: Iterable[tuple[Pixels, Numbers]], classes: int) -> None:
+        seen = [(_numbers(pixels_BHWC), torch.from_numpy(class_B)) for pixels_BHWC, class_B in pieces]
+        number_BF, wanted_B = map(torch.cat, zip(*seen, strict=True))
         self._weight_FC = torch.zeros(number_BF.shape[1], classes, requires_grad=True)
         self._bias_C = torch.zeros(classes, requires_grad=True)
         optimizer = torch.optim.LBFGS(

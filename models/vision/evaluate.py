@@ -24,6 +24,9 @@ from models.vision.metrics import FEW_CLASSES, METRICS, Counts, Floats
 from models.vision.reading import Form, batches, classes, count_classes, drawn, labels
 from models.vision.weights import WeightsError, load
 
+IMAGES_AT_ONCE = 64
+"""That pass through a network together."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -58,7 +61,8 @@ class Learned:
     @torch.inference_mode()
     def probabilities(self, pixels_BHWC: Pixels) -> Floats:
         """See `Contestant.probabilities`."""
-        logit_BC = self._network(torch.from_numpy(np.array(pixels_BHWC)))
+        pieces = torch.from_numpy(np.array(pixels_BHWC)).split(IMAGES_AT_ONCE)
+        logit_BC = torch.cat([self._network(piece) for piece in pieces])
         return np.pad(logit_BC.double().softmax(dim=1).numpy(), ((0, 0), (0, self._later)))
 
 
@@ -109,12 +113,10 @@ def _on_its_days(batch: pa.RecordBatch, job: EvaluateJob) -> pa.RecordBatch:
 def _baselines(job: EvaluateJob, form: Form, known: tuple[str, ...]) -> Mapping[str, Contestant]:
     """Count, and learn by a linear model, what was there before the window."""
     counts = count_classes(job.tables, job.known_windows, len(known))
-    rows = list(drawn(job.tables, job.known_windows, MOST_IMAGES, seed=0, night=job.known_windows[-1]))
-    if not rows:
+    if not counts.any():
         raise ValueError(f"no labelled image in windows {', '.join(job.known_windows)}: baselines know nothing.")
-    examples = pa.concat_tables(rows)
-    logger.info("window %s: the linear model learns from %s images", job.window, f"{examples.num_rows:,}")
-    return {
-        "majority": Majority(counts),
-        "logistic": Logistic(form.pixels(examples), classes(examples), len(known)),
-    }
+    learned_from = min(MOST_IMAGES, int(counts.sum()))
+    logger.info("window %s: the linear model learns from %s images", job.window, f"{learned_from:,}")
+    pieces = drawn(job.tables, job.known_windows, learned_from, seed=0, night=job.known_windows[-1])
+    logistic = Logistic(((form.pixels(piece), classes(piece)) for piece in pieces), len(known))
+    return {"majority": Majority(counts), "logistic": logistic}

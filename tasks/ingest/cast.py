@@ -78,7 +78,8 @@ def _original(names: Mapping[str, str], schema: pl.Schema) -> pl.Expr:
 def _problem(name: str, raw: pl.DataType) -> pl.Expr:
     unreadable = pl.lit(not_one_value(name))
     if raw == pl.Binary:
-        return pl.lit(f"{name} longer than {MAX_BYTES:,} bytes")
+        too_long = pl.lit(f"{name} longer than {MAX_BYTES:,} bytes")
+        return pl.when(pl.col(name).bin.size() > MAX_BYTES).then(too_long).otherwise(unreadable)
     if raw != pl.String:
         return unreadable
     too_long = pl.lit(f"{name} longer than {MAX_TEXT_BYTES:,} bytes")
@@ -104,8 +105,8 @@ def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfi
     if raw.is_nested() or raw == pl.Duration or raw in _NEVER.get(type(wanted), ()):
         raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
     column = pl.col(name)
-    if pl.Binary in (raw, wanted):
-        if raw not in (pl.Binary, pl.Null) or wanted != pl.Binary:
+    if wanted == pl.Binary:
+        if raw not in (pl.Binary, pl.Null):
             raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
         column = column.cast(pl.Binary)
         return pl.when(column.bin.size().is_between(1, MAX_BYTES)).then(column)

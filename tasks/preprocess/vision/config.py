@@ -11,6 +11,6 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
     """What the tables are made with. Fixed by the first night; another choice needs tables of its own."""
 
     size: int = Field(
-        28, ge=MIN_SIDE, le=512, description="Height and width to which every image is scaled, whatever its shape."
+        28, ge=MIN_SIDE, le=256, description="Height and width to which every image is scaled, whatever its shape."
     )
     channels: Channels = Field("grey", description="`grey`, or `rgb` where colours tell something.")

@@ -65,7 +65,7 @@ class Cut(NamedTuple):
 def count_labels(file: str) -> Counter[str]:
     """Count the labels in a file; images without one are not counted."""
     counts: Counter[str] = Counter()
-    for batch in _batches(file, ["label"]):
+    for batch in _batches(file, ["label"], IMAGES_AT_ONCE):
         for run in pc.value_counts(batch["label"].drop_null()):
             counts[run["values"].as_py()] += run["counts"].as_py()
     return counts
@@ -75,24 +75,25 @@ def cut_file(order: Order) -> Cut:
     """Write the labelled images of a file as examples; the same file gives the same parts."""
     features, cut = order.features, Cut([], 0, 0)
     at_once = max(1, BYTES_OF_A_PART // (features.size**2 * NUMBERS[features.channels]))
+    rows = min(IMAGES_AT_ONCE, at_once)
     held: list[pl.DataFrame] = []
-    for batch in _batches(order.file, ["image", "label", "seen_at"]):
+    for batch in _batches(order.file, ["image", "label", "seen_at"], rows):
         labelled = batch.filter(pc.is_valid(batch["label"]))
         cut = cut._replace(
             labelled=cut.labelled + labelled.num_rows, unlabelled=cut.unlabelled + batch.num_rows - labelled.num_rows
         )
         held.append(_decoded(labelled, order))
-        if sum(map(len, held)) + IMAGES_AT_ONCE > at_once:
+        if sum(map(len, held)) + rows > at_once:
             held = _write(held, order, cut.parts)
     _write(held, order, cut.parts)
     return cut
 
 
-def _batches(file: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(file: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
     system, path = fsspec.url_to_fs(file)
     own = pa.schema([field for field in IMAGES.schema if field.name != IMAGES.partition_by])
     found = ds.dataset([path], schema=own, format="parquet", filesystem=system)
-    yield from found.to_batches(columns=columns, batch_size=IMAGES_AT_ONCE, batch_readahead=1, fragment_readahead=1)
+    yield from found.to_batches(columns=columns, batch_size=rows, batch_readahead=1, fragment_readahead=1)
 
 
 def _decoded(images: pa.RecordBatch, order: Order) -> pl.DataFrame:
