@@ -86,15 +86,16 @@ def without_marked(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
 
 
 def as_columns(names: Names, schema: pl.Schema) -> pl.Expr:
-    """Write the columns of a row as JSON under the source's names, long texts cut."""
-    texts = (cut(as_text(pl.col(name), schema[name])).alias(own) for name, own in names.items())
-    return pl.struct(texts).struct.json_encode()
+    """Write the columns of a row as JSON under the source's names, long texts cut, bytes in base64."""
+    texts = (
+        bytes_as_text(pl.col(name)) if schema[name] == pl.Binary else cut(as_text(pl.col(name), schema[name]))
+        for name in names
+    )
+    return pl.struct(text.alias(own) for text, own in zip(texts, names.values(), strict=True)).struct.json_encode()
 
 
 def as_text(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
     """Write values as text; days and moments so far off that Polars has no year for them as their numbers."""
-    if kind == pl.Binary:
-        return bytes_as_text(column)
     if not isinstance(kind, (pl.Date, pl.Datetime)):
         return column.cast(pl.String, strict=False)
     shown = pl.when(column.dt.year().is_not_null()).then(column)
