@@ -61,7 +61,7 @@ class Learned:
     @torch.inference_mode()
     def probabilities(self, pixels_BHWC: Pixels) -> Floats:
         """See `Contestant.probabilities`."""
-        pieces = torch.from_numpy(np.array(pixels_BHWC)).split(IMAGES_AT_ONCE)
+        pieces = torch.split(torch.from_numpy(np.array(pixels_BHWC)), IMAGES_AT_ONCE)
         logit_BC = torch.cat([self._network(piece) for piece in pieces])
         return np.pad(logit_BC.double().softmax(dim=1).numpy(), ((0, 0), (0, self._later)))
 

@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote
 
 import polars as pl
@@ -54,7 +54,7 @@ def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
     start = 0
     for members in _blocks(_members(file)):
         paths = [member.path for member in members]
-        columns = {
+        columns: dict[str, list[Any]] = {
             "bytes": [member.data for member in members],
             "name": [posixpath.basename(path) for path in paths],
             "folder": [_folder(path) for path in paths],
