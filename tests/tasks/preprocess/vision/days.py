@@ -45,9 +45,9 @@ class Days:
         table = {"image": images, "label": [*said, *("broken" for _ in broken)], "seen_at": times}
         pq.write_table(pa.table(table), self.folder / f"{day:02}.parquet")
 
-    def publish(self, **settings: object) -> Validated:
+    def publish(self, source: SourceConfig | None = None, **settings: object) -> Validated:
         """Take the new files."""
-        source = SourceConfig(uri=f"{self.folder}/*.parquet", format="parquet")
+        source = source or SourceConfig(uri=f"{self.folder}/*.parquet", format="parquet")
         staged = stage_night(self.workspace, source, self.cluster)
         config = ValidationConfig.model_validate({"max_quarantined": 0.5} | settings)
         return validate_night(self.workspace, staged, None, config, self.cluster)

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import base64
 import json
+import tarfile
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from data_contracts.quarantine import QUARANTINE
 from data_contracts.table import Table
 from data_contracts.vision.examples import UNLABELLED
 from data_contracts.vision.pictures import NO_PICTURE, UNDECODABLE
+from tasks.ingest.config import SourceConfig
 from tasks.preprocess.errors import OtherFeaturesError, OutOfOrderError, TooFewTargetsError
 from tasks.preprocess.vision import cut
 from tasks.preprocess.vision.config import FeatureConfig
@@ -126,6 +129,23 @@ def test_broken_pictures_lie_in_quarantine_with_their_rule_and_as_they_begin(day
         A_DAY + 1: (NO_PICTURE, base64.b64encode(b"GIF89a").decode()),
         A_DAY + 2: (UNDECODABLE, base64.b64encode(large[:192]).decode() + "…"),
     }
+
+
+def test_archives_of_pictures_are_taken_with_their_folders_for_labels(tmp_path: Path, cluster: str) -> None:
+    days = Days(tmp_path, cluster)
+    with tarfile.open(days.folder / "pictures.tar", "w") as archive:
+        for day in range(2):
+            for number, picture in enumerate(bars(12, seed=day)[0]):
+                data = encoded(picture[:, :, 0])
+                member = tarfile.TarInfo(f"label={'cat' if number % 2 else 'dog'}/{day}-{number}.png")
+                member.size, member.mtime = len(data), (FIRST - date(1970, 1, 1) + timedelta(days=day)).total_seconds()
+                archive.addfile(member, BytesIO(data))
+    columns = {"image": "bytes", "label": "folder", "seen_at": "modified"}
+    source = SourceConfig.model_validate({"uri": f"{days.folder}/*.tar", "format": "files", "columns": columns})
+    night = days.build(days.publish(source))
+    assert night.windows == (str(FIRST), str(FIRST + timedelta(days=1)))
+    assert classes(days) == {"cat": 0, "dog": 1}
+    assert examples(days, night).height == 24
 
 
 def test_too_few_pictures_to_judge_are_refused(days: Days) -> None:
