@@ -61,6 +61,18 @@ class Interval(Value):
     high: float
 
 
+class Confusion(Value):
+    """What was taken for what, by one contestant.
+
+    Attributes:
+        classes: What things are, and may be taken for.
+        counts: Of each class (outer) how many were taken for each (inner), in that order.
+    """
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
 class Judgement(Value):
     """What the held-out window says about every contestant.
 
@@ -72,6 +84,7 @@ class Judgement(Value):
         counts: What was judged: ``units`` and ``targets``; ``window_units`` and ``window_targets``, all there were
             before anything was left out; and whatever else the use case counts.
         remarks: For people: how to read it.
+        confusion: Contestant to what it took for what; empty where there are no classes, or many.
     """
 
     by: Metrics
@@ -80,6 +93,7 @@ class Judgement(Value):
     ahead: dict[str, Interval]
     counts: dict[str, int]
     remarks: tuple[str, ...] = ()
+    confusion: dict[str, Confusion] = Field(default_factory=dict)
 
 
 class Evidence(Judgement):

@@ -15,6 +15,7 @@ import pyarrow as pa
 from data_contracts.contract import DataContract, Limits
 
 if TYPE_CHECKING:
+    import polars as pl
     from great_expectations.expectations.expectation import Expectation
 
 MAX_TEXT_BYTES = 16 * 1024
@@ -22,6 +23,11 @@ MAX_TEXT_BYTES = 16 * 1024
 
 DAY = "day"
 """Mark beside `NIGHT`: the day, UTC, by which a row of that night was one of the future."""
+
+MAX_BYTES = 8 * 1024 * 1024
+"""Longest value of bytes (a picture, a sound) of a staged row. A longer one could not be read."""
+
+_SHOWN_BYTES = 192
 
 UNREADABLE = "unreadable"
 """Name of the rule that a row breaks whose values could not be read; its problem says more."""
@@ -57,6 +63,14 @@ def required(contract: DataContract) -> list[str]:
 def texts(contract: DataContract) -> list[str]:
     """Return those of the columns that a source gives which hold text."""
     return [field.name for field in incoming(contract) if pa.types.is_string(field.type)]
+
+
+def bytes_as_text(column: pl.Expr) -> pl.Expr:
+    """Write bytes as text, in base64: whole where that is no longer than a text may be, else how they begin."""
+    import polars as pl
+
+    whole, start = (bytes_.bin.encode("base64") for bytes_ in (column, column.bin.head(_SHOWN_BYTES)))
+    return pl.when(whole.str.len_bytes() <= MAX_TEXT_BYTES).then(whole).otherwise(start + "…")
 
 
 def _optional(field: pa.Field) -> pa.Field:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tritonclient.utils import InferenceServerException
 
+from data_contracts.binary import from_json
 from data_contracts.bundle import find_version
 from data_contracts.evidence import Evidence
 from data_contracts.night import Night, Promotion, Window, Workspace
@@ -167,10 +168,12 @@ def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:
 
 
 def _listed(values: Mapping[str, object]) -> str:
-    return "; ".join(f"{name} {_shown(value)}" for name, value in values.items())
+    return "; ".join(f"{name} {_shown(from_json(value))}" for name, value in values.items())
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"of {len(value):,} bytes"
     if isinstance(value, list):
         return ", ".join(map(_shown, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

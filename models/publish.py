@@ -17,6 +17,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
+from data_contracts.binary import with_bytes
 from data_contracts.bundle import BUNDLE, FORMAT, RECORD, BundleRecord
 from data_contracts.commit_point import commit_point
 from data_contracts.job import PublishJob, PublishResult, commit
@@ -118,7 +119,7 @@ def _log(job: PublishJob, folder: Path, predictor: Predictor) -> str:
             code_paths=_code(job.use_case),
             pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in _libraries(job.use_case)],
             signature=_signature(predictor),
-            input_example=pd.DataFrame(read_golden(folder).requests[-1:]),
+            input_example=pd.DataFrame([with_bytes(read_golden(folder).requests[-1])]),
         )
     return str(info.model_id)
 
@@ -140,7 +141,12 @@ def _signature(predictor: Predictor) -> ModelSignature:
 
 def _columns(schema: pa.Schema) -> Schema:
     """Numbers are as wide here as in any pandas frame; the predictor checks their range."""
-    plain = {pa.string(): DataType.string, pa.int32(): DataType.long, pa.float32(): DataType.double}
+    plain = {
+        pa.string(): DataType.string,
+        pa.binary(): DataType.binary,
+        pa.int32(): DataType.long,
+        pa.float32(): DataType.double,
+    }
     kinds = [
         Array(plain[field.type.value_type]) if pa.types.is_list(field.type) else plain[field.type] for field in schema
     ]

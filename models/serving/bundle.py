@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from data_contracts.binary import with_bytes, without_bytes
 from data_contracts.bundle import read_record
 from data_contracts.job import commit, read
 from data_contracts.manifest import verify
@@ -26,7 +27,7 @@ class GoldenAnswersError(Exception):
 
 
 class Golden(Value):
-    """Made-up requests, and the answers they got when the bundle was made; one object a row."""
+    """Made-up requests, and the answers they got when the bundle was made; one object a row, as JSON has it."""
 
     requests: tuple[dict[str, Any], ...]
     answers: tuple[dict[str, Any], ...]
@@ -54,7 +55,7 @@ def write_golden(folder: Path, predictor: Predictor, requests: Sequence[Mapping[
         raise ValueError("a use case makes no golden requests: nobody could see whether a bundle answers as it did.")
     if odd := next((answer for answer in _answers(predictor, requests) if not _can_be_sent(answer)), None):
         raise ValueError(f"a golden answer holds a number that is none, or null: {odd!r:.200}. It cannot be served.")
-    golden = Golden(requests=tuple(dict(request) for request in requests), answers=tuple(_answers(predictor, requests)))
+    golden = Golden(requests=tuple(map(without_bytes, requests)), answers=tuple(_answers(predictor, requests)))
     commit(golden, folder / GOLDEN)
 
 
@@ -70,7 +71,7 @@ def replay_golden(folder: Path, predictor: Predictor) -> int:
         GoldenAnswersError: An answer differs by more than `TOLERANCE`; the first differences are listed.
     """
     golden = read_golden(folder)
-    seen = _answers(predictor, golden.requests)
+    seen = _answers(predictor, list(map(with_bytes, golden.requests)))
     differences = [
         f"request {request!r}: {answer!r}, wanted {wanted!r}"
         for request, answer, wanted in zip(golden.requests, seen, golden.answers, strict=True)

@@ -14,11 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from kserve import InferOutput, InferRequest, InferResponse, ModelRepository
+from kserve.constants.constants import INFERENCE_CONTENT_LENGTH_HEADER
 from kserve.errors import InferenceError, InvalidInput, ModelNotReady
 from kserve.model import InferenceModel, InferenceVerb
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
+from kserve.protocol.rest.v2_datamodels import InferenceRequest
 
 from models.serving.tensors import Output, metadata, to_outputs, to_rows
 from models.serving.versions import Versions
@@ -149,6 +152,33 @@ class ServingDataPlane(DataPlane):  # type: ignore[misc]
             if value is not None and not isinstance(value, kind):
                 raise InvalidInput(f"{name} is {value!r:.40}, which the protocol does not allow.")
         return decoded
+
+    def decode_inference_request(
+        self, body: bytes | InferenceRequest, headers: Mapping[str, str], model_name: str
+    ) -> InferRequest:
+        """Decode a body of the protocol; in one whose tensors follow its JSON bytes stay bytes."""
+        if isinstance(body, bytes) and INFERENCE_CONTENT_LENGTH_HEADER in headers:
+            return _with_tensors_behind(body, int(headers[INFERENCE_CONTENT_LENGTH_HEADER]), model_name)
+        return super().decode_inference_request(body, headers, model_name)
+
+
+def _with_tensors_behind(body: bytes, json_bytes: int, model_name: str) -> InferRequest:
+    """Have the SDK read the JSON, and give each tensor its bytes: it would make text of those, and fail on others."""
+    told = orjson.loads(body[:json_bytes])
+    tensors: list[bytes | None] = [None] * len(told["inputs"])
+    start = json_bytes
+    for number, each in enumerate(told["inputs"]):
+        size = (each.get("parameters") or {}).get("binary_data_size")
+        if size is not None and each.get("data") is None:
+            each["data"] = []
+            tensors[number] = body[start : start + size]
+            start += size
+    head = orjson.dumps(told)
+    request = InferRequest.from_bytes(head, len(head), model_name)
+    for each, tensor in zip(request.inputs, tensors, strict=True):
+        if tensor is not None:
+            each.data, each._raw_data = None, tensor
+    return request
 
 
 class NoRepository(ModelRepositoryExtension):  # type: ignore[misc]

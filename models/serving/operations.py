@@ -13,6 +13,7 @@ from threading import Thread
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from data_contracts.binary import with_bytes
 from data_contracts.serving import OPERATIONS, ServerState, VersionWanted
 from models.serving.registry import Loaded, VersionError
 from models.serving.tensors import asking
@@ -71,7 +72,7 @@ def _page(name: str, served: Loaded | None, url: str) -> str:
     said, curl = "No version is in service yet: the next night that promotes one puts it here.", ""
     if served:
         said = f"Version <b>{escape(served.version)}</b> answers, since {served.since:%F %T} UTC."
-        body = quote(json.dumps(asking(served.example, served.predictor.request_schema)))
+        body = quote(json.dumps(asking(with_bytes(served.example), served.predictor.request_schema)))
         asked = f"curl {url}v2/models/{name}/infer -H 'Content-Type: application/json' -d {body}"
         curl = f"<pre>{escape(asked)}</pre>"
     return (

@@ -4,6 +4,7 @@
 column                tensor                        shape, n requests
 ====================  ============================  ======================================================
 string                BYTES, UTF-8                  ``[n]``
+binary                BYTES                         ``[n]``, or ``[1]`` for every request
 list<string>          BYTES, UTF-8                  ``[n, m]`` padded with empty strings; ``[m]`` is one request
 int32                 INT32 or INT64                ``[n]``, or ``[1]`` for every request
 float                 FP32 or FP64                  ``[n]``, or ``[1]`` for every request
@@ -11,10 +12,15 @@ list<float>           FP32                          ``[n, m]``; answers are padd
 ====================  ============================  ======================================================
 
 An input that is left out is null in every row.
+
+Bytes of a column of bytes are sent as they are, by gRPC and by REST's binary extension. In REST's JSON an element of
+BYTES is text, so there they are base64, which MLServer calls `content_type: base64`; that parameter need not be sent.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -98,11 +104,15 @@ def asking(request: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]:
                 "name": field.name,
                 "shape": [1, len(value)] if pa.types.is_list(field.type) else [1],
                 "datatype": _datatype(_element(field.type)),
-                "data": value if pa.types.is_list(field.type) else [value],
+                "data": value if pa.types.is_list(field.type) else [_in_json(value)],
             }
             for field, value in given.items()
         ]
     }
+
+
+def _in_json(value: object) -> object:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def to_rows(inputs: Sequence[Input], schema: pa.Schema, *, max_batch: int) -> pa.Table:
@@ -147,7 +157,7 @@ def _element(kind: pa.DataType) -> pa.DataType:
 
 
 def _datatype(kind: pa.DataType) -> str:
-    return {pa.string(): "BYTES", pa.int32(): "INT32", pa.float32(): "FP32"}[kind]
+    return {pa.string(): "BYTES", pa.binary(): "BYTES", pa.int32(): "INT32", pa.float32(): "FP32"}[kind]
 
 
 def _rows(tensor: Input, field: pa.Field, *, max_batch: int) -> list[Any]:
@@ -169,7 +179,7 @@ def _rows(tensor: Input, field: pa.Field, *, max_batch: int) -> list[Any]:
     if values.ndim != 1:
         raise TensorError(f"shape {list(values.shape)}, wanted [n]")
     if wanted == "BYTES":
-        return list(map(_text, values))
+        return list(map(_bytes if pa.types.is_binary(field.type) else _text, values))
     if wanted == "FP32":
         return list(_single(values).tolist())
     limits = np.iinfo(np.int32)
@@ -206,6 +216,14 @@ def _text(value: str | bytes) -> str:
         return value.decode("utf-8") if isinstance(value, bytes) else value
     except UnicodeDecodeError as error:
         raise TensorError(f"{value!r:.40} is not UTF-8: {error.reason}") from error
+
+
+def _bytes(value: str | bytes) -> bytes:
+    """Return bytes as they came, or from base64 where JSON brought them."""
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+    except (binascii.Error, ValueError) as error:
+        raise TensorError(f"{value!r:.40} in its JSON, wanted base64: {error}") from error
 
 
 def _output(name: str, column: pa.Array) -> Output:

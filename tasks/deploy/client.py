@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data_contracts.binary import with_bytes
 from tasks.deploy.config import ServingConfig
 
 
@@ -33,7 +34,7 @@ def ask_over_rest(serving: ServingConfig, name: str, request: Mapping[str, Any])
     Args:
         serving: Where the server is.
         name: Of the registered model.
-        request: Column to value, one row; what is left out is null.
+        request: Column to value as JSON has it, one row; what is left out is null.
 
     Raises:
         tritonclient.utils.InferenceServerException: The server refuses.
@@ -62,7 +63,7 @@ def _ask(triton: ModuleType, url: str, name: str, request: Mapping[str, Any]) ->
         found = client.get_model_metadata(name)
         known = found if isinstance(found, dict) else client.get_model_metadata(name, as_json=True)
         datatypes = {tensor["name"]: tensor["datatype"] for tensor in known.get("inputs", ())}
-        given = {column: value for column, value in request.items() if value is not None}
+        given = {column: value for column, value in with_bytes(request).items() if value is not None}
         if unknown := sorted(given.keys() - datatypes.keys()):
             asked = ", ".join(datatypes) or "nothing, as no version is in service"
             raise InferenceServerException(f"{name!r} is not asked for {', '.join(unknown)}; it takes {asked}.")

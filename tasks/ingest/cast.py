@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 import pyarrow as pa
 
-from data_contracts.staging import MAX_TEXT_BYTES
+from data_contracts.staging import MAX_BYTES, MAX_TEXT_BYTES
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.raw import as_columns, as_text, cut, not_one_value
@@ -35,7 +35,8 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
 
     Returns:
         The columns of ``schema``, ``source_row``, ``problem`` and ``original``. Where a value was given and cannot be
-        read (a time also outside the years 1 to 9999, a text of more than `MAX_TEXT_BYTES`) it is null, ``problem``
+        read (a time also outside the years 1 to 9999, a text of more than `MAX_TEXT_BYTES`, bytes of more than
+        `MAX_BYTES`) it is null, ``problem``
         names the first such column and ``original`` holds the row as it came, cut, as JSON; so it does for a row of
         JSON that lacks a column which no row may be without.
 
@@ -77,6 +78,9 @@ def _original(names: Mapping[str, str], schema: pl.Schema) -> pl.Expr:
 
 def _problem(name: str, raw: pl.DataType) -> pl.Expr:
     unreadable = pl.lit(not_one_value(name))
+    if raw == pl.Binary:
+        too_long = pl.lit(f"{name} longer than {MAX_BYTES:,} bytes")
+        return pl.when(pl.col(name).bin.size() > MAX_BYTES).then(too_long).otherwise(unreadable)
     if raw != pl.String:
         return unreadable
     too_long = pl.lit(f"{name} longer than {MAX_TEXT_BYTES:,} bytes")
@@ -93,11 +97,18 @@ def _filled(name: str, typed: pl.Expr | None, wanted: pl.DataType, source: Sourc
 
 def _given(name: str, raw: pl.DataType) -> pl.Expr:
     column = pl.col(name)
+    if raw == pl.Binary:
+        return column.bin.size() > 0
     return column.str.contains(_INK) if raw == pl.String else column.is_not_null()
 
 
 def _typed(name: str, raw: pl.DataType, wanted: pl.DataType, source: SourceConfig) -> pl.Expr:
     column = pl.col(name)
+    if wanted == pl.Binary:
+        if raw not in (pl.Binary, pl.Null):
+            raise WrongColumnError(f"column {name!r} is {raw}, wanted {wanted}")
+        column = column.cast(pl.Binary)
+        return pl.when(column.bin.size().is_between(1, MAX_BYTES)).then(column)
     if isinstance(wanted, pl.List) and _holds_numbers(raw):
         return column.cast(wanted)
     is_list = isinstance(wanted, pl.List) and raw != pl.Null

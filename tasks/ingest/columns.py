@@ -131,6 +131,8 @@ def _why_no_default(kind: pa.DataType, default: str) -> str:
         return "is a list, and takes no default: drop it from source.defaults"
     if pa.types.is_timestamp(kind):
         return "is a time, and takes no default: drop it from source.defaults"
+    if pa.types.is_binary(kind):
+        return "is bytes, and takes no default: drop it from source.defaults"
     if pa.types.is_string(kind):
         return "" if default.strip() else f"would be {default!r} by default, which is nothing: mend source.defaults"
     try:

@@ -13,7 +13,7 @@ from tasks.ingest import encodings, json_path
 from tasks.ingest.config_columns import ColumnsConfig, Text
 from tasks.ingest.config_times import TimesConfig
 
-Format = Literal["csv", "jsonl", "parquet", "delta", "sequences"]
+Format = Literal["csv", "jsonl", "parquet", "delta", "files", "sequences"]
 PARQUET = ("parquet", "delta")
 """Formats whose files are Parquet."""
 
@@ -49,7 +49,8 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
     )
     format: Format = Field(
         "csv",
-        description="`csv` and `jsonl` have one event a line, `parquet` one a row; `sequences` has lines "
+        description="`csv` and `jsonl` have one event a line, `parquet` one a row; `files` are rows themselves, or "
+        "archives (.tar, .zip) of such, with columns `bytes`, `name`, `folder` and `modified`; `sequences` has lines "
         "`user item item ...`, oldest first, without times. `delta`: `uri` is the folder of a Delta table on this "
         "machine, and the data files of its newest version are taken, each once. Rows that are compacted come again in "
         "other files, and are dropped as repeats; rows that are updated come as further rows, and rows that are "
@@ -96,7 +97,7 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
         problems: list[str] = []
         if self.format != "csv":
             problems += [f"{name} is for csv" for name in self._said("separator", "quoted", "header")]
-        if self.format in PARQUET and self._said("encoding"):
+        if self.format in (*PARQUET, "files") and self._said("encoding"):
             problems.append("encoding has no meaning: its texts are UTF-8")
         if self.format == "delta" and self.arrival:
             problems.append("arrival has no meaning: a table that is compacted would give its rows other times")
@@ -105,6 +106,9 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
         if self.format == "sequences":
             told = self._said(*ColumnsConfig.model_fields.keys() - {"defaults"}, *TimesConfig.model_fields)
             problems += [f"{name} has no meaning: a line is `user item item ...`" for name in told]
+        if self.format == "files":
+            told = self._said("time_unit", "time_format", "time_zone")
+            problems += [f"{name} has no meaning: a file says when it was written" for name in told]
         if self.format == "jsonl":
             mapped = [(f"columns.{name}", each) for name, each in self.columns.items() if isinstance(each, str)]
             read = [*mapped, *((name, each) for each, name in self.helpers.items())]

@@ -167,8 +167,10 @@ def _write(path: str, typed: Iterator[pl.DataFrame]) -> tuple[Counter[date | Non
 
 
 def _weight(schema: pl.Schema) -> pl.Expr:
-    texts = [
-        pl.col(name).str.len_bytes() for name, kind in schema.items() if kind == pl.String and name != "source_file"
+    lengths = [
+        pl.col(name).cast(pl.Binary).bin.size().cast(pl.Int64)
+        for name, kind in schema.items()
+        if kind in (pl.String, pl.Binary) and name != "source_file"
     ]
     lists = [pl.col(name).list.len() * _BYTES_OF_A_NUMBER for name, kind in schema.items() if kind == pl.List]
-    return 1 + pl.sum_horizontal(*texts, *lists).cast(pl.Int64) // _BYTES_OF_A_ROW
+    return 1 + pl.sum_horizontal(*lengths, *lists).cast(pl.Int64) // _BYTES_OF_A_ROW

@@ -25,7 +25,7 @@ def found(system: AbstractFileSystem, path: str) -> list[tuple[str, Info]]:
     """
     is_there = system.exists(path)
     listed = system.find(path, detail=True) if is_there else system.glob(_pattern(system, path), detail=True)
-    files = {name: info for name, info in listed.items() if info["type"] == "file" and not _is_hidden(name, path)}
+    files = {name: info for name, info in listed.items() if info["type"] == "file" and not is_hidden(name, path)}
     _refuse_names(files)
     return sorted(once(files, system).items())
 
@@ -64,7 +64,7 @@ def refuse_silence(system: AbstractFileSystem, path: str) -> None:
             raise ConnectionError(f"{path} does not answer: {cause}") from cause
 
 
-def _is_hidden(name: str, asked: str) -> bool:
+def is_hidden(name: str, asked: str) -> bool:
     """Whether the file, or a folder on the way to it, begins with a dot or an underscore, and nobody asked for that.
 
     A folder called ``_column=value`` holds rows like any other.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_contracts.staging import MAX_TEXT_BYTES
+from data_contracts.staging import MAX_BYTES, MAX_TEXT_BYTES
 from tasks.ingest.errors import UnreadableFileError, WrongColumnError
 from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.raw import BLOCK_ROWS, Names, block, escaped, without_marked
@@ -20,16 +20,12 @@ from tasks.ingest.sources import SourceFile
 _READ_BYTES = 1024 * 1024
 _PAGES_BYTES = 8 * BLOCK_BYTES
 """What a column of a row group may hold before its values are asked to be short: its pages are decoded whole."""
+_PAYLOAD_PAGES_BYTES = 32 * BLOCK_BYTES
+"""The same of a column of bytes (pictures, sounds), whose values are long as a rule."""
 _PACKED_BYTES = 256
 """A dictionary with a longer text stays packed: written once, it would be decoded as often as it is used."""
-_TEXTS = (
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-    pa.types.is_binary_view,
-)
+_BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, *_BYTES)
 _AS_TEXT = (pa.UuidType, pa.JsonType)
 _UUID = r"^(.{8})(.{4})(.{4})(.{4})(.{12})$"
 
@@ -41,8 +37,13 @@ def head(file: SourceFile) -> pa.Schema:
     return pa.schema([field.with_type(pa.string()) if isinstance(field.type, _AS_TEXT) else field for field in schema])
 
 
-def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
+def rows(file: SourceFile, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     """Yield the columns wanted, batch by batch.
+
+    Args:
+        file: Of the source.
+        names: Contract column to source column.
+        schema: What these are to become: bytes that are wanted as bytes stay as they are, others are read as text.
 
     Raises:
         WrongColumnError: A column holds bytes of which nothing says what they mean.
@@ -54,16 +55,23 @@ def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
     start = 0
     with file.open() as raw:
         whole = pq.ParquetFile(raw)
-        metadata, schema = whole.metadata, whole.schema_arrow
-        kinds = {name: _known(column, schema.field(column).type) for name, column in names.items()}
+        metadata, head = whole.metadata, whole.schema_arrow
+        kinds = {name: _known(column, head.field(column).type) for name, column in names.items()}
+        wanted = {field.name for field in schema if pa.types.is_binary(field.type)}
+        payloads = {
+            column for name, column in names.items() if name in wanted and any(test(kinds[name]) for test in _BYTES)
+        }
         for group in range(metadata.num_row_groups):
             longest = {name: _longest(raw, metadata, group, name) for name in columns}
             packed = [name for name in columns if longest[name] > _PACKED_BYTES]
-            width = _width(metadata.row_group(group), group, columns)
-            width += sum(min(longest[name], MAX_TEXT_BYTES) for name in packed)
+            width = _width(metadata.row_group(group), group, columns, payloads)
+            width += sum(min(longest[name], MAX_BYTES if name in payloads else MAX_TEXT_BYTES) for name in packed)
             count = min(BLOCK_ROWS, max(1, BLOCK_BYTES // max(1, width)))
             for batch in _batches(raw, metadata, group, columns, count=count, packed=packed):
-                own = {name: _series(batch[column], kinds[name]) for name, column in names.items()}
+                own = {
+                    name: _series(batch[column], kinds[name], as_bytes=column in payloads)
+                    for name, column in names.items()
+                }
                 read = block(
                     {name: series for name, (series, _) in own.items()},
                     source_row=np.arange(start, start + batch.num_rows),
@@ -87,7 +95,7 @@ def _batches(
     yield from file.iter_batches(count, row_groups=[group], columns=columns)
 
 
-def _width(info: pq.RowGroupMetaData, group: int, columns: Sequence[str]) -> int:
+def _width(info: pq.RowGroupMetaData, group: int, columns: Sequence[str], payloads: Collection[str]) -> int:
     """Return the bytes of a row, on average, as they are written."""
     chunks = [info.column(number) for number in range(info.num_columns)]
     sizes: dict[str, int] = {
@@ -96,7 +104,13 @@ def _width(info: pq.RowGroupMetaData, group: int, columns: Sequence[str]) -> int
         if any(chunk.path_in_schema == name or chunk.path_in_schema.startswith(f"{name}.") for name in columns)
     }
     for name, size in sizes.items():
-        if size > MAX_TEXT_BYTES and size * info.num_rows > _PAGES_BYTES:
+        whole = size * info.num_rows
+        if name in payloads and whole > _PAYLOAD_PAGES_BYTES:
+            raise UnreadableFileError(
+                f"row group {group} holds {whole:,} bytes in column {name!r}, wanted at most {_PAYLOAD_PAGES_BYTES:,}: "
+                "write fewer rows a group"
+            )
+        if name not in payloads and size > MAX_TEXT_BYTES and whole > _PAGES_BYTES:
             raise UnreadableFileError(
                 f"row group {group} holds {size:,} bytes a row in column {name!r}, wanted at most {MAX_TEXT_BYTES:,}"
             )
@@ -130,19 +144,21 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in _TEXTS)
 
 
-def _series(values: pa.Array, kind: pa.DataType) -> tuple[pl.Series, bool]:
-    """Return values of ``kind``, and whether something in it is marked as no UTF-8.
+def _series(values: pa.Array, kind: pa.DataType, *, as_bytes: bool) -> tuple[pl.Series, bool]:
+    """Return values of ``kind``, and whether something in it is marked as no UTF-8; bytes as such if they are wanted.
 
     A dictionary is unpacked into views of its texts, not copies. Polars has no decimals of more than 38 digits.
     Nor does it know every zone: a timestamp that has one is UTC, and the zone is only how it was shown.
     """
     if pa.types.is_dictionary(values.type):
-        texts, is_marked = _series(values.dictionary, kind)
+        texts, is_marked = _series(values.dictionary, kind, as_bytes=as_bytes)
         return texts.gather(pl.Series(pl.from_arrow(values.indices))), is_marked
     if isinstance(kind, pa.UuidType):
         return pl.Series(pl.from_arrow(values)).bin.encode("hex").str.replace(_UUID, "$1-$2-$3-$4-$5"), False
     if isinstance(values, pa.ExtensionArray):
         values = values.storage
+    if as_bytes:
+        return pl.Series(pl.from_arrow(values.cast(pa.large_binary()))), False
     if _is_text(values.type):
         return _decoded(values.cast(pa.large_binary()))
     if pa.types.is_timestamp(values.type) and values.type.tz:

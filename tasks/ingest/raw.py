@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import orjson
 import polars as pl
 
-from data_contracts.staging import MAX_TEXT_BYTES
+from data_contracts.staging import MAX_TEXT_BYTES, bytes_as_text
 from tasks.ingest.encodings import UTF_8, is_utf_8
 
 BLOCK_ROWS = 256 * 1024
@@ -108,9 +108,15 @@ def without_marked(rows: pl.DataFrame, names: Names, encoding: str = UTF_8) -> p
 
 
 def as_columns(names: Names, schema: pl.Schema) -> pl.Expr:
-    """Write the columns of a row as JSON under the source's names, long texts cut."""
-    values = (pl.col(name) if schema[name].is_nested() else cut(as_text(pl.col(name), schema[name])) for name in names)
+    """Write the columns of a row as JSON under the source's names, long texts cut, bytes in base64."""
+    values = (_as_member(pl.col(name), schema[name]) for name in names)
     return pl.struct(value.alias(own) for value, own in zip(values, names.values(), strict=True)).struct.json_encode()
+
+
+def _as_member(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    if kind == pl.Binary:
+        return bytes_as_text(column)
+    return column if kind.is_nested() else cut(as_text(column, kind))
 
 
 def as_text(column: pl.Expr, kind: pl.DataType) -> pl.Expr:

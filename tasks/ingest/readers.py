@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from data_contracts.contract import DataContract
 from data_contracts.staging import incoming
-from tasks.ingest import delimited, json_lines, lines, parquet
+from tasks.ingest import delimited, json_lines, lines, parquet, whole
 from tasks.ingest.cast import cast
 from tasks.ingest.columns import is_optional
 from tasks.ingest.config import PARQUET, SourceConfig
@@ -34,6 +34,8 @@ def head(file: SourceFile, source: SourceConfig, schema: pa.Schema) -> pa.Schema
     """
     if source.format in PARQUET:
         return parquet.head(file)
+    if source.format == "files":
+        return whole.head()
     if source.format == "csv":
         return pa.schema([(name, pa.string()) for name in delimited.head(file, source)])
     return _sequence(schema) if source.format == "sequences" else None
@@ -69,7 +71,9 @@ def _blocks(
     file: SourceFile, source: SourceConfig, names: Names, contract: DataContract, complete: Complete
 ) -> Iterator[pl.DataFrame]:
     if source.format in PARQUET:
-        return parquet.rows(file, names)
+        return parquet.rows(file, names, incoming(contract))
+    if source.format == "files":
+        return whole.rows(file, names)
     if source.format == "jsonl":
         return json_lines.rows(file, source.encoding, names, incoming(contract))
     if source.format == "sequences":

@@ -18,7 +18,8 @@ from fsspec.implementations.chained import ChainedFileSystem
 
 from tasks.ingest.errors import UnreadableFileError
 
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
+"""What their libraries raise on archives that are damaged."""
 _LOCKED = (NotImplementedError, RuntimeError)
 """What `zipfile` raises where it knows no such packing, or wants a password."""
 
@@ -82,7 +83,7 @@ def unpacked(protocol: str, raw: BinaryIO, options: Options) -> Iterator[Abstrac
     own = options.get(protocol, {})
     try:
         yield fsspec.filesystem(protocol, fo=raw, skip_instance_cache=True, **own)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UnreadableFileError(f"the {protocol} is damaged: {error}") from error
 
 

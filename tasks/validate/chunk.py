@@ -21,7 +21,7 @@ from data_contracts.contract import LATE, DataContract, Limits
 from data_contracts.night import UseCaseName
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.reading import scan
-from data_contracts.staging import incoming, staging
+from data_contracts.staging import bytes_as_text, incoming, staging
 from data_contracts.table import Part, Table
 from data_contracts.use_cases import promises
 
@@ -150,10 +150,7 @@ def _accepted(rows: pa.Table, contract: DataContract) -> pa.Table:
 def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, today: date) -> pa.Table:
     """Keep each row as it came: as JSON, with where it came from and the first rule that it broke."""
     frame = pl.DataFrame(pl.from_arrow(rows.append_column("rule", rule)))
-    values = (
-        pl.col(field.name) if pa.types.is_nested(field.type) else pl.col(field.name).cast(pl.String)
-        for field in incoming(contract)
-    )
+    values = (_as_read(field.name, field.type) for field in incoming(contract))
     as_read = pl.struct(values).struct.json_encode()
     kept = frame.select(
         pl.coalesce("original", as_read).alias("row"),
@@ -163,6 +160,12 @@ def _broken(rows: pa.Table, rule: pa.Array, contract: DataContract, today: date)
         pl.lit(today).alias("day_ingested"),
     )
     return kept.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _as_read(name: str, kind: pa.DataType) -> pl.Expr:
+    if pa.types.is_binary(kind):
+        return bytes_as_text(pl.col(name)).alias(name)
+    return pl.col(name) if pa.types.is_nested(kind) else pl.col(name).cast(pl.String)
 
 
 def _unknown(broken: pa.Table, known: list[str], again: Sequence[str]) -> pa.Table:

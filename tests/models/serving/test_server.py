@@ -154,7 +154,7 @@ def test_a_bad_request_is_refused_with_its_reason(
             b'{"inputs": [{}]}', {"content-type": "application/json"}, 400, "shape: Field required", id="JSON"
         ),
         pytest.param(b"abc", {}, 400, "", id="bytes"),
-        pytest.param(*TORN, 400, "cannot be decoded", id="torn bytes"),
+        pytest.param(*TORN, 400, "input 'user_id': its data does not make a tensor", id="torn bytes"),
         pytest.param(b"{}", {"inference-header-content-length": "2"}, 400, "cannot be decoded", id="no inputs"),
         pytest.param(b"{}", {"inference-header-content-length": "x"}, 400, "cannot be decoded", id="no length"),
         pytest.param(*with_head(id={}), 400, "id is {}", id="an id that is no text"),

@@ -1,0 +1,42 @@
+"""Classes: the labels ever met, and their numbers. Written by ``preprocess``; read by everybody after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from data_contracts.contract import DataContract, Limits
+from data_contracts.rules import between
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+MAX_CLASSES = 10_000
+"""Labels that are numbered, at most: a network has an output for each."""
+
+
+def _row_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
+    from great_expectations.expectations import ExpectColumnValuesToBeUnique
+
+    return [
+        between("class_number", 0, MAX_CLASSES - 1, "class_number out of range"),
+        ExpectColumnValuesToBeUnique(column="class_number", meta={"rule": "class_number given twice"}),
+        ExpectColumnValuesToBeUnique(column="label", meta={"rule": "label numbered twice"}),
+    ]
+
+
+CLASSES = DataContract(
+    name="classes",
+    schema=pa.schema(
+        [
+            pa.field("label", pa.string(), nullable=False),
+            pa.field("class_number", pa.int32(), nullable=False, metadata={"unit": "0…; never moves"}),
+            pa.field("first_window", pa.string(), nullable=False),
+        ]
+    ),
+    written_by="preprocess",
+    read_by=("preprocess", "train", "evaluate"),
+    row_rules=_row_rules,
+)

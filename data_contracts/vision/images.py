@@ -1,0 +1,70 @@
+"""Images: one row each, as it came, with what it shows if anybody said so.
+
+Written by ``validate``, read by ``preprocess``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.contract import LATE, DataContract, Limits
+from data_contracts.rules import between, end_of, start_of
+from data_contracts.vision.pictures import PROBLEMS, judged
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+
+def _checked(table: pa.Table) -> pa.Table:
+    """Show rules what is wrong with each picture instead of its bytes, and the bytes of its label."""
+    seen = [None if image is None else judged(image) for batch in table["image"].chunks for image in _each(batch)]
+    return (
+        table.select(["seen_at"])
+        .append_column("image_is", pa.array(seen, pa.string()))
+        .append_column("label_bytes", pc.binary_length(table["label"]))
+    )
+
+
+def _each(images: pa.Array) -> Sequence[bytes | None]:
+    return [image.as_py() for image in images]
+
+
+def _row_rules(limits: Limits) -> Sequence[Expectation]:
+    from great_expectations.expectations import ExpectColumnValuesToNotBeInSet, ExpectColumnValuesToNotBeNull
+
+    return [
+        ExpectColumnValuesToNotBeNull(column="image_is", meta={"rule": "image missing"}),
+        *(
+            ExpectColumnValuesToNotBeInSet(column="image_is", value_set=[problem], meta={"rule": problem})
+            for problem in PROBLEMS
+        ),
+        between("label_bytes", None, limits.max_id_bytes, "label too long"),
+        ExpectColumnValuesToNotBeNull(column="seen_at", meta={"rule": "seen_at missing"}),
+        between("seen_at", start_of(limits.first_day), None, "seen_at before first_day"),
+        between("seen_at", None, end_of(limits.latest), "seen_at in the future"),
+        between("seen_at", start_of(limits.earliest), None, LATE),
+    ]
+
+
+IMAGES = DataContract(
+    name="images",
+    schema=pa.schema(
+        [
+            pa.field("image", pa.binary(), nullable=False, metadata={"unit": "a PNG or a JPEG, as it came"}),
+            pa.field("label", pa.string(), metadata={"unit": "what it shows; null where nobody said so yet"}),
+            pa.field("seen_at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("day", pa.date32(), nullable=False),
+        ]
+    ),
+    written_by="validate",
+    read_by=("preprocess",),
+    partition_by="day",
+    rows_per_row_group=256,
+    time_column="seen_at",
+    checked=_checked,
+    row_rules=_row_rules,
+)

@@ -1,0 +1,116 @@
+"""The LightningModule of vision: loss, validation metric, optimiser. Shape letters: B rows, C classes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import LambdaLR
+
+from data_contracts.job import FitJob
+from models import layered
+from models.layered import LayeredModule
+from models.networks.residual import ResidualNetwork
+from models.vision.config import VisionConfig
+from models.vision.reading import labels
+from models.vision.weights import Weights, copy_into, new_network
+
+NO_CLASS = -1
+"""Of rows that are only padding."""
+
+
+@dataclass
+class Targets:
+    """What is to be predicted.
+
+    Attributes:
+        class_B: int64; `NO_CLASS` where nothing is.
+        total: Images in the global batch, whose share of this process is ``class_B``.
+    """
+
+    class_B: Tensor
+    total: int
+
+    def split(self, parts: int) -> list[Targets]:
+        """Cut into ``parts`` of equally many rows."""
+        return [Targets(class_B, self.total) for class_B in self.class_B.tensor_split(parts)]
+
+
+Batch = layered.Batch[Targets]
+"""Pixels, uint8 (B, H, W, channels)."""
+
+
+class VisionModule(LayeredModule):
+    """Trains `ResidualNetwork`.
+
+    Args:
+        weights: The network to train, and what it is trained under.
+    """
+
+    network: ResidualNetwork
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__(weights.network.train(), "validation/log_loss", sign=-1)
+        self.weights = weights
+
+    @classmethod
+    def of(cls, job: FitJob) -> Self:
+        """Make the module of a job, with fresh weights or those that it starts from.
+
+        Raises:
+            WeightsError: The weights to start from do not fit.
+        """
+        config, known = VisionConfig.model_validate(job.config), labels(job.tables, job.known_windows)
+        torch.manual_seed(config.fit.seed)
+        network = new_network(config.network, job.features["channels"], known)  # type: ignore[arg-type]
+        if job.warm_start is not None:
+            copy_into(network, Path(job.warm_start), known)
+        return cls(Weights(network, config, job.features, known))
+
+    def loss(self, logit_BC: Tensor, targets: Targets) -> Tensor:
+        """Return this process's part of the mean cross-entropy."""
+        return cross_entropy(logit_BC, targets.class_B, ignore_index=NO_CLASS, reduction="sum") / targets.total
+
+    def quality(self, logit_BC: Tensor, batch: Batch) -> Tensor:
+        """Return the cross-entropy of each row: of few images it says more than how many of them were right."""
+        loss_B = cross_entropy(logit_BC, batch.targets.class_B, ignore_index=NO_CLASS, reduction="none")
+        return loss_B[batch.targets.class_B != NO_CLASS]
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return AdamW; its rate rises over the first steps, and falls like a cosine to the end of the last epoch."""
+        config, fit = self.weights.config.optimizer, self.weights.config.fit
+        parameters = list(self.network.parameters())
+        optimizer = torch.optim.AdamW(
+            parameters,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=bool(parameters) and all(each.is_cuda for each in parameters),
+        )
+        images = len(self.trainer.datamodule.training)  # type: ignore[attr-defined]  # set by Trainer.fit
+        steps = fit.max_epochs * math.ceil(images / fit.batch_size)
+        schedule = LambdaLR(optimizer, lambda step: rate(step, rise=fit.warm_up_steps, steps=steps))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "learning_rate"},
+        }
+
+
+def rate(step: int, *, rise: int, steps: int) -> float:
+    """Return the learning rate of a step, from 0, as a share of the highest.
+
+    Args:
+        step: The one to be taken.
+        rise: Steps in which it rises.
+        steps: All that there will be.
+
+    Source:
+        Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, without restarts.
+    """
+    falling = (1 + math.cos(math.pi * min(step / steps, 1))) / 2
+    return min((step + 1) / max(rise, 1), falling)

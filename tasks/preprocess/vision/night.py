@@ -1,0 +1,117 @@
+"""Build a night: labels get numbers, pictures become pixels; committed in this order.
+
+Both commits consume ``images@<version>``, so a night that runs again does only what is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
+from typing import TypeVar
+
+from distributed import Client
+
+from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
+from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
+from tasks.preprocess.vision.config import FeatureConfig
+from tasks.preprocess.vision.cut import Order, count_labels, cut_file
+from tasks.preprocess.vision.plan import Labels, Plan, hold_out_end, number_classes
+from tasks.preprocess.vision.tables import Tables
+from tasks.preprocess.write import write_checked
+
+logger = logging.getLogger(__name__)
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+def build_night(
+    workspace: Workspace,
+    validated: Validated,
+    held_out: HeldOut,
+    features: FeatureConfig,
+    protocol: Protocol,
+    cluster: str,
+) -> Night:
+    """Turn the images that are new into examples, and return the night's record.
+
+    A night that is done changes nothing and returns its record; one that was broken off is finished first, as it was
+    planned then.
+
+    Args:
+        workspace: Whose tables.
+        validated: The version of `images` to take.
+        held_out: What the first night must hold out, to judge.
+        features: What images are made to; the same for all nights of these tables.
+        protocol: Images have no `leave_one_out`.
+        cluster: Address of a Dask scheduler.
+
+    Raises:
+        PreprocessError: One of its kinds; see `tasks.preprocess.errors`.
+    """
+    if protocol != "nightly":
+        raise OtherFeaturesError(f"protocol {protocol!r} is for sequences, images have none. Set protocol: nightly.")
+    tables = Tables(workspace.tables)
+    tables.refuse_other(features)
+    with Client(cluster, set_as_default=False) as client:
+        for images in tables.unfinished(validated.truth):
+            files = tables.new_files(images)
+            if tables.begun != images:
+                _begin(client, tables, files, images, held_out)
+            _finish(client, tables, files, images, features)
+    return tables.record()
+
+
+def _begin(client: Client, tables: Tables, files: Mapping[str, int], images: int, held_out: HeldOut) -> None:
+    """Say which window takes which images, number the new classes, and commit both."""
+    labels: defaultdict[date, Counter[str]] = defaultdict(Counter)
+    for file, counts in zip(files, _map(client, count_labels, list(files)), strict=True):
+        labels[tables.day(file)] += counts
+    plan = _plan(tables, labels, images, held_out)
+    new = number_classes(labels, plan, tables.numbered())
+    write = partial(write_checked, tables.classes, name=f"night-{images:06}", through=plan.window.last_day)
+    (parts,) = _map(client, write, [new])
+    tables.begin(parts, images, plan)
+    logger.info("%s new classes: %s", f"{new.height:,}", ", ".join(new["label"].head(20)))
+
+
+def _plan(tables: Tables, labels: Labels, images: int, held_out: HeldOut) -> Plan:
+    window = tables.window(images)
+    if tables.done is None:
+        return Plan(window=hold_out_end(labels, window, held_out), first=True)
+    after = tables.plan().window.last_day + timedelta(days=1)
+    return Plan(window=window.model_copy(update={"first_day": after}), first=False)
+
+
+def _finish(client: Client, tables: Tables, files: Mapping[str, int], images: int, features: FeatureConfig) -> None:
+    """Decode every picture on the workers, see that none was lost, and commit them."""
+    plan, classes = tables.plan(), dict(tables.numbered().iter_rows())
+    windows = {file: plan.of(tables.day(file)) for file in sorted(files)}
+    orders = [
+        Order(file, key, plan.window.last_day, tables.folder, f"night-{images:06}-{number:05}", classes, features)
+        for number, (file, key) in enumerate(windows.items())
+    ]
+    cuts = _map(client, cut_file, orders)
+    labelled, unlabelled = sum(cut.labelled for cut in cuts), sum(cut.unlabelled for cut in cuts)
+    parts = [part for cut in cuts for part in cut.parts]
+    written, read = sum(part.rows for part in parts), sum(files.values())
+    logger.info(
+        "%s images: %s labelled; %s without a label are neither learned from nor judged by",
+        *(f"{number:,}" for number in (read, labelled, unlabelled)),
+    )
+    if written != labelled or read != labelled + unlabelled:
+        raise RowsLostError(
+            f"{read:,} images were to be read, {labelled:,} labelled and {unlabelled:,} others were, and {written:,} "
+            "examples were written. No features were published. Start the night again."
+        )
+    newest = sum(cut.unlabelled for cut, order in zip(cuts, orders, strict=True) if order.window == plan.window.key)
+    tables.finish(parts, images, features, newest)
+
+
+def _map(client: Client, function: Callable[[Asked], Answer], asked: Sequence[Asked]) -> list[Answer]:
+    """Call ``function`` on the workers with each, and return the answers in order."""
+    answers: list[Answer] = client.gather(client.map(function, asked, pure=False))
+    return answers

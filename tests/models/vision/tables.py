@@ -1,0 +1,91 @@
+"""Tables of made-up pictures, as `preprocess` promises them, and jobs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from data_contracts.job import Config, EvaluateJob, FitJob, TablesAt, Validation
+from data_contracts.manifest import seal
+from data_contracts.table import Table
+from data_contracts.vision.classes import CLASSES
+from data_contracts.vision.examples import EXAMPLES, UNLABELLED
+from models.vision.config import VisionConfig
+from models.vision.weights import Weights, new_network, save
+from tests.data_contracts.vision.made_up import LABELS, bars
+
+SIZE = 12
+FEATURES: Config = {"size": SIZE, "channels": "grey"}
+NETWORK: Config = {"widths": [8, 16], "groups": 4}
+CONFIG: Config = {"network": NETWORK, "fit": {"batch_size": 24, "max_epochs": 3, "warm_up_steps": 5}}
+WINDOWS = ("2026-03-01", "2026-03-02")
+
+
+def write_tables(folder: Path, counts: Mapping[str, int], *, unlabelled: int = 0, new: str = "") -> TablesAt:
+    """Commit so many pictures to each window; in the last one half of them are of a new class, if it is named."""
+    classes, examples = Table(str(folder), CLASSES), Table(str(folder), EXAMPLES)
+    labels = [*sorted(LABELS), *([new] if new else [])]
+    first = [next(iter(counts))] * len(LABELS) + [list(counts)[-1]] * bool(new)
+    numbered = {"label": labels, "class_number": list(range(len(labels))), "first_window": first}
+    classes.commit(classes.write(pa.table(numbered), "part"), ["images@0"])
+    parts = []
+    for seed, (window, count) in enumerate(counts.items()):
+        pixels, numbers = bars(count, size=SIZE, seed=seed)
+        known = np.array([sorted(LABELS).index(LABELS[number]) for number in numbers])
+        is_new = (np.arange(count) % 2 == 1) & bool(new) & (window == list(counts)[-1])
+        rows = {
+            "pixels": [each.tobytes() for each in pixels],
+            "class_number": np.where(is_new, len(LABELS), known).astype(np.int32),
+            "seen_at": [datetime.combine(date.fromisoformat(window), datetime.min.time(), UTC)] * count,
+            "window": [window] * count,
+        }
+        parts += examples.write(pa.table(rows), f"part-{seed}")
+    examples.commit(parts, ["images@0"], marks={UNLABELLED: unlabelled})
+    return TablesAt(folder=str(folder), versions={"images": 0, "classes": 0, "examples": 0})
+
+
+def fit_job(tables: TablesAt, folder: Path, **changes: object) -> FitJob:
+    """Say what to train: both windows, of which the second validates."""
+    told = {
+        "use_case": "vision",
+        "run_folder": str(folder),
+        "tables": tables,
+        "windows": WINDOWS,
+        "known_windows": WINDOWS,
+        "validation": Validation(window=WINDOWS[1]),
+        "config": CONFIG,
+        "features": FEATURES,
+        "tracking_uri": "sqlite://",
+        "run_id": "run",
+    }
+    return FitJob.model_validate(told | changes)
+
+
+def evaluate_job(tables: TablesAt, contestants: Mapping[str, Path], **changes: object) -> EvaluateJob:
+    """Say what to judge: the last of three windows."""
+    told = {
+        "use_case": "vision",
+        "tables": tables,
+        "window": "2026-03-03",
+        "first_day": date(2026, 3, 3),
+        "known_windows": WINDOWS,
+        "validation": Validation(window=WINDOWS[1]),
+        "contestants": {name: str(folder) for name, folder in contestants.items()},
+        "config": CONFIG,
+        "features": FEATURES,
+    }
+    return EvaluateJob.model_validate(told | changes)
+
+
+def write_weights(folder: Path, *, labels: tuple[str, ...] = tuple(sorted(LABELS)), seed: int = 0) -> Path:
+    """Write fresh weights; another seed gives other ones."""
+    config = VisionConfig.model_validate(CONFIG)
+    torch.manual_seed(seed)
+    save(Weights(new_network(config.network, "grey", labels), config, FEATURES, labels), folder)
+    seal(folder)
+    return folder

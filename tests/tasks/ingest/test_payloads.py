@@ -1,0 +1,111 @@
+"""Columns of bytes, as a picture or a sound is, on their way in."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts.contract import DataContract
+from data_contracts.staging import MAX_BYTES
+from tasks.ingest import parquet
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.errors import UnreadableFileError, WrongColumnError
+from tasks.ingest.files import StagedFile, stage_file
+from tasks.ingest.repeats import drop_repeats, plan
+from tasks.ingest.sources import list_files
+
+SOUNDS = DataContract(
+    name="sounds",
+    schema=pa.schema(
+        [
+            pa.field("sound", pa.binary(), nullable=False),
+            pa.field("said", pa.string()),
+            pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("day", pa.date32(), nullable=False),
+        ]
+    ),
+    written_by="validate",
+    read_by=("preprocess",),
+    partition_by="day",
+    time_column="at",
+)
+NOISE = bytes(range(256))
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def stage(path: Path, sounds: pa.Array, **settings: Any) -> StagedFile:
+    pq.write_table(pa.table({"sound": sounds, "said": ["a"] * len(sounds), "at": [AT] * len(sounds)}), path)
+    (file,) = list_files(str(path))
+    source = SourceConfig(uri=str(path), format="parquet", **settings)
+    return stage_file(file, str(path.with_name("staged.parquet")), source, SOUNDS)
+
+
+def rows(staged: StagedFile) -> list[dict[str, Any]]:
+    return sorted(pq.read_table(staged.path).to_pylist(), key=lambda row: row["source_row"])
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.dictionary(pa.int32(), pa.binary())], ids=str)
+def test_bytes_come_through_as_they_are(tmp_path: Path, kind: pa.DataType) -> None:
+    staged = stage(tmp_path / "sounds.parquet", pa.array([NOISE, b"plain", NOISE * 40, None, b""]).cast(kind))
+    assert [row["sound"] for row in rows(staged)] == [NOISE, b"plain", NOISE * 40, None, None]
+    assert [row["problem"] for row in rows(staged)] == [None] * 5  # an empty one is none
+    assert staged.columns["sound"] == "binary"
+
+
+def test_bytes_that_are_too_long_are_kept_as_they_begin(tmp_path: Path) -> None:
+    staged = stage(tmp_path / "sounds.parquet", pa.array([b"x" * (MAX_BYTES + 1), b"x" * MAX_BYTES]))
+    long, longest = rows(staged)
+    assert (long["sound"], long["problem"]) == (None, "sound longer than 8,388,608 bytes")
+    assert json.loads(long["original"])["sound"] == base64.b64encode(b"x" * 192).decode() + "…"
+    assert len(longest["sound"]) == MAX_BYTES
+
+
+def test_rows_with_much_in_them_weigh_as_many(tmp_path: Path) -> None:
+    staged = stage(tmp_path / "sounds.parquet", pa.array([NOISE * 40] * 3))
+    assert staged.weights[AT.date()] == 3 * (1 + (256 * 40 + 1) // 128)
+
+
+def test_equal_bytes_are_repeats_and_those_that_the_table_has_are_known(tmp_path: Path) -> None:
+    staged = stage(tmp_path / "sounds.parquet", pa.array([NOISE, b"new", NOISE, b"old"]))
+    old = tmp_path / "old.parquet"
+    at = pa.array([AT], SOUNDS.schema.field("at").type)
+    pq.write_table(pa.table({"sound": [b"old"], "said": ["a"], "at": at}), old)
+    (part,) = plan(staged.days)
+    chunk = drop_repeats([staged.path], {date(2026, 3, 1): [str(old)]}, part, str(tmp_path / "part.parquet"), SOUNDS)
+    assert (chunk.repeats, chunk.known) == (2, 1)
+    assert sorted(pq.read_table(tmp_path / "part.parquet")["sound"].to_pylist()) == [NOISE, b"new"]
+
+
+@pytest.mark.parametrize(
+    ("column", "seen"),
+    [(pa.array(["text"]), "String"), (pa.array([1]), "Int64"), (pa.array([[b"x"]]), "List")],
+    ids=["text", "number", "list"],
+)
+def test_what_is_no_bytes_is_refused(tmp_path: Path, column: pa.Array, seen: str) -> None:
+    with pytest.raises(WrongColumnError, match=f"column 'sound' is {seen}.*, wanted Binary"):
+        stage(tmp_path / "sounds.parquet", column)
+
+
+def test_bytes_are_no_text_where_text_is_wanted_as_bytes(tmp_path: Path) -> None:
+    (tmp_path / "sounds.csv").write_text("sound,said,at\nx,a,2026-03-01\n")
+    (file,) = list_files(str(tmp_path / "sounds.csv"))
+    with pytest.raises(WrongColumnError, match="column 'sound' is String, wanted Binary"):
+        stage_file(file, str(tmp_path / "staged"), SourceConfig(uri=file.uri), SOUNDS)
+
+
+def test_a_default_is_no_bytes(tmp_path: Path) -> None:
+    with pytest.raises(WrongColumnError, match="sound is bytes, and takes no default"):
+        stage(tmp_path / "sounds.parquet", pa.array([NOISE]), defaults={"sound": "x"})
+
+
+def test_a_row_group_that_holds_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_PAYLOAD_PAGES_BYTES", 100_000)
+    with pytest.raises(UnreadableFileError, match=r"row group 0 .* in column 'sound'.*: write fewer rows"):
+        stage(tmp_path / "sounds.parquet", pa.array([bytes([number]) * 20_000 for number in range(10)]))

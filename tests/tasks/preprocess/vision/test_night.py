@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import base64
+import json
+import tarfile
+from collections import Counter
+from datetime import date, timedelta
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from distributed import Client
+
+from data_contracts.night import HeldOut, Night
+from data_contracts.quarantine import QUARANTINE
+from data_contracts.table import Table
+from data_contracts.vision.examples import UNLABELLED
+from data_contracts.vision.pictures import NO_PICTURE, UNDECODABLE
+from tasks.ingest.config import SourceConfig
+from tasks.preprocess.errors import OtherFeaturesError, OutOfOrderError, TooFewTargetsError
+from tasks.preprocess.vision import cut
+from tasks.preprocess.vision.config import FeatureConfig
+from tasks.preprocess.vision.night import _begin, build_night
+from tasks.preprocess.vision.tables import Tables
+from tests.data_contracts.vision.made_up import LABELS, bars, encoded
+from tests.tasks.preprocess.vision.days import A_DAY, FEATURES, FIRST, HELD_OUT, Days
+
+PAST, HELD = (str(FIRST + timedelta(days=day)) for day in (1, 2))
+
+
+@pytest.fixture
+def days(tmp_path: Path, cluster: str) -> Days:
+    made = Days(tmp_path, cluster)
+    for day in range(3):
+        made.write(day)
+    return made
+
+
+def examples(days: Days, night: Night) -> pl.DataFrame:
+    rows = pl.DataFrame(Tables(days.workspace.tables).examples.read(night.tables["examples"]))
+    return rows.sort("window", "seen_at")
+
+
+def classes(days: Days) -> dict[str, int]:
+    return dict(Tables(days.workspace.tables).numbered().iter_rows())
+
+
+def test_pictures_become_pixels_and_the_last_day_is_held_out(days: Days) -> None:
+    night = days.build(days.publish())
+    assert (night.windows, night.window.key, night.window.first_day) == ((PAST, HELD), HELD, FIRST + timedelta(days=2))
+    rows = examples(days, night)
+    assert Counter(rows["window"]) == {PAST: 2 * (A_DAY - 1), HELD: A_DAY - 1}
+    pixels, numbers = bars(A_DAY, seed=2)
+    seen = rows.filter(pl.col("window") == HELD)
+    assert [np.frombuffer(each, np.uint8).tolist() for each in seen["pixels"]] == pixels[1:].reshape(-1, 144).tolist()
+    named = {number: label for label, number in classes(days).items()}
+    assert [named[number] for number in seen["class_number"]] == [LABELS[number] for number in numbers[1:]]
+    assert Tables(days.workspace.tables).examples.mark(UNLABELLED) == 1
+
+
+def test_a_night_run_twice_changes_nothing_and_the_next_takes_only_what_is_new(days: Days) -> None:
+    validated = days.publish()
+    night = days.build(validated)
+    assert days.build(validated) == night
+    days.write(3, labels=["top", "aside", "bottom"])
+    later = days.build(days.publish())
+    new = str(FIRST + timedelta(days=3))
+    assert later.windows == (PAST, HELD, new)
+    assert classes(days) == {"bottom": 0, "middle": 1, "top": 2, "aside": 3}
+    assert Counter(examples(days, later)["window"])[new] == A_DAY - 1
+    with pytest.raises(OutOfOrderError, match="version 0 was asked for, but the tables have version 1 already"):
+        days.build(validated)
+
+
+def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: Days) -> None:
+    validated, tables = days.publish(), Tables(days.workspace.tables)
+    with Client(days.cluster, set_as_default=False) as client:
+        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT)
+    assert (tables.begun, tables.done) == (validated.truth, None)
+    night = days.build(validated, held_out=HeldOut(min_targets=30, min_units=30))  # would cut elsewhere
+    assert night.windows == (PAST, HELD)
+    assert examples(days, night).height == 3 * (A_DAY - 1)
+
+
+def test_a_night_that_died_is_finished_before_the_next_begins(days: Days) -> None:
+    validated, tables = days.publish(), Tables(days.workspace.tables)
+    with Client(days.cluster, set_as_default=False) as client:
+        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT)
+    days.write(3)
+    night = days.build(days.publish())
+    assert len(night.windows) == 3
+    assert Counter(examples(days, night)["window"]) == dict(zip(night.windows, (38, 19, 19), strict=True))
+
+
+def test_a_file_of_many_pictures_is_written_in_pieces(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    validated, tables = days.publish(), Tables(days.workspace.tables)
+    with Client(days.cluster, set_as_default=False) as client:
+        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT)
+    monkeypatch.setattr(cut, "IMAGES_AT_ONCE", 6)
+    monkeypatch.setattr(cut, "BYTES_OF_A_PART", 12 * 144)
+    file = min(tables.new_files(validated.truth))
+    order = partial(cut.Order, file, HELD, FIRST + timedelta(days=2), tables.folder, classes=classes(days))
+    made = cut.cut_file(order(name="night", features=FEATURES))
+    assert [part.rows for part in made.parts] == [11, 8]
+    assert (made.labelled, made.unlabelled) == (19, 1)
+
+
+def test_a_window_without_any_label_is_a_window_all_the_same(days: Days) -> None:
+    days.build(days.publish())
+    days.write(3, unlabelled=A_DAY)
+    night = days.build(days.publish())
+    assert night.windows == (PAST, HELD, str(FIRST + timedelta(days=3)))
+    assert Tables(days.workspace.tables).examples.mark(UNLABELLED) == A_DAY
+
+
+def test_broken_pictures_lie_in_quarantine_with_their_rule_and_as_they_begin(days: Days) -> None:
+    whole = encoded(bars(1)[0][0, :, :, 0])
+    large = encoded(np.random.default_rng(0).integers(0, 255, (200, 200), np.uint8))[:-50]
+    days.write(3, broken=[whole[:-30], b"GIF89a", large])
+    validated = days.publish()
+    assert validated.quarantined == 3
+    rows = Table(days.workspace.tables, QUARANTINE).read().to_pylist()
+    seen = {row["source_row"]: (row["rule"], json.loads(row["row"])["image"]) for row in rows}
+    assert seen == {
+        A_DAY: (UNDECODABLE, base64.b64encode(whole[:-30]).decode()),
+        A_DAY + 1: (NO_PICTURE, base64.b64encode(b"GIF89a").decode()),
+        A_DAY + 2: (UNDECODABLE, base64.b64encode(large[:192]).decode() + "…"),
+    }
+
+
+def test_archives_of_pictures_are_taken_with_their_folders_for_labels(tmp_path: Path, cluster: str) -> None:
+    days = Days(tmp_path, cluster)
+    with tarfile.open(days.folder / "pictures.tar", "w") as archive:
+        for day in range(2):
+            for number, picture in enumerate(bars(12, seed=day)[0]):
+                data = encoded(picture[:, :, 0])
+                member = tarfile.TarInfo(f"label={'cat' if number % 2 else 'dog'}/{day}-{number}.png")
+                member.size, member.mtime = len(data), (FIRST - date(1970, 1, 1) + timedelta(days=day)).total_seconds()
+                archive.addfile(member, BytesIO(data))
+    columns = {"image": "bytes", "label": "folder", "seen_at": "modified"}
+    source = SourceConfig.model_validate({"uri": f"{days.folder}/*.tar", "format": "files", "columns": columns})
+    night = days.build(days.publish(source))
+    assert night.windows == (str(FIRST), str(FIRST + timedelta(days=1)))
+    assert classes(days) == {"cat": 0, "dog": 1}
+    assert examples(days, night).height == 24
+
+
+def test_too_few_pictures_to_judge_are_refused(days: Days) -> None:
+    with pytest.raises(TooFewTargetsError, match=r"57 labelled images on 3 days. Wanted at the end .* 57 labelled"):
+        days.build(days.publish(), held_out=HeldOut(min_targets=57, min_units=1))
+
+
+def test_tables_of_other_features_are_refused(days: Days) -> None:
+    validated = days.publish()
+    days.build(validated)
+    with pytest.raises(OtherFeaturesError, match=r"features.size: the tables have 12, .* 8; .* have 1, .* 3\."):
+        days.build(validated, FeatureConfig(size=8, channels="rgb"))
+
+
+def test_images_have_no_leave_one_out(days: Days) -> None:
+    with pytest.raises(OtherFeaturesError, match="'leave_one_out' is for sequences"):
+        build_night(days.workspace, days.publish(), HELD_OUT, FEATURES, "leave_one_out", days.cluster)
