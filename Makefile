@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 NIGHTSHIFT_HOME ?= var
 SETTINGS ?= examples/shop.yaml
-LOGS := var/shop/logs
+MADE_UP := $(subst /,.,$(basename $(wildcard $(SETTINGS:.yaml=.py))))
 
 export NIGHTSHIFT_HOME
 export NIGHTSHIFT_SETTINGS := $(SETTINGS)
@@ -30,22 +30,22 @@ $(INSTALLED): pyproject.toml constraints.txt
 	    | grep --line-buffered -oE '^(Collecting|Installing collected|Successfully installed)( [a-zA-Z0-9_.-]+)?'
 	@touch $@
 
-nightly: $(INSTALLED) ## The whole line on a made-up shop, two nights; or on SETTINGS=file EVENTS=path
+nightly: $(INSTALLED) ## Two nights of a made-up shop, or of SETTINGS=examples/{risk,vision}.yaml; one of SETTINGS=file EVENTS=path
 	@$(TIMED) \
 	python -m flows.services serve; \
 	if [ -n "$(EVENTS)" ]; then \
 	    python -m flows.nightly --settings $(SETTINGS) --source.uri "$(EVENTS)"; \
-	elif [ "$(SETTINGS)" != examples/shop.yaml ]; then \
+	elif [ -z "$(MADE_UP)" ]; then \
 	    python -m flows.nightly --settings $(SETTINGS); \
 	else \
-	    python -m examples.shop --folder $(LOGS) --days 7; \
+	    python -m $(MADE_UP); \
 	    python -m flows.nightly --settings $(SETTINGS); \
-	    python -m examples.shop --folder $(LOGS) --day 8; \
+	    python -m $(MADE_UP) --next-day; \
 	    python -m flows.nightly --settings $(SETTINGS); \
 	fi
 
 shop-day: $(INSTALLED) ## Add a day to the made-up shop's logs, for the next night
-	@python -m examples.shop --folder $(LOGS) --next-day
+	@python -m examples.shop --next-day
 
 up: $(INSTALLED) ## Start Prefect server and worker, MLflow and the model server
 	@python -m flows.services up

@@ -1,7 +1,7 @@
 """Made-up transactions to try Nightshift on: some parties cheat, once they are given more than usual.
 
-    python -m examples.risk --folder var/risk/logs --days 30    the first thirty days
-    python -m examples.risk --folder var/risk/logs --days 31    one more
+    python -m examples.risk               the first thirty days, in var/risk/logs
+    python -m examples.risk --next-day    one more
 
 One CSV file a day (UTC). The same seed gives the same bytes; a day that is there already is left as it is.
 """
@@ -101,12 +101,15 @@ def _with_dirt(clean: pl.DataFrame, chance: np.random.Generator) -> pl.DataFrame
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the days asked for, and say so."""
     parser = argparse.ArgumentParser(prog="python -m examples.risk", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="where the files go")
-    parser.add_argument("--days", type=_count, default=30, metavar="N", help="write days 1 to N (default: 30)")
+    parser.add_argument("--folder", type=Path, default=Path("var/risk/logs"), help="where (default: %(default)s)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--days", type=_count, default=30, metavar="N", help="write days 1 to N (default: 30)")
+    which.add_argument("--next-day", action="store_true", help="write the day after the newest in the folder")
     parser.add_argument("--per-day", type=_count, default=1_000, metavar="N", help="of each day (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the world (default: 0)")
     options = parser.parse_args(arguments)
-    for path, lines in write_days(options.folder, options.days, options.per_day, options.seed):
+    days = len(list(options.folder.glob("*.csv"))) + 1 if options.next_day else options.days
+    for path, lines in write_days(options.folder, days, options.per_day, options.seed):
         print(f"{path}: {lines:,} lines")
 
 

@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Make up a shop's behaviour logs: one gzipped CSV file a day (UTC), some of its lines dirty. "
         "The same settings give the same bytes; a day that is there already is left as it is.",
     )
-    parser.add_argument("--folder", type=Path, required=True, help="where the files go")
+    parser.add_argument("--folder", type=Path, default=Path("var/shop/logs"), help="where (default: %(default)s)")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--days", type=_count, default=7, metavar="N", help="write days 1 to N (default: 7)")
     which.add_argument("--day", type=_count, metavar="N", help="write day N alone")

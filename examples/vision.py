@@ -1,6 +1,7 @@
 """Pictures to try Nightshift on: Parquet files of PNGs, with labels and the times at which they came.
 
-    python -m examples.vision --folder var/digits/images               handwritten digits that come with scikit-learn
+    python -m examples.vision                                          handwritten digits that come with scikit-learn
+    python -m examples.vision --next-day                               one day more of them
     python -m examples.vision --folder var/fashion/images --idx DIR    MNIST, or Fashion-MNIST: four idx files in DIR
 
 The digits (Alpaydin and Kaynak, 1998) come as six days, a little dirty. Of idx files each 1,000 training pictures are a
@@ -27,6 +28,8 @@ from PIL import Image
 
 FIRST_DAY = date(2026, 1, 1)
 DIGITS_A_DAY = 300
+DAYS_AT_FIRST = 5
+"""Of the digits' six: one is left for another night."""
 PICTURES_A_DAY = 1_000
 IMAGES, LABELS = 0x803, 0x801
 """First number of an idx file: bytes in three dimensions, or in one."""
@@ -124,18 +127,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Write pictures with labels and times, one Parquet file a day (UTC). The same options give the "
         "same rows; a day that is there already is left as it is.",
     )
-    parser.add_argument("--folder", type=Path, required=True, help="where the files go")
+    parser.add_argument("--folder", type=Path, default=Path("var/digits/images"), help="where (default: %(default)s)")
     parser.add_argument("--idx", type=Path, help="folder of four idx files, packed or not; digits when left out")
-    parser.add_argument("--days", type=int, help="write so many days, the oldest; all when left out")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--days", type=int, help="write so many, the oldest (default: 5 of the digits, all idx files')")
+    which.add_argument("--next-day", action="store_true", help="write the day after the newest in the folder")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
+    days = options.days or (None if options.idx else DAYS_AT_FIRST)
+    if options.next_day:
+        days = len(list(options.folder.glob("*.parquet"))) + 1
     try:
         for number, (day, table) in enumerate(of_idx_files(options.idx) if options.idx else digits(), start=1):
             file = options.folder / f"{day}.parquet"
             if not file.exists():
                 _write(table, file)
                 print(f"{file}: {table.num_rows:,} pictures")
-            if number == options.days:
+            if number == days:
                 break
     except ValueError as error:
         sys.exit(f"vision: {error}")

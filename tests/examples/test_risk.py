@@ -17,6 +17,8 @@ def test_days_that_are_written_one_by_one_are_those_written_together(
         main(["--folder", str(alone), "--days", days, "--per-day", "50"])
     files = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in (together, alone)]
     assert files[0] == files[1]
+    main(["--folder", str(alone), "--next-day", "--per-day", "50"])
+    assert sorted(path.name for path in alone.iterdir())[-1] == "2026-01-03.csv"
     assert list(map(len, files)) == [2, 2]
     assert capsys.readouterr().out.count("57 lines") == 4, "50 transactions and one of each kind of dirt"
 

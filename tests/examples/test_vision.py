@@ -55,9 +55,11 @@ def test_of_idx_files_the_newest_day_is_the_test_set(tmp_path: Path, idx: Path) 
 
 
 def test_a_day_that_is_there_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for days in ("1", "2"):
-        main(["--folder", str(tmp_path), "--days", days])
-    assert capsys.readouterr().out.count("2026-01-01.parquet: 300 pictures") == 1
+    main(["--folder", str(tmp_path), "--days", "1"])
+    main(["--folder", str(tmp_path), "--next-day"])
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tmp_path / name}.parquet: 300 pictures" for name in ("2026-01-01", "2026-01-02")
+    ]
 
 
 def test_idx_files_that_are_missing_or_none_are_named(tmp_path: Path, idx: Path) -> None:
