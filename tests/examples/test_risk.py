@@ -20,7 +20,7 @@ def test_days_that_are_written_one_by_one_are_those_written_together(
     main(["--folder", str(alone), "--next-day", "--per-day", "50"])
     assert sorted(path.name for path in alone.iterdir())[-1] == "2026-01-03.csv"
     assert list(map(len, files)) == [2, 2]
-    assert capsys.readouterr().out.count("57 lines") == 4, "50 transactions and one of each kind of dirt"
+    assert capsys.readouterr().out.count("57 lines") == 5, "50 transactions and one of each kind of dirt"
 
 
 def test_some_turn_out_bad_and_of_some_nobody_knows_yet() -> None:
