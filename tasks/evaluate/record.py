@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from data_contracts.commit_point import commit_point
-from data_contracts.evidence import NIGHTLY, Evidence
+from data_contracts.evidence import NIGHTLY, Confusion, Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EVIDENCE = "evidence.json"
-PICTURE = "evidence.png"
+PICTURE, CONFUSION = "evidence.png", "confusion.png"
 
 
 def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
@@ -52,6 +52,8 @@ def record_evidence(tracking_uri: str, evidence: Evidence) -> None:
     ]
     client.log_batch(evidence.run_id, metrics=metrics)
     client.log_figure(evidence.run_id, draw(evidence), PICTURE)
+    if evidence.chosen in evidence.confusion:
+        client.log_figure(evidence.run_id, draw_confusion(evidence.confusion[evidence.chosen]), CONFUSION)
     with commit_point("evidence"):
         client.log_text(evidence.run_id, evidence.model_dump_json(indent=2), EVIDENCE)
 
@@ -134,4 +136,24 @@ def draw(evidence: Evidence) -> Figure:
     axes.set_title(what, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return figure
+
+
+def draw_confusion(confusion: Confusion) -> Figure:
+    """Return what was taken for what: a row a class, dark where much of it was taken for the column's."""
+    from matplotlib.figure import Figure
+
+    classes, size = confusion.classes, max(len(confusion.classes) * 0.5, 3)
+    figure = Figure(figsize=(size + 1, size), layout="constrained")
+    axes = figure.subplots()
+    shares = [[count / max(sum(row), 1) for count in row] for row in confusion.counts]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, counts in enumerate(confusion.counts):
+        for column, count in enumerate(counts):
+            ink = "white" if shares[row][column] > 1 / 2 else "black"
+            axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=ink)
+    axes.set_xticks(range(len(classes)), classes, rotation=90)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel("taken for")
+    axes.set_ylabel("is")
     return figure
