@@ -20,6 +20,8 @@ JOB, RESULT, HEARTBEAT = "job.json", "result.json", "progress/heartbeat.json"
 """Files of a job's folder."""
 FAILURES, DEVICES = "failures", "devices"
 """Folders of a training's: a file of each process that failed for good, and of each host, what it trains on."""
+BEGAN = "began"
+"""File of a training's: when it was started first, seconds since 1970."""
 TRAINING, LEDGER, CHECKPOINT = "training", "ledger", "checkpoint"
 """Folders of a training's: checkpoints that it goes on from, what it saw, and the weights it came to."""
 JUDGING, RIVALS = "evaluate", "rivals"
@@ -64,6 +66,7 @@ class FitJob(Value):
     warm_start: str | None = Field(None, description="Bundle to start from, verified first.")
     parallelism: ParallelismConfig = ParallelismConfig()
     checkpoints: CheckpointConfig = CheckpointConfig()
+    max_seconds: PositiveFloat | None = Field(None, description="No epoch is begun that would end later.")
     config: Config = Field(description="`model` settings, checked by their owner, models/<use case>/config.py.")
     features: Config = Field(description="`features` settings under which the tables were made.")
     tracking_uri: str
@@ -77,6 +80,7 @@ class FitResult(Value):
     epochs: int
     samples: int = Field(description="Examples seen, repeats counted.")
     metrics: dict[str, float]
+    remark: str = Field("", description="For people: what was unusual.")
 
 
 class Failure(Value):

@@ -181,11 +181,13 @@ class Candidate(Value):
         run_id: Of the MLflow run.
         checkpoint: Folder of the weights and their config (safetensors, JSON).
         trained_through: Key of the newest window it was trained on.
+        remark: For people: what was unusual about its training.
     """
 
     run_id: str
     checkpoint: str
     trained_through: str
+    remark: str = ""
 
 
 class ModelVersion(Value):

@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import MLFlowLogger
 from torch import nn
 from torch.distributed._composable.checkpoint_activation import checkpoint
 
-from data_contracts.job import CHECKPOINT, HEARTBEAT, LEDGER, TRAINING, FitJob, FitResult, fail
+from data_contracts.job import BEGAN, CHECKPOINT, HEARTBEAT, LEDGER, TRAINING, FitJob, FitResult, fail
 from data_contracts.manifest import DamagedError, publish, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parallelism import Strategy as StrategyName
@@ -31,7 +31,7 @@ from models.fit_config import FitConfig
 from models.layered import LayeredModule
 from models.ledger import Ledger
 from models.progress import DivergedError, Progress
-from models.steps import Clip, EndAtOnce, SeedOfStep
+from models.steps import Clip, EndAtOnce, InTime, SeedOfStep
 from models.use_case import UseCase, use_case
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,8 @@ def train(job: FitJob) -> FitResult | None:
         folder / TRAINING, job.run_id, job.checkpoints, module.monitor, progress, sign=module.sign
     )
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
-    callbacks = [EndAtOnce(), SeedOfStep(config.seed), Clip(config.clip_norm), progress, ledger, checkpoints]
+    in_time = InTime(job.max_seconds, folder / BEGAN)
+    callbacks = [EndAtOnce(), in_time, SeedOfStep(config.seed), Clip(config.clip_norm), progress, ledger, checkpoints]
     trainer = _trainer(job, parallelism, config, [_patience(module, config), *callbacks])
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
@@ -92,7 +93,11 @@ def train(job: FitJob) -> FitResult | None:
     parts.save(module, staged)
     publish(staged, folder / CHECKPOINT, "weights")
     return FitResult(
-        checkpoint=str(folder / CHECKPOINT), epochs=reached.epochs, samples=reached.samples, metrics=reached.metrics
+        checkpoint=str(folder / CHECKPOINT),
+        epochs=reached.epochs,
+        samples=reached.samples,
+        metrics=reached.metrics,
+        remark=in_time.remark(reached.epochs, config.max_epochs),
     )
 
 

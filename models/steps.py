@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
+import time
+from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
@@ -13,6 +16,8 @@ from models.distributed.strategy import GangStrategy
 from models.layered import Batch
 from models.progress import DivergedError
 
+logger = logging.getLogger(__name__)
+
 
 class EndAtOnce(pl.Callback):
     """Has SIGTERM end the process: Lightning's way is a collective in the signal's handler, in which ranks hang."""
@@ -20,6 +25,51 @@ class EndAtOnce(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Put away Lightning's handler."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+class InTime(pl.Callback):
+    """Ends a training after an epoch that is followed by none that would be done in time; starts are counted together.
+
+    Args:
+        seconds: For all of it; any when None.
+        began: File that says when it was started first, seconds since 1970; made when it is not there.
+    """
+
+    def __init__(self, seconds: float | None, began: Path) -> None:
+        self.seconds = seconds
+        self.began = began
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Write down when it was started, the first time."""
+        if trainer.is_global_zero and not self.began.exists():
+            self.began.write_text(str(time.time()))
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """See when the epoch begins."""
+        self._epoch_began = time.time()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Have all processes stop, if the clock of the first says so."""
+        if self.seconds is None:
+            return
+        is_late = False
+        if trainer.is_global_zero:
+            now = time.time()
+            is_late = now + (now - self._epoch_began) > float(self.began.read_text()) + self.seconds
+        if trainer.strategy.reduce_boolean_decision(is_late, all=False):
+            trainer.should_stop = True
+            logger.info(
+                "the time is up (train.max_seconds: %s): epoch %s was the last", self.seconds, trainer.current_epoch
+            )
+
+    def remark(self, epochs: int, wanted: int) -> str:
+        """Say for people that there might have been more epochs; nothing when there might not."""
+        if self.seconds is None or epochs == wanted:
+            return ""
+        return (
+            f"The training took {epochs} of {wanted} epochs: no more was better, or would have been done in "
+            f"train.max_seconds ({self.seconds:g})."
+        )
 
 
 class SeedOfStep(pl.Callback):

@@ -76,7 +76,7 @@ def judge(
     )
     result = run_job("models.evaluate", job, folder, Judgement)
     evidence = Evidence(
-        **dict(result),
+        **{**dict(result), "remarks": (*filter(None, [candidate.remark]), *result.remarks)},
         run_id=candidate.run_id,
         versions={name: found.version for name, found in others.items()},
         left_out=left_out,

@@ -68,7 +68,9 @@ def train_candidate(
     with working_on(workspace, run_id, {START: plan.reason, TRAINED_THROUGH: trained_through}):
         _forget_damaged(Path(job.run_folder) / RESULT, on_line)
         result = fit_on_cluster(cluster, job, on_line, on_heartbeat)
-    candidate = Candidate(run_id=run_id, checkpoint=result.checkpoint, trained_through=trained_through)
+    candidate = Candidate(
+        run_id=run_id, checkpoint=result.checkpoint, trained_through=trained_through, remark=result.remark
+    )
     with commit_point("candidate"):
         commit(candidate, folder / CANDIDATE)
     return candidate
@@ -97,6 +99,7 @@ def _fit_job(
         warm_start=start.bundle if start else None,
         parallelism=config.parallelism,
         checkpoints=config.checkpoints,
+        max_seconds=config.max_seconds,
         config=settings["model"],
         features=settings["features"],
         tracking_uri=workspace.tracking_uri,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, Field, NonNegativeFloat, model_validator
+from pydantic import BaseModel, Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from data_contracts.job import CheckpointConfig
 from data_contracts.parallelism import ParallelismConfig
@@ -15,6 +15,11 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid"):
 
     parallelism: ParallelismConfig = Field(ParallelismConfig(), description="How the work is spread over processes.")
     checkpoints: CheckpointConfig = Field(CheckpointConfig(), description="How often a training is saved.")
+    max_seconds: PositiveFloat | None = Field(
+        None,
+        description="A training ends after the epoch that is followed by none that would be done in this time, however "
+        "often it was started; the best so far is the candidate. As long as it takes when omitted.",
+    )
     warm_start: bool = Field(True, description="Start from the champion's weights when they fit; else from nothing.")
     replay: NonNegativeFloat = Field(
         1.0, description="Examples drawn from older windows in a warm start, as a multiple of the new ones."

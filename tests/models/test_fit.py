@@ -130,6 +130,18 @@ def logged(lab: Lab, job: FitJob) -> dict[str, float]:
     return dict(lab.client.get_run(job.run_id).data.metrics)
 
 
+def test_a_training_whose_time_is_up_ends_after_an_epoch_with_the_best_so_far(lab: Lab) -> None:
+    job = lab.job("no-time", 2, CONFIG).model_copy(update={"max_seconds": 0.1})
+    result = lab.train(job)
+    assert result.epochs == 1
+    assert result.remark == (
+        "The training took 1 of 3 epochs: no more was better, or would have been done in train.max_seconds (0.1)."
+    )
+    assert not damage(Path(result.checkpoint))
+    plenty = lab.train(lab.job("time", 1, CONFIG).model_copy(update={"max_seconds": 3600.0}))
+    assert (plenty.epochs, plenty.remark) == (3, "")
+
+
 def test_a_loss_that_is_no_number_stops_the_training_by_name(lab: Lab) -> None:
     wild: dict[str, JsonValue] = {**CONFIG, "optimizer": {"kind": "adamw", "learning_rate": 1e300}}
     job = lab.job("wild", 1, wild)
