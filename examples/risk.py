@@ -71,7 +71,7 @@ def transactions(day: date, count: int, seed: int) -> pl.DataFrame:
     getter = (giver + chance.integers(1, PARTIES, count)) % PARTIES
     times = chance.lognormal(0, 0.5, count)
     tempting = times > TEMPTING
-    bad = chance.random(count) < np.where(cheats[getter], np.where(tempting, 0.8, 0.1), np.where(tempting, 0.03, 0.01))
+    bad = chance.random(count) < np.where(cheats[getter], np.where(tempting, 0.85, 0.01), 0.02)
     amount = np.round(usual[giver] * times, 2)
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     seconds = np.sort(chance.integers(0, 86_400, count))
