@@ -78,6 +78,7 @@ def evaluate_job(tables: TablesAt, contestants: Mapping[str, Path], **changes: o
         "contestants": {name: str(folder) for name, folder in contestants.items()},
         "config": CONFIG,
         "features": FEATURES,
+        "work_folder": "",
     }
     return EvaluateJob.model_validate(told | changes)
 
