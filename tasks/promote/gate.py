@@ -39,7 +39,8 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
         reason = f"None of the window's {window} could be judged: what they are does not count (repeats, say)."
         return Decision(promoted=False, reason=reason)
     values = {contestant: metrics[by.primary] for contestant, metrics in evidence.metrics.items()}
-    seen = f"{by.primary.upper().replace('_', ' ')} {values[evidence.chosen]:.4f} on {_number(counts['targets'], 'target')}"
+    metric = by.primary.upper().replace("_", " ")
+    seen = f"{metric} {values[evidence.chosen]:.4f} on {_number(counts['targets'], 'target')}"
     if evidence.chosen != CANDIDATE:
         seen = f"{evidence.chosen} did better than the candidate ({values[CANDIDATE]:.4f}): {seen}"
     if protocol == "leave_one_out":
