@@ -18,7 +18,8 @@ from data_contracts.vision.classes import CLASSES
 from data_contracts.vision.examples import EXAMPLES, UNLABELLED
 from data_contracts.vision.images import IMAGES
 from data_contracts.vision.pictures import NUMBERS
-from tasks.preprocess.errors import NoNewEventsError, OtherFeaturesError, OutOfOrderError, RowsLostError
+from tasks.preprocess.errors import NoNewEventsError, OtherFeaturesError, OutOfOrderError
+from tasks.preprocess.truth import new_files, refuse_lost_files
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.plan import Plan
 
@@ -72,9 +73,7 @@ class Tables:
             )
 
     def new_files(self, images: int) -> dict[str, int]:
-        """Return the files with the images of a night, and their rows: those up to the end of its window.
-
-        They came since the newest finished night, or before and too early for it: each file is of one day.
+        """Return the files with the images of a night, and their rows, see `tasks.preprocess.truth.new_files`.
 
         Args:
             images: Version of table `images` that the night's window was opened with.
@@ -83,27 +82,8 @@ class Tables:
             OutOfOrderError: Files of the night before are there no more, so that nobody can tell which rows are new.
             RowsLostError: The files have other rows than validate counted.
         """
-        files = self.images.file_rows(images)
-        old = {} if self.done is None else self.images.file_rows(self.done)
-        if gone := old.keys() - files.keys():
-            raise OutOfOrderError(
-                f"{self.images.uri}: {len(gone):,} of the {len(old):,} files of version {self.done} were rewritten "
-                f"before version {images}, e.g. {min(gone)}. No features were published. Restore the table to version "
-                f"{self.done}, and never compact it between validate and preprocess."
-            )
-        promised, found = self.images.mark("rows", images), sum(files.values())
-        if promised not in (None, found):
-            raise RowsLostError(
-                f"{self.images.uri}: validate published {promised:,} rows up to version {images}, its files have "
-                f"{found:,}. No features were published. Restore the table."
-            )
-        before = date.min if self.done is None else self.window(self.done).last_day
-        end = self.window(images).last_day
-        return {
-            file: rows
-            for file, rows in files.items()
-            if (file not in old or self.day(file) > before) and self.day(file) <= end
-        }
+        refuse_lost_files(self.images, images)
+        return new_files(self.images, self.done, images)
 
     def window(self, images: int) -> Window:
         """Return the window that a version of `images` was opened with."""
