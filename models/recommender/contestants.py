@@ -21,7 +21,8 @@ from data_contracts.manifest import DamagedError, verify
 from models.recommender.baselines import Markov, Popularity
 from models.recommender.layout import Batch
 from models.recommender.network import SasRec
-from models.recommender.weights import Ready, WeightsError, load
+from models.recommender.weights import Ready, load
+from models.weights import WeightsError
 
 Flags = NDArray[np.bool_]
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import BaseModel, PositiveInt
 from safetensors.torch import load_file, save_file
 
@@ -24,15 +23,12 @@ from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
 from data_contracts.job import Config
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.network import SasRec
+from models.weights import copy_rows
 
 TENSORS = "model.safetensors"
 RECORD = "model.json"
 ITEM_ROWS = "embedding.item.weight"
 """The one tensor with a row an item, 1..N, after padding's row 0."""
-
-
-class WeightsError(ValueError):
-    """Weights do not fit the network they are meant for."""
 
 
 class Shape(NetworkConfig, frozen=True, extra="ignore"):
@@ -166,20 +162,5 @@ def copy_into(network: SasRec, folder: Path) -> None:
     Raises:
         WeightsError: A tensor is missing, left over or of another shape; the message lists all of them.
     """
-    saved = load_file(folder / TENSORS)
-    own = dict(network.named_parameters())
-    shapes = {name: tuple(tensor.shape) for name, tensor in own.items()}
-    known_items = min(read_record(folder).known_items, network.items)
-    shapes[ITEM_ROWS] = (known_items + 1, *shapes[ITEM_ROWS][1:])
-    seen = {name: tuple(tensor.shape) for name, tensor in saved.items()}
-    if seen != shapes:
-        names = sorted(name for name in seen.keys() | shapes.keys() if seen.get(name) != shapes.get(name))
-        problems = [f"{name}: {seen.get(name, 'missing')}, wanted {shapes.get(name, 'none')}" for name in names]
-        raise WeightsError(
-            f"weights in {folder} do not fit the network: {len(names):,} tensors differ.\n  - "
-            + "\n  - ".join(problems)
-            + "\nStart from nothing (train.warm_start: false), or take the network settings they were trained under."
-        )
-    with torch.no_grad():
-        for name, tensor in saved.items():
-            own[name][: tensor.shape[0]].copy_(tensor)
+    rows = {ITEM_ROWS: min(read_record(folder).known_items, network.items) + 1}
+    copy_rows(dict(network.named_parameters()), load_file(folder / TENSORS), rows, folder)

@@ -26,7 +26,8 @@ from data_contracts.risk.examples import FEATURES
 from models.risk.config import BoostingConfig
 from models.risk.network import PARTIES
 from models.risk.rows import Floats, Rows
-from models.risk.weights import RECORD, TREES, WeightsError, require_features
+from models.risk.weights import RECORD, TREES, require_features
+from models.weights import WeightsError
 
 FIXED = {
     "objective": "binary",

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from data_contracts.bundle import TRAINING
 from models.risk.network import PARTIES, WideAndDeep
 from models.risk.rows import Floats
-from models.risk.weights import RECORD, TENSORS, TREES, WeightsError, load
+from models.risk.weights import RECORD, TENSORS, TREES, load
+from models.weights import WeightsError
 
 ROWS_AT_ONCE = 65_536
 """Transactions, or variants of some, that pass through a network together."""

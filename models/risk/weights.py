@@ -15,24 +15,19 @@ import json
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import BaseModel, PositiveInt
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
 from data_contracts.job import Config
 from data_contracts.risk.examples import FEATURES
 from models.risk.config import NetworkConfig, RiskConfig
 from models.risk.network import WideAndDeep
+from models.weights import WeightsError, copy_rows
 
 TENSORS, RECORD, TREES = "model.safetensors", "model.json", "boosting.txt"
 PARTY_ROWS = "first.party.weight"
 """The one tensor with a row a party, 1…, after row 0 of the unknown."""
-
-
-class WeightsError(ValueError):
-    """Weights do not fit the network they are meant for."""
 
 
 class Shape(NetworkConfig, frozen=True, extra="ignore"):
@@ -91,20 +86,8 @@ def copy_into(network: WideAndDeep, folder: Path) -> None:
     """
     record = NetworkRecord.model_validate(in_todays_format(folder / RECORD, {}))
     require_features(record.features, folder)
-    saved, own = load_file(folder / TENSORS), network.state_dict()
-    wanted = {name: _shape(name, tensor, record.parties) for name, tensor in own.items()}
-    seen = {name: tuple(tensor.shape) for name, tensor in saved.items()}
-    if seen != wanted:
-        names = sorted(name for name in seen.keys() | wanted.keys() if seen.get(name) != wanted.get(name))
-        listed = [f"{name}: {seen.get(name, 'missing')}, wanted {wanted.get(name, 'none')}" for name in names]
-        raise WeightsError(
-            f"weights in {folder} do not fit the network, {len(names):,} tensors differ:\n  - "
-            + "\n  - ".join(listed)
-            + "\nStart from nothing (train.warm_start: false), or take the network settings they were trained under."
-        )
-    with torch.no_grad():
-        for name, tensor in saved.items():
-            own[name][: tensor.shape[0]].copy_(tensor)
+    rows = {PARTY_ROWS: record.parties + 1}
+    copy_rows(network.state_dict(), load_file(folder / TENSORS), rows, folder)
 
 
 def require_features(told: tuple[str, ...], folder: Path) -> None:
@@ -119,7 +102,3 @@ def require_features(told: tuple[str, ...], folder: Path) -> None:
             f"what lies in {folder} was learned from other features than those of this code; they differ in "
             f"{', '.join(odd)}. Run the code that made it, or train anew."
         )
-
-
-def _shape(name: str, tensor: Tensor, parties: int) -> tuple[int, ...]:
-    return (parties + 1, *tensor.shape[1:]) if name == PARTY_ROWS else tuple(tensor.shape)

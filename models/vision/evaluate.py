@@ -23,7 +23,8 @@ from models.bootstrap import compare, means
 from models.vision.baselines import MOST_IMAGES, Logistic, Majority
 from models.vision.metrics import FEW_CLASSES, METRICS, Counts, Floats, of_each
 from models.vision.reading import Form, batches, classes, count_classes, drawn, labels
-from models.vision.weights import WeightsError, load
+from models.vision.weights import load
+from models.weights import WeightsError
 
 IMAGES_AT_ONCE = 64
 """That pass through a network together."""

@@ -15,7 +15,6 @@ import json
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import torch
 from pydantic import BaseModel, PositiveInt
 from safetensors.torch import load_file, save_file
 
@@ -25,14 +24,11 @@ from data_contracts.vision.pictures import NUMBERS, Channels
 from models.networks.config import ResidualConfig
 from models.networks.residual import ResidualNetwork
 from models.vision.config import VisionConfig
+from models.weights import copy_rows
 
 TENSORS, RECORD = "model.safetensors", "model.json"
 ROWS_OF_CLASSES = ("head.classes.weight", "head.classes.bias")
 """The tensors with a row a class."""
-
-
-class WeightsError(ValueError):
-    """Weights do not fit the network they are meant for."""
 
 
 class Shape(ResidualConfig, frozen=True, extra="ignore"):
@@ -112,24 +108,7 @@ def copy_into(network: ResidualNetwork, folder: Path, labels: tuple[str, ...]) -
     Raises:
         WeightsError: They know other classes; or a tensor is missing, left over or of another shape: all are listed.
     """
-    saved, own = load_file(folder / TENSORS), dict(network.named_parameters())
     known = ModelRecord.model_validate(in_todays_format(folder / RECORD, {})).labels
-    shapes = {name: tuple(tensor.shape) for name, tensor in own.items()}
-    shapes |= {name: (len(known), *shapes[name][1:]) for name in ROWS_OF_CLASSES}
-    seen = {name: tuple(tensor.shape) for name, tensor in saved.items()}
-    problems = [
-        f"{name}: {seen.get(name, 'missing')}, wanted {shapes.get(name, 'none')}"
-        for name in sorted(seen.keys() | shapes.keys())
-        if seen.get(name) != shapes.get(name)
-    ]
-    if known != labels[: len(known)]:
-        problems.append(f"classes: {list(known)}, wanted the first of {list(labels)}")
-    if problems:
-        raise WeightsError(
-            f"weights in {folder} do not fit the network:\n  - "
-            + "\n  - ".join(problems)
-            + "\nStart from nothing (train.warm_start: false), or take the network settings they were trained under."
-        )
-    with torch.no_grad():
-        for name, tensor in saved.items():
-            own[name][: tensor.shape[0]].copy_(tensor)
+    others = [] if known == labels[: len(known)] else [f"classes: {list(known)}, wanted the first of {list(labels)}"]
+    rows = dict.fromkeys(ROWS_OF_CLASSES, len(known))
+    copy_rows(dict(network.named_parameters()), load_file(folder / TENSORS), rows, folder, others)

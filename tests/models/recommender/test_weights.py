@@ -7,7 +7,8 @@ import torch
 
 from data_contracts.bundle import training_settings
 from models.recommender.config import NetworkConfig, RecommenderConfig
-from models.recommender.weights import Weights, WeightsError, copy_into, load, new_network, save
+from models.recommender.weights import Weights, copy_into, load, new_network, save
+from models.weights import WeightsError
 
 CONFIG = RecommenderConfig(network=NetworkConfig(width=8))
 FEATURES = {"max_length": 4}

@@ -17,7 +17,8 @@ from models.risk.evaluate import ONE_KIND, evaluate
 from models.risk.metrics import METRICS
 from models.risk.rows import Rows, known_parties, read
 from models.risk.scorers import Network, open_scorer
-from models.risk.weights import RECORD, WeightsError
+from models.risk.weights import RECORD
+from models.weights import WeightsError
 from tasks.preprocess.risk.config import FeatureConfig
 from tasks.train.shape import shape_of
 from tests.models.risk.tables import A_DAY, DAYS, JUDGED, KNOWN, evaluate_job

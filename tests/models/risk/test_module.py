@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 from data_contracts.job import JOB, RESULT, FitResult, TablesAt, commit, read
 from models.risk.module import RiskModule
 from models.risk.rows import known_parties
-from models.risk.weights import PARTY_ROWS, TENSORS, WeightsError, load
+from models.risk.weights import PARTY_ROWS, TENSORS, load
+from models.weights import WeightsError
 from tasks.job import LOG
 from tests.models.ranks import run_ranks
 from tests.models.risk.tables import CONFIG, JUDGED, KNOWN, fit_job, in_a_run

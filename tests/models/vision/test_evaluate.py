@@ -9,7 +9,7 @@ import pytest
 from data_contracts.manifest import DamagedError
 from models.vision.evaluate import evaluate
 from models.vision.metrics import METRICS
-from models.vision.weights import WeightsError
+from models.weights import WeightsError
 from tests.data_contracts.vision.made_up import LABELS
 from tests.models.vision.tables import WINDOWS, evaluate_job, write_tables, write_weights
 

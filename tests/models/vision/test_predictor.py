@@ -9,7 +9,8 @@ import torch
 from data_contracts.vision.requests import MAX_K
 from models.vision.bundle import golden_requests
 from models.vision.predictor import VisionPredictor
-from models.vision.weights import WeightsError, copy_into, load, new_network
+from models.vision.weights import copy_into, load, new_network
+from models.weights import WeightsError
 from tests.data_contracts.vision.made_up import bars, encoded
 from tests.models.vision.tables import write_weights
 
