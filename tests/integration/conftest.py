@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from urllib.request import urlopen
 import pytest
 
 from flows.settings import NightlySettings
+from tasks.lock import locked
 from tests.patience import LONG_SECONDS, patient
 
 if TYPE_CHECKING:
@@ -147,11 +149,26 @@ def make_house(home: Path, **settings: str) -> House:
     return House(home, environment)
 
 
+@pytest.fixture(scope="session")
+def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of Prefect's: making one takes it six seconds of processor time, so a run makes one for all."""
+    beside = tmp_path_factory.getbasetemp()
+    folder = (beside.parent if "PYTEST_XDIST_WORKER" in os.environ else beside) / "prefect-database"
+    made = folder / "made"
+    with locked(folder / "lock", "a test run", seconds=LONG_SECONDS):
+        if not made.exists():
+            command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+            subprocess.run(command, env={**os.environ, "PREFECT_HOME": str(made.with_name("making"))}, check=True)
+            made.with_name("making").rename(made)
+    return made / "prefect.db"
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> Iterator[House]:
     """An empty house in a folder of an odd name; its servers, if any were started, end with the module."""
     home = tmp_path_factory.mktemp("house") / "a=b [c]* d'é #1"
-    home.mkdir()
+    (home / "prefect").mkdir(parents=True)
+    shutil.copy(prefect_database, home / "prefect")
     made = make_house(home)
     yield made
     made.run("flows.services", "down")
@@ -166,11 +183,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> Iterator[str]:
     """The address of one Prefect server for the whole run."""
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     folder = tmp_path_factory.mktemp("prefect")
+    shutil.copy(prefect_database, folder)
     environment = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_API_URL": f"{url}/api"}
     command = ["prefect", "server", "start", "--no-services", "--host", "127.0.0.1", "--port", str(port)]
     with started([sys.executable, "-m", *command], environment, folder / "log.txt", f"{url}/api/health"):
