@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from benchmarks.compared import Compared, Setting, compared, table
 from benchmarks.lab import ENVIRONMENT
 from benchmarks.results import machine, record
-from benchmarks.subjects import RISK
+from benchmarks.subjects import RISK, VISION
 from benchmarks.tables import WINDOW
 from benchmarks.ways import Trained, Ways
 from data_contracts.job import FitJob, TablesAt, Validation
@@ -32,6 +32,7 @@ SETTINGS = (
     Setting("64-true", "rowwise_adagrad", loss=1e-9, weights=1e-9),
     Setting("32-true", "adamw", loss=1e-4, weights=None),
     Setting("64-true", "adamw", loss=1e-9, weights=1e-9, subject=RISK),
+    Setting("64-true", "adamw", loss=1e-9, weights=1e-9, subject=VISION),
 )
 
 
@@ -105,19 +106,24 @@ def _job(folder: Path, tables: TablesAt, way: ParallelismConfig, setting: Settin
 
 def main() -> None:
     """Compare all ways."""
+    names = list(dict.fromkeys(setting.subject.use_case for setting in SETTINGS))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tracking-uri", default="sqlite:///var/mlflow.db", help="MLflow's server or database")
-    uri = parser.parse_args().tracking_uri
+    parser.add_argument("--use-case", choices=names, help="compare this one alone, in a section of its own")
+    told = parser.parse_args()
+    settings = [setting for setting in SETTINGS if told.use_case in (None, setting.subject.use_case)]
     with tempfile.TemporaryDirectory(prefix="equivalence-") as folder:
-        found = compare(Path(folder), [way for world in (1, 2, 4) for way in ways(world)], SETTINGS)
+        found = compare(Path(folder), [way for world in (1, 2, 4) for way in ways(world)], settings)
     text = table(found)
     intro = (
         f"`make equivalence`: {EXACT.steps} steps, largest difference of a step's loss, and of the last weights (norm "
         "of the difference over the norm), from one process. Bars: 1e-9 in float64; in float32 1e-4 for the loss."
     )
-    record("equivalence", f"## Every way of splitting computes the same\n\n{intro}\n\n{machine()}\n\n{text}\n")
+    title = "Every way of splitting computes the same" + (f": {told.use_case}" if told.use_case else "")
+    name = "equivalence" + (f"-{told.use_case}" if told.use_case else "")
+    record(name, f"## {title}\n\n{intro}\n\n{machine()}\n\n{text}\n")
     print(text)
-    _keep(uri, found, text)
+    _keep(told.tracking_uri, found, text)
     if not all(each.equal for each in found):
         sys.exit("Not every way of splitting computes the same: see `**no**` above.")
 

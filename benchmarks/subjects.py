@@ -12,16 +12,21 @@ from pydantic import JsonValue
 
 from benchmarks.sizes import Sizes
 from benchmarks.tables import WINDOW, made_up, write_tables
+from data_contracts.contract import DataContract
 from data_contracts.job import Config, TablesAt
 from data_contracts.risk.examples import EXAMPLES, FEATURES
 from data_contracts.risk.parties import PARTIES
 from data_contracts.table import Table
+from data_contracts.vision.classes import CLASSES
+from data_contracts.vision.examples import EXAMPLES as PICTURES
 
 SIZES = Sizes(users=400, events=20, items=60, length=20, width=16, blocks=6, batch=40, negatives=20, epochs=5)
 """Eight layers, enough for two stages on each of four processes."""
 STEPS_OF_EPOCH = 10
 LEARNED, VALIDATING, KNOWN_PARTIES = 400, 22, 50
 """Made-up transactions that are learned from, those that validate, and the parties of both."""
+SIDE, KINDS = 12, 3
+"""Height and width of made-up pictures, pixels, and how many classes they are of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +76,57 @@ def _write_transactions(folder: Path) -> TablesAt:
     numbers = np.arange(1, KNOWN_PARTIES + 1)
     names = [f"party-{number}" for number in numbers]
     parties = pa.table({"party": names, "number": numbers, "first_window": [WINDOW] * len(names)})
+    return _committed(folder, (EXAMPLES, pa.table(columns)), (PARTIES, parties))
+
+
+def _committed(folder: Path, *tables: tuple[DataContract, pa.Table]) -> TablesAt:
+    """Write tables of one commit each."""
     versions = {}
-    for contract, made in ((EXAMPLES, pa.table(columns)), (PARTIES, parties)):
+    for contract, made in tables:
         table = Table(str(folder), contract)
         versions[contract.name] = table.commit(table.write(made, "rows"), consumed=["made up"])
     return TablesAt(folder=str(folder), versions=versions)
 
 
-def _risk(optimizer: str) -> dict[str, JsonValue]:
+def _require_adamw(use_case: str, optimizer: str) -> None:
     if optimizer != "adamw":
-        raise ValueError(f"risk is trained by adamw alone, got {optimizer!r}.")
+        raise ValueError(f"{use_case} is trained by adamw alone, got {optimizer!r}.")
+
+
+def _risk(optimizer: str) -> dict[str, JsonValue]:
+    _require_adamw("risk", optimizer)
     return {"network": {"width": SIZES.width, "hidden": SIZES.blocks, "dropout": 0.0, "party_dropout": 0.0}}
+
+
+def _write_pictures(folder: Path) -> TablesAt:
+    """Write noise with a bright bar whose place says the class."""
+    random = np.random.default_rng(0)
+    class_N = random.integers(0, KINDS, LEARNED).astype(np.int32)
+    pixels_NHW = random.integers(0, 160, (LEARNED, SIDE, SIDE), dtype=np.uint8)
+    is_bright_NH = np.arange(SIDE) // (SIDE // KINDS) == class_N[:, None]
+    pixels_NHW += np.uint8(60) * is_bright_NH[:, :, None]
+    pictures = {
+        "pixels": [picture.tobytes() for picture in pixels_NHW],
+        "class_number": class_N,
+        "seen_at": pa.array(np.arange(LEARNED) * 60_000_000, pa.timestamp("us", "UTC")),
+        "window": [WINDOW] * LEARNED,
+    }
+    numbers = np.arange(KINDS)
+    labels = [f"class-{number}" for number in numbers]
+    classes = pa.table({"label": labels, "class_number": numbers, "first_window": [WINDOW] * KINDS})
+    return _committed(folder, (PICTURES, pa.table(pictures)), (CLASSES, classes))
+
+
+def _vision(optimizer: str) -> dict[str, JsonValue]:
+    """Return settings under which pictures are moved and mirrored: by draws of their own, whoever takes them."""
+    _require_adamw("vision", optimizer)
+    width = SIZES.width // 2
+    return {
+        "network": {"widths": [width] * (SIZES.blocks // 2), "blocks": 2, "groups": width // 2},
+        "augment": {"shift": 2, "flip": True},
+    }
 
 
 RECOMMENDER = Subject("recommender", _write_walks, _recommender, {"max_length": SIZES.length})
 RISK = Subject("risk", _write_transactions, _risk, {})
+VISION = Subject("vision", _write_pictures, _vision, {"size": SIDE, "channels": "grey"})

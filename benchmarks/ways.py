@@ -17,6 +17,9 @@ import models.recommender.use_case
 import models.risk.data
 import models.risk.module
 import models.risk.use_case
+import models.vision.data
+import models.vision.module
+import models.vision.use_case
 from data_contracts.job import RESULT, FitJob, FitResult, commit
 from data_contracts.night import Value
 from data_contracts.process import main
