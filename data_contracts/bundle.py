@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import PositiveInt
 
+from data_contracts.days import Zone
 from data_contracts.job import Config, TablesAt
 from data_contracts.manifest import MANIFEST, DamagedError, damage, digest
 from data_contracts.night import UseCaseName, Value
@@ -49,12 +50,18 @@ class BundleFormatError(ValueError):
 
 
 class BundleRecord(Value, extra="ignore"):
-    """Where a bundle comes from; `RECORD`."""
+    """Where a bundle comes from; `RECORD`.
+
+    Attributes:
+        trained_through: Key of the newest window that it learned from: a day, ISO 8601.
+        day_zone: Whose day that is.
+    """
 
     format: PositiveInt
     use_case: UseCaseName
     run_id: str
     trained_through: str
+    day_zone: Zone = "UTC"
     tables: TablesAt
 
 

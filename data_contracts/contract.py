@@ -41,11 +41,12 @@ class Limits:
     """What the rules of one night are measured against.
 
     Attributes:
-        first_day: First day that a row can be of, UTC.
-        earliest: First day accepted tonight, UTC: the day after the newest window, less the lateness allowed.
-        latest: Last day on which a row can be, UTC: today where it comes from outside, else the window's last day.
+        first_day: First day that a row can be of.
+        earliest: First day accepted tonight: the day after the newest window, less the lateness allowed.
+        latest: Last day on which a row can be: today where it comes from outside, else the window's last day.
         allowed: Column of text to the values that it may have, a rule of its own for each (`data_contracts.staging`).
         max_id_bytes: Longest id accepted, in bytes of UTF-8.
+        day_zone: Zone whose days these are, see `data_contracts.days`.
     """
 
     first_day: date
@@ -53,6 +54,7 @@ class Limits:
     latest: date
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_id_bytes: int = 256
+    day_zone: str = "UTC"
 
 
 Rules = Callable[[Limits], "Sequence[Expectation]"]
@@ -100,7 +102,8 @@ class DataContract:
         read_by: The rooms that read it.
         partition_by: Column whose values part the table's files, if any.
         rows_per_row_group: Rows of a file that are read together, at most; fewer where some of them are drawn.
-        time_column: When a row happened, UTC, if rows say so; ``partition_by`` is then its day, derived from it.
+        time_column: When a row happened, UTC, if rows say so; ``partition_by`` is then its day in the
+            workspace's zone, derived from it.
         checked: Turns a table into the view that the rules look at; for values that a rule cannot see as they
             are (lists, NaN beside null). Row numbers stay the same.
         row_rules: Great Expectations rules; a row that breaks one goes to quarantine.

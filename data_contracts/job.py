@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, Field, JsonValue, PositiveFloat, PositiveInt
 
+from data_contracts.days import Zone
 from data_contracts.night import UseCaseName, Value
 from data_contracts.parallelism import ParallelismConfig
 
@@ -134,8 +135,9 @@ class EvaluateJob(Value):
     tables: TablesAt
     window: str = Field(description="Key of the window that judges.")
     first_day: date | None = Field(
-        None, description="Its first day, UTC: what is older came late, and does not judge. None without days."
+        None, description="Its first day: what is older came late, and does not judge. None without days."
     )
+    day_zone: Zone = Field("UTC", description="Whose days these are.")
     known_windows: tuple[str, ...] = Field(
         description="Windows before it, oldest first: all that baselines may be counted on."
     )
@@ -154,8 +156,9 @@ class PublishJob(Value):
     checkpoint: str
     tables: TablesAt
     known_windows: tuple[str, ...]
-    first_day: date | None = Field(None, description="First day, UTC, after them; None where windows have no days.")
+    first_day: date | None = Field(None, description="First day after them; None where windows have no days.")
     trained_through: str
+    day_zone: Zone = Field("UTC", description="Whose days these are.")
     tracking_uri: str
     run_id: str
     config: Config

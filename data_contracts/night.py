@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, PositiveInt, model_validator
 
+from data_contracts.days import Zone
+
 Protocol = Literal["nightly", "leave_one_out"]
 USE_CASE_NAME = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
 UseCaseName = Annotated[str, Field(pattern=f"^{USE_CASE_NAME}$")]
@@ -29,12 +31,14 @@ class Workspace(Value):
         use_case: What is learned from them.
         home: The local folder that holds everything that is not code.
         tracking_uri: Of MLflow: a database or a server.
+        day_zone: Zone whose days rows, windows and nights go by, see `data_contracts.days`.
     """
 
     name: str = Field(pattern=f"^{NAME}$")
     use_case: UseCaseName
     home: str
     tracking_uri: str
+    day_zone: Zone = "UTC"
 
     @property
     def tables(self) -> str:
@@ -83,7 +87,7 @@ class HeldOut(Value):
 
 
 class Window(Value):
-    """A span of whole days, UTC, both ends taken. Its key in every table is its last day, ISO 8601."""
+    """A span of whole days, of the workspace's zone, both ends taken. Its key in tables is its last day, ISO 8601."""
 
     first_day: date
     last_day: date

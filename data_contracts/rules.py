@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+from data_contracts.contract import LATE, Limits
+from data_contracts.days import end_of, start_of
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -23,11 +26,16 @@ def between(column: str, low: float | datetime | None, high: float | datetime | 
     return ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, meta={"rule": rule})
 
 
-def start_of(day: date) -> datetime:
-    """Return the first instant of ``day``, UTC."""
-    return datetime.combine(day, time(), UTC)
+def in_time(column: str, limits: Limits) -> list[Expectation]:
+    """Return the three rules about when a row from outside happened: not too early, not in the future, not too late.
 
-
-def end_of(day: date) -> datetime:
-    """Return the last instant of ``day``, UTC."""
-    return datetime.combine(day + timedelta(days=1), time(), UTC) - timedelta(microseconds=1)
+    Args:
+        column: Name of the time column.
+        limits: Say the days between which it may be.
+    """
+    first, latest, earliest = limits.first_day, limits.latest, limits.earliest
+    return [
+        between(column, start_of(first, limits.day_zone), None, f"{column} before first_day"),
+        between(column, None, end_of(latest, limits.day_zone), f"{column} in the future"),
+        between(column, start_of(earliest, limits.day_zone), None, LATE),
+    ]

@@ -22,7 +22,10 @@ MAX_TEXT_BYTES = 16 * 1024
 """Longest text of a staged row, UTF-8. A longer id could not be read; what is kept of such a row is cut."""
 
 DAY = "day"
-"""Mark beside `NIGHT`: the day, UTC, by which a row of that night was one of the future."""
+"""Mark beside `NIGHT`: the day by which a row of that night was one of the future."""
+
+DAY_ZONE = "day_zone"
+"""Note in every commit of rows from outside: the zone whose days they are parted by. Where none says so, it is UTC."""
 
 MAX_BYTES = 8 * 1024 * 1024
 """Longest value of bytes (a picture, a sound) of a staged row. A longer one could not be read."""

@@ -38,7 +38,7 @@ def read(arguments: Sequence[str]) -> tuple[date | None, NightlySettings]:
     chosen = file.parse_known_args(arguments)[0].settings
     settings = _of_its_use_case(NightlySettings.from_file(chosen) if chosen else NightlySettings, arguments)
     parser = _Parser(prog=PROGRAM, description="Run one night now.", parents=[file])
-    parser.add_argument("--through", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day to take, UTC")
+    parser.add_argument("--through", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day to take")
     with explained(settings):
         source: CliSettingsSource[NightlySettings] = CliSettingsSource(settings, root_parser=parser)
     found, unknown = parser.parse_known_args(arguments)

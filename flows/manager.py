@@ -162,6 +162,7 @@ def environment(settings: NightlySettings) -> dict[str, str]:
         "NAME": settings.name,
         "TRUSTED_HOSTS": ",".join(settings.serving.trusted_hosts),
         "HOME_TAG": settings.workspace().tags[1],
+        "DAY_ZONE": settings.day_zone,
         "NIGHTSHIFT_CODE": str(ROOT),
         "NIGHTSHIFT_HOME": str(home),
         "PREFECT_HOME": str(home / "prefect"),

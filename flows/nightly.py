@@ -31,7 +31,7 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     """Take the logs not yet seen, retrain on them, and serve the result if it is better.
 
     Args:
-        through: Last day to take, UTC; the newest whole day with rows of no window yet when omitted.
+        through: Last day to take; the newest whole day with rows of no window yet when omitted.
         settings: Defaults to the environment (``NIGHTSHIFT_*``) and the settings file it names.
 
     Returns:

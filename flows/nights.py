@@ -43,7 +43,9 @@ def look(settings: NightlySettings, *, recorded: bool = True) -> Seen:
     if state.served is None:
         unserved = f"the server at {settings.serving.rest_url} holds no version yet"
         return Seen(now, nights, unserved=unserved, champion=_champion(settings))
-    return _served(settings, Seen(now, nights, served=state.served, newest=_learned(state.served)), state)
+    newest = _learned(state.served)
+    seen = Seen(now, nights, served=state.served, newest=newest, day_zone=settings.day_zone)
+    return _served(settings, seen, state)
 
 
 def _served(settings: NightlySettings, seen: Seen, state: ServerState) -> Seen:

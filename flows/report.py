@@ -153,7 +153,8 @@ def conservation(workspace: Workspace, *, by_arrival: bool) -> None:
     kinds = " + ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in marks.items())
     waiting = f"; accepted for windows of later days: {early:,}" if early else ""
     arrival = "; their times are those of their files (source.arrival)" if by_arrival else ""
-    line(f"rows read {read:,} = {kinds}{waiting}{arrival}")
+    days = f"; days are those of {workspace.day_zone}" if workspace.day_zone != "UTC" else ""
+    line(f"rows read {read:,} = {kinds}{waiting}{arrival}{days}")
 
 
 def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:

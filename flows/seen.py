@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from data_contracts.days import start_of
 from data_contracts.serving import VersionHeld
 from flows.alerts import BAD, ENDS
 
@@ -50,6 +51,7 @@ class Seen:
             until its end.
         champion: The version that should be in service; None when there is none.
         stray: How the version in service differs from what the registry has under its number; empty when it does not.
+        day_zone: Zone of whose days ``newest`` is one.
     """
 
     now: datetime
@@ -59,11 +61,12 @@ class Seen:
     newest: date | None = None
     champion: str | None = None
     stray: str = ""
+    day_zone: str = "UTC"
 
     @property
     def data_age(self) -> timedelta | None:
         """How long ago the newest day ended that the version in service knows of."""
-        return None if self.newest is None else self.now - _end(self.newest)
+        return None if self.newest is None else self.now - start_of(self.newest + timedelta(days=1), self.day_zone)
 
     def problems(self, stale_hours: float | None) -> list[str]:
         """Say what is not well, a sentence each: the night that came to an end last, or is late; what is served."""
@@ -149,7 +152,3 @@ def _long(span: timedelta) -> str:
 
 def _plain(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
-
-
-def _end(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from data_contracts.days import Zone
 from data_contracts.night import NAME, HeldOut, Protocol, UseCaseName, Workspace
 from data_contracts.staging import texts
 from data_contracts.use_cases import OBJECTS, UnknownUseCaseError, declared, promises
@@ -80,6 +81,11 @@ class NightlySettings(BaseSettings):
         None,
         description="JSON file, window (`2026-01-07 to 2026-01-07`) to metrics, printed beside the night's own: what "
         "is best reachable, say.",
+    )
+    day_zone: Zone = Field(
+        "UTC",
+        description="IANA name (Asia/Shanghai) of the zone by whose days rows are parted and windows cut: `through` "
+        "and every other day is one of that zone. The first night fixes it for the tables.",
     )
     source: SourceConfig = Field(description="Where the raw logs lie, and how to read them.")
     validation: ValidationConfig = Field(ValidationConfig(), description="What a row must be.")
@@ -220,4 +226,5 @@ class NightlySettings(BaseSettings):
             use_case=self.use_case,
             home=str(home),
             tracking_uri=self.tracking_uri or f"sqlite:///{home}/mlflow.db",
+            day_zone=self.day_zone,
         )

@@ -92,6 +92,7 @@ def write_bundle(job: PublishJob) -> Written:
         use_case=job.use_case,
         run_id=job.run_id,
         trained_through=job.trained_through,
+        day_zone=job.day_zone,
         tables=job.tables,
     )
     commit(record, staged / RECORD)

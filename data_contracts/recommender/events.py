@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.contract import LATE, DataContract, Limits
-from data_contracts.rules import between, end_of, start_of
+from data_contracts.contract import DataContract, Limits
+from data_contracts.rules import between, in_time
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -43,9 +43,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         *present,
         *bounded,
         ExpectColumnValuesToBeInSet(column="value_is", value_set=[FINITE], meta={"rule": "value not finite"}),
-        between("timestamp", start_of(limits.first_day), None, "timestamp before first_day"),
-        between("timestamp", None, end_of(limits.latest), "timestamp in the future"),
-        between("timestamp", start_of(limits.earliest), None, LATE),
+        *in_time("timestamp", limits),
     ]
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
+from data_contracts.days import end_of
 from data_contracts.recommender.histories import BUCKETS
-from data_contracts.rules import between, end_of
+from data_contracts.rules import between
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -42,7 +43,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         between("kinds_too_few", 0, 0, "target_event not as long as target"),
         between("times_too_few", 0, 0, "target_timestamp not as long as target"),
         between("shortest_step", 0, None, "targets out of order"),
-        between("last_time", None, end_of(limits.latest), "target after through"),
+        between("last_time", None, end_of(limits.latest, limits.day_zone), "target after through"),
     ]
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.rules import between, end_of
+from data_contracts.days import end_of
+from data_contracts.rules import between
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -48,7 +49,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         between("kinds_too_few", 0, 0, "kinds not as long as items"),
         between("times_too_few", 0, 0, "timestamps not as long as items"),
         between("shortest_step", 0, None, "items out of order"),
-        between("last_time", None, end_of(limits.latest), "item after through"),
+        between("last_time", None, end_of(limits.latest, limits.day_zone), "item after through"),
         between("seen_twice", 0, 0, "item twice in seen"),
         between("uncounted", None, 0, "more items than event_count"),
     ]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
+from data_contracts.days import end_of
 from data_contracts.risk.parties import EVERYBODY, LAST_NUMBER
 from data_contracts.risk.sums import GAVE, GOT
-from data_contracts.rules import between, end_of
+from data_contracts.rules import between
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -92,7 +93,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         between("from_number", EVERYBODY + 1, LAST_NUMBER, "from_number out of range"),
         between("to_number", EVERYBODY + 1, LAST_NUMBER, "to_number out of range"),
         between("label", 0, 1, "label neither 0 nor 1"),
-        between("happened_at", None, end_of(limits.latest), "happened_at after through"),
+        between("happened_at", None, end_of(limits.latest, limits.day_zone), "happened_at after through"),
         between("odd", 0, 0, "feature not finite"),
     ]
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
+from data_contracts.days import end_of
 from data_contracts.risk.parties import EVERYBODY
-from data_contracts.rules import between, end_of
+from data_contracts.rules import between
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -44,12 +45,12 @@ def _counts(limits: Limits) -> list[Expectation]:
         between("bad", 0, None, "bad below 0"),
         between("unlabelled", 0, None, "more labels than transactions"),
         between("good", 0, None, "more bad ones than labels"),
-        between("midnight", None, end_of(limits.latest), "day after through"),
+        between("midnight", None, end_of(limits.latest, "UTC"), "day after through"),
     ]
 
 
 def _checked(table: pa.Table) -> pa.Table:
-    """Show rules differences of counts, which may not be negative."""
+    """Show rules differences of counts, which may not be negative, and days, of whatever zone, as UTC's midnights."""
     import polars as pl
 
     shown = pl.DataFrame(table).with_columns(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.contract import LATE, DataContract, Limits
-from data_contracts.rules import between, end_of, start_of
+from data_contracts.contract import DataContract, Limits
+from data_contracts.rules import between, in_time
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -53,9 +53,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         ExpectColumnValuesToBeInSet(column="parties", value_set=["two"], meta={"rule": "transaction with oneself"}),
         *finite,
         ExpectColumnValuesToBeInSet(column="label", value_set=[0, 1], meta={"rule": "label neither 0 nor 1"}),
-        between("happened_at", start_of(limits.first_day), None, "happened_at before first_day"),
-        between("happened_at", None, end_of(limits.latest), "happened_at in the future"),
-        between("happened_at", start_of(limits.earliest), None, LATE),
+        *in_time("happened_at", limits),
     ]
 
 

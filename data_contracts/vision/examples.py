@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.rules import between, end_of
+from data_contracts.days import end_of
+from data_contracts.rules import between
 from data_contracts.vision.classes import MAX_CLASSES
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
     return [
         between("class_number", 0, MAX_CLASSES - 1, "class_number out of range"),
         between("numbers_more", 0, 0, "pixels of another size"),
-        between("seen_at", None, end_of(limits.latest), "seen_at after through"),
+        between("seen_at", None, end_of(limits.latest, limits.day_zone), "seen_at after through"),
     ]
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.contract import LATE, DataContract, Limits
-from data_contracts.rules import between, end_of, start_of
+from data_contracts.contract import DataContract, Limits
+from data_contracts.rules import between, in_time
 from data_contracts.vision.pictures import PROBLEMS, judged
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         ),
         between("label_bytes", None, limits.max_id_bytes, "label too long"),
         ExpectColumnValuesToNotBeNull(column="seen_at", meta={"rule": "seen_at missing"}),
-        between("seen_at", start_of(limits.first_day), None, "seen_at before first_day"),
-        between("seen_at", None, end_of(limits.latest), "seen_at in the future"),
-        between("seen_at", start_of(limits.earliest), None, LATE),
+        *in_time("seen_at", limits),
     ]
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 import pyarrow.compute as pc
 
+from data_contracts.days import start_of
 from data_contracts.job import EvaluateJob
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.rules import start_of
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import Days, Numbers, Scores, popular_lately
@@ -109,7 +109,7 @@ def _targets(job: EvaluateJob, windows: Sequence[str], days: Days | None, chosen
     """Yield the targets of chosen examples on ``days``, one a row: ``previous`` (0: none), ``item``, ``kind``."""
     reach_days = on_days = pl.lit(value=True)
     if days is not None:
-        first, end = start_of(days.first), start_of(days.end)
+        first, end = start_of(days.first, job.day_zone), start_of(days.end, job.day_zone)
         windows = [window for window in windows if window >= days.first.isoformat()]  # a key is a window's last day
         reach_days = pl.col("target_timestamp").list.last() >= first
         on_days = pl.col("time").is_between(first, end, closed="left")

@@ -21,7 +21,7 @@ Scores = NDArray[np.float64]
 
 
 class Days(NamedTuple):
-    """Whole days, UTC.
+    """Whole days.
 
     Attributes:
         first: The first of them.

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from data_contracts.contract import DataContract
+from data_contracts.days import start_of
 from data_contracts.job import EvaluateJob
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.recommender.histories import BUCKETS, HISTORIES
-from data_contracts.rules import start_of
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.layout import Judged, chunks, first_met, lay_out, lay_out_states, live, nightly
@@ -68,7 +68,7 @@ class JudgedWindow:
     def _judged(self, events: pl.DataFrame, met: pl.DataFrame) -> pl.DataFrame:
         """Return the targets that count, and count those that do not."""
         first_day = self.job.first_day
-        own = pl.lit(value=True) if first_day is None else pl.col("time") >= start_of(first_day)
+        own = pl.lit(value=True) if first_day is None else pl.col("time") >= start_of(first_day, self.job.day_zone)
         every = events.filter("is_target", own)
         wanted = pl.col("kind").is_in(self.config.target_events) if self.config.target_events else pl.lit(value=True)
         targets = every.filter(wanted).join(met, on=["user", "item"], how="left", maintain_order="left")

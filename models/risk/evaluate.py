@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from data_contracts.days import start_of
 from data_contracts.evidence import Judgement
 from data_contracts.job import RIVALS, EvaluateJob
 from data_contracts.manifest import publish, verify
@@ -50,7 +51,8 @@ def evaluate(job: EvaluateJob) -> Judgement:
         ValueError: A contestant does not fit these features, or nothing is known.
     """
     config = RiskConfig.model_validate(job.config)
-    window = read(job.tables, (job.window,), since=job.first_day)
+    since = None if job.first_day is None else start_of(job.first_day, job.day_zone)
+    window = read(job.tables, (job.window,), since=since)
     judged = window.labelled()
     bad = int(judged.labels.sum())
     can_be_judged = 0 < bad < len(judged.labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from data_contracts.job import TablesAt
 from data_contracts.risk.examples import EXAMPLES, FEATURES
 from data_contracts.risk.parties import LAST_NUMBER, PARTIES
-from data_contracts.rules import start_of
 from data_contracts.table import Table
 
 Floats = NDArray[np.float32]
@@ -44,18 +43,18 @@ class Rows(NamedTuple):
         return type(self)(self.inputs[rows], self.labels[rows])
 
 
-def read(tables: TablesAt, windows: tuple[str, ...], *, since: date | None = None) -> Rows:
+def read(tables: TablesAt, windows: tuple[str, ...], *, since: datetime | None = None) -> Rows:
     """Read the examples of some windows, always in the same order.
 
     Args:
         tables: Have them.
         windows: Keys.
-        since: First day, UTC; what is older came late, and is left out.
+        since: What is older came late, and is left out.
     """
     columns = [*INPUTS, "label", "happened_at"]
     where = pc.field("window").isin(list(windows))
     if since is not None:
-        where &= pc.field("happened_at") >= start_of(since)
+        where &= pc.field("happened_at") >= since
     table = Table(tables.folder, EXAMPLES).read(tables.versions[EXAMPLES.name], columns=columns, where=where)
     examples = pl.DataFrame(table).sort("happened_at", *columns[:-1])
     inputs = examples.select(pl.col(INPUTS).cast(pl.Float32)).to_numpy().astype(np.float32)

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from data_contracts.days import start_of
 from models.serving.registry import Loaded
 from models.serving.versions import Versions
 
@@ -45,8 +46,7 @@ class Age(Collector):
 
 
 def _learned_until(served: Loaded) -> datetime:
-    day = date.fromisoformat(served.trained_through) + timedelta(days=1)
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start_of(date.fromisoformat(served.trained_through) + timedelta(days=1), served.day_zone)
 
 
 def metrics(versions: Versions) -> APIRouter:

@@ -62,6 +62,7 @@ class Loaded:
         digest: sha256 of its bundle's manifest.
         predictor: Answers.
         trained_through: Key of the newest window that it learned from: a day, ISO 8601.
+        day_zone: Whose day that is.
         since: When it was loaded or, if served, put in service; UTC.
         example: One of its golden requests.
     """
@@ -70,6 +71,7 @@ class Loaded:
     digest: str
     predictor: Predictor
     trained_through: str
+    day_zone: str
     since: datetime
     example: Mapping[str, Any]
 
@@ -158,12 +160,12 @@ class MlflowRegistry:
                 bundle = download_bundle(self.tracking_uri, self.name, version, Path(folder))
             with _judged(what, *UNFIT):
                 predictor = open_bundle(bundle)
-                trained_through = read_record(bundle).trained_through
+                record = read_record(bundle)
                 count = replay_golden(bundle, predictor)
                 example = read_golden(bundle).requests[-1]
             sealed = manifest.digest(bundle)
         logger.info("%s version %s: %d golden requests answered as when it was made", self.name, version, count)
-        return Loaded(version, sealed, predictor, trained_through, datetime.now(UTC), example)
+        return Loaded(version, sealed, predictor, record.trained_through, record.day_zone, datetime.now(UTC), example)
 
     def _require_bundle(self, version: str, digest: str) -> None:
         """See that the bundle of this number is the one meant, before anything is said about it.

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from data_contracts.days import start_of
 from data_contracts.evidence import Judgement
 from data_contracts.job import EvaluateJob
 from data_contracts.manifest import verify
-from data_contracts.rules import start_of
 from data_contracts.table import Table
 from data_contracts.vision.examples import EXAMPLES, UNLABELLED
 from data_contracts.vision.pictures import Pixels
@@ -115,7 +115,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
 def _on_its_days(batch: pa.RecordBatch, job: EvaluateJob) -> pa.RecordBatch:
     if job.first_day is None:
         return batch
-    start = pa.scalar(start_of(job.first_day), batch.schema.field("seen_at").type)
+    start = pa.scalar(start_of(job.first_day, job.day_zone), batch.schema.field("seen_at").type)
     return batch.filter(pc.greater_equal(batch["seen_at"], start))
 
 

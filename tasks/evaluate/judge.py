@@ -63,6 +63,7 @@ def judge(
         tables=TablesAt(folder=workspace.tables, versions=night.tables),
         window=window,
         first_day=night.window.first_day if night.protocol == "nightly" else None,
+        day_zone=workspace.day_zone,
         known_windows=tuple(known_windows),
         validation=Validation(window=known_windows[-1], whole=night.protocol == "leave_one_out"),
         contestants={

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from tasks.ingest import pattern, zones
+from data_contracts.days import problem_of
+from tasks.ingest import pattern
 
 TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
 
@@ -52,7 +53,8 @@ class TimesConfig(BaseModel, frozen=True, extra="forbid"):
         named = [name for name in ("time_format", "time_zone") if name in self.model_fields_set]
         if self.time_unit != "iso" and named:
             raise ValueError(f"{' and '.join(named)} would be ignored: time_unit {self.time_unit!r} is for numbers.")
-        problems = [zones.problem_of(self.time_zone)]
+        unknown = problem_of(self.time_zone)
+        problems = [unknown and f"time_zone {unknown}"]
         if self.time_format is not None:
             problems.append(pattern.problem_of(self.time_format))
             if "time_zone" in named and pattern.says_zone(self.time_format):

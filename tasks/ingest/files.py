@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from data_contracts.contract import DataContract
+from data_contracts.days import days_of
 from data_contracts.night import Value
 from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
@@ -48,7 +49,7 @@ class StagedFile(Value):
         source: The file.
         path: Its staged Parquet: the contract's incoming columns, provenance, ``day`` (date32, null without a time) and
             ``row_hash`` (uint32); sorted by these two within each block.
-        days: Rows by day, UTC; None for rows without a time.
+        days: Rows by day; None for rows without a time.
         weights: The same, with a row of much text counted as several: what it takes to hold them.
         columns: Source column to its type, with those of its folders; for JSON Lines those that are read and hold
             something. Text that is ids has a form instead, see `tasks.ingest.observed`.
@@ -72,8 +73,10 @@ class StagedFile(Value):
         return sum(self.days.values())
 
 
-def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: DataContract) -> StagedFile:
-    """Read ``file`` to ``path``.
+def stage_file(
+    file: SourceFile, path: str, source: SourceConfig, contract: DataContract, day_zone: str = "UTC"
+) -> StagedFile:
+    """Read ``file`` to ``path``, its rows by days of ``day_zone``.
 
     Raises:
         WrongColumnError: A column is not there, or holds nothing at all, or can never be of the type wanted; an
@@ -92,7 +95,8 @@ def stage_file(file: SourceFile, path: str, source: SourceConfig, contract: Data
     parts = parts_of_texts(contract, source)
     observed = Observed(contract.time_column, {name for name, column in names.items() if column in parts})
     own_source = without_said(source, file)
-    days, weights = _write(path, _typed(file, own_source, Columns(names, folders), contract, observed))
+    day = days_of(pl.col(contract.time_column), day_zone).alias("day")
+    days, weights = _write(path, _typed(file, own_source, Columns(names, folders), contract, observed), day)
     own = dict.fromkeys((names[name] for name in observed.given), TEXT) if named is None else described(named)
     return StagedFile(
         source=file,
@@ -144,19 +148,19 @@ def _typed(
             yield renamed(typed, source).with_columns(
                 pl.lit(file.uri).alias("source_file"),
                 (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
-                pl.col(contract.time_column).dt.date().alias("day"),
             )
         if members:
             members.refuse_wrong(columns.folders)
 
 
-def _write(path: str, typed: Iterator[pl.DataFrame]) -> tuple[Counter[date | None], Counter[date | None]]:
-    """Write sorted blocks; count and weigh their rows by day."""
+def _write(path: str, typed: Iterator[pl.DataFrame], day: pl.Expr) -> tuple[Counter[date | None], Counter[date | None]]:
+    """Write sorted blocks; count and weigh their rows by ``day``."""
     days, weights = Counter[date | None](), Counter[date | None]()
     writer: pq.ParquetWriter | None = None
     with ExitStack() as stack:
         raw = stack.enter_context(fsspec.open(path, "wb", auto_mkdir=True))
-        for block in typed:
+        for rows in typed:
+            block = rows.with_columns(day)
             days.update(dict(block["day"].value_counts().iter_rows()))
             weights.update(dict(block.group_by("day").agg(_weight(block.schema).sum()).iter_rows()))
             table = block.sort(SORTED_BY, maintain_order=True).to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -24,7 +24,7 @@ from data_contracts.reading import scan
 from data_contracts.staging import PROVENANCE, required, staging
 
 Days = Mapping[date | None, int]
-"""Rows by day, UTC; None for rows without a time."""
+"""Rows by day; None for rows without a time."""
 
 ROWS_PER_CHUNK = 1_000_000
 _HASHES = 2**32

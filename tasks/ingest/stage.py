@@ -56,7 +56,7 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
         log.info("Rows say no time: theirs is that at which their file was last written (source.arrival).")
     folder = _folder(workspace, new)
     with Client(cluster, set_as_default=False) as client, _own(folder):
-        taken = _stage_files(client, new, folder, source, truth.contract)
+        taken = _stage_files(client, new, folder, source, truth.contract, workspace.day_zone)
         given = [file for file in taken if file.rows]
         known = remembered(truth)
         columns = agreed(given, known, source, truth.contract) if given else known
@@ -93,10 +93,15 @@ def _staged(
 
 
 def _stage_files(
-    client: Client, files: Sequence[SourceFile], folder: str, source: SourceConfig, contract: DataContract
+    client: Client,
+    files: Sequence[SourceFile],
+    folder: str,
+    source: SourceConfig,
+    contract: DataContract,
+    day_zone: str,
 ) -> list[StagedFile]:
     futures = [
-        client.submit(stage_file, file, _path(folder, f"files/{number:06}"), source, contract, pure=False)
+        client.submit(stage_file, file, _path(folder, f"files/{number:06}"), source, contract, day_zone, pure=False)
         for number, file in enumerate(files)
     ]
     errors: list[IngestError] = []

@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-import zoneinfo
-from datetime import datetime
-
 import polars as pl
 
 _HOUR = pl.duration(hours=1)
-
-
-def problem_of(zone: str) -> str | None:
-    """Say what is wrong with the name of a zone: nothing (None), or that there is none of that name."""
-    try:
-        pl.select(localised(pl.lit(datetime(2000, 1, 1)), zone))
-        is_name = not zone.startswith(("+", "-"))
-    except pl.exceptions.PolarsError:
-        is_name = False
-    if not is_name:
-        near = difflib.get_close_matches(zone, zoneinfo.available_timezones())
-        hint = f"; near it are {', '.join(near)}" if near else ""
-        return f"time_zone {zone!r} is no IANA name, such as Europe/Berlin or Etc/GMT-2 (two hours ahead of UTC){hint}"
-    return None
 
 
 def localised(local: pl.Expr, zone: str) -> pl.Expr:

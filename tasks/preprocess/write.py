@@ -15,7 +15,7 @@ from data_contracts.contract import ContractViolationError, Limits
 from data_contracts.table import Part, Table
 
 
-def write_checked(table: Table, rows: pl.DataFrame, name: str, through: date) -> list[Part]:
+def write_checked(table: Table, rows: pl.DataFrame, name: str, through: date, day_zone: str) -> list[Part]:
     """Write ``rows`` as files that nobody sees before their commit.
 
     Args:
@@ -23,6 +23,7 @@ def write_checked(table: Table, rows: pl.DataFrame, name: str, through: date) ->
         rows: To the table's contract.
         name: Of the files, without ending.
         through: Last day of the night's newest window.
+        day_zone: Zone whose day that is.
 
     Raises:
         SchemaMismatchError: Columns or types are not the contract's.
@@ -32,7 +33,7 @@ def write_checked(table: Table, rows: pl.DataFrame, name: str, through: date) ->
         return []
     contract = table.contract
     kept = contract.conform(rows.to_arrow())
-    rules = contract.row_rules(Limits(first_day=date.min, earliest=date.min, latest=through))
+    rules = contract.row_rules(Limits(first_day=date.min, earliest=date.min, latest=through, day_zone=day_zone))
     broken = [rule for rule in check(contract.checked(kept), rules).counts if rule.unexpected]
     if broken:
         listed = "\n  - ".join(f"{rule.rule}: {rule.unexpected:,} rows, e.g. {rule.examples[0]}" for rule in broken)

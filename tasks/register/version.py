@@ -82,6 +82,7 @@ def register_once(
         known_windows=night.windows[:-1],
         first_day=night.window.first_day if night.protocol == "nightly" else None,
         trained_through=candidate.trained_through,
+        day_zone=workspace.day_zone,
         tracking_uri=workspace.tracking_uri,
         run_id=run_id,
         config=model.model_dump(mode="json"),

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from data_contracts.check import RuleCounts, check, name_of
 from data_contracts.contract import LATE, DataContract, Limits
+from data_contracts.days import days_of
 from data_contracts.night import UseCaseName
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.reading import scan
@@ -120,7 +121,7 @@ def validate_chunk(
     checked = check(staged.checked(rows), rules)
     first_broken = pa.array(checked.first_broken)
     good, bad = pc.less(first_broken, 0), pc.greater_equal(first_broken, 0)
-    accepted = _accepted(rows.filter(good), contract)
+    accepted = _accepted(rows.filter(good), contract, limits.day_zone)
     rule = pa.array([name_of(rule) for rule in rules], pa.string()).take(first_broken.filter(bad))
     broken = _broken(rows.filter(bad), rule, contract, limits.latest)
     kept = broken.filter(pc.not_equal(broken["rule"], LATE)) if drop_late else broken
@@ -141,9 +142,10 @@ def validate_chunk(
     )
 
 
-def _accepted(rows: pa.Table, contract: DataContract) -> pa.Table:
+def _accepted(rows: pa.Table, contract: DataContract, day_zone: str) -> pa.Table:
     """Keep the contract's columns and derive its partition, the day."""
-    day = rows[contract.time_column].cast(pa.date32())
+    times = pl.DataFrame(rows.select([contract.time_column]))
+    day = times.select(days_of(pl.col(contract.time_column), day_zone)).to_series().to_arrow()
     return rows.select(incoming(contract).names).append_column(contract.partition_by, day)
 
 

@@ -20,7 +20,7 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         description="Share of the night's new rows that may break a rule; above it, and when all of them do, nothing "
         "is published. Rows that only come too late are not counted.",
     )
-    first_day: date = Field(date(1995, 1, 1), description="No row can be of a day before this day, UTC.")
+    first_day: date = Field(date(1995, 1, 1), description="No row can be of a day before this day.")
     late_days: NonNegativeInt = Field(
         3, description="Rows up to this many days older than the window's first day are still accepted."
     )
@@ -37,7 +37,7 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         "a smaller one waits for the next day, of which it takes as large a share of its own.",
     )
     grace_hours: NonNegativeFloat = Field(
-        0, description="Hours after a day's end, UTC, in which it may not end a window yet: its last files are to come."
+        0, description="Hours after a day's end in which it may not end a window yet: its last files are to come."
     )
     complete_marker: str | None = Field(
         None,

@@ -8,7 +8,7 @@ from datetime import date
 from itertools import accumulate
 
 Days = Mapping[date, int]
-"""Rows by day, UTC."""
+"""Rows by day."""
 
 STRAY = 0.01
 """Share of all rows that the smallest days may hold together and still not count: a wrong clock makes many."""

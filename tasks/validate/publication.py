@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from data_contracts.night import Staged, Window
-from data_contracts.staging import COLUMNS, DAY, NIGHT
+from data_contracts.staging import COLUMNS, DAY, DAY_ZONE, NIGHT
 from data_contracts.table import Table
 from tasks.validate.chunk import Report
 from tasks.validate.chunks import was_begun
@@ -29,7 +29,8 @@ class Publication:
         quarantine: The table of those that do not.
         staged: The night's rows; none where no file was new.
         report: What became of them.
-        today: Day, UTC, by which a row was one of the future.
+        today: Day by which a row was one of the future.
+        day_zone: Zone whose days rows are parted by.
     """
 
     truth: Table
@@ -37,6 +38,7 @@ class Publication:
     staged: Staged
     report: Report
     today: date
+    day_zone: str
 
     @property
     def what(self) -> str:
@@ -80,7 +82,7 @@ class Publication:
         early = sum(rows for day, rows in self.report.days.items() if day > end)
         if consumed and (self.report.quarantined or not was_begun(self.quarantine, self.truth, self.staged)):
             unseen, marks = sorted(self.quarantine.unseen(consumed)), {NIGHT: version, DAY: self.today.toordinal()}
-            self.quarantine.commit(self.report.quarantined, unseen, marks=marks)
+            self.quarantine.commit(self.report.quarantined, unseen, marks=marks, notes={DAY_ZONE: self.day_zone})
         marks = {**counts, "early": early, "rows": sum(self.truth.file_rows().values()) + counts["accepted"]}
         if window is None:
             log.info("No window is opened, and the champion stays; %s rows wait for one.", f"{counts['accepted']:,}")
@@ -91,7 +93,8 @@ class Publication:
                 "windows": (self.truth.mark("windows") or 0) + 1,
                 "published": version,
             }
-        notes = {COLUMNS: json.dumps(self.staged.columns)} if self.staged.columns else {}
+        columns = {COLUMNS: json.dumps(self.staged.columns)} if self.staged.columns else {}
+        notes = {DAY_ZONE: self.day_zone, **columns}
         self.truth.commit(self.report.accepted, consumed, marks=marks, notes=notes)
 
     def discard(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from data_contracts.contract import ContractError, Limits
 from data_contracts.manifest import DamagedError, verify
@@ -32,7 +33,7 @@ def validate_night(
     Args:
         workspace: Whose tables are written.
         staged: What `stage_night` returned.
-        through: Last day of the window, UTC; the newest whole day when omitted.
+        through: Last day of the window; the newest whole day when omitted.
         config: What is accepted, when a day is whole, and when the night stops.
         cluster: Address of the Dask scheduler.
 
@@ -47,21 +48,22 @@ def validate_night(
         WindowError: No first window can be closed, or not the one asked for.
     """
     truth, quarantine = truth_and_quarantine(workspace)
-    today = datetime.now(UTC).date()
+    zone = workspace.day_zone
+    today = datetime.now(ZoneInfo(zone)).date()
     if not staged.uri:
         if truth.version() is None:
             raise ContractError(
                 f"nothing new came in, and table {truth.contract.name!r} is empty. Nothing was published."
             )
-        _publish(Publication(truth, quarantine, staged, NOTHING, today), through, config, page="")
+        _publish(Publication(truth, quarantine, staged, NOTHING, today, zone), through, config, page="")
         return _published(truth)
     if truth.unseen(staged.consumed):
         try:
             _refuse_changed_files(staged)
             begun = quarantine.mark(DAY) if was_begun(quarantine, truth, staged) else None
-            limits = _limits(config, truth, latest=date.fromordinal(begun) if begun else today)
+            limits = _limits(config, truth, latest=date.fromordinal(begun) if begun else today, day_zone=zone)
             report, page = check_chunks(workspace, staged, limits, config, cluster)
-            _publish(Publication(truth, quarantine, staged, report, limits.latest), through, config, page=page)
+            _publish(Publication(truth, quarantine, staged, report, limits.latest, zone), through, config, page=page)
         except (ContractError, WindowError):
             clear(staged.uri)
             raise
@@ -99,7 +101,7 @@ def _refuse_changed_files(staged: Staged) -> None:
         ) from error
 
 
-def _limits(config: ValidationConfig, truth: Table, *, latest: date) -> Limits:
+def _limits(config: ValidationConfig, truth: Table, *, latest: date, day_zone: str) -> Limits:
     """Measure lateness from the day after the newest window; on empty tables nothing is late."""
     end = truth.mark("window")
     late = timedelta(days=config.late_days - 1)
@@ -109,6 +111,7 @@ def _limits(config: ValidationConfig, truth: Table, *, latest: date) -> Limits:
         latest=latest,
         allowed=config.allowed,
         max_id_bytes=config.max_id_bytes,
+        day_zone=day_zone,
     )
 
 
@@ -120,7 +123,8 @@ def _publish(night: Publication, through: date | None, config: ValidationConfig,
         refuse_over_budget(night.report, budget=config.max_quarantined, what=night.what, page=page, unread_time=unread)
         refuse_late(night.report, config, night.what)
         days = rows_by_day(night.truth) + night.report.days
-        window = next_window(days, end=night.end, asked=through, config=config, now=datetime.now(UTC))
+        now = datetime.now(ZoneInfo(night.day_zone))
+        window = next_window(days, end=night.end, asked=through, config=config, now=now)
         if window is not None:
             weigh_volume(days, window, config, windows=night.truth.mark("windows") or 0)
         night.commit(window, counts)

@@ -25,11 +25,11 @@ def next_window(
     """Return the window from the end of the last one to the newest whole day; None when no day can be closed yet.
 
     Args:
-        days: Rows by day, UTC: those in the table, and tonight's.
+        days: Rows by day: those in the table, and tonight's.
         end: Last day of the newest window, if there is one.
         asked: Last day to take, whole or not; the newest whole day when None.
         config: When a day is whole.
-        now: By this machine's clock.
+        now: By this machine's clock, in the zone whose days these are.
 
     Raises:
         NoCompleteDayError: There is no window yet, and no day is whole.
@@ -56,13 +56,14 @@ def _asked_day(waiting: Days, asked: date) -> date:
 
 
 def _newest_day(waiting: Days, usual: float, end: date | None, config: ValidationConfig, now: datetime) -> date | None:
-    over = (now - timedelta(hours=config.grace_hours)).astimezone(UTC).date() - timedelta(days=1)
+    graced = now.astimezone(UTC) - timedelta(hours=config.grace_hours)  # hours gone by, whatever clocks were set to
+    over = graced.astimezone(now.tzinfo).date() - timedelta(days=1)
     is_whole = _by_marker(config.complete_marker) if config.complete_marker else _by_share(waiting, usual, over, config)
     last_day = newest_whole_day(waiting, over=over, is_whole=is_whole)
     if last_day is not None:
         return last_day
     why = (
-        f"{span(waiting)}; a day is whole once it is over by this machine's clock ({now:%F %R} UTC, "
+        f"{span(waiting)}; a day is whole once it is over by this machine's clock ({now:%F %R} {now.tzinfo}, "
         f"validation.grace_hours {config.grace_hours:g}) and {_wanted(usual, config)}"
     )
     if end is None:

@@ -77,7 +77,7 @@ def build_night(
     with Client(cluster, set_as_default=False) as client:
         for events in tables.unfinished(validated.truth, protocol):
             staging = posixpath.join(workspace.staging, f"preprocess-{events:06}")
-            night = _NightBuilder(client, tables, staging, features, events, rows_per_task)
+            night = _NightBuilder(client, tables, staging, features, events, rows_per_task, workspace.day_zone)
             night.build(validated.window, held_out, protocol)
     return tables.record()
 
@@ -90,6 +90,7 @@ class _NightBuilder:
         staging: URI of a folder of this night's own.
         events: Version of table `events` that is taken.
         rows_per_task: See `build_night`.
+        day_zone: Zone whose days windows are cut by.
     """
 
     client: Client
@@ -98,6 +99,7 @@ class _NightBuilder:
     features: FeatureConfig
     events: int
     rows_per_task: int
+    day_zone: str
 
     def build(self, window: Window, held_out: HeldOut, protocol: Protocol) -> None:
         """Commit what is still missing of this night."""
@@ -110,7 +112,7 @@ class _NightBuilder:
             else:
                 plan = self._plan(spread, window, held_out, protocol)
             name = f"night-{self.events:06}"
-            order = Order(spread, plan, self.tables.folder, name, self.features, self.rows_per_task)
+            order = Order(spread, plan, self.tables.folder, name, self.features, self.rows_per_task, self.day_zone)
             self._commit_items(order)
             self._commit_cut(order)
 
@@ -129,7 +131,7 @@ class _NightBuilder:
     def _plan(self, spread: Spread, window: Window, held_out: HeldOut, protocol: Protocol) -> Plan:
         first = self.tables.done is None
         if first and protocol == "nightly":
-            days = add_days(self._map(spread, partial(survey_range, spread=spread)))
+            days = add_days(self._map(spread, partial(survey_range, spread=spread, day_zone=self.day_zone)))
             window = hold_out_end(days, window.last_day, held_out)
         elif not first:
             window = Window(first_day=self.tables.plan().window.last_day + timedelta(days=1), last_day=window.last_day)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from data_contracts.days import days_of
 from data_contracts.night import HeldOut, Protocol, Window
 from tasks.preprocess.errors import TooFewTargetsError
 from tasks.preprocess.recommender.order import ORDER, PLACE, place
@@ -40,7 +41,7 @@ class Plan:
     def _past(self) -> str:
         return (self.window.first_day - timedelta(days=1)).isoformat()
 
-    def assign(self, events: pl.LazyFrame) -> pl.LazyFrame:
+    def assign(self, events: pl.LazyFrame, day_zone: str) -> pl.LazyFrame:
         """Add column ``window``, the key of the window in which an event is handled.
 
         A late event, older than the newest window, is handled in it: the windows before are closed.
@@ -48,6 +49,7 @@ class Plan:
         Args:
             events: ``user_id``, ``item_id``, ``event``, ``timestamp``, in any order; for `leave_one_out`, every event
                 of a user.
+            day_zone: Zone whose days `nightly` cuts by.
         """
         if self.protocol == "leave_one_out":
             from_end = pl.len() - 1 - pl.int_range(pl.len())
@@ -59,21 +61,22 @@ class Plan:
             )
         if not self.first:
             return events.with_columns(window=pl.lit(self.window.key))
-        in_past = pl.col("timestamp").dt.date() < self.window.first_day
+        in_past = days_of(pl.col("timestamp"), day_zone) < self.window.first_day
         return events.with_columns(window=pl.when(in_past).then(pl.lit(self._past)).otherwise(pl.lit(self.window.key)))
 
 
-def count_by_day(events: pl.LazyFrame) -> pl.DataFrame:
+def count_by_day(events: pl.LazyFrame, day_zone: str) -> pl.DataFrame:
     """Count what a first night must know to hold out its end.
 
     Args:
         events: ``user_id``, ``timestamp``; every event of some users.
+        day_zone: Zone whose days are counted.
 
     Returns:
         ``day``, ``targets`` (events with a predecessor), ``users`` (whose last target is on that day). Counts of
         different users may be added.
     """
-    day = pl.col("timestamp").dt.date()
+    day = days_of(pl.col("timestamp"), day_zone)
     by_user = events.group_by("user_id").agg(first=day.min(), last=day.max(), events=pl.len().cast(pl.Int64))
     users = by_user.collect(engine="streaming")
     by_day = events.group_by(day=day).agg(targets=pl.len().cast(pl.Int64)).collect(engine="streaming")

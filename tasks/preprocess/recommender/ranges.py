@@ -34,6 +34,7 @@ class Order:
         name: Prefix of the files' names, this night's own.
         features: How examples are cut.
         rows_per_segment: Events that are cut at once, about; see `in_segments`.
+        day_zone: Zone whose days windows are cut by.
     """
 
     spread: Spread
@@ -42,6 +43,7 @@ class Order:
     name: str
     features: FeatureConfig
     rows_per_segment: int
+    day_zone: str
 
 
 class RangeCut(NamedTuple):
@@ -58,14 +60,14 @@ class RangeCut(NamedTuple):
     newcomers: int
 
 
-def survey_range(number: int, spread: Spread) -> pl.DataFrame:
+def survey_range(number: int, spread: Spread, day_zone: str) -> pl.DataFrame:
     """Count a range's targets and users by day."""
-    return count_by_day(spread.read(number))
+    return count_by_day(spread.read(number), day_zone)
 
 
 def count_range(number: int, order: Order) -> str:
     """Count a range's events into a Parquet file of ``item_id``, ``window``, ``count``, and return its URI."""
-    events = order.plan.assign(order.spread.read(number))
+    events = order.plan.assign(order.spread.read(number), order.day_zone)
     counts = events.group_by("item_id", "window").agg(count=pl.len().cast(pl.Int64)).collect(engine="streaming")
     uri = posixpath.join(order.spread.folder, "counts", f"{number:05}.parquet")
     with fsspec.open(uri, "wb", auto_mkdir=True) as file:
@@ -77,14 +79,14 @@ def write_items(counts: Sequence[str], order: Order) -> list[Part]:
     """Write the items that had no number before this night, from the files of `count_range`."""
     table = Tables(order.tables)
     new = number_items(_add(counts), table.numbered())
-    return write_checked(table.items, new, order.name, order.plan.window.last_day)
+    return write_checked(table.items, new, order.name, order.plan.window.last_day, order.day_zone)
 
 
 def write_item_counts(counts: Sequence[str], order: Order) -> list[Part]:
     """Write how often each item was met in each window; every item has a number by now."""
     table = Tables(order.tables)
     rows = count_by_number(_add(counts), table.numbered())
-    return write_checked(table.item_counts, rows, order.name, order.plan.window.last_day)
+    return write_checked(table.item_counts, rows, order.name, order.plan.window.last_day, order.day_zone)
 
 
 def _add(counts: Sequence[str]) -> pl.DataFrame:
@@ -108,16 +110,16 @@ def cut_range(number: int, order: Order, versions: Mapping[str, int | None], wri
     users = events.select("user_id").unique().collect(engine="streaming")
     known = newest_histories(tables.histories, versions["histories"], users, order.spread.buckets(number))
     progress = _Progress(order, items, known)
-    name = f"{order.name}-{order.spread.name(number)}"
+    name, last_day = f"{order.name}-{order.spread.name(number)}", order.plan.window.last_day
     parts: dict[str, list[Part]] = {table: [] for table in write}
     whole = order.plan.protocol == "leave_one_out"  # a user's last two events are found among all of them
     for segment, rows in enumerate([events.collect()] if whole else in_segments(events, order.rows_per_segment)):
         examples = progress.cut(rows)
         if "examples" in write:
             part = f"{name}-{segment:03}" if segment else name
-            parts["examples"] += write_checked(tables.examples, examples, part, order.plan.window.last_day)
+            parts["examples"] += write_checked(tables.examples, examples, part, last_day, order.day_zone)
     if "histories" in write:
-        parts["histories"] += write_checked(tables.histories, progress.histories(), name, order.plan.window.last_day)
+        parts["histories"] += write_checked(tables.histories, progress.histories(), name, last_day, order.day_zone)
     return RangeCut(parts, progress.counts(), newcomers=users.height - known.height)
 
 
@@ -139,7 +141,7 @@ class _Progress:
 
     def cut(self, segment: pl.DataFrame) -> pl.DataFrame:
         """Return the examples of one segment."""
-        events = self._order.plan.assign(segment.lazy()).collect()
+        events = self._order.plan.assign(segment.lazy(), self._order.day_zone).collect()
         examples = []
         for window in self._order.plan.keys:
             of_window = events.filter(pl.col("window") == window).drop("window")

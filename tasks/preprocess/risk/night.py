@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from distributed import Client
@@ -53,17 +54,18 @@ def build_night(
     tables = Tables(workspace.tables)
     with Client(cluster, set_as_default=False) as client:
         for version in tables.unfinished(validated.truth):
-            _Night(client, workspace.tables, version).build(validated.window, held_out)
+            _Night(client, workspace, version).build(validated.window, held_out)
     return tables.record()
 
 
 class _Night:
     """One night on its way into the tables."""
 
-    def __init__(self, client: Client, folder: str, version: int) -> None:
+    def __init__(self, client: Client, workspace: Workspace, version: int) -> None:
         self.client = client
-        self.folder = folder
-        self.tables = Tables(folder)
+        self.folder = workspace.tables
+        self.day_zone = workspace.day_zone
+        self.tables = Tables(workspace.tables)
         self.version = version
         self.consumed = consumes(version)
 
@@ -73,9 +75,9 @@ class _Night:
         refuse_lost_files(tables.transactions, self.version)
         files = new_files(tables.transactions, tables.done, self.version)
         if tables.begun != self.version:
-            order = Order(self.folder, sorted(files), self._plan(sorted(files), window, held_out), name)
+            order = Order(self.folder, sorted(files), self._plan(sorted(files), window, held_out), name, self.day_zone)
             tables.begin(self._call(write_parties, order), self.version, order.plan)
-        order = Order(self.folder, sorted(files), tables.plan(), name)
+        order = Order(self.folder, sorted(files), tables.plan(), name, self.day_zone)
         self._commit_sums(order)
         groups = [
             replace(order, files=group, name=f"{name}-{number:04}")
@@ -89,7 +91,8 @@ class _Night:
 
     def _plan(self, files: list[str], window: Window, held_out: HeldOut) -> Plan:
         if self.tables.done is None:
-            return Plan(hold_out_end(self._call(count_labels, files), window.last_day, held_out), first=True)
+            labels = self._call(partial(count_labels, day_zone=self.day_zone), files)
+            return Plan(hold_out_end(labels, window.last_day, held_out), first=True)
         newest = self.tables.plan().window
         return Plan(Window(first_day=newest.last_day + timedelta(days=1), last_day=window.last_day), first=False)
 

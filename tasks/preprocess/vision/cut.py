@@ -33,6 +33,7 @@ class Order(NamedTuple):
         file: URI.
         window: Key of the window that takes them.
         through: Last day of the night's newest window.
+        day_zone: Zone whose day that is.
         folder: URI of the tables.
         name: Of the files to write, without ending and number.
         classes: Label to number.
@@ -42,6 +43,7 @@ class Order(NamedTuple):
     file: str
     window: str
     through: date
+    day_zone: str
     folder: str
     name: str
     classes: Mapping[str, int]
@@ -112,5 +114,5 @@ def _write(held: list[pl.DataFrame], order: Order, parts: list[Part]) -> list[pl
     """Write what is held, if anything; nothing is held afterwards."""
     if held:
         name = f"{order.name}-{len(parts):03}"
-        parts += write_checked(Table(order.folder, EXAMPLES), pl.concat(held), name, order.through)
+        parts += write_checked(Table(order.folder, EXAMPLES), pl.concat(held), name, order.through, order.day_zone)
     return []

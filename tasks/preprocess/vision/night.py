@@ -60,19 +60,22 @@ def build_night(
         for images in tables.unfinished(validated.truth):
             files = tables.new_files(images)
             if tables.begun != images:
-                _begin(client, tables, files, images, held_out)
-            _finish(client, tables, files, images, features)
+                _begin(client, tables, files, images, held_out, workspace.day_zone)
+            _finish(client, tables, files, images, features, workspace.day_zone)
     return tables.record()
 
 
-def _begin(client: Client, tables: Tables, files: Mapping[str, int], images: int, held_out: HeldOut) -> None:
+def _begin(
+    client: Client, tables: Tables, files: Mapping[str, int], images: int, held_out: HeldOut, day_zone: str
+) -> None:
     """Say which window takes which images, number the new classes, and commit both."""
     labels: defaultdict[date, Counter[str]] = defaultdict(Counter)
     for file, counts in zip(files, _map(client, count_labels, list(files)), strict=True):
         labels[tables.day(file)] += counts
     plan = _plan(tables, labels, images, held_out)
     new = number_classes(labels, plan, tables.numbered())
-    write = partial(write_checked, tables.classes, name=f"night-{images:06}", through=plan.window.last_day)
+    name, through = f"night-{images:06}", plan.window.last_day
+    write = partial(write_checked, tables.classes, name=name, through=through, day_zone=day_zone)
     (parts,) = _map(client, write, [new])
     tables.begin(parts, images, plan)
     logger.info("%s new classes: %s", f"{new.height:,}", ", ".join(new["label"].head(20)))
@@ -86,12 +89,15 @@ def _plan(tables: Tables, labels: Labels, images: int, held_out: HeldOut) -> Pla
     return Plan(window=window.model_copy(update={"first_day": after}), first=False)
 
 
-def _finish(client: Client, tables: Tables, files: Mapping[str, int], images: int, features: FeatureConfig) -> None:
+def _finish(
+    client: Client, tables: Tables, files: Mapping[str, int], images: int, features: FeatureConfig, day_zone: str
+) -> None:
     """Decode every picture on the workers, see that none was lost, and commit them."""
     plan, classes = tables.plan(), dict(tables.numbered().iter_rows())
     windows = {file: plan.of(tables.day(file)) for file in sorted(files)}
+    through, name = plan.window.last_day, f"night-{images:06}"
     orders = [
-        Order(file, key, plan.window.last_day, tables.folder, f"night-{images:06}-{number:05}", classes, features)
+        Order(file, key, through, day_zone, tables.folder, f"{name}-{number:05}", classes, features)
         for number, (file, key) in enumerate(windows.items())
     ]
     cuts = _map(client, cut_file, orders)

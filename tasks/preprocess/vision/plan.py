@@ -13,7 +13,7 @@ from data_contracts.vision.classes import CLASSES, MAX_CLASSES
 from tasks.preprocess.errors import PreprocessError, TooFewTargetsError
 
 Labels = Mapping[date, Counter[str]]
-"""Day, UTC, to its labels and how often each was given."""
+"""Day to its labels and how often each was given."""
 
 
 class TooManyClassesError(PreprocessError):

@@ -93,7 +93,7 @@ class Tables:
         return Window(first_day=date.fromordinal(first_day), last_day=date.fromordinal(last_day))
 
     def day(self, file: str) -> date:
-        """Return the day, UTC, of a file of `images`."""
+        """Return the day of a file of `images`."""
         return date.fromisoformat(self.images.partition_of(file))
 
     def numbered(self) -> pl.DataFrame:

@@ -33,7 +33,7 @@ def write_tables(folder: Path) -> TablesAt:
     publish(home, deals(range(DAYS), A_DAY), range(DAYS))
     tables = Tables(home.tables)
     window = Window(first_day=day(DAYS - 2), last_day=day(DAYS - 1))
-    order = Order(home.tables, sorted(tables.transactions.file_rows()), Plan(window, first=True), "night")
+    order = Order(home.tables, sorted(tables.transactions.file_rows()), Plan(window, first=True), "night", "UTC")
     tables.begin(write_parties(order), 0, order.plan)
     for name, parts in write_sums(order).items():
         getattr(tables, name).commit(parts, ["night"])

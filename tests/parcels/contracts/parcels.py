@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from data_contracts.contract import LATE, DataContract, Limits
-from data_contracts.rules import between, end_of, start_of
+from data_contracts.contract import DataContract, Limits
+from data_contracts.rules import between, in_time
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -27,9 +27,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         *present,
         between("distance_km", 0, FARTHEST_KM, "distance_km is no distance on this planet"),
         between("hours", 0, None, "hours below 0"),
-        between("arrived_at", start_of(limits.first_day), None, "arrived_at before first_day"),
-        between("arrived_at", None, end_of(limits.latest), "arrived_at in the future"),
-        between("arrived_at", start_of(limits.earliest), None, LATE),
+        *in_time("arrived_at", limits),
     ]
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.ingest import iso, pattern, zones
+from data_contracts.days import problem_of
+from tasks.ingest import iso, pattern
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.times import moment, wanted
 from tests.tasks.ingest.source import source_of
@@ -266,7 +267,7 @@ def test_what_is_wanted_is_said() -> None:
 
 
 def test_names_of_zones_and_patterns_are_checked() -> None:
-    assert zones.problem_of("Asia/Tokyo") is None
+    assert problem_of("Asia/Tokyo") is None
     assert pattern.problem_of("%Y-%m-%d 100%%") is None
     assert pattern.problem_of("%Y-%m-%d %H:%M %:z") is None
     assert iso.read(pl.Series(["2026-11-20"]), "Etc/GMT-2").to_list() == [datetime(2026, 11, 19, 22, tzinfo=UTC)]

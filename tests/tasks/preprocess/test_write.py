@@ -69,7 +69,7 @@ def test_rows_that_break_a_rule_are_not_written(
     tmp_path: Path, contract: DataContract, rows: list[dict[str, object]], broken: list[str]
 ) -> None:
     with pytest.raises(ContractViolationError) as error:
-        write_checked(Table(str(tmp_path), contract), pl.DataFrame(rows), "night", THROUGH)
+        write_checked(Table(str(tmp_path), contract), pl.DataFrame(rows), "night", THROUGH, "UTC")
     assert f"{len(broken)} rules broken" in str(error.value)
     assert all(rule in str(error.value) for rule in broken)
     assert not list(tmp_path.iterdir())
@@ -81,10 +81,10 @@ def test_rows_that_break_a_rule_are_not_written(
 def test_rows_that_keep_their_contract_are_written(
     tmp_path: Path, contract: DataContract, row: dict[str, object]
 ) -> None:
-    parts = write_checked(Table(str(tmp_path), contract), pl.DataFrame([row]), "night", THROUGH)
+    parts = write_checked(Table(str(tmp_path), contract), pl.DataFrame([row]), "night", THROUGH, "UTC")
     assert [part.rows for part in parts] == [1]
 
 
 def test_no_rows_need_no_file(tmp_path: Path) -> None:
     empty = pl.DataFrame(EXAMPLES.schema.empty_table())
-    assert write_checked(Table(str(tmp_path), EXAMPLES), empty, "night", THROUGH) == []
+    assert write_checked(Table(str(tmp_path), EXAMPLES), empty, "night", THROUGH, "UTC") == []

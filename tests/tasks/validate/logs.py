@@ -22,9 +22,13 @@ HEAD = "user_id,item_id,timestamp,value"
 class Shop:
     """The logs of a shop, and its nights."""
 
-    def __init__(self, home: Path, cluster: str) -> None:
+    def __init__(self, home: Path, cluster: str, day_zone: str = "UTC") -> None:
         self.workspace = Workspace(
-            name="shop", use_case="recommender", home=str(home / "home"), tracking_uri="sqlite://"
+            name="shop",
+            use_case="recommender",
+            home=str(home / "home"),
+            tracking_uri="sqlite://",
+            day_zone=day_zone,
         )
         self.logs = home / "logs"
         self.logs.mkdir(parents=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
-from data_contracts.contract import LATE, DataContract, Limits
+from data_contracts.contract import DataContract, Limits
 from data_contracts.promises import Promises
-from data_contracts.rules import between, end_of, start_of
+from data_contracts.rules import between, in_time
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -34,8 +34,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
             for name in ("row_id", "seen_at")
         ),
         between("missing", None, LENGTH - 1, "all numbers missing"),
-        between("seen_at", start_of(limits.first_day), end_of(limits.latest), "seen_at in the future, or too early"),
-        between("seen_at", start_of(limits.earliest), None, LATE),
+        *in_time("seen_at", limits),
     ]
 
 

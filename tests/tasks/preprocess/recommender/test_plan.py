@@ -5,6 +5,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from data_contracts.days import start_of
 from data_contracts.night import HeldOut, Window
 from tasks.preprocess.errors import TooFewTargetsError
 from tasks.preprocess.recommender.plan import LEAVE_ONE_OUT, Plan, add_days, count_by_day, hold_out_end
@@ -56,36 +57,47 @@ def test_targets_are_counted_on_their_days_and_users_on_the_day_of_their_last() 
     day = 86_400
     events = [Event(0, "a", "view", "u"), Event(0, "b", "view", "u"), Event(2 * day, "a", "view", "u")]
     once = Event(day, "a", "view", "once")
-    counted = add_days([count_by_day(frame(part).lazy()) for part in (events, [once])])
+    counted = add_days([count_by_day(frame(part).lazy(), "UTC") for part in (events, [once])])
     assert list(counted.select("targets", "users").iter_rows()) == [(1, 0), (0, 0), (1, 1)]
 
 
 def test_counts_of_parts_add_up_to_counts_of_the_whole() -> None:
     events = shop(range(4))
-    parts = [count_by_day(part.lazy()) for part in events.partition_by("bucket")]
-    assert add_days(parts).equals(count_by_day(events.lazy()))
+    parts = [count_by_day(part.lazy(), "UTC") for part in events.partition_by("bucket")]
+    assert add_days(parts).equals(count_by_day(events.lazy(), "UTC"))
 
 
 def test_the_first_night_has_a_past_and_a_window_that_judges() -> None:
     plan = Plan(Window(first_day=FIRST_DAY + timedelta(1), last_day=LAST_DAY), first=True, protocol="nightly")
     events = frame(Event(second, "a", "view", "u") for second in (86_399, 86_400, 4 * 86_400))
     assert plan.keys == ("2026-01-01", "2026-01-05")
-    assert plan.assign(events.lazy()).collect()["window"].to_list() == ["2026-01-01", "2026-01-05", "2026-01-05"]
+    assert plan.assign(events.lazy(), "UTC").collect()["window"].to_list() == ["2026-01-01", "2026-01-05", "2026-01-05"]
 
 
 def test_a_late_event_is_handled_in_the_newest_window() -> None:
     plan = Plan(Window(first_day=LAST_DAY, last_day=LAST_DAY), first=False, protocol="nightly")
     assert (
-        plan.assign(frame([Event(0, "a", "view", "u")]).lazy()).collect()["window"].to_list()
+        plan.assign(frame([Event(0, "a", "view", "u")]).lazy(), "UTC").collect()["window"].to_list()
         == [*plan.keys]
         == ["2026-01-05"]
     )
 
 
+def test_a_night_cuts_by_days_of_its_zone() -> None:
+    midnight = start_of(LAST_DAY, "America/New_York")
+    times = [midnight - timedelta(microseconds=1), midnight]
+    events = pl.DataFrame({"user_id": ["u", "u"], "timestamp": times}).lazy()
+    plan = Plan(Window(first_day=LAST_DAY, last_day=LAST_DAY), first=True, protocol="nightly")
+    assert plan.assign(events, "America/New_York").collect()["window"].to_list() == list(plan.keys)
+    assert plan.assign(events, "UTC").collect()["window"].to_list() == [plan.window.key] * 2
+    counted = count_by_day(events, "America/New_York")
+    assert counted["day"].to_list() == [LAST_DAY - timedelta(days=1), LAST_DAY]
+
+
 def test_leave_one_out_holds_out_each_users_last_two_events() -> None:
     plan = Plan(Window(first_day=FIRST_DAY, last_day=LAST_DAY), first=True, protocol="leave_one_out")
     events = [Event(5, "b", "view", "u"), Event(5, "a", "view", "u"), Event(1, "c", "view", "u")]
-    rows = plan.assign(frame([*events, Event(0, "a", "view", "once")]).lazy()).collect()
+    rows = plan.assign(frame([*events, Event(0, "a", "view", "once")]).lazy(), "UTC").collect()
     assert plan.keys == LEAVE_ONE_OUT
     assert set(rows.select("user_id", "item_id", "window").iter_rows()) == {
         ("u", "c", "loo-1-train"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from data_contracts.days import days_of
 from data_contracts.night import HeldOut, Night, Validated, Window, Workspace
 from data_contracts.risk.transactions import TRANSACTIONS
 from data_contracts.table import Table
@@ -25,9 +26,10 @@ def day(number: int) -> date:
     return FIRST_DAY + timedelta(days=number)
 
 
-def workspace(folder: Path) -> Workspace:
+def workspace(folder: Path, day_zone: str = "UTC") -> Workspace:
     """Return a workspace of its own."""
-    return Workspace(name="deals", use_case="risk", home=str(folder), tracking_uri=f"sqlite:///{folder}/mlflow.db")
+    store = f"sqlite:///{folder}/mlflow.db"
+    return Workspace(name="deals", use_case="risk", home=str(folder), tracking_uri=store, day_zone=day_zone)
 
 
 def deals(numbers: Sequence[int], count: int = A_DAY, seed: int = 0) -> pl.DataFrame:
@@ -38,7 +40,7 @@ def deals(numbers: Sequence[int], count: int = A_DAY, seed: int = 0) -> pl.DataF
 def publish(home: Workspace, rows: pl.DataFrame, numbers: Sequence[int]) -> Validated:
     """Commit rows to table `transactions`, as validate does, with the window of some days."""
     table = Table(home.tables, TRANSACTIONS)
-    whole = rows.with_columns(day=pl.col("happened_at").dt.date())
+    whole = rows.with_columns(day=days_of(pl.col("happened_at"), home.day_zone))
     window = Window(first_day=day(numbers[0]), last_day=day(numbers[-1]))
     parts = table.write(whole.to_arrow(), f"night-{numbers[-1]}")
     rows_before = sum(table.file_rows().values())
