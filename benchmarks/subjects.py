@@ -15,6 +15,7 @@ from benchmarks.tables import WINDOW, made_up, write_tables
 from data_contracts.contract import DataContract
 from data_contracts.job import Config, TablesAt
 from data_contracts.risk.examples import EXAMPLES, FEATURES
+from data_contracts.risk.numbers import NUMBERS
 from data_contracts.risk.parties import PARTIES
 from data_contracts.table import Table
 from data_contracts.vision.classes import CLASSES
@@ -23,8 +24,8 @@ from data_contracts.vision.examples import EXAMPLES as PICTURES
 SIZES = Sizes(users=400, events=20, items=60, length=20, width=16, blocks=6, batch=40, negatives=20, epochs=5)
 """Eight layers, enough for two stages on each of four processes."""
 STEPS_OF_EPOCH = 10
-LEARNED, VALIDATING, KNOWN_PARTIES = 400, 22, 50
-"""Made-up transactions that are learned from, those that validate, and the parties of both."""
+LEARNED, VALIDATING, KNOWN_PARTIES, OWN_NUMBERS = 400, 22, 50, 3
+"""Made-up transactions that are learned from, those that validate, the parties of both, and the numbers of each."""
 SIDE, KINDS = 12, 3
 """Height and width of made-up pictures, pixels, and how many classes they are of."""
 
@@ -72,19 +73,27 @@ def _write_transactions(folder: Path) -> TablesAt:
         "label": label,
         "happened_at": pa.array(np.arange(rows) * 60_000_000, pa.timestamp("us", "UTC")),
         "window": [WINDOW] * rows,
+        "numbers": _numbers(random, rows),
     }
     numbers = np.arange(1, KNOWN_PARTIES + 1)
     names = [f"party-{number}" for number in numbers]
     parties = pa.table({"party": names, "number": numbers, "first_window": [WINDOW] * len(names)})
-    return _committed(folder, (EXAMPLES, pa.table(columns)), (PARTIES, parties))
+    return _committed(folder, (EXAMPLES, pa.table(columns)), (PARTIES, parties), marks={NUMBERS.name: OWN_NUMBERS})
 
 
-def _committed(folder: Path, *tables: tuple[DataContract, pa.Table]) -> TablesAt:
+def _numbers(random: np.random.Generator, rows: int) -> pa.Array:
+    """Make up lists of numbers, some of which are not known."""
+    number = random.normal(size=rows * OWN_NUMBERS)
+    values = pa.array(number, mask=number < -1)
+    return pa.ListArray.from_arrays(np.arange(rows + 1, dtype=np.int32) * OWN_NUMBERS, values)
+
+
+def _committed(folder: Path, *tables: tuple[DataContract, pa.Table], marks: dict[str, int] | None = None) -> TablesAt:
     """Write tables of one commit each."""
     versions = {}
     for contract, made in tables:
         table = Table(str(folder), contract)
-        versions[contract.name] = table.commit(table.write(made, "rows"), consumed=["made up"])
+        versions[contract.name] = table.commit(table.write(made, "rows"), consumed=["made up"], marks=marks)
     return TablesAt(folder=str(folder), versions=versions)
 
 

@@ -73,6 +73,20 @@ class Confusion(Value):
     counts: tuple[tuple[int, ...], ...]
 
 
+class Reliability(Value):
+    """What came, beside what one contestant had predicted: targets in groups by their chance, the lowest first.
+
+    Attributes:
+        predicted: Mean chance of each group.
+        seen: Share of it that came so.
+        counts: Targets in it.
+    """
+
+    predicted: tuple[float, ...]
+    seen: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
 class Judgement(Value):
     """What the held-out window says about every contestant.
 
@@ -85,6 +99,7 @@ class Judgement(Value):
             before anything was left out; and whatever else the use case counts.
         remarks: For people: how to read it.
         confusion: Contestant to what it took for what; empty where there are no classes, or many.
+        reliability: Contestant to how far its chances can be counted on; without those that gave no number.
     """
 
     by: Metrics
@@ -94,6 +109,7 @@ class Judgement(Value):
     counts: dict[str, int]
     remarks: tuple[str, ...] = ()
     confusion: dict[str, Confusion] = Field(default_factory=dict)
+    reliability: dict[str, Reliability] = Field(default_factory=dict)
 
 
 class Evidence(Judgement):

@@ -122,8 +122,8 @@ class Table(ReadableTable):
                 "code. Nothing was written."
             )
         steps = self.contract.steps[written - 1 :]
-        seen = _kinds(reduce(lambda schema, step: step.taken(schema), steps, pa.schema(table.schema())))
-        wanted = _kinds(pa.schema(Schema.from_arrow(self.contract.schema)))
+        taken = reduce(lambda schema, step: step.taken(schema), steps, pa.schema(table.schema()))
+        seen, wanted = (_kinds(pa.schema(Schema.from_arrow(each))) for each in (taken, self.contract.schema))
         if seen != wanted:
             columns = sorted(each for each in seen.keys() | wanted.keys() if seen.get(each) != wanted.get(each))
             listed = [f"{each}: {seen.get(each, 'missing')}, wanted {wanted.get(each, 'none')}" for each in columns]

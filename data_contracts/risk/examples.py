@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
 from data_contracts.days import end_of
+from data_contracts.risk import numbers
 from data_contracts.risk.parties import EVERYBODY, LAST_NUMBER
 from data_contracts.risk.sums import GAVE, GOT
 from data_contracts.rules import between
@@ -75,7 +76,7 @@ FEATURES = {
 
 
 def _checked(table: pa.Table) -> pa.Table:
-    """Show rules whether all features are finite."""
+    """Show rules whether all features are finite, and what lists hold."""
     import polars as pl
 
     shown = pl.DataFrame(table).select(
@@ -85,7 +86,7 @@ def _checked(table: pa.Table) -> pa.Table:
         "happened_at",
         odd=pl.sum_horizontal((~pl.col(*FEATURES).is_finite()).cast(pl.Int64)),
     )
-    return shown.to_arrow()
+    return pl.concat([shown, pl.DataFrame(numbers.checked(table))], how="horizontal").to_arrow()
 
 
 def _row_rules(limits: Limits) -> Sequence[Expectation]:
@@ -95,6 +96,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         between("label", 0, 1, "label neither 0 nor 1"),
         between("happened_at", None, end_of(limits.latest, limits.day_zone), "happened_at after through"),
         between("odd", 0, 0, "feature not finite"),
+        *numbers.rules(),
     ]
 
 
@@ -108,6 +110,7 @@ EXAMPLES = DataContract(
             pa.field("label", pa.int8(), metadata={"unit": "1 bad, 0 good, null: nobody knows yet"}),
             pa.field("happened_at", pa.timestamp("us", tz="UTC"), nullable=False),
             pa.field("window", pa.string(), nullable=False),
+            numbers.NUMBERS,
         ]
     ),
     written_by="preprocess",
@@ -115,4 +118,5 @@ EXAMPLES = DataContract(
     partition_by="window",
     checked=_checked,
     row_rules=_row_rules,
+    steps=(numbers.WITH_NUMBERS,),
 )

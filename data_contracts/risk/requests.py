@@ -16,6 +16,13 @@ REQUESTS = DataContract(
             pa.field("from_party", pa.string(), nullable=False, metadata={"unit": "any party, known or not"}),
             pa.field("to_party", pa.string(), nullable=False, metadata={"unit": "any other"}),
             pa.field("amount", pa.float32(), metadata={"unit": "as in the logs; null or NaN where there is none"}),
+            pa.field(
+                "numbers",
+                pa.list_(pa.float32()),
+                metadata={
+                    "unit": "its own, as many as in the logs, in their order; null or NaN where one is not known"
+                },
+            ),
         ]
     ),
     written_by="clients",

@@ -1,4 +1,8 @@
-"""Transactions: one row each time a party deals with another. Written by ``validate``, read by ``preprocess``."""
+"""Transactions: one row each time a party deals with another. Written by ``validate``, read by ``preprocess``.
+
+Where rows have but one party, a client of a bank say, the other is the same in all of them. A source without such a
+column names it in `source.defaults`; in a column that is there, an empty cell breaks its row.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits
+from data_contracts.risk import numbers
 from data_contracts.rules import between, in_time
 
 if TYPE_CHECKING:
@@ -16,7 +21,7 @@ if TYPE_CHECKING:
 
 FINITE, INFINITE, NAN = "finite", "infinite", "NaN"
 PARTIES = ("from_party", "to_party")
-NUMBERS = ("amount", "outcome")
+AMOUNTS = ("amount", "outcome")
 
 
 def kind_of(number: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -25,11 +30,14 @@ def kind_of(number: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _checked(table: pa.Table) -> pa.Table:
-    """Show rules the bytes of parties, how many they are, and what kinds of number there are."""
+    """Show rules the bytes of parties, how many they are, what kinds of number there are, and what lists hold."""
     shown = table.select([*PARTIES, "label", "happened_at"])
     for name in PARTIES:
         shown = shown.append_column(f"{name}_bytes", pc.binary_length(table[name]))
-    for name in NUMBERS:
+    lists = numbers.checked(table)
+    for name in lists.column_names:
+        shown = shown.append_column(name, lists[name])
+    for name in AMOUNTS:
         shown = shown.append_column(f"{name}_is", kind_of(table[name]))
     is_one = pc.equal(table["from_party"], table["to_party"])
     return shown.append_column("parties", pc.if_else(is_one, "one", "two"))
@@ -45,13 +53,14 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
     bounded = [between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in PARTIES]
     finite = [
         ExpectColumnValuesToBeInSet(column=f"{name}_is", value_set=[FINITE], meta={"rule": f"{name} not finite"})
-        for name in NUMBERS
+        for name in AMOUNTS
     ]
     return [
         *present,
         *bounded,
         ExpectColumnValuesToBeInSet(column="parties", value_set=["two"], meta={"rule": "transaction with oneself"}),
         *finite,
+        *numbers.rules(),
         ExpectColumnValuesToBeInSet(column="label", value_set=[0, 1], meta={"rule": "label neither 0 nor 1"}),
         *in_time("happened_at", limits),
     ]
@@ -68,6 +77,7 @@ TRANSACTIONS = DataContract(
             pa.field("outcome", pa.float64(), metadata={"unit": "how it turned out, known with the label"}),
             pa.field("happened_at", pa.timestamp("us", tz="UTC"), nullable=False),
             pa.field("day", pa.date32(), nullable=False),
+            numbers.NUMBERS,
         ]
     ),
     written_by="validate",
@@ -76,4 +86,5 @@ TRANSACTIONS = DataContract(
     time_column="happened_at",
     checked=_checked,
     row_rules=_row_rules,
+    steps=(numbers.WITH_NUMBERS,),
 )

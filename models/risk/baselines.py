@@ -32,6 +32,7 @@ class Logistic:
     """
 
     def __init__(self, rows: Rows) -> None:
+        from sklearn.impute import SimpleImputer
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -43,7 +44,11 @@ class Logistic:
                 f"all {len(rows.labels):,} known transactions with a label are {seen}: what makes a difference cannot "
                 "be learned from them. Bring logs that have both kinds."
             )
-        self._pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1_000))
+        self._pipeline = make_pipeline(
+            SimpleImputer(add_indicator=True, keep_empty_features=True),  # an unknown number: its mean, and a sign
+            StandardScaler(),
+            LogisticRegression(C=0.1, max_iter=1_000),
+        )
         self._pipeline.fit(rows.inputs[:, PARTIES:].astype(np.float64), rows.labels)
 
     def log_odds(self, inputs: Floats) -> NDArray[np.float64]:

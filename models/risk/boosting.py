@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, PositiveInt
 
 from data_contracts.bundle import FORMAT, in_todays_format
-from data_contracts.risk.examples import FEATURES
 from models.risk.config import BoostingConfig
 from models.risk.network import PARTIES
-from models.risk.rows import Floats, Rows
-from models.risk.weights import RECORD, TREES, require_features
+from models.risk.rows import INPUTS, Floats, Rows, feature_names
+from models.risk.weights import RECORD, TREES, count_numbers
 from models.weights import WeightsError
 
 FIXED = {
@@ -77,7 +76,8 @@ class Boosting:
             "seed": seed,
             "num_threads": os.cpu_count() or 1,
         }
-        learned = lightgbm.Dataset(rows.inputs[:, PARTIES:], rows.labels, feature_name=list(FEATURES), params=settings)
+        names = feature_names(rows.inputs.shape[1] - len(INPUTS))
+        learned = lightgbm.Dataset(rows.inputs[:, PARTIES:], rows.labels, feature_name=list(names), params=settings)
         return cls(lightgbm.train(settings, learned, config.rounds))
 
     @classmethod
@@ -90,7 +90,7 @@ class Boosting:
             WeightsError: They were learned from other features, or cannot be read.
         """
         record = BoostingRecord.model_validate(in_todays_format(folder / RECORD, {}))
-        require_features(record.features, folder)
+        count_numbers(record.features, folder)
         try:
             return cls(lightgbm.Booster(model_str=(folder / TREES).read_text(encoding="utf-8")))
         except lightgbm.basic.LightGBMError as error:
@@ -100,12 +100,12 @@ class Boosting:
         """Write them."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / TREES).write_text(self.trees.model_to_string(), encoding="utf-8")
-        record = BoostingRecord(format=FORMAT, features=tuple(FEATURES))
+        record = BoostingRecord(format=FORMAT, features=tuple(self.trees.feature_name()))
         (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
 
     def log_odds(self, inputs: Floats) -> NDArray[np.float64]:
         """See `models.risk.scorers.Scorer`."""
-        return np.asarray(self.trees.predict(inputs[:, PARTIES:], raw_score=True), np.float64)
+        return np.asarray(self.trees.predict(self._seen(inputs), raw_score=True), np.float64)
 
     def moved_by(self, inputs: Floats) -> NDArray[np.float64]:
         """See `models.risk.scorers.Scorer`.
@@ -113,5 +113,14 @@ class Boosting:
         Source:
             Lundberg et al., "Consistent individualized feature attribution for tree ensembles", 2018 (TreeSHAP).
         """
-        told = np.asarray(self.trees.predict(inputs[:, PARTIES:], pred_contrib=True), np.float64)
+        told = np.asarray(self.trees.predict(self._seen(inputs), pred_contrib=True), np.float64)
         return np.concatenate([np.zeros((len(inputs), PARTIES)), told[:, :-1]], axis=1)
+
+    @property
+    def numbers(self) -> int:
+        """See `models.risk.scorers.Scorer`."""
+        return int(self.trees.num_feature()) + PARTIES - len(INPUTS)
+
+    def _seen(self, inputs: Floats) -> Floats:
+        """Return the features, without numbers that came after these trees."""
+        return inputs[:, PARTIES : PARTIES + self.trees.num_feature()]

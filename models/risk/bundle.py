@@ -26,11 +26,12 @@ from data_contracts.contract import DataContract
 from data_contracts.job import Config, PublishJob, TablesAt
 from data_contracts.night import Value
 from data_contracts.risk.examples import EXAMPLES
+from data_contracts.risk.numbers import NUMBERS
 from data_contracts.risk.parties import PARTIES
 from data_contracts.risk.past import compacted
 from data_contracts.risk.sums import PAIRS, PARTY_DAYS
 from data_contracts.table import Table
-from models.risk.scorers import ship
+from models.risk.scorers import open_scorer, ship
 
 NUMBERED, PARTY_SUMS, PAIR_SUMS, PAST = "parties.parquet", "party_days.parquet", "pairs.parquet", "past.json"
 GOLDEN_REQUESTS = 8
@@ -61,23 +62,28 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
 
 
 def example(job: PublishJob) -> Config:
-    """Ask about the parties of one of the transactions."""
+    """Ask about the parties and the numbers of one of the transactions."""
     tables = job.tables
     examples = Table(tables.folder, EXAMPLES).dataset(tables.versions[EXAMPLES.name])
-    one = pl.DataFrame(examples.head(1, columns=["from_number", "to_number"])).row(0, named=True)
+    one = pl.DataFrame(examples.head(1, columns=["from_number", "to_number", NUMBERS.name])).row(0, named=True)
     names = dict(_read(tables, PARTIES).select("number", "party").rows())
-    return {"from_party": names[one["from_number"]], "to_party": names[one["to_number"]]}
+    parties = {"from_party": names[one["from_number"]], "to_party": names[one["to_number"]]}
+    numbers = one[NUMBERS.name]
+    return parties if not numbers or None in numbers else parties | {NUMBERS.name: numbers}
 
 
 def golden_requests(folder: Path) -> list[dict[str, object]]:
     """Make requests up, always the same: of parties that nobody knows, and of some that are known."""
     known = pl.read_parquet(folder / NUMBERED, glob=False)["party"].to_numpy()
+    numbers = open_scorer(folder).numbers
     chance = np.random.default_rng(seed=0)
     requests: list[dict[str, object]] = [{"from_party": "nobody knows", "to_party": "either of them", "amount": None}]
     for number in range(GOLDEN_REQUESTS - 1):
         giver, getter = chance.choice(known, 2, replace=False) if len(known) > 1 else (known[0], "another")
         amount = round(float(chance.lognormal(4, 2)), 2) if number % 2 else None
-        requests.append({"from_party": str(giver), "to_party": str(getter), "amount": amount})
+        own = [round(each, 2) for each in chance.normal(0, 100, numbers).tolist()] if numbers and number % 3 else None
+        parties = {"from_party": str(giver), "to_party": str(getter)}
+        requests.append({**parties, "amount": amount, **({NUMBERS.name: own} if own else {})})
     return requests
 
 

@@ -13,10 +13,8 @@ from data_contracts.job import FitJob
 from models.batches import Data, Share
 from models.risk.config import RiskConfig
 from models.risk.module import Batch, Targets
-from models.risk.rows import INPUTS, Floats, Rows
+from models.risk.rows import Floats, Rows
 from models.risk.split import learned_from, validated_on
-
-PADDING = np.zeros((1, len(INPUTS)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Transactions:
     def batch(self, rows: NDArray[np.int64], share: Share) -> Batch:
         """Make the tensors of these."""
         missing = max(share.height - len(rows), 0)
-        inputs = np.concatenate([self.inputs[rows], np.repeat(PADDING, missing, axis=0)])
+        inputs = np.pad(self.inputs[rows], ((0, missing), (0, 0)))
         labels = np.concatenate([self.labels[rows], np.full(missing, np.nan, np.float32)])
         targets = Targets(torch.from_numpy(labels), share.targets)
         return Batch(torch.from_numpy(inputs), targets, share.examples, rows, self.origin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.days import start_of
-from data_contracts.evidence import Judgement
+from data_contracts.evidence import Judgement, Reliability
 from data_contracts.job import RIVALS, EvaluateJob
 from data_contracts.manifest import publish, verify
 from models.bootstrap import compare
 from models.metrics import Floats as Floats64
-from models.metrics import Scores
+from models.metrics import Scores, calibration
 from models.risk.baselines import Logistic, ShareOfBad
 from models.risk.boosting import Boosting
 from models.risk.config import RiskConfig
@@ -34,7 +34,7 @@ class Contestant(Protocol):
     """Scores transactions."""
 
     def log_odds(self, inputs: Floats) -> NDArray[np.float64]:
-        """Return log-odds of bad, (rows,), for inputs as `models.risk.rows.INPUTS`."""
+        """Return log-odds of bad, (rows,), for inputs as `models.risk.rows.as_floats` makes them."""
         ...
 
 
@@ -74,7 +74,18 @@ def evaluate(job: EvaluateJob) -> Judgement:
         metrics={name: metrics(score.state(), config) for name, score in scores.items()},
         counts={**of_judged, **of_window, "bad": bad},
         remarks=() if can_be_judged else (ONE_KIND,),
+        reliability=dict(_reliabilities(scores)),
     )
+
+
+def _reliabilities(scores: Mapping[str, Scores]) -> Iterator[tuple[str, Reliability]]:
+    """Yield how far chances can be counted on; nothing of a contestant that gave no number, or was not asked."""
+    for name, score in scores.items():
+        state = score.state()
+        if not np.isnan(state).any() and state.any():
+            found = calibration(state)
+            counts = tuple(np.rint(found.weight).astype(int).tolist())
+            yield name, Reliability(predicted=tuple(found.predicted), seen=tuple(found.seen), counts=counts)
 
 
 def _contestants(job: EvaluateJob, config: RiskConfig) -> Mapping[str, Contestant]:

@@ -19,13 +19,11 @@ from models import layered
 from models.layered import LayeredModule
 from models.risk.config import RiskConfig
 from models.risk.network import PARTIES, WideAndDeep
-from models.risk.rows import Rows, known_parties
+from models.risk.rows import known_parties, own_numbers
 from models.risk.split import learned_from
 from models.risk.weights import copy_into
 
 MONITOR = "validation/log_loss"
-SMALLEST_DEVIATION = 1e-3
-"""Of a feature: one that is always the same is not divided by nothing."""
 
 
 @dataclass
@@ -67,9 +65,11 @@ class RiskModule(LayeredModule):
         """
         config = RiskConfig.model_validate(job.config)
         torch.manual_seed(config.fit.seed)
-        network = WideAndDeep(len(FEATURES), known_parties(job.tables, job.known_windows), config.network)
+        numbers, parties = own_numbers(job.tables), known_parties(job.tables, job.known_windows)
+        network = WideAndDeep(len(FEATURES) + numbers, numbers, parties, config.network)
         if job.warm_start is None:
-            _measure(network, learned_from(job, config.fit.seed))
+            rows = learned_from(job, config.fit.seed)
+            network.first.measure(torch.from_numpy(rows.inputs[:, PARTIES:].astype(np.float64)))
         else:
             copy_into(network, Path(job.warm_start))
         return cls(network, config, job.features)
@@ -99,10 +99,3 @@ class RiskModule(LayeredModule):
 def _cross_entropy(log_odds_B: Tensor, targets: Targets) -> Tensor:
     there_B = ~targets.label_B.isnan()
     return binary_cross_entropy_with_logits(log_odds_B[there_B], targets.label_B[there_B], reduction="none")
-
-
-def _measure(network: WideAndDeep, rows: Rows) -> None:
-    """Have the network know the mean and the deviation of every feature."""
-    features = rows.inputs[:, PARTIES:].astype(np.float64)
-    network.first.mean_F.copy_(torch.from_numpy(features.mean(axis=0)))
-    network.first.deviation_F.copy_(torch.from_numpy(features.std(axis=0).clip(SMALLEST_DEVIATION)))

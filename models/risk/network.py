@@ -1,4 +1,6 @@
-"""Wide and deep: log-odds of bad. Plain PyTorch. Shape letters: B rows, F features, E width of a party, W width.
+"""Wide and deep: log-odds of bad. Plain PyTorch.
+
+Shape letters: B rows, F features, N of these that may be unknown, the last ones, E width of a party, W width.
 
 Between layers a state is float (B, 1 + W): first what the wide part says, which is handed on as it is, then the deep
 part's. So the network can be cut anywhere.
@@ -17,6 +19,8 @@ from models.risk.config import NetworkConfig
 
 PARTIES = 2
 """First columns of the inputs: the numbers of both parties."""
+SMALLEST_DEVIATION = 1e-3
+"""Of a feature: one that varies by less counts as one that does not vary."""
 FARTHEST = 3.0
 """Standard deviations from the mean at which a feature is held: what is farther was hardly learned from."""
 
@@ -26,6 +30,7 @@ class First(nn.Module):
 
     Args:
         features: F.
+        numbers: N.
         parties: Known by number, 1…; any other is unknown.
         config: Widths.
     """
@@ -33,25 +38,48 @@ class First(nn.Module):
     mean_F: Tensor
     deviation_F: Tensor
 
-    def __init__(self, features: int, parties: int, config: NetworkConfig) -> None:
+    def __init__(self, features: int, numbers: int, parties: int, config: NetworkConfig) -> None:
         super().__init__()
+        self.numbers = numbers
         self.parties = parties
         self.party_dropout = config.party_dropout
         self.register_buffer("mean_F", torch.zeros(features))
         self.register_buffer("deviation_F", torch.ones(features))
         self.party = nn.Embedding(parties + 1, config.party_width, padding_idx=EVERYBODY)
         nn.init.zeros_(self.party.weight)  # who is new begins as anybody
-        self.wide = nn.Linear(features, 1)
-        self.deep = nn.Linear(features + PARTIES * config.party_width, config.width)
+        told = features + numbers  # and of each number, whether it is unknown
+        self.wide = nn.Linear(told, 1)
+        self.deep = nn.Linear(told + PARTIES * config.party_width, config.width)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, inputs_BC: Tensor) -> Tensor:
         """Return float (B, 1 + W) for numbers of parties and features, float (B, 2 + F)."""
         known_B2 = self._known(inputs_BC[:, :PARTIES].long())
         feature_BF = (inputs_BC[:, PARTIES:].to(self.mean_F) - self.mean_F) / self.deviation_F
-        feature_BF = feature_BF.clamp(-FARTHEST, FARTHEST)
-        deep_BD = torch.cat([feature_BF, self.party(known_B2).flatten(1)], dim=1)
-        return torch.cat([self.wide(feature_BF), self.dropout(self.deep(deep_BD).relu())], dim=1)
+        unknown_BN = feature_BF[:, feature_BF.shape[1] - self.numbers :].isnan()
+        feature_BF = feature_BF.clamp(-FARTHEST, FARTHEST).nan_to_num(0.0)
+        told_BT = torch.cat([feature_BF, unknown_BN.to(feature_BF)], dim=1)
+        deep_BD = torch.cat([told_BT, self.party(known_B2).flatten(1)], dim=1)
+        return torch.cat([self.wide(told_BT), self.dropout(self.deep(deep_BD).relu())], dim=1)
+
+    @torch.no_grad()
+    def measure(self, feature_BF: Tensor) -> None:
+        """Learn mean and deviation of every feature, of those that are known; what never varies counts for nothing.
+
+        Args:
+            feature_BF: float64; NaN where a number is unknown.
+        """
+        is_known_BF = ~feature_BF.isnan()
+        known_F = is_known_BF.sum(dim=0).clamp(min=1)
+        mean_F = feature_BF.nan_to_num(0.0).sum(dim=0) / known_F
+        away_BF = (feature_BF - mean_F).nan_to_num(0.0)
+        deviation_F = (away_BF.square().sum(dim=0) / known_F).sqrt()
+        self.mean_F.copy_(mean_F)
+        self.deviation_F.copy_(deviation_F.clamp(min=SMALLEST_DEVIATION))
+        share_N = is_known_BF[:, feature_BF.shape[1] - self.numbers :].double().mean(dim=0)
+        varies_T = torch.cat([deviation_F >= SMALLEST_DEVIATION, (share_N > 0) & (share_N < 1)])
+        self.wide.weight[:, ~varies_T] = 0
+        self.deep.weight[:, : len(varies_T)][:, ~varies_T] = 0
 
     def _known(self, number_B2: Tensor) -> Tensor:
         """Return numbers of parties, `EVERYBODY` for those that it does not know, and in training for some more."""
@@ -87,13 +115,14 @@ class WideAndDeep(LayeredNetwork):
 
     Args:
         features: F.
+        numbers: N.
         parties: Known by number, 1….
         config: Its shape.
     """
 
-    def __init__(self, features: int, parties: int, config: NetworkConfig) -> None:
+    def __init__(self, features: int, numbers: int, parties: int, config: NetworkConfig) -> None:
         super().__init__()
-        self.first = First(features, parties, config)
+        self.first = First(features, numbers, parties, config)
         self.hidden = nn.ModuleList(Hidden(config) for _ in range(config.hidden))
         self.last = Last(config.width, 1)
 

@@ -16,7 +16,7 @@ from data_contracts.risk.past import Past
 from data_contracts.risk.requests import ANSWERS, REASONS, REQUESTS
 from models.metrics import chance
 from models.risk.bundle import NUMBERED, PAIR_SUMS, PARTY_SUMS, PAST, PastRecord
-from models.risk.rows import INPUTS, PLAIN, Floats
+from models.risk.rows import as_floats, inputs, plain
 from models.risk.scorers import open_scorer
 
 ROWS_AT_ONCE = 1_024
@@ -45,6 +45,7 @@ class RiskPredictor:
         self._past, self._pairs = Past(days), Pairs(pairs)
         self._before = PastRecord.model_validate_json((folder / PAST).read_text(encoding="utf-8")).before
         self._scorer = open_scorer(folder)
+        self._plain = plain(self._scorer.numbers)
 
     def predict(self, requests: pa.Table) -> pa.Table:
         """Answer every row; a party that nobody knows has no past.
@@ -57,40 +58,43 @@ class RiskPredictor:
         return pa.concat_tables([self.answer_schema.empty_table(), *pieces])
 
     def _answer(self, rows: pl.DataFrame) -> pa.Table:
-        features = measured(rows, self._past, self._pairs)
-        inputs_BC: Floats = (
-            pl.concat([rows.select("from_number", "to_number"), features], how="horizontal")
-            .select(pl.col(INPUTS).cast(pl.Float32))
-            .to_numpy()
-            .astype(np.float32)
-        )
+        known = pl.concat([rows, measured(rows, self._past, self._pairs)], how="horizontal")
+        inputs_BC = as_floats(inputs(known, self._scorer.numbers))
         moved_BC = self._scorer.moved_by(inputs_BC)
         most_BR = np.argsort(-np.abs(moved_BC), axis=1, kind="stable")[:, :REASONS]
         weights = [
             [float(row[place]) for place in most if row[place]] for row, most in zip(moved_BC, most_BR, strict=True)
         ]
-        reasons = [[PLAIN[place] for place in most if row[place]] for row, most in zip(moved_BC, most_BR, strict=True)]
+        reasons = [
+            [self._plain[place] for place in most if row[place]] for row, most in zip(moved_BC, most_BR, strict=True)
+        ]
         columns = [chance(self._scorer.log_odds(inputs_BC)).astype(np.float32), reasons, weights]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self.answer_schema, strict=True)]
         return pa.table(arrays, schema=self.answer_schema)
 
     def _understood(self, requests: pa.Table) -> pl.DataFrame:
-        """Return ``from_number``, ``to_number``, ``amount`` and ``day`` of every request."""
+        """Return ``from_number``, ``to_number``, ``amount``, ``numbers`` and ``day`` of every request."""
         unknown = [name for name in requests.column_names if name not in REQUESTS.schema.names]
         if unknown:
             raise ValueError(f"columns {unknown}: unknown, wanted some of {REQUESTS.schema.names}.")
         for field in REQUESTS.schema:
             if field.name not in requests.column_names:
                 requests = requests.append_column(field, pa.nulls(requests.num_rows, field.type))
-        kinds = {"from_party": pl.String, "to_party": pl.String, "amount": pl.Float64}
-        told = pl.DataFrame(requests).select(pl.col(name).cast(kind) for name, kind in kinds.items())
-        told = told.with_columns(pl.col("amount").fill_nan(None))  # tensors have no null
-        problems = [f"request {row}: {problem}" for row, one in enumerate(told.rows()) for problem in _problems(*one)]
+        told = pl.DataFrame(requests.select(REQUESTS.schema.names)).with_columns(
+            pl.col("amount").cast(pl.Float64).fill_nan(None),  # tensors have no null
+            pl.col("numbers").cast(pl.List(pl.Float32)).list.eval(pl.element().fill_nan(None)),
+        )
+        problems = [
+            f"request {row}: {problem}"
+            for row, one in enumerate(told.rows())
+            for problem in _problems(*one, wanted=self._scorer.numbers)
+        ]
         if problems:
             raise ValueError("; ".join(problems) + ".")
         return told.select(
             *(self._number(side).alias(f"{side}_number") for side in ("from", "to")),
             "amount",
+            "numbers",
             day=pl.lit(self._before),
         )
 
@@ -98,7 +102,14 @@ class RiskPredictor:
         return pl.col(f"{side}_party").replace_strict(self._numbers, default=EVERYBODY, return_dtype=pl.Int32)
 
 
-def _problems(from_party: str | None, to_party: str | None, amount: float | None) -> Iterator[str]:
+def _problems(
+    from_party: str | None,
+    to_party: str | None,
+    amount: float | None,
+    numbers: list[float | None] | None,
+    *,
+    wanted: int,
+) -> Iterator[str]:
     for name, party in {"from_party": from_party, "to_party": to_party}.items():
         if not party:
             yield f"{name} is missing, wanted a party"
@@ -106,3 +117,7 @@ def _problems(from_party: str | None, to_party: str | None, amount: float | None
         yield f"from_party and to_party are both {from_party!r}, wanted two parties"
     if amount is not None and not np.isfinite(amount):
         yield f"amount is {amount}, wanted a finite number or none"
+    if numbers is not None and len(numbers) != wanted:
+        yield f"numbers are {len(numbers):,}, wanted {wanted:,} or none"
+    if any(number is not None and not np.isfinite(number) for number in numbers or ()):
+        yield f"numbers are {numbers}, wanted finite ones, NaN where one is not known"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from data_contracts.bundle import TRAINING
 from models.risk.network import PARTIES, WideAndDeep
-from models.risk.rows import Floats
+from models.risk.rows import INPUTS, Floats
 from models.risk.weights import RECORD, TENSORS, TREES, load
 from models.weights import WeightsError
 
@@ -22,10 +22,18 @@ ROWS_AT_ONCE = 65_536
 
 
 class Scorer(Protocol):
-    """Scores transactions. Read-only once made. Shape letters: B rows, F features."""
+    """Scores transactions. Read-only once made. Shape letters: B rows, F features.
+
+    Inputs may have more of a transaction's own numbers than it has learned from; it does not look at those.
+    """
+
+    @property
+    def numbers(self) -> int:
+        """How many of a transaction's own numbers it has learned from."""
+        ...
 
     def log_odds(self, inputs: Floats) -> NDArray[np.float64]:
-        """Return log-odds of bad, (B,), for inputs (B, 2 + F), as `models.risk.rows.INPUTS`."""
+        """Return log-odds of bad, (B,), for inputs (B, 2 + F), see `models.risk.rows.as_floats`."""
         ...
 
     def moved_by(self, inputs: Floats) -> NDArray[np.float64]:
@@ -39,19 +47,24 @@ class Network:
     def __init__(self, network: WideAndDeep) -> None:
         self.network = network
 
+    @property
+    def numbers(self) -> int:
+        """See `Scorer.numbers`."""
+        return self.network.first.numbers
+
     @torch.inference_mode()
     def log_odds(self, inputs: Floats) -> NDArray[np.float64]:
         """See `Scorer.log_odds`."""
-        starts = range(0, max(len(inputs), 1), ROWS_AT_ONCE)
-        pieces = [self.network(torch.from_numpy(inputs[start : start + ROWS_AT_ONCE])) for start in starts]
+        starts, seen = range(0, max(len(inputs), 1), ROWS_AT_ONCE), inputs[:, : len(INPUTS) + self.numbers]
+        pieces = [self.network(torch.from_numpy(seen[start : start + ROWS_AT_ONCE])) for start in starts]
         found: NDArray[np.float64] = torch.cat(pieces).double().numpy()
         return found
 
     def moved_by(self, inputs: Floats) -> NDArray[np.float64]:
         """See `Scorer.moved_by`: by how much less it would be, were that one input what it is on average."""
         usual = np.concatenate([np.zeros(PARTIES, np.float32), self.network.first.mean_F.numpy()])
-        rows, width = inputs.shape
-        variants = np.repeat(inputs[:, None, :], width, axis=1)
+        rows, width = len(inputs), len(usual)
+        variants = np.repeat(inputs[:, None, :width], width, axis=1)
         variants[:, np.arange(width), np.arange(width)] = usual
         without = self.log_odds(variants.reshape(rows * width, width)).reshape(rows, width)
         moved: NDArray[np.float64] = self.log_odds(inputs)[:, None] - without

@@ -23,6 +23,7 @@ from data_contracts.job import Config
 from data_contracts.risk.examples import FEATURES
 from models.risk.config import NetworkConfig, RiskConfig
 from models.risk.network import WideAndDeep
+from models.risk.rows import feature_names
 from models.weights import WeightsError, copy_rows
 
 TENSORS, RECORD, TREES = "model.safetensors", "model.json", "boosting.txt"
@@ -58,7 +59,8 @@ def save(network: WideAndDeep, config: RiskConfig, features: Config, folder: Pat
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, folder / TENSORS)
     shape = Shape.model_validate(config.network.model_dump())
-    record = NetworkRecord(format=FORMAT, network=shape, parties=network.parties, features=tuple(FEATURES))
+    names = feature_names(network.first.numbers)
+    record = NetworkRecord(format=FORMAT, network=shape, parties=network.parties, features=names)
     (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
     settings = {"model": config.model_dump(mode="json"), "features": features}
     (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
@@ -73,7 +75,8 @@ def load(folder: Path) -> WideAndDeep:
         WeightsError: It has other features, or its tensors are not those that its ``model.json`` describes.
     """
     record = NetworkRecord.model_validate(in_todays_format(folder / RECORD, {}))
-    network = WideAndDeep(len(FEATURES), record.parties, record.network)
+    numbers = count_numbers(record.features, folder)
+    network = WideAndDeep(len(record.features), numbers, record.parties, record.network)
     copy_into(network, folder)
     return network.float().eval()
 
@@ -85,20 +88,22 @@ def copy_into(network: WideAndDeep, folder: Path) -> None:
         WeightsError: It has other features, or a tensor is missing, left over or of another shape; all are listed.
     """
     record = NetworkRecord.model_validate(in_todays_format(folder / RECORD, {}))
-    require_features(record.features, folder)
+    count_numbers(record.features, folder)
     rows = {PARTY_ROWS: record.parties + 1}
     copy_rows(network.state_dict(), load_file(folder / TENSORS), rows, folder)
 
 
-def require_features(told: tuple[str, ...], folder: Path) -> None:
-    """See that what was learned is of the features that are computed here.
+def count_numbers(told: tuple[str, ...], folder: Path) -> int:
+    """See that what was learned is of the features that are computed here, and count a transaction's own numbers.
 
     Raises:
         WeightsError: It is of others.
     """
-    if told != tuple(FEATURES):
-        odd = sorted(set(told) ^ set(FEATURES)) or ["their order"]
+    numbers = max(len(told) - len(FEATURES), 0)
+    if told != feature_names(numbers):
+        odd = sorted(set(told) ^ set(feature_names(numbers))) or ["their order"]
         raise WeightsError(
             f"what lies in {folder} was learned from other features than those of this code; they differ in "
             f"{', '.join(odd)}. Run the code that made it, or train anew."
         )
+    return numbers

@@ -109,6 +109,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
         metrics={name: each.metrics(known) for name, each in counts.items()},
         counts={**images, "late": late, "unlabelled": unlabelled, **unknown},
         confusion={name: each.confusion(known) for name, each in counts.items() if len(known) <= FEW_CLASSES},
+        reliability={name: each.reliability() for name, each in counts.items() if np.isfinite(each.loss)},
     )
 
 

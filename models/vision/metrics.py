@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.evidence import Confusion, Metrics
+from data_contracts.evidence import Confusion, Metrics, Reliability
 
 METRICS = Metrics(
     primary="accuracy",
@@ -116,6 +116,16 @@ class Counts:
             "calibration_error": float(np.abs(self.confidence_S - self.right_S).sum() / images) + unknown,
             **slices,
         }
+
+    def reliability(self) -> Reliability:
+        """Return how often they were taken for what they are, beside how likely that was said to be."""
+        there = self.images_S > 0
+        images = self.images_S[there]
+        return Reliability(
+            predicted=tuple(self.confidence_S[there] / images),
+            seen=tuple(self.right_S[there] / images),
+            counts=tuple(images.tolist()),
+        )
 
     def confusion(self, labels: Sequence[str]) -> Confusion:
         """Return what was taken for what."""

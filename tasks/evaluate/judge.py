@@ -12,7 +12,8 @@ from data_contracts.job import JUDGING, EvaluateJob, TablesAt, Validation
 from data_contracts.night import Candidate, Night, Workspace
 from data_contracts.version import ANCHOR, CANDIDATE, CHAMPION
 from tasks.champion import find_anchor, find_champion
-from tasks.evaluate.record import record_evidence, recorded_evidence
+from tasks.evaluate.pictures import pictures
+from tasks.evaluate.record import learned, record_evidence, recorded_evidence
 from tasks.job import run_job
 
 logger = logging.getLogger(__name__)
@@ -83,5 +84,6 @@ def judge(
         left_out=left_out,
         champion_damaged=bool(champion and champion.damaged),
     )
-    record_evidence(workspace.tracking_uri, evidence)
+    curves = learned(workspace.tracking_uri, candidate.run_id)
+    record_evidence(workspace.tracking_uri, evidence, pictures(evidence, curves))
     return evidence

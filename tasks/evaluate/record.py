@@ -1,23 +1,25 @@
-"""How evidence is kept: in the MLflow run as metrics, a picture and, last, ``evidence.json``; for people as a table."""
+"""How evidence is kept: in the MLflow run as metrics, pictures and, last, ``evidence.json``; for people as a table."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from data_contracts.commit_point import commit_point
-from data_contracts.evidence import NIGHTLY, Confusion, Evidence
+from data_contracts.evidence import NIGHTLY, Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EVIDENCE = "evidence.json"
-PICTURE, CONFUSION = "evidence.png", "confusion.png"
+LEARNED = re.compile(r"train/loss|validation/.*")
+"""Metrics of a training's epochs that are drawn."""
 
 
 def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
@@ -38,7 +40,24 @@ def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
             return None
 
 
-def record_evidence(tracking_uri: str, evidence: Evidence) -> None:
+def learned(tracking_uri: str, run_id: str) -> dict[str, dict[int, float]]:
+    """Return what a run's training logged: metric, in order of names, to epoch, from 1, to the value at its end.
+
+    An epoch that was done again after a kill has its last value.
+    """
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=tracking_uri)
+    epochs = {each.step: round(each.value) + 1 for each in client.get_metric_history(run_id, "epoch")}
+    names = sorted(filter(LEARNED.fullmatch, client.get_run(run_id).data.metrics))
+    histories = {name: sorted(client.get_metric_history(run_id, name), key=lambda at: at.timestamp) for name in names}
+    return {
+        name: dict(sorted({epochs[each.step]: each.value for each in history if each.step in epochs}.items()))
+        for name, history in histories.items()
+    }
+
+
+def record_evidence(tracking_uri: str, evidence: Evidence, pictures: Mapping[str, Figure]) -> None:
     """Record metrics and artifacts in the evidence's run; again, after a crash, is the same as once."""
     from mlflow import MlflowClient
     from mlflow.entities import Metric
@@ -51,9 +70,8 @@ def record_evidence(tracking_uri: str, evidence: Evidence) -> None:
         for name, value in values.items()
     ]
     client.log_batch(evidence.run_id, metrics=metrics)
-    client.log_figure(evidence.run_id, draw(evidence), PICTURE)
-    if evidence.chosen in evidence.confusion:
-        client.log_figure(evidence.run_id, draw_confusion(evidence.confusion[evidence.chosen]), CONFUSION)
+    for name, figure in pictures.items():
+        client.log_figure(evidence.run_id, figure, name)
     with commit_point("evidence"):
         client.log_text(evidence.run_id, evidence.model_dump_json(indent=2), EVIDENCE)
 
@@ -118,42 +136,3 @@ def as_markdown(evidence: Evidence) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def draw(evidence: Evidence) -> Figure:
-    """Return one group of bars a metric of those to draw, one bar a contestant."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    axes, drawn = figure.subplots(), evidence.by.drawn
-    width = 0.8 / len(evidence.metrics)
-    for number, (contestant, metrics) in enumerate(evidence.metrics.items()):
-        places = [group + number * width for group in range(len(drawn))]
-        bars = axes.bar(places, [metrics.get(name, 0.0) for name in drawn], width, label=contestant)
-        axes.bar_label(bars, fmt="%.3f", fontsize=8)
-    axes.set_xticks([group + 0.4 - width / 2 for group in range(len(drawn))], list(map(in_capitals, drawn)))
-    what = ", ".join(filter(None, (f"{evidence.counts.get('targets', 0):,} targets held out", evidence.by.window)))
-    axes.set_title(what, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    return figure
-
-
-def draw_confusion(confusion: Confusion) -> Figure:
-    """Return what was taken for what: a row a class, dark where much of it was taken for the column's."""
-    from matplotlib.figure import Figure
-
-    classes, size = confusion.classes, max(len(confusion.classes) * 0.5, 3)
-    figure = Figure(figsize=(size + 1, size), layout="constrained")
-    axes = figure.subplots()
-    shares = [[count / max(sum(row), 1) for count in row] for row in confusion.counts]
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, counts in enumerate(confusion.counts):
-        for column, count in enumerate(counts):
-            ink = "white" if shares[row][column] > 1 / 2 else "black"
-            axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=ink)
-    axes.set_xticks(range(len(classes)), classes, rotation=90)
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set_xlabel("taken for")
-    axes.set_ylabel("is")
-    return figure

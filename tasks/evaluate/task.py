@@ -10,15 +10,17 @@ from pydantic import BaseModel
 from data_contracts.evidence import Evidence
 from data_contracts.night import Candidate, Night, Workspace
 from tasks.evaluate.judge import judge
-from tasks.evaluate.record import as_markdown
+from tasks.evaluate.pictures import in_markdown, pictures
+from tasks.evaluate.record import as_markdown, learned
 
 
 @task(name="evaluate", cache_policy=NO_CACHE, task_run_name="evaluate-{night.window.last_day}")
 def evaluate(
     workspace: Workspace, candidate: Candidate, night: Night, model: BaseModel, features: BaseModel, metric: str | None
 ) -> Evidence:
-    """See `judge`. Not retried: a model that cannot be judged stays so. Shows the table of metrics as an artifact."""
+    """See `judge`. Not retried: a model that cannot be judged stays so. Shows metrics and pictures as an artifact."""
     evidence = judge(workspace, candidate, night, model, features, metric)
-    key = workspace.artifact("evidence")
-    create_markdown_artifact(as_markdown(evidence), key=key, description=f"Judged on {night.window}.")
+    drawn = pictures(evidence, learned(workspace.tracking_uri, candidate.run_id))
+    page = "\n\n".join([as_markdown(evidence), *(in_markdown(*picture) for picture in drawn.items())])
+    create_markdown_artifact(page, key=workspace.artifact("evidence"), description=f"Judged on {night.window}.")
     return evidence

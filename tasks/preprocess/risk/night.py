@@ -15,10 +15,18 @@ from typing import TypeVar
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
+from data_contracts.risk.numbers import NUMBERS
 from data_contracts.table import Part
 from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
-from tasks.preprocess.risk.plan import Plan, hold_out_end
-from tasks.preprocess.risk.steps import Order, count_labels, write_examples, write_parties, write_sums
+from tasks.preprocess.risk.plan import Plan, hold_out_end, one_length
+from tasks.preprocess.risk.steps import (
+    Order,
+    count_labels,
+    count_lengths,
+    write_examples,
+    write_parties,
+    write_sums,
+)
 from tasks.preprocess.risk.tables import Tables, consumes
 from tasks.preprocess.truth import group_files, new_files, refuse_lost_files
 
@@ -86,15 +94,19 @@ class _Night:
         written: list[list[Part]] = self.client.gather(self.client.map(write_examples, groups, pure=False))
         parts = [part for of_group in written for part in of_group]
         _refuse_loss(sum(files.values()), sum(part.rows for part in parts))
-        tables.examples.commit(parts, [self.consumed], marks={"transactions": self.version})
+        marks = {"transactions": self.version, NUMBERS.name: order.plan.numbers}
+        tables.examples.commit(parts, [self.consumed], marks=marks)
         logger.info("%s transactions in %s", f"{sum(files.values()):,}", order.plan.window)
 
     def _plan(self, files: list[str], window: Window, held_out: HeldOut) -> Plan:
+        lengths = self._call(count_lengths, files)
         if self.tables.done is None:
             labels = self._call(partial(count_labels, day_zone=self.day_zone), files)
-            return Plan(hold_out_end(labels, window.last_day, held_out), first=True)
-        newest = self.tables.plan().window
-        return Plan(Window(first_day=newest.last_day + timedelta(days=1), last_day=window.last_day), first=False)
+            judging = hold_out_end(labels, window.last_day, held_out)
+            return Plan(judging, first=True, numbers=one_length(lengths, 0))
+        before = self.tables.plan()
+        own = Window(first_day=before.window.last_day + timedelta(days=1), last_day=window.last_day)
+        return Plan(own, first=False, numbers=one_length(lengths, before.numbers))
 
     def _commit_sums(self, order: Order) -> None:
         """Commit `pairs`, then `party_days`, whichever is missing."""

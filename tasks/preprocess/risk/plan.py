@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
 
 from data_contracts.night import HeldOut, Window
-from tasks.preprocess.errors import TooFewTargetsError
+from tasks.preprocess.errors import OtherFeaturesError, TooFewTargetsError
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,12 @@ class Plan:
     Attributes:
         window: The newest window, which judges.
         first: Whether the tables are empty before this night: what lies before its window is a window, too.
+        numbers: How many numbers of its own every transaction has.
     """
 
     window: Window
     first: bool
+    numbers: int = 0
 
     def key(self) -> pl.Expr:
         """Return the key of the window of a transaction, by its ``day``; one that came late is in the newest."""
@@ -30,6 +33,27 @@ class Plan:
             return newest
         past = pl.lit((self.window.first_day - timedelta(days=1)).isoformat())
         return pl.when(pl.col("day") < self.window.first_day).then(past).otherwise(newest)
+
+
+def one_length(lengths: Mapping[int, int], known: int) -> int:
+    """Return how many numbers of its own every transaction has.
+
+    Args:
+        lengths: Length of lists to the night's transactions that have such a list; empty where none has any.
+        known: Length of the lists before; 0 where there were none: to those transactions no number is known.
+
+    Raises:
+        OtherFeaturesError: There are several lengths, or another one than before.
+    """
+    if not lengths.keys() - {known} or (not known and len(lengths) == 1):
+        return known or sum(lengths)
+    before = f", those before {known:,}" if known else ""
+    seen = ", ".join(f"{length:,} in {rows:,} rows" for length, rows in lengths.items())
+    raise OtherFeaturesError(
+        f"Transactions of this night have {seen} as `numbers`{before}: which is which cannot be told. No features were "
+        "published. Name the columns in source.columns.numbers that were named before. These rows are taken already: "
+        "go on under another `name`, with all logs."
+    )
 
 
 def hold_out_end(labels: pl.DataFrame, through: date, held_out: HeldOut) -> Window:

@@ -46,6 +46,12 @@ def count_labels(files: Sequence[str], day_zone: str) -> pl.DataFrame:
     return _transactions(files, day_zone).group_by("day").agg(labelled=pl.col("label").count().cast(pl.Int64)).collect()
 
 
+def count_lengths(files: Sequence[str]) -> dict[int, int]:
+    """Count the transactions whose lists of numbers are of each length; null is no list."""
+    lengths = scan(files, TRANSACTIONS).select(length=pl.col("numbers").list.len()).drop_nulls()
+    return dict(lengths.group_by("length").len().sort("length").collect().rows())
+
+
 def write_parties(order: Order) -> list[Part]:
     """Give the next numbers to parties that have none yet, by (first window, bytes): the same whenever it is done."""
     table = Tables(order.folder)

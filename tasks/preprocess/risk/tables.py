@@ -14,6 +14,7 @@ import polars as pl
 from data_contracts.night import Night, Window
 from data_contracts.reading import scan
 from data_contracts.risk.examples import EXAMPLES
+from data_contracts.risk.numbers import NUMBERS
 from data_contracts.risk.parties import PARTIES
 from data_contracts.risk.sums import PAIRS, PARTY_DAYS
 from data_contracts.risk.transactions import TRANSACTIONS
@@ -73,12 +74,14 @@ class Tables:
     def begin(self, parts: list[Part], version: int, plan: Plan) -> None:
         """Begin a night: commit its new parties, and how it is planned."""
         days = {"first_day": plan.window.first_day.toordinal(), "last_day": plan.window.last_day.toordinal()}
-        self.parties.commit(parts, [consumes(version)], marks={"transactions": version, **days})
+        marks = {"transactions": version, NUMBERS.name: plan.numbers, **days}
+        self.parties.commit(parts, [consumes(version)], marks=marks)
 
     def plan(self) -> Plan:
         """Return how the newest night was planned when it began; a night did begin."""
         first_day, last_day = (date.fromordinal(self.parties.mark(name) or 1) for name in ("first_day", "last_day"))
-        return Plan(Window(first_day=first_day, last_day=last_day), self.done is None)
+        window, numbers = Window(first_day=first_day, last_day=last_day), self.parties.mark(NUMBERS.name) or 0
+        return Plan(window, self.done is None, numbers)
 
     def record(self) -> Night:
         """Return the record of the newest night, once it is done."""

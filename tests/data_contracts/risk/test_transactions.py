@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from data_contracts.check import check, name_of
-from data_contracts.contract import LATE, Limits
+from data_contracts.contract import LATE, DataContract, Limits
+from data_contracts.risk.examples import EXAMPLES
+from data_contracts.risk.numbers import NUMBERS
 from data_contracts.risk.transactions import TRANSACTIONS
 from data_contracts.staging import staging
+from data_contracts.table import Table
 
 LIMITS = Limits(first_day=date(2000, 1, 1), earliest=date(2026, 11, 19), latest=date(2026, 11, 22), max_id_bytes=8)
 GOOD: dict[str, Any] = {
@@ -19,10 +24,20 @@ GOOD: dict[str, Any] = {
     "label": 0,
     "outcome": 1.0,
     "happened_at": datetime(2026, 11, 22, 12, tzinfo=UTC),
+    "numbers": [20_000.0, -2.0],
     "source_file": "f",
     "source_row": 0,
     "problem": None,
     "original": None,
+}
+VALUES: dict[pa.DataType, object] = {
+    pa.string(): "a",
+    pa.int8(): 1,
+    pa.int32(): 1,
+    pa.float32(): 0.5,
+    pa.float64(): 0.5,
+    pa.date32(): date(2026, 11, 22),
+    pa.timestamp("us", tz="UTC"): GOOD["happened_at"],
 }
 
 
@@ -50,6 +65,13 @@ CASES = [
     ({"amount": float("inf")}, "amount not finite"),
     ({"outcome": float("nan")}, "outcome not finite"),
     ({"outcome": float("-inf")}, "outcome not finite"),
+    ({"numbers": None}, None),
+    ({"numbers": [1.0, None]}, None),
+    ({"numbers": [1.0, float("nan")]}, "numbers not finite"),
+    ({"numbers": [float("-inf"), None]}, "numbers not finite"),
+    ({"numbers": [1.0]}, "numbers of another length"),
+    ({"numbers": [1.0, 2.0, 3.0]}, "numbers of another length"),
+    ({"numbers": []}, "numbers of another length"),
     ({"label": 2}, "label neither 0 nor 1"),
     ({"label": -1}, "label neither 0 nor 1"),
     ({"happened_at": datetime(1999, 12, 31, tzinfo=UTC)}, "happened_at before first_day"),
@@ -68,3 +90,21 @@ def test_a_transaction_breaks_the_rule_that_people_would_name() -> None:
 @pytest.mark.parametrize(("changes", "rule"), [case for case in CASES if "label" in case[0] or "amount" in case[0]])
 def test_alone_in_its_table_it_breaks_the_same(changes: dict[str, object], rule: str | None) -> None:
     assert _broken(changes) == [rule]
+
+
+@pytest.mark.parametrize("numbers", [[], [1.0], None])
+def test_where_all_rows_have_as_many_numbers_any_number_of_them_will_do(numbers: list[float] | None) -> None:
+    assert _broken({"numbers": numbers}, {"numbers": numbers}) == [None, None]
+
+
+@pytest.mark.parametrize("contract", [TRANSACTIONS, EXAMPLES], ids=lambda contract: contract.name)
+def test_a_table_of_before_there_were_numbers_goes_on(tmp_path: Path, contract: DataContract) -> None:
+    before = contract.schema.remove(contract.schema.get_field_index(NUMBERS.name))
+    old, new = Table(str(tmp_path), replace(contract, schema=before, steps=())), Table(str(tmp_path), contract)
+    row = {field.name: VALUES[field.type] for field in before}
+    old.commit(old.write(pa.Table.from_pylist([row], before), "old"), ["one"])
+    new.take_steps()
+    more = row | {"numbers": [1.0, None]}
+    new.commit(new.write(pa.Table.from_pylist([more], contract.schema), "new"), ["two"])
+    assert sorted(new.read()["numbers"].to_pylist(), key=bool) == [None, [1.0, None]]
+    assert new.mark("contract") == 2

@@ -20,7 +20,7 @@ from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import TENSORS, Weights, new_network, save
 from tasks.champion import find_anchor, find_champion, table_ids
 from tasks.evaluate.judge import judge
-from tasks.evaluate.record import as_markdown
+from tasks.evaluate.record import as_markdown, learned
 from tasks.job import JobFailedError
 from tests.models.recommender.tables import Events, write_tables
 
@@ -185,3 +185,17 @@ def test_a_champion_that_learned_from_the_judging_window_is_left_out(
     assert "was trained through 2026-11-03, which is no window before" in evidence.left_out["champion"]
     assert "The champion is not judged: version " in caplog.text
     assert "Not judged, champion: version " in as_markdown(evidence)
+
+
+def test_what_a_training_logged_is_a_curve_by_epoch_whatever_was_done_again(
+    client: MlflowClient, workspace: Workspace
+) -> None:
+    run = new_candidate(client, workspace).run_id
+    assert learned(client.tracking_uri, run) == {}
+    for moment, (epoch, loss) in enumerate([(0, 0.9), (1, 0.8), (1, 0.7), (2, 0.6)]):
+        told = {"epoch": float(epoch), "train/loss": loss, "validation/mrr": 1 - loss, "train/learning_rate": 0.1}
+        for name, value in told.items():
+            client.log_metric(run, name, value, timestamp=moment, step=10 * epoch + 9)
+    found = learned(client.tracking_uri, run)
+    assert found["train/loss"] == {1: 0.9, 2: 0.7, 3: 0.6}
+    assert list(found) == ["train/loss", "validation/mrr"]

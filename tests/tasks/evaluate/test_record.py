@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from data_contracts.evidence import Confusion, Evidence, Interval
+from data_contracts.evidence import Evidence, Interval
 from models.recommender.metrics import METRICS
-from tasks.evaluate.record import as_markdown, draw, draw_confusion, metric_name, remarks
+from tasks.evaluate.record import as_markdown, metric_name, remarks
 
 EVIDENCE = Evidence(
     by=METRICS,
@@ -50,15 +50,3 @@ def test_metrics_with_other_state_have_lines_of_their_own() -> None:
 def test_what_the_use_case_remarks_and_who_was_left_out_is_said() -> None:
     told = {"remarks": ("Mind the gap.",), "left_out": {"champion": "it is damaged"}}
     assert remarks(EVIDENCE.model_copy(update=told))[2:] == ["Mind the gap.", "Not judged, champion: it is damaged."]
-
-
-def test_the_picture_has_a_bar_for_each_contestant_and_metric() -> None:
-    (axes,) = draw(EVIDENCE).axes
-    assert len(axes.patches) == 4
-    assert [text.get_text() for text in axes.texts] == ["0.123", "0.057", "0.020", ""], "no number, no label"
-
-
-def test_what_was_taken_for_what_is_a_picture_with_its_counts() -> None:
-    (axes,) = draw_confusion(Confusion(classes=("cat", "dog"), counts=((9, 1), (0, 0)))).axes
-    assert [text.get_text() for text in axes.texts] == ["9", "1", "", ""]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]

@@ -41,6 +41,8 @@ def publish(home: Workspace, rows: pl.DataFrame, numbers: Sequence[int]) -> Vali
     """Commit rows to table `transactions`, as validate does, with the window of some days."""
     table = Table(home.tables, TRANSACTIONS)
     whole = rows.with_columns(day=days_of(pl.col("happened_at"), home.day_zone))
+    if "numbers" not in whole.columns:
+        whole = whole.with_columns(numbers=pl.lit(None, pl.List(pl.Float32)))
     window = Window(first_day=day(numbers[0]), last_day=day(numbers[-1]))
     parts = table.write(whole.to_arrow(), f"night-{numbers[-1]}")
     rows_before = sum(table.file_rows().values())

@@ -152,6 +152,22 @@ def test_examples_that_are_written_in_many_tasks_are_the_same(
     assert rows(home, night)["examples"].equals(rows(undisturbed.home, undisturbed.nights[0])["examples"])
 
 
+def test_numbers_that_come_later_are_known_from_then_on_and_must_stay_as_many(cluster: str, tmp_path: Path) -> None:
+    home = workspace(tmp_path)
+    build(home, publish_night(home, 0), cluster)
+    numbers = pl.lit([1.5, None], pl.List(pl.Float32))
+    night = build(home, publish(home, deals([6]).with_columns(numbers=numbers), [6]), cluster)
+    *_, newest = night.windows
+    examples = rows(home, night)["examples"].group_by("window").agg(pl.col("numbers").unique())
+    seen = dict(examples.rows())
+    assert seen.pop(newest) == [[1.5, None]]
+    assert set(map(repr, seen.values())) == {"[None]"}
+    assert Tables(home.tables).examples.mark("numbers") == 2
+    longer = publish(home, deals([7]).with_columns(numbers=pl.lit([1, 2, 3], pl.List(pl.Float32))), [7])
+    with pytest.raises(OtherFeaturesError, match="3 in 60 rows as `numbers`, those before 2"):
+        build(home, longer, cluster)
+
+
 def test_what_cannot_become_a_night_is_refused(undisturbed: TwoNights, cluster: str, tmp_path: Path) -> None:
     home, validated, _ = undisturbed
     with pytest.raises(OtherFeaturesError, match="features go by days"):

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from data_contracts.night import HeldOut, Window
-from tasks.preprocess.errors import TooFewTargetsError
-from tasks.preprocess.risk.plan import Plan, hold_out_end
+from tasks.preprocess.errors import OtherFeaturesError, TooFewTargetsError
+from tasks.preprocess.risk.plan import Plan, hold_out_end, one_length
 
 LABELS = pl.DataFrame({"day": [date(2026, 1, number) for number in (1, 2, 4, 5)], "labelled": [10, 0, 6, 5]})
 THROUGH = date(2026, 1, 6)
@@ -44,3 +44,29 @@ def test_a_transaction_is_in_one_window(first: bool, wanted: list[str]) -> None:
     plan = Plan(Window(first_day=date(2026, 1, 4), last_day=THROUGH), first)
     rows = pl.DataFrame({"day": [date(2026, 1, 1), date(2026, 1, 5)]})
     assert rows.with_columns(key=plan.key())["key"].to_list() == wanted
+
+
+@pytest.mark.parametrize(
+    ("lengths", "known", "wanted"),
+    [
+        pytest.param({}, 0, 0, id="no row has any"),
+        pytest.param({3: 10}, 0, 3, id="the first ones"),
+        pytest.param({3: 10}, 3, 3, id="as before"),
+        pytest.param({}, 3, 3, id="tonight none is known"),
+    ],
+)
+def test_all_transactions_have_as_many_numbers(lengths: dict[int, int], known: int, wanted: int) -> None:
+    assert one_length(lengths, known) == wanted
+
+
+@pytest.mark.parametrize(
+    ("lengths", "known", "said"),
+    [
+        pytest.param({4: 1_000}, 3, "4 in 1,000 rows as `numbers`, those before 3", id="another than before"),
+        pytest.param({3: 7, 4: 1}, 3, "3 in 7 rows, 4 in 1 rows as `numbers`, those before 3", id="some"),
+        pytest.param({3: 7, 4: 1}, 0, "3 in 7 rows, 4 in 1 rows as `numbers`: which is which", id="at first"),
+    ],
+)
+def test_numbers_that_are_not_as_many_are_refused(lengths: dict[int, int], known: int, said: str) -> None:
+    with pytest.raises(OtherFeaturesError, match=said):
+        one_length(lengths, known)
