@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from data_contracts.contract import DataContract
-from data_contracts.quarantine import QUARANTINE
+from data_contracts.quarantine import QUARANTINE, quarantine_of
+
+Inflow = Literal["source", "labels"]
+"""What comes from outside, by the name of its settings: the truth, or labels that come later."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels that come from a source of their own, some time after what they label, or before.
+
+    Attributes:
+        contract: Of the table of labels as they came. Its ``time_column`` says since when one is known.
+        key: Columns of the truth and of the labels by which a label finds its row; equal in both, null in neither.
+    """
+
+    contract: DataContract
+    key: tuple[str, ...]
+
+
+class Incoming(NamedTuple):
+    """Contracts of one inflow: of the rows that keep theirs, and of those that do not."""
+
+    kept: DataContract
+    quarantine: DataContract
 
 
 @dataclass(frozen=True)
@@ -20,18 +44,31 @@ class Promises:
         truth: Contract of the rows as they came from outside, of which everything else is made.
         made: Contracts of the tables that `preprocess` makes of them, in the order of a night's commits.
         defaults: Column of ``truth`` to what it is where a source has none, unless its settings say otherwise.
+        labels: Those that may come from a source of their own; None where a row says all of itself.
     """
 
     truth: DataContract
     made: tuple[DataContract, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
+    labels: Labels | None = None
 
     def __post_init__(self) -> None:
-        names = [contract.name for contract in (QUARANTINE, self.truth, *self.made)]
+        names = [contract.name for contract in self._all()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"several tables are called {', '.join(twice)}; `quarantine` is everybody's.")
 
     @property
+    def incoming(self) -> dict[Inflow, Incoming]:
+        """What comes from outside, the truth first."""
+        found: dict[Inflow, Incoming] = {"source": Incoming(self.truth, QUARANTINE)}
+        if self.labels is not None:
+            found["labels"] = Incoming(self.labels.contract, quarantine_of(self.labels.contract))
+        return found
+
+    @property
     def contracts(self) -> dict[str, DataContract]:
-        """Every contract by its table's name, that of `quarantine` included."""
-        return {contract.name: contract for contract in (QUARANTINE, self.truth, *self.made)}
+        """Every contract by its table's name, those of what is in quarantine included."""
+        return {contract.name: contract for contract in self._all()}
+
+    def _all(self) -> list[DataContract]:
+        return [*(contract for inflow in self.incoming.values() for contract in inflow), *self.made]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from data_contracts.contract import DataContract
@@ -21,3 +23,9 @@ QUARANTINE = DataContract(
     read_by=("people",),
     partition_by="day_ingested",
 )
+"""Of the truth's."""
+
+
+def quarantine_of(contract: DataContract) -> DataContract:
+    """Return the same promise about another table's rows: each has a quarantine, so that commits do not mix."""
+    return replace(QUARANTINE, name=f"{QUARANTINE.name}_{contract.name}")

@@ -8,7 +8,7 @@ from data_contracts.contract import ContractError
 from data_contracts.night import Workspace
 from data_contracts.staging import DAY_ZONE
 from data_contracts.table import Table
-from data_contracts.use_cases import promises, truth_and_quarantine
+from data_contracts.use_cases import incoming_tables, promises
 
 
 def bring_up_to_date(workspace: Workspace) -> None:
@@ -34,7 +34,8 @@ def bring_up_to_date(workspace: Workspace) -> None:
 
 def _other_zones(workspace: Workspace) -> Iterator[str]:
     """Say which tables of rows from outside go by days of another zone than tonight's; of older code, by UTC's."""
-    for table in truth_and_quarantine(workspace):
+    inflows = promises(workspace.use_case).incoming
+    for table in (table for of in inflows for table in incoming_tables(workspace, of)):
         if table.version() is None:
             continue
         zone = table.note(DAY_ZONE) or "UTC"

@@ -19,8 +19,7 @@ from importlib import import_module
 from typing import Any, Literal, get_args
 
 from data_contracts.night import USE_CASE_NAME, Workspace
-from data_contracts.promises import Promises
-from data_contracts.quarantine import QUARANTINE
+from data_contracts.promises import Inflow, Promises
 from data_contracts.table import Table
 
 Object = Literal["PROMISES", "FEATURES", "USE_CASE"]
@@ -61,9 +60,10 @@ def declared(use_case: str, what: Object) -> Any:  # noqa: ANN401, each room kno
     return getattr(found, what)
 
 
-def truth_and_quarantine(workspace: Workspace) -> tuple[Table, Table]:
+def incoming_tables(workspace: Workspace, of: Inflow = "source") -> tuple[Table, Table]:
     """Return the two tables of rows as they came from outside: that of the sound ones, and that of the others."""
-    return Table(workspace.tables, promises(workspace.use_case).truth), Table(workspace.tables, QUARANTINE)
+    kept, quarantine = promises(workspace.use_case).incoming[of]
+    return Table(workspace.tables, kept), Table(workspace.tables, quarantine)
 
 
 def promises(use_case: str) -> Promises:

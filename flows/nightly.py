@@ -23,7 +23,7 @@ from tasks.promote.task import promote
 from tasks.register.task import register
 from tasks.tidy.task import tidy
 from tasks.train.task import train
-from tasks.validate.task import validate
+from tasks.validate.task import validate, validate_labels
 
 
 @flow(name="nightly-retrain", result_serializer="json", persist_result=True)
@@ -42,6 +42,9 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     with only_night(workspace, flow_run.name), ends_in_time(), names_a_full_disk(workspace):
         bring_up_to_date(workspace)
         with dask_cluster(settings.cluster) as address:
+            if settings.labels is not None:
+                labels = ingest(workspace, settings.labels, address, of="labels")
+                validate_labels(workspace, labels, settings.validation, address)
             staged = ingest(workspace, settings.source, address)
             validated = validate(workspace, staged, through, settings.validation, address)
             night = preprocess(workspace, validated, settings.held_out, settings.features, settings.protocol, address)

@@ -19,7 +19,8 @@ from data_contracts.binary import from_json
 from data_contracts.bundle import find_version
 from data_contracts.evidence import Evidence
 from data_contracts.night import Night, Promotion, Window, Workspace
-from data_contracts.use_cases import truth_and_quarantine
+from data_contracts.promises import Inflow
+from data_contracts.use_cases import incoming_tables, promises
 from data_contracts.version import EXAMPLE, NIGHT
 from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
@@ -147,14 +148,23 @@ def conservation(workspace: Workspace, *, by_arrival: bool) -> None:
         workspace: Whose tables remember it.
         by_arrival: Whether the times of rows are those of their files.
     """
-    truth, _ = truth_and_quarantine(workspace)
-    marks = {name: truth.mark(name) or 0 for name in COUNTS}
+    arrival = "; their times are those of their files (source.arrival)" if by_arrival else ""
+    days = f"; days are those of {workspace.day_zone}" if workspace.day_zone != "UTC" else ""
+    line(f"rows read {_conserved(workspace, 'source')}{arrival}{days}")
+    if (
+        "labels" in promises(workspace.use_case).incoming
+        and incoming_tables(workspace, "labels")[0].version() is not None
+    ):
+        line(f"labels read {_conserved(workspace, 'labels')}")
+
+
+def _conserved(workspace: Workspace, of: Inflow) -> str:
+    table, _ = incoming_tables(workspace, of)
+    marks = {name: table.mark(name) or 0 for name in COUNTS}
     read, early = marks.pop("rows_read"), marks.pop("early")
     kinds = " + ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in marks.items())
     waiting = f"; accepted for windows of later days: {early:,}" if early else ""
-    arrival = "; their times are those of their files (source.arrival)" if by_arrival else ""
-    days = f"; days are those of {workspace.day_zone}" if workspace.day_zone != "UTC" else ""
-    line(f"rows read {read:,} = {kinds}{waiting}{arrival}{days}")
+    return f"{read:,} = {kinds}{waiting}"
 
 
 def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:

@@ -88,6 +88,11 @@ class NightlySettings(BaseSettings):
         "and every other day is one of that zone. The first night fixes it for the tables.",
     )
     source: SourceConfig = Field(description="Where the raw logs lie, and how to read them.")
+    labels: SourceConfig | None = Field(
+        None,
+        description="Where labels lie that come later, by themselves, and how to read them: as `source`. For use cases "
+        "that promise such.",
+    )
     validation: ValidationConfig = Field(ValidationConfig(), description="What a row must be.")
     held_out: HeldOut = Field(HeldOut(), description="How much a window must have judged before it decides.")
     features: SerializeAsAny[Annotated[BaseModel, own(kind_of_features), ANY_SETTINGS]] = Field(
@@ -174,6 +179,12 @@ class NightlySettings(BaseSettings):
             problems.append(
                 f"source.format {self.source.format!r} has no times, so there are no nights in it: "
                 "set protocol: leave_one_out, or read logs with times"
+            )
+        if self.labels is not None and promises(self.use_case).labels is None:
+            problems.append(f"labels are set, and use case {self.use_case!r} takes none from a source of their own")
+        if self.labels is not None and not self.labels.has_times:
+            problems.append(
+                f"labels.format {self.labels.format!r} has no times, and a label counts from some moment on"
             )
         problems += self.model.problems(self.validation.allowed)
         columns = texts(promises(self.use_case).truth)

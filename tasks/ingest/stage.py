@@ -17,9 +17,10 @@ from data_contracts.commit_point import commit_point
 from data_contracts.contract import DataContract
 from data_contracts.manifest import seal
 from data_contracts.night import Staged, Workspace
+from data_contracts.promises import Inflow
 from data_contracts.staging import clear
 from data_contracts.table import Table
-from data_contracts.use_cases import promises, truth_and_quarantine
+from data_contracts.use_cases import incoming_tables, promises
 from tasks.ingest.changes import Span, agreed, remembered
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import IngestError, joined
@@ -31,13 +32,14 @@ from tasks.ingest.unseen import unseen_files
 log = logging.getLogger(__name__)
 
 
-def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Staged:
-    """Stage every source file that the truth has not consumed.
+def stage_night(workspace: Workspace, source: SourceConfig, cluster: str, of: Inflow = "source") -> Staged:
+    """Stage every source file that its table has not consumed.
 
     Args:
         workspace: Whose tables say what was consumed, and where to stage.
         source: Where the logs lie and how to read them.
         cluster: Address of the Dask scheduler.
+        of: What it is the source of.
 
     Returns:
         What was staged, sealed by a manifest; nothing (``uri=""``) when no file is new.
@@ -45,16 +47,17 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
     Raises:
         IngestError: The source cannot be taken as it is; see `tasks.ingest.errors`. Nothing is left in staging.
     """
-    truth, quarantine = truth_and_quarantine(workspace)
-    source = source.with_defaults(promises(workspace.use_case).defaults)
+    truth, quarantine = incoming_tables(workspace, of)
+    if of == "source":
+        source = source.with_defaults(promises(workspace.use_case).defaults)
     files = list_files(source.uri, source.storage_options, tables=source.format == "delta")
     new = unseen_files(files, truth, quarantine)
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
     if not new:
         return Staged(uri="")
     if source.arrival:
-        log.info("Rows say no time: theirs is that at which their file was last written (source.arrival).")
-    folder = _folder(workspace, new)
+        log.info("Rows say no time: theirs is that at which their file was last written (%s.arrival).", of)
+    folder = _folder(workspace, of, new)
     with Client(cluster, set_as_default=False) as client, _own(folder):
         taken = _stage_files(client, new, folder, source, truth.contract, workspace.day_zone)
         given = [file for file in taken if file.rows]
@@ -153,9 +156,9 @@ def _known(truth: Table, days: Days) -> dict[date, list[str]]:
     return known
 
 
-def _folder(workspace: Workspace, files: Sequence[SourceFile]) -> str:
+def _folder(workspace: Workspace, of: Inflow, files: Sequence[SourceFile]) -> str:
     """Name the folder after what it takes: a night that runs again finds what it left."""
-    names = "\n".join(file.transaction for file in files)
+    names = "\n".join([of, *(file.transaction for file in files)])
     return posixpath.join(workspace.staging, hashlib.sha256(names.encode()).hexdigest()[:16])
 
 

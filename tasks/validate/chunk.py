@@ -20,6 +20,7 @@ from data_contracts.check import RuleCounts, check, name_of
 from data_contracts.contract import LATE, DataContract, Limits
 from data_contracts.days import days_of
 from data_contracts.night import UseCaseName
+from data_contracts.promises import Inflow
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.reading import scan
 from data_contracts.staging import bytes_as_text, incoming, staging
@@ -97,7 +98,15 @@ class Known(NamedTuple):
 
 
 def validate_chunk(
-    uri: str, name: str, known: Known, tables: str, use_case: UseCaseName, limits: Limits, *, drop_late: bool
+    uri: str,
+    name: str,
+    known: Known,
+    tables: str,
+    use_case: UseCaseName,
+    of: Inflow,
+    limits: Limits,
+    *,
+    drop_late: bool,
 ) -> Report:
     """Check the staged rows at ``uri``; write those that keep their contract, and those that break it.
 
@@ -107,13 +116,14 @@ def validate_chunk(
         known: What is in quarantine.
         tables: URI of the tables' folder.
         use_case: Whose rows are checked.
+        of: Which of them.
         limits: What the rules are measured against.
         drop_late: Whether rows that only came too late are kept nowhere, instead of in quarantine.
 
     Raises:
         ContractError: A rule could not be computed.
     """
-    contract = promises(use_case).truth
+    contract, quarantine = promises(use_case).incoming[of]
     staged = staging(contract)
     rules = staged.row_rules(limits)
     with fsspec.open(uri, "rb") as file:
@@ -135,7 +145,7 @@ def validate_chunk(
         broken=rules_broken,
         examples=_examples(broken if drop_late else new),
         accepted=tuple(Table(tables, contract).write(accepted, name)),
-        quarantined=tuple(Table(tables, QUARANTINE).write(fresh, name)),
+        quarantined=tuple(Table(tables, quarantine).write(fresh, name)),
         begun=new.num_rows - fresh.num_rows,
         dropped=dropped,
         repeats=kept.num_rows - new.num_rows,

@@ -11,9 +11,10 @@ from distributed import Client
 
 from data_contracts.contract import Limits
 from data_contracts.night import Staged, Workspace
+from data_contracts.promises import Inflow
 from data_contracts.staging import NIGHT
 from data_contracts.table import Table
-from data_contracts.use_cases import truth_and_quarantine
+from data_contracts.use_cases import incoming_tables
 from tasks.validate.chunk import NOTHING, Known, Report, validate_chunk
 from tasks.validate.config import ValidationConfig
 from tasks.validate.page import page_uri, write_page
@@ -21,12 +22,13 @@ from tasks.validate.verdict import failed_rules
 
 
 def check_chunks(
-    workspace: Workspace, staged: Staged, limits: Limits, config: ValidationConfig, cluster: str
+    workspace: Workspace, of: Inflow, staged: Staged, limits: Limits, config: ValidationConfig, cluster: str
 ) -> tuple[Report, str]:
     """Check every staged chunk, write its parts of the tables, and write the night's page.
 
     Args:
         workspace: Whose tables are written.
+        of: What was staged.
         staged: What `stage_night` returned.
         limits: What the rules are measured against.
         config: What is done with late rows, and how many may be broken.
@@ -40,7 +42,7 @@ def check_chunks(
     """
     system, folder = fsspec.url_to_fs(staged.uri)
     chunks = sorted(path for path in system.find(folder) if path.endswith(".parquet"))
-    truth, quarantine = truth_and_quarantine(workspace)
+    truth, quarantine = incoming_tables(workspace, of)
     version = truth.next_version()
     known = _known(quarantine, truth, staged)
     name = f"{_prefix(version)}{posixpath.basename(staged.uri)}"
@@ -55,6 +57,7 @@ def check_chunks(
                 known,
                 workspace.tables,
                 workspace.use_case,
+                of,
                 limits,
                 drop_late=config.late == "drop",
                 pure=False,
@@ -62,10 +65,10 @@ def check_chunks(
             for number, chunk in enumerate(chunks)
         ]
         report: Report = reduce(add, client.gather(futures) or [NOTHING])
-        page, failed = page_uri(workspace, version), failed_rules(report, config)
+        page, failed = page_uri(workspace, of, version), failed_rules(report, config)
         if chunks:
             client.submit(
-                write_page, page, workspace.use_case, limits, report.counts, failed, config, pure=False
+                write_page, page, workspace.use_case, of, limits, report.counts, failed, config, pure=False
             ).result()
     return report, page
 

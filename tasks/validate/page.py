@@ -10,19 +10,22 @@ import fsspec
 from data_contracts.check import RuleCounts, page
 from data_contracts.contract import LATE, Limits
 from data_contracts.night import UseCaseName, Workspace
+from data_contracts.promises import Inflow
 from data_contracts.staging import staging
 from data_contracts.use_cases import promises
 from tasks.validate.config import ValidationConfig
 
 
-def page_uri(workspace: Workspace, version: int) -> str:
-    """Say where the page of a night lies, by the version of the truth that the night makes."""
-    return posixpath.join(workspace.docs, f"{promises(workspace.use_case).truth.name}-{version:06}.html")
+def page_uri(workspace: Workspace, of: Inflow, version: int) -> str:
+    """Say where the page of a night lies, by the version of the table that the night makes."""
+    kept = promises(workspace.use_case).incoming[of].kept
+    return posixpath.join(workspace.docs, f"{kept.name}-{version:06}.html")
 
 
 def write_page(
     uri: str,
     use_case: UseCaseName,
+    of: Inflow,
     limits: Limits,
     counts: Sequence[RuleCounts],
     failed: Collection[str],
@@ -33,17 +36,19 @@ def write_page(
     Args:
         uri: Of the page.
         use_case: Whose rows were checked.
+        of: Which of them.
         limits: What the rules were measured against.
         counts: Of each rule.
         failed: Names of the rules for which the night stops.
         config: Says how many rows may break a rule.
     """
+    contract = promises(use_case).incoming[of].kept
     rules = [
         rule.copy(update={"severity": "info"})
         if (rule.meta or {})["rule"] == LATE and config.late != "stop"
         else rule.copy(update={"mostly": 1 - config.max_quarantined})
-        for rule in staging(promises(use_case).truth).row_rules(limits)
+        for rule in staging(contract).row_rules(limits)
     ]
-    html = page(f"{promises(use_case).truth.name}, taken {limits.latest}", rules, counts, failed=failed)
+    html = page(f"{contract.name}, taken {limits.latest}", rules, counts, failed=failed)
     with fsspec.open(uri, "w", encoding="utf-8", auto_mkdir=True) as file:
         file.write(html)

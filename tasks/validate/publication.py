@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from data_contracts.night import Staged, Window
+from data_contracts.promises import Inflow
 from data_contracts.staging import COLUMNS, DAY, DAY_ZONE, NIGHT
 from data_contracts.table import Table
 from tasks.validate.chunk import Report
@@ -17,7 +18,10 @@ from tasks.validate.verdict import refuse_lost_rows
 log = logging.getLogger(__name__)
 
 COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats", "left_out")
-"""Marks of a commit of the truth: what became of the rows of its files."""
+"""Marks of a commit of rows from outside: what became of those of its files."""
+
+LABELS = "labels"
+"""Mark of a commit of the truth: version of the table of labels by then."""
 
 
 @dataclass(frozen=True)
@@ -25,30 +29,34 @@ class Publication:
     """What a night publishes.
 
     Attributes:
-        truth: The table of rows that keep the contract.
+        of: What it publishes: the truth, which opens windows, or labels of it.
+        table: Of the rows that keep the contract.
         quarantine: The table of those that do not.
         staged: The night's rows; none where no file was new.
         report: What became of them.
         today: Day by which a row was one of the future.
         day_zone: Zone whose days rows are parted by.
+        labels: Version of the labels that are there by now; None where there are none.
     """
 
-    truth: Table
+    of: Inflow
+    table: Table
     quarantine: Table
     staged: Staged
     report: Report
     today: date
     day_zone: str
+    labels: int | None = None
 
     @property
     def what(self) -> str:
         """Table and day, for people."""
-        return f"{self.truth.contract.name!r} {self.today}"
+        return f"{self.table.contract.name!r} {self.today}"
 
     @property
     def end(self) -> date | None:
         """Last day of the newest window; None while there is none."""
-        last_day = self.truth.mark("window")
+        last_day = self.table.mark("window")
         return None if last_day is None else date.fromordinal(last_day)
 
     def counts(self) -> dict[str, int]:
@@ -77,27 +85,29 @@ class Publication:
         consumed = self.staged.consumed
         if window is None and not consumed:
             return
-        version, end = self.truth.next_version(), window.last_day if window else self.end
-        assert end is not None, "the first rows open a window"
-        early = sum(rows for day, rows in self.report.days.items() if day > end)
-        if consumed and (self.report.quarantined or not was_begun(self.quarantine, self.truth, self.staged)):
+        version, end = self.table.next_version(), window.last_day if window else self.end
+        assert end is not None or self.of == "labels", "the first rows open a window"
+        early = sum(rows for day, rows in self.report.days.items() if end is not None and day > end)
+        if consumed and (self.report.quarantined or not was_begun(self.quarantine, self.table, self.staged)):
             unseen, marks = sorted(self.quarantine.unseen(consumed)), {NIGHT: version, DAY: self.today.toordinal()}
             self.quarantine.commit(self.report.quarantined, unseen, marks=marks, notes={DAY_ZONE: self.day_zone})
-        marks = {**counts, "early": early, "rows": sum(self.truth.file_rows().values()) + counts["accepted"]}
-        if window is None:
+        marks = {**counts, "early": early, "rows": sum(self.table.file_rows().values()) + counts["accepted"]}
+        if self.labels is not None:
+            marks[LABELS] = self.labels
+        if self.of == "source" and window is None:
             log.info("No window is opened, and the champion stays; %s rows wait for one.", f"{counts['accepted']:,}")
-        else:
+        if window is not None:
             marks |= {
                 "window": window.last_day.toordinal(),
                 "window_first": window.first_day.toordinal(),
-                "windows": (self.truth.mark("windows") or 0) + 1,
+                "windows": (self.table.mark("windows") or 0) + 1,
                 "published": version,
             }
         columns = {COLUMNS: json.dumps(self.staged.columns)} if self.staged.columns else {}
         notes = {DAY_ZONE: self.day_zone, **columns}
-        self.truth.commit(self.report.accepted, consumed, marks=marks, notes=notes)
+        self.table.commit(self.report.accepted, consumed, marks=marks, notes=notes)
 
     def discard(self) -> None:
         """Remove the files that no commit made visible."""
         self.quarantine.discard(self.report.quarantined)
-        self.truth.discard(self.report.accepted)
+        self.table.discard(self.report.accepted)

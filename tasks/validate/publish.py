@@ -1,7 +1,8 @@
-"""Check what was staged against the truth's contract, and publish it: the broken rows first, then the others."""
+"""Check what was staged against its contract, and publish it: the broken rows first, then the others."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,9 +10,10 @@ from zoneinfo import ZoneInfo
 from data_contracts.contract import ContractError, Limits
 from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
+from data_contracts.promises import Inflow
 from data_contracts.staging import DAY, clear
 from data_contracts.table import Table
-from data_contracts.use_cases import truth_and_quarantine
+from data_contracts.use_cases import incoming_tables, promises
 from tasks.validate.chunk import NOTHING
 from tasks.validate.chunks import check_chunks, was_begun
 from tasks.validate.config import ValidationConfig
@@ -47,30 +49,63 @@ def validate_night(
         ContractError: Staged files were changed, a rule could not be computed, or rows went missing.
         WindowError: No first window can be closed, or not the one asked for.
     """
-    truth, quarantine = truth_and_quarantine(workspace)
+    truth, _ = incoming_tables(workspace)
+    if not staged.uri and truth.version() is None:
+        raise ContractError(f"nothing new came in, and table {truth.contract.name!r} is empty. Nothing was published.")
+    page = _take(workspace, "source", staged, through, config, cluster)
+    return _published(truth, page=page)
+
+
+def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> str:
+    """Publish the staged labels that keep their contract, and put the others into quarantine.
+
+    They open no window: the truth does, and remembers which labels there were by then.
+
+    Args:
+        workspace: Whose tables are written.
+        staged: What `stage_night` returned of them.
+        config: What is accepted, and when the night stops.
+        cluster: Address of the Dask scheduler.
+
+    Returns:
+        Address of the Data Docs page; empty when nothing was new.
+
+    Raises:
+        ContractError: See `validate_night`.
+    """
+    return _take(workspace, "labels", staged, None, config, cluster) if staged.uri else ""
+
+
+def _take(
+    workspace: Workspace, of: Inflow, staged: Staged, through: date | None, config: ValidationConfig, cluster: str
+) -> str:
+    """Check and publish what was staged, if that is still to be done; return the page's address, if there is one."""
+    table, quarantine = incoming_tables(workspace, of)
     zone = workspace.day_zone
-    today = datetime.now(ZoneInfo(zone)).date()
+    night = Publication(
+        of, table, quarantine, staged, NOTHING, datetime.now(ZoneInfo(zone)).date(), zone, _labels(workspace, of)
+    )
     if not staged.uri:
-        if truth.version() is None:
-            raise ContractError(
-                f"nothing new came in, and table {truth.contract.name!r} is empty. Nothing was published."
-            )
-        _publish(Publication(truth, quarantine, staged, NOTHING, today, zone), through, config, page="")
-        return _published(truth)
-    if truth.unseen(staged.consumed):
+        _publish(night, through, config, page="")
+        return ""
+    if table.unseen(staged.consumed):
         try:
             _refuse_changed_files(staged)
-            begun = quarantine.mark(DAY) if was_begun(quarantine, truth, staged) else None
-            limits = _limits(config, truth, latest=date.fromordinal(begun) if begun else today, day_zone=zone)
-            report, page = check_chunks(workspace, staged, limits, config, cluster)
-            _publish(Publication(truth, quarantine, staged, report, limits.latest, zone), through, config, page=page)
+            begun = quarantine.mark(DAY) if was_begun(quarantine, table, staged) else None
+            limits = _limits(config, table, latest=date.fromordinal(begun) if begun else night.today, day_zone=zone)
+            report, page = check_chunks(workspace, of, staged, limits, config, cluster)
+            _publish(replace(night, report=report, today=limits.latest), through, config, page=page)
         except (ContractError, WindowError):
             clear(staged.uri)
             raise
     clear(staged.uri)
-    return _published(
-        truth, page=page_uri(workspace, truth.next_version() - 1) if staged.rows_read > staged.left_out else ""
-    )
+    return page_uri(workspace, of, table.next_version() - 1) if staged.rows_read > staged.left_out else ""
+
+
+def _labels(workspace: Workspace, of: Inflow) -> int | None:
+    """Return the version of the labels that a night of the truth goes by; None where there are none."""
+    has_labels = of == "source" and promises(workspace.use_case).labels is not None
+    return incoming_tables(workspace, "labels")[0].version() if has_labels else None
 
 
 def _published(truth: Table, *, page: str = "") -> Validated:
@@ -109,7 +144,7 @@ def _limits(config: ValidationConfig, truth: Table, *, latest: date, day_zone: s
         first_day=config.first_day,
         earliest=config.first_day if end is None else max(config.first_day, date.fromordinal(end) - late),
         latest=latest,
-        allowed=config.allowed,
+        allowed={name: values for name, values in config.allowed.items() if name in truth.contract.schema.names},
         max_id_bytes=config.max_id_bytes,
         day_zone=day_zone,
     )
@@ -122,11 +157,16 @@ def _publish(night: Publication, through: date | None, config: ValidationConfig,
         unread = night.staged.unread_time
         refuse_over_budget(night.report, budget=config.max_quarantined, what=night.what, page=page, unread_time=unread)
         refuse_late(night.report, config, night.what)
-        days = rows_by_day(night.truth) + night.report.days
-        now = datetime.now(ZoneInfo(night.day_zone))
-        window = next_window(days, end=night.end, asked=through, config=config, now=now)
-        if window is not None:
-            weigh_volume(days, window, config, windows=night.truth.mark("windows") or 0)
-        night.commit(window, counts)
+        night.commit(_open(night, through, config) if night.of == "source" else None, counts)
     finally:
         night.discard()
+
+
+def _open(night: Publication, through: date | None, config: ValidationConfig) -> Window | None:
+    """Return the window that tonight's rows make whole, if any, once its volume is weighed."""
+    days = rows_by_day(night.table) + night.report.days
+    now = datetime.now(ZoneInfo(night.day_zone))
+    window = next_window(days, end=night.end, asked=through, config=config, now=now)
+    if window is not None:
+        weigh_volume(days, window, config, windows=night.table.mark("windows") or 0)
+    return window

@@ -12,9 +12,9 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts.contract import ContractError
 from data_contracts.night import Staged, Validated, Workspace
 from tasks.retry import unless
+from tasks.validate import publish
 from tasks.validate.config import ValidationConfig
 from tasks.validate.errors import WindowError
-from tasks.validate.publish import validate_night
 
 
 @task(
@@ -28,12 +28,29 @@ def validate(
     workspace: Workspace, staged: Staged, through: date | None, config: ValidationConfig, cluster: str
 ) -> Validated:
     """See `validate_night`. Retried, but not for bad data; safe, an input is consumed once. Points to the Data Docs."""
-    validated = validate_night(workspace, staged, through, config, cluster)
-    if validated.docs_uri:
-        address = Path(validated.docs_uri).as_uri()  # no link: a browser opens no file from a page
-        create_markdown_artifact(
-            f"Copy this into the browser's address bar, on the machine of the night: `{address}`",
-            key=workspace.artifact("data-docs"),
-            description=f"Rows of {validated.window} against their contract.",
-        )
+    validated = publish.validate_night(workspace, staged, through, config, cluster)
+    _point_to(
+        validated.docs_uri, workspace.artifact("data-docs"), f"Rows of {validated.window} against their contract."
+    )
     return validated
+
+
+@task(
+    name="validate-labels",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[10, 60],
+    retry_condition_fn=unless(ContractError, WindowError),
+)
+def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> None:
+    """See `validate_labels`; as `validate`."""
+    docs_uri = publish.validate_labels(workspace, staged, config, cluster)
+    _point_to(docs_uri, workspace.artifact("data-docs-of-labels"), "Labels against their contract.")
+
+
+def _point_to(docs_uri: str, key: str, description: str) -> None:
+    """Show where the Data Docs page is, if there is one."""
+    if docs_uri:
+        address = Path(docs_uri).as_uri()  # no link: a browser opens no file from a page
+        text = f"Copy this into the browser's address bar, on the machine of the night: `{address}`"
+        create_markdown_artifact(text, key=key, description=description)

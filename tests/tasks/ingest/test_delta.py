@@ -15,7 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 from pydantic import ValidationError
 
 from data_contracts.night import Workspace
-from data_contracts.use_cases import truth_and_quarantine
+from data_contracts.use_cases import incoming_tables
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import NoFilesError, UnreadableFileError
 from tasks.ingest.sources import list_files
@@ -58,7 +58,7 @@ def test_rows_of_a_table_are_taken_once_whatever_becomes_of_its_files(tmp_path: 
     assert night() == (24, 0, 24), "rows that are compacted are repeats"
     DeltaTable(table).delete("user_id = 'u3'")
     assert night()[1:] == (0, 11), "what is left of a file is written again"
-    truth, _ = truth_and_quarantine(workspace)
+    truth, _ = incoming_tables(workspace)
     assert sorted(truth.read()["user_id"].to_pylist()) == sorted(f"u{number}" for number in range(24))
     assert set(truth.read()["event"].to_pylist()) == {"a b", "ü/="}
 

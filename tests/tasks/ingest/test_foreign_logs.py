@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.night import Validated, Workspace
-from data_contracts.use_cases import truth_and_quarantine
+from data_contracts.use_cases import incoming_tables
 from flows.report import conservation
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.stage import stage_night
@@ -65,7 +65,7 @@ class House:
 
     def rows(self) -> list[dict[str, Any]]:
         """Every row of the truth, by time."""
-        truth, _ = truth_and_quarantine(self.workspace)
+        truth, _ = incoming_tables(self.workspace)
         rows: list[dict[str, Any]] = truth.read().sort_by("timestamp").to_pylist()
         return rows
 

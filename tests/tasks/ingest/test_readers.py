@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.night import Workspace
-from data_contracts.use_cases import truth_and_quarantine
+from data_contracts.use_cases import incoming_tables
 from tasks.ingest.errors import IngestError, UnreadableFileError, WrongColumnError
 from tasks.ingest.stage import stage_night
 from tasks.validate.config import ValidationConfig
@@ -315,7 +315,7 @@ def test_every_id_reaches_the_table_as_it_came_and_a_long_one_the_quarantine(tmp
     config = ValidationConfig(max_quarantined=0.1)
     staged = stage_night(workspace, source_of(uri=str(logs), format="jsonl"), cluster)
     validate_night(workspace, staged, None, config, cluster)
-    events, quarantine = truth_and_quarantine(workspace)
+    events, quarantine = incoming_tables(workspace)
     rows = events.read(columns=["user_id", "item_id"]).to_pylist()
     assert sorted((row["user_id"], row["item_id"]) for row in rows) == sorted(ids)
     broken = {row["rule"]: row["row"] for row in quarantine.read().to_pylist()}
