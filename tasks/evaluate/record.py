@@ -48,12 +48,13 @@ def learned(tracking_uri: str, run_id: str) -> dict[str, dict[int, float]]:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=tracking_uri)
-    epochs = {each.step: round(each.value) + 1 for each in client.get_metric_history(run_id, "epoch")}
+    told = ((each.step, round(each.value) + 1) for each in client.get_metric_history(run_id, "epoch"))
+    epochs = dict(sorted(told, reverse=True))  # the lowest of a step: at the end Lightning says the next one, too
     names = sorted(filter(LEARNED.fullmatch, client.get_run(run_id).data.metrics))
-    histories = {name: sorted(client.get_metric_history(run_id, name), key=lambda at: at.timestamp) for name in names}
+    logged = {name: sorted(client.get_metric_history(run_id, name), key=lambda at: at.timestamp) for name in names}
     return {
-        name: dict(sorted({epochs[each.step]: each.value for each in history if each.step in epochs}.items()))
-        for name, history in histories.items()
+        name: dict(sorted({epochs[each.step]: each.value for each in values if each.step in epochs}.items()))
+        for name, values in logged.items()
     }
 
 

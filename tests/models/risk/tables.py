@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 from mlflow import MlflowClient
 from pydantic import JsonValue
 
 from data_contracts.job import EvaluateJob, FitJob, PublishJob, TablesAt, Validation
 from data_contracts.night import Window
 from data_contracts.parallelism import ParallelismConfig
-from tasks.preprocess.risk.plan import Plan
-from tasks.preprocess.risk.steps import Order, write_examples, write_parties, write_sums
+from tasks.preprocess.risk.plan import Plan, one_length
+from tasks.preprocess.risk.steps import Order, count_lengths, write_examples, write_parties, write_sums
 from tasks.preprocess.risk.tables import Tables
 from tests.tasks.preprocess.risk.nights import day, deals, publish, workspace
 
@@ -27,17 +29,24 @@ CONFIG: dict[str, JsonValue] = {
 }
 
 
-def write_tables(folder: Path) -> TablesAt:
-    """Write the tables of a first night: all but the last two days are known, these judge."""
+def write_tables(folder: Path, changed: Callable[[pl.DataFrame], pl.DataFrame] = lambda deals: deals) -> TablesAt:
+    """Write the tables of a first night: all but the last two days are known, these judge.
+
+    Args:
+        folder: Where.
+        changed: Is done to the transactions.
+    """
     home = workspace(folder)
-    publish(home, deals(range(DAYS), A_DAY), range(DAYS))
+    publish(home, changed(deals(range(DAYS), A_DAY)), range(DAYS))
     tables = Tables(home.tables)
     window = Window(first_day=day(DAYS - 2), last_day=day(DAYS - 1))
-    order = Order(home.tables, sorted(tables.transactions.file_rows()), Plan(window, first=True), "night", "UTC")
+    files = sorted(tables.transactions.file_rows())
+    numbers = one_length(count_lengths(files), 0)
+    order = Order(home.tables, files, Plan(window, first=True, numbers=numbers), "night", "UTC")
     tables.begin(write_parties(order), 0, order.plan)
     for name, parts in write_sums(order).items():
         getattr(tables, name).commit(parts, ["night"])
-    tables.examples.commit(write_examples(order), ["night"], marks={"transactions": 0})
+    tables.examples.commit(write_examples(order), ["night"], marks={"transactions": 0, "numbers": numbers})
     return TablesAt(folder=home.tables, versions=tables.record().tables)
 
 

@@ -196,6 +196,7 @@ def test_what_a_training_logged_is_a_curve_by_epoch_whatever_was_done_again(
         told = {"epoch": float(epoch), "train/loss": loss, "validation/mrr": 1 - loss, "train/learning_rate": 0.1}
         for name, value in told.items():
             client.log_metric(run, name, value, timestamp=moment, step=10 * epoch + 9)
+    client.log_metric(run, "epoch", 3.0, timestamp=9, step=29)  # as Lightning does when it ends
     found = learned(client.tracking_uri, run)
     assert found["train/loss"] == {1: 0.9, 2: 0.7, 3: 0.6}
     assert list(found) == ["train/loss", "validation/mrr"]

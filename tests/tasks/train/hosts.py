@@ -208,11 +208,11 @@ class Training:
 
     def processes(self, module: str) -> list[psutil.Process]:
         """Return what runs ``module`` for this training, oldest first."""
-        return [process for process in self._processes(module) if not process.name().startswith(RANK)]
+        return [process for process in self._processes(module) if not process.info["name"].startswith(RANK)]
 
     def ranks(self) -> list[psutil.Process]:
         """Return its ranks: forks of agents, with a name of their own."""
-        return [process for process in self._processes("models.agent") if process.name().startswith(RANK)]
+        return [process for process in self._processes("models.agent") if process.info["name"].startswith(RANK)]
 
     def everything(self) -> list[psutil.Process]:
         """Return all that runs for it: driver, store, agents and ranks."""
@@ -225,7 +225,7 @@ class Training:
 
     def _processes(self, module: str) -> list[psutil.Process]:
         found = []
-        for process in psutil.process_iter(["cmdline", "create_time"]):
+        for process in psutil.process_iter(["cmdline", "create_time", "name"]):
             command = process.info["cmdline"] or []
             if self.job.run_folder in " ".join(command) and module in command[:5]:
                 found.append(process)
