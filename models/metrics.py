@@ -79,7 +79,7 @@ def area_under_curve(sums: Floats) -> float:
     """Return the chance that a target of 1 is scored above one of 0, ties at half; NaN where one kind is missing."""
     no, yes = sums[NO], sums[YES]
     below = np.cumsum(no) - no / 2
-    return _over((yes * below).sum(), yes.sum() * no.sum())
+    return over((yes * below).sum(), yes.sum() * no.sum())
 
 
 def average_precision(sums: Floats) -> float:
@@ -87,7 +87,7 @@ def average_precision(sums: Floats) -> float:
     yes = sums[YES][::-1]
     found, taken = np.cumsum(yes), np.cumsum(sums[NO][::-1]) + np.cumsum(yes)
     there = yes > 0
-    return _over(yes[there] @ (found[there] / taken[there]), yes.sum())
+    return over(yes[there] @ (found[there] / taken[there]), yes.sum())
 
 
 def log_loss(sums: Floats) -> float:
@@ -96,7 +96,7 @@ def log_loss(sums: Floats) -> float:
     filled = ~(weight == 0)
     given = sums[CHANCE][filled] / weight[filled]
     loss = -(sums[YES][filled] @ np.log(given) + sums[NO][filled] @ np.log1p(-given))
-    return _over(loss, weight.sum())
+    return over(loss, weight.sum())
 
 
 class Calibration(NamedTuple):
@@ -128,7 +128,7 @@ def calibration_error(sums: Floats, groups: int = 15) -> float:
     if np.isnan(sums).any():
         return float("nan")
     found = calibration(sums, groups)
-    return _over((found.weight * np.abs(found.predicted - found.seen)).sum(), found.weight.sum())
+    return over((found.weight * np.abs(found.predicted - found.seen)).sum(), found.weight.sum())
 
 
 def cost(sums: Floats, threshold: float, *, of_missed: float, of_alarm: float) -> float:
@@ -143,8 +143,9 @@ def cost(sums: Floats, threshold: float, *, of_missed: float, of_alarm: float) -
     odds = float(log_odds(np.array([threshold]))[0])
     edge = round((odds + SURE) * (BINS / (2 * SURE)))
     missed, alarms = sums[YES][:edge].sum(), sums[NO][edge:].sum()
-    return _over(of_missed * missed + of_alarm * alarms, sums[[NO, YES]].sum())
+    return over(of_missed * missed + of_alarm * alarms, sums[[NO, YES]].sum())
 
 
-def _over(part: float, whole: float) -> float:
+def over(part: float, whole: float) -> float:
+    """Return one sum over another; NaN over nothing."""
     return float(part / whole) if whole else float("nan")
