@@ -25,6 +25,13 @@ class Labels:
     contract: DataContract
     key: tuple[str, ...]
 
+    @property
+    def says(self) -> tuple[str, ...]:
+        """Columns of the labels that say something of a row."""
+        contract = self.contract
+        known = {*self.key, contract.time_column, contract.partition_by}
+        return tuple(name for name in contract.schema.names if name not in known)
+
 
 class Incoming(NamedTuple):
     """Contracts of one inflow: of the rows that keep theirs, and of those that do not."""
@@ -64,6 +71,11 @@ class Promises:
         if self.labels is not None:
             found["labels"] = Incoming(self.labels.contract, quarantine_of(self.labels.contract))
         return found
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether no row of the truth has labels of its own."""
+        return self.labels is not None and not set(self.labels.says) <= set(self.truth.schema.names)
 
     @property
     def contracts(self) -> dict[str, DataContract]:

@@ -39,6 +39,9 @@ COLUMNS = "source_columns"
 """Note in the commit that a night's rows came with: `Staged.columns` as JSON. So a killed night neither loses nor fakes
 what it saw."""
 
+LABELS = "labels"
+"""Mark of a commit of the truth: the version of the table of labels that its night goes by."""
+
 NIGHT = "night"
 """Mark of a commit of `quarantine`: the version of its table that the same night goes on to make. A night is unfinished
 as long as that is to come."""

@@ -180,6 +180,8 @@ class NightlySettings(BaseSettings):
                 f"source.format {self.source.format!r} has no times, so there are no nights in it: "
                 "set protocol: leave_one_out, or read logs with times"
             )
+        if self.labels is None and promises(self.use_case).needs_labels:
+            problems.append(f"labels are not set, and rows of use case {self.use_case!r} have none: say where they lie")
         if self.labels is not None and promises(self.use_case).labels is None:
             problems.append(f"labels are set, and use case {self.use_case!r} takes none from a source of their own")
         if self.labels is not None and not self.labels.has_times:

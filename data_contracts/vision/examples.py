@@ -41,7 +41,12 @@ EXAMPLES = DataContract(
         [
             pa.field("pixels", pa.binary(), nullable=False, metadata={"unit": "uint8, row by row, the channels last"}),
             pa.field("class_number", pa.int32(), nullable=False),
-            pa.field("seen_at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field(
+                "seen_at",
+                pa.timestamp("us", tz="UTC"),
+                nullable=False,
+                metadata={"unit": "when it was there, and what it shows was known"},
+            ),
             pa.field("window", pa.string(), nullable=False),
         ]
     ),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.contract import DataContract, Limits
+from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.rules import between, in_time
 from data_contracts.vision.pictures import PROBLEMS, judged
 
@@ -26,6 +26,7 @@ def _checked(table: pa.Table) -> pa.Table:
         table.select(["seen_at"])
         .append_column("image_is", pa.array(seen, pa.string()))
         .append_column("label_bytes", pc.binary_length(table["label"]))
+        .append_column("id_bytes", pc.binary_length(table["image_id"]))
     )
 
 
@@ -43,10 +44,13 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
             for problem in PROBLEMS
         ),
         between("label_bytes", None, limits.max_id_bytes, "label too long"),
+        between("id_bytes", None, limits.max_id_bytes, "image_id too long"),
         ExpectColumnValuesToNotBeNull(column="seen_at", meta={"rule": "seen_at missing"}),
         *in_time("seen_at", limits),
     ]
 
+
+_ID = pa.field("image_id", pa.string(), metadata={"unit": "by which a label of its own finds it; null without"})
 
 IMAGES = DataContract(
     name="images",
@@ -56,6 +60,7 @@ IMAGES = DataContract(
             pa.field("label", pa.string(), metadata={"unit": "what it shows; null where nobody said so yet"}),
             pa.field("seen_at", pa.timestamp("us", tz="UTC"), nullable=False),
             pa.field("day", pa.date32(), nullable=False),
+            _ID,
         ]
     ),
     written_by="validate",
@@ -65,4 +70,5 @@ IMAGES = DataContract(
     time_column="seen_at",
     checked=_checked,
     row_rules=_row_rules,
+    steps=(Step(added=(_ID,)),),
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from data_contracts.promises import Promises
+from data_contracts.promises import Labels, Promises
 from data_contracts.vision.classes import CLASSES
 from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.images import IMAGES
+from data_contracts.vision.labels import LABELS
 
-PROMISES = Promises(truth=IMAGES, made=(CLASSES, EXAMPLES))
+PROMISES = Promises(truth=IMAGES, labels=Labels(LABELS, key=("image_id",)), made=(CLASSES, EXAMPLES))

@@ -33,7 +33,7 @@ def new_files(truth: ReadableTable, done: int | None, version: int, *, by_window
         )
     if not by_window:
         return {file: rows for file, rows in files.items() if file not in old}
-    before, end = _window_end(truth, done), _window_end(truth, version)
+    before, end = window_end(truth, done), window_end(truth, version)
     days = {file: date.fromisoformat(truth.partition_of(file)) for file in files}
     return {
         file: rows for file, rows in files.items() if (file not in old or days[file] > before) and days[file] <= end
@@ -67,7 +67,7 @@ def refuse_lost_files(truth: ReadableTable, version: int) -> None:
         )
 
 
-def _window_end(truth: ReadableTable, version: int | None) -> date:
+def window_end(truth: ReadableTable, version: int | None) -> date:
     """Return the last day of the window that a version of the truth was opened with."""
     last_day = None if version is None else truth.mark("window", version)
     return date.min if last_day is None else date.fromordinal(last_day)

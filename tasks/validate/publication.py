@@ -9,7 +9,7 @@ from datetime import date
 
 from data_contracts.night import Staged, Window
 from data_contracts.promises import Inflow
-from data_contracts.staging import COLUMNS, DAY, DAY_ZONE, NIGHT
+from data_contracts.staging import COLUMNS, DAY, DAY_ZONE, LABELS, NIGHT
 from data_contracts.table import Table
 from tasks.validate.chunk import Report
 from tasks.validate.chunks import was_begun
@@ -19,9 +19,6 @@ log = logging.getLogger(__name__)
 
 COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats", "left_out")
 """Marks of a commit of rows from outside: what became of those of its files."""
-
-LABELS = "labels"
-"""Mark of a commit of the truth: version of the table of labels by then."""
 
 
 @dataclass(frozen=True)

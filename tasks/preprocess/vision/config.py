@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from data_contracts.vision.pictures import MIN_SIDE, Channels
+from tasks.preprocess.labels import LabelsConfig
 
 
-class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
+class FeatureConfig(LabelsConfig, frozen=True, extra="forbid"):
     """What the tables are made with. Fixed by the first night; another choice needs tables of its own."""
 
     size: int = Field(

@@ -10,14 +10,17 @@ from typing import NamedTuple
 import fsspec
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from data_contracts.days import days_of
 from data_contracts.table import Part, Table
 from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.images import IMAGES
 from data_contracts.vision.pictures import NUMBERS, pixels
+from data_contracts.vision.promises import PROMISES
+from tasks.preprocess.labels import IS_DISPUTED, KNOWN_AT, Due, known, labelled
 from tasks.preprocess.vision.config import FeatureConfig
+from tasks.preprocess.vision.plan import Plan
 from tasks.preprocess.write import write_checked
 
 IMAGES_AT_ONCE = 256
@@ -30,19 +33,17 @@ class Order(NamedTuple):
     """What becomes of the images of one file.
 
     Attributes:
-        file: URI.
-        window: Key of the window that takes them.
-        through: Last day of the night's newest window.
-        day_zone: Zone whose day that is.
+        due: The file.
+        plan: Which window takes which day.
+        day_zone: Zone whose days these are.
         folder: URI of the tables.
         name: Of the files to write, without ending and number.
         classes: Label to number.
         features: What they are made to.
     """
 
-    file: str
-    window: str
-    through: date
+    due: Due
+    plan: Plan
     day_zone: str
     folder: str
     name: str
@@ -56,39 +57,59 @@ class Cut(NamedTuple):
     Attributes:
         parts: Files of `examples` that nobody sees before their commit.
         labelled: Images in these.
-        unlabelled: Images that nobody said the class of.
+        unlabelled: Images that nobody said the class of yet.
+        done: Images that a night before has made examples of.
+        disputed: Labelled ones of which another label says something else.
     """
 
     parts: list[Part]
-    labelled: int
-    unlabelled: int
+    labelled: int = 0
+    unlabelled: int = 0
+    done: int = 0
+    disputed: int = 0
 
 
-def count_labels(file: str) -> Counter[str]:
-    """Count the labels in a file; images without one are not counted."""
-    counts: Counter[str] = Counter()
-    for batch in _batches(file, ["label"], IMAGES_AT_ONCE):
-        for run in pc.value_counts(batch["label"].drop_null()):
-            counts[run["values"].as_py()] += run["counts"].as_py()
-    return counts
+def count_labels(due: Due, day_zone: str) -> Counter[tuple[date, str]]:
+    """Count by day the labels that the images of a file have for this night; those without one are not counted."""
+    (found,) = _labelled(due, ["image_id", "label", "seen_at"], due.rows)
+    told = found.rows.drop_nulls(KNOWN_AT).group_by(days_of(pl.col(KNOWN_AT), day_zone), "label").len()
+    return Counter({(day, label): count for day, label, count in told.iter_rows()})
 
 
 def cut_file(order: Order) -> Cut:
     """Write the labelled images of a file as examples; the same file gives the same parts."""
-    features, cut = order.features, Cut([], 0, 0)
+    features, cut = order.features, Cut([])
     at_once = max(1, BYTES_OF_A_PART // (features.size**2 * NUMBERS[features.channels]))
     rows = min(IMAGES_AT_ONCE, at_once)
     held: list[pl.DataFrame] = []
-    for batch in _batches(order.file, ["image", "label", "seen_at"], rows):
-        labelled = batch.filter(pc.is_valid(batch["label"]))
+    for found in _labelled(order.due, ["image", "image_id", "label", "seen_at"], rows):
+        told = found.rows.drop_nulls(KNOWN_AT)
         cut = cut._replace(
-            labelled=cut.labelled + labelled.num_rows, unlabelled=cut.unlabelled + batch.num_rows - labelled.num_rows
+            labelled=cut.labelled + told.height,
+            unlabelled=cut.unlabelled + found.rows.height - told.height,
+            done=cut.done + found.read - found.rows.height,
+            disputed=cut.disputed + int(told[IS_DISPUTED].sum()),
         )
-        held.append(_decoded(labelled, order))
+        held.append(_decoded(told, order))
         if sum(map(len, held)) + rows > at_once:
             held = _write(held, order, cut.parts)
     _write(held, order, cut.parts)
     return cut
+
+
+class _Piece(NamedTuple):
+    """Some rows of a file: how many were read, and those that no night has done."""
+
+    read: int
+    rows: pl.DataFrame
+
+
+def _labelled(due: Due, columns: list[str], rows: int) -> Iterator[_Piece]:
+    promised = PROMISES.labels
+    assert promised is not None
+    found = known(due, promised)
+    for batch in _batches(due.file, columns, rows):
+        yield _Piece(batch.num_rows, labelled(pl.DataFrame(batch), found, due, promised, "seen_at"))
 
 
 def _batches(file: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
@@ -98,21 +119,26 @@ def _batches(file: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatc
     yield from found.to_batches(columns=columns, batch_size=rows, batch_readahead=1, fragment_readahead=1)
 
 
-def _decoded(images: pa.RecordBatch, order: Order) -> pl.DataFrame:
+def _decoded(images: pl.DataFrame, order: Order) -> pl.DataFrame:
     features = order.features
-    made = [
-        pixels(image.as_py(), size=features.size, channels=features.channels).tobytes() for image in images["image"]
-    ]
-    numbers = [order.classes[label] for label in images["label"].to_pylist()]
+    made = [pixels(image, size=features.size, channels=features.channels).tobytes() for image in images["image"]]
+    keys = [order.plan.of(day) for day in images.select(days_of(pl.col(KNOWN_AT), order.day_zone)).to_series()]
     return pl.DataFrame(
-        {"pixels": made, "class_number": numbers, "seen_at": pl.Series(pl.from_arrow(images["seen_at"]))},
-        schema_overrides={"pixels": pl.Binary, "class_number": pl.Int32},
-    ).with_columns(window=pl.lit(order.window))
+        {
+            "pixels": made,
+            "class_number": [order.classes[label] for label in images["label"]],
+            "seen_at": images[KNOWN_AT],
+            "window": keys,
+        },
+        schema_overrides={"pixels": pl.Binary, "class_number": pl.Int32, "window": pl.String},
+    )
 
 
 def _write(held: list[pl.DataFrame], order: Order, parts: list[Part]) -> list[pl.DataFrame]:
     """Write what is held, if anything; nothing is held afterwards."""
     if held:
         name = f"{order.name}-{len(parts):03}"
-        parts += write_checked(Table(order.folder, EXAMPLES), pl.concat(held), name, order.through, order.day_zone)
+        parts += write_checked(
+            Table(order.folder, EXAMPLES), pl.concat(held), name, order.plan.window.last_day, order.day_zone
+        )
     return []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import TypeVar
@@ -16,8 +16,9 @@ from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
 from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
+from tasks.preprocess.labels import Due
 from tasks.preprocess.vision.config import FeatureConfig
-from tasks.preprocess.vision.cut import Order, count_labels, cut_file
+from tasks.preprocess.vision.cut import Cut, Order, count_labels, cut_file
 from tasks.preprocess.vision.plan import Labels, Plan, hold_out_end, number_classes
 from tasks.preprocess.vision.tables import Tables
 from tasks.preprocess.write import write_checked
@@ -57,21 +58,20 @@ def build_night(
     tables = Tables(workspace.tables)
     tables.refuse_other(features)
     with Client(cluster, set_as_default=False) as client:
-        for images in tables.unfinished(validated.truth):
-            files = tables.new_files(images)
+        for images in tables.unfinished(validated.truth, features.label_days):
+            due = tables.due(images, features.label_days)
             if tables.begun != images:
-                _begin(client, tables, files, images, held_out, workspace.day_zone)
-            _finish(client, tables, files, images, features, workspace.day_zone)
+                _begin(client, tables, due, images, held_out, workspace.day_zone)
+            _finish(client, tables, due, images, features, workspace.day_zone)
     return tables.record()
 
 
-def _begin(
-    client: Client, tables: Tables, files: Mapping[str, int], images: int, held_out: HeldOut, day_zone: str
-) -> None:
+def _begin(client: Client, tables: Tables, due: Sequence[Due], images: int, held_out: HeldOut, day_zone: str) -> None:
     """Say which window takes which images, number the new classes, and commit both."""
     labels: defaultdict[date, Counter[str]] = defaultdict(Counter)
-    for file, counts in zip(files, _map(client, count_labels, list(files)), strict=True):
-        labels[tables.day(file)] += counts
+    for counts in _map(client, partial(count_labels, day_zone=day_zone), due):
+        for (day, label), count in counts.items():
+            labels[day][label] += count
     plan = _plan(tables, labels, images, held_out)
     new = number_classes(labels, plan, tables.numbered())
     name, through = f"night-{images:06}", plan.window.last_day
@@ -90,31 +90,46 @@ def _plan(tables: Tables, labels: Labels, images: int, held_out: HeldOut) -> Pla
 
 
 def _finish(
-    client: Client, tables: Tables, files: Mapping[str, int], images: int, features: FeatureConfig, day_zone: str
+    client: Client, tables: Tables, due: Sequence[Due], images: int, features: FeatureConfig, day_zone: str
 ) -> None:
     """Decode every picture on the workers, see that none was lost, and commit them."""
-    plan, classes = tables.plan(), dict(tables.numbered().iter_rows())
-    windows = {file: plan.of(tables.day(file)) for file in sorted(files)}
-    through, name = plan.window.last_day, f"night-{images:06}"
+    plan, classes, name = tables.plan(), dict(tables.numbered().iter_rows()), f"night-{images:06}"
     orders = [
-        Order(file, key, through, day_zone, tables.folder, f"{name}-{number:05}", classes, features)
-        for number, (file, key) in enumerate(windows.items())
+        Order(file, plan, day_zone, tables.folder, f"{name}-{number:05}", classes, features)
+        for number, file in enumerate(due)
     ]
     cuts = _map(client, cut_file, orders)
-    labelled, unlabelled = sum(cut.labelled for cut in cuts), sum(cut.unlabelled for cut in cuts)
-    parts = [part for cut in cuts for part in cut.parts]
-    written, read = sum(part.rows for part in parts), sum(files.values())
-    logger.info(
-        "%s images: %s labelled; %s without a label are neither learned from nor judged by",
-        *(f"{number:,}" for number in (read, labelled, unlabelled)),
+    _refuse_loss(due, cuts)
+    new = [(cut, plan.of(tables.day(file.file))) for file, cut in zip(due, cuts, strict=True) if file.is_new]
+    tables.finish(
+        [part for cut in cuts for part in cut.parts],
+        images,
+        features,
+        sum(cut.unlabelled for cut, window in new if window == plan.window.key),
     )
-    if written != labelled or read != labelled + unlabelled:
+
+
+def _refuse_loss(due: Sequence[Due], cuts: Sequence[Cut]) -> None:
+    """See that every image of every file is an example, was one before, or has no label; say how many are what.
+
+    Raises:
+        RowsLostError: One is not.
+    """
+    read, written = sum(file.rows for file in due), sum(part.rows for cut in cuts for part in cut.parts)
+    labelled, unlabelled, done = (
+        sum(getattr(cut, what) for cut in cuts) for what in ("labelled", "unlabelled", "done")
+    )
+    logger.info(
+        "%s images: %s labelled; %s without a label are neither learned from nor judged by yet; %s were done before",
+        *(f"{number:,}" for number in (read, labelled, unlabelled, done)),
+    )
+    if disputed := sum(cut.disputed for cut in cuts):
+        logger.warning("%s images have labels that differ: the first in time counts", f"{disputed:,}")
+    if written != labelled or read != labelled + unlabelled + done:
         raise RowsLostError(
-            f"{read:,} images were to be read, {labelled:,} labelled and {unlabelled:,} others were, and {written:,} "
-            "examples were written. No features were published. Start the night again."
+            f"{read:,} images were to be read; {labelled:,} labelled, {unlabelled:,} others and {done:,} done before "
+            f"were, and {written:,} examples were written. No features were published. Start the night again."
         )
-    newest = sum(cut.unlabelled for cut, order in zip(cuts, orders, strict=True) if order.window == plan.window.key)
-    tables.finish(parts, images, features, newest)
 
 
 def _map(client: Client, function: Callable[[Asked], Answer], asked: Sequence[Asked]) -> list[Answer]:

@@ -17,9 +17,11 @@ from data_contracts.table import Part, Table
 from data_contracts.vision.classes import CLASSES
 from data_contracts.vision.examples import EXAMPLES, UNLABELLED
 from data_contracts.vision.images import IMAGES
+from data_contracts.vision.labels import LABELS
 from data_contracts.vision.pictures import NUMBERS
 from tasks.preprocess.errors import NoNewEventsError, OtherFeaturesError, OutOfOrderError
-from tasks.preprocess.truth import new_files, refuse_lost_files
+from tasks.preprocess.labels import Due, due_files
+from tasks.preprocess.truth import refuse_lost_files
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.plan import Plan
 
@@ -37,6 +39,7 @@ class Tables:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.images = Table(folder, IMAGES)
+        self.labels = Table(folder, LABELS)
         self.classes = Table(folder, CLASSES)
         self.examples = Table(folder, EXAMPLES)
 
@@ -50,13 +53,13 @@ class Tables:
         """Version of `images` that the newest finished night took."""
         return self.examples.mark("images")
 
-    def unfinished(self, images: int) -> Iterator[int]:
+    def unfinished(self, images: int, label_days: int) -> Iterator[int]:
         """Yield the nights to build, oldest first: one that was broken off, and the one that takes ``images``.
 
         Each is asked for when the one before is done.
 
         Raises:
-            OutOfOrderError: The tables have a newer version already; or see `new_files`.
+            OutOfOrderError: The tables have a newer version already; or see `due`.
             NoNewEventsError: There is nothing to make the first features of.
         """
         if self.begun is not None and images < self.begun:
@@ -65,25 +68,26 @@ class Tables:
                 "No features were published. Start the night again: it takes the newest version."
             )
         for night in sorted({images if self.begun is None else self.begun, images}):
-            if night != self.done and self.new_files(night):
+            if night != self.done and self.due(night, label_days):
                 yield night
         if self.done is None:
             raise NoNewEventsError(
                 f"{self.images.uri}: version {images} holds no rows. No features were published. Take more days."
             )
 
-    def new_files(self, images: int) -> dict[str, int]:
-        """Return the files with the images of a night, and their rows, see `tasks.preprocess.truth.new_files`.
+    def due(self, images: int, label_days: int) -> list[Due]:
+        """Return the files with images for a night, see `tasks.preprocess.labels.due_files`.
 
         Args:
             images: Version of table `images` that the night's window was opened with.
+            label_days: See `FeatureConfig`.
 
         Raises:
             OutOfOrderError: Files of the night before are there no more, so that nobody can tell which rows are new.
             RowsLostError: The files have other rows than validate counted.
         """
         refuse_lost_files(self.images, images)
-        return new_files(self.images, self.done, images)
+        return due_files(self.images, self.labels, self.done, images, label_days)
 
     def window(self, images: int) -> Window:
         """Return the window that a version of `images` was opened with."""
@@ -115,7 +119,8 @@ class Tables:
     def finish(self, parts: list[Part], images: int, features: FeatureConfig, unlabelled: int) -> None:
         """Commit a night's examples."""
         windows = [*self.windows(), *self.plan().keys]
-        marks = {"images": images, "size": features.size, "numbers": NUMBERS[features.channels], UNLABELLED: unlabelled}
+        made = {"size": features.size, "numbers": NUMBERS[features.channels], "label_days": features.label_days}
+        marks = {"images": images, **made, UNLABELLED: unlabelled}
         self.examples.commit(parts, [consumes(images)], marks=marks, notes={WINDOWS: json.dumps(windows)})
 
     def windows(self) -> list[str]:
@@ -136,8 +141,16 @@ class Tables:
         Raises:
             OtherFeaturesError: Every difference.
         """
-        wanted = {"size": features.size, "numbers": NUMBERS[features.channels]}
-        names = {"size": "features.size", "numbers": "numbers a pixel (features.channels)"}
+        wanted = {
+            "size": features.size,
+            "numbers": NUMBERS[features.channels],
+            "label_days": features.label_days,
+        }
+        names = {
+            "size": "features.size",
+            "numbers": "numbers a pixel (features.channels)",
+            "label_days": "features.label_days",
+        }
         found = {name: self.examples.mark(name) for name in wanted}
         listed = [
             f"{names[name]}: the tables have {found[name]}, the settings say {wanted[name]}"

@@ -1,4 +1,4 @@
-"""Parcels: one row each, once it has arrived. Written by ``validate``, read by ``preprocess``."""
+"""Parcels: one row each, as it is sent. Written by ``validate``, read by ``preprocess``."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
 
     present = [
         ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
-        for name in ("parcel_id", "distance_km", "hours", "arrived_at")
+        for name in ("parcel_id", "distance_km", "sent_at")
     ]
     return [
         *present,
         between("distance_km", 0, FARTHEST_KM, "distance_km is no distance on this planet"),
-        between("hours", 0, None, "hours below 0"),
-        *in_time("arrived_at", limits),
+        *in_time("sent_at", limits),
     ]
 
 
@@ -37,14 +36,13 @@ PARCELS = DataContract(
         [
             pa.field("parcel_id", pa.string(), nullable=False),
             pa.field("distance_km", pa.float32(), nullable=False),
-            pa.field("hours", pa.float32(), nullable=False),
-            pa.field("arrived_at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("sent_at", pa.timestamp("us", tz="UTC"), nullable=False),
             pa.field("day", pa.date32(), nullable=False),
         ]
     ),
     written_by="validate",
     read_by=("preprocess",),
     partition_by="day",
-    time_column="arrived_at",
+    time_column="sent_at",
     row_rules=_row_rules,
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from data_contracts.promises import Promises
+from data_contracts.promises import Labels, Promises
+from tests.parcels.contracts.arrivals import ARRIVALS
 from tests.parcels.contracts.parcels import PARCELS
 from tests.parcels.contracts.trips import TRIPS
 
-PROMISES = Promises(truth=PARCELS, made=(TRIPS,))
+PROMISES = Promises(truth=PARCELS, labels=Labels(ARRIVALS, key=("parcel_id",)), made=(TRIPS,))

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
+import polars as pl
 from pydantic import BaseModel
 
+from data_contracts.days import days_of
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
+from data_contracts.reading import scan
 from data_contracts.table import Table
+from tasks.preprocess.labels import KNOWN_AT, Due, LabelsConfig, due_files, known, labelled
+from tests.parcels.contracts.arrivals import ARRIVALS
 from tests.parcels.contracts.parcels import PARCELS
+from tests.parcels.contracts.promises import PROMISES
 from tests.parcels.contracts.trips import TRIPS
 
 
-class FeatureConfig(BaseModel, frozen=True, extra="forbid"):
-    """There is nothing to choose."""
-
-
 class ParcelFeatures:
-    """The logarithm of each distance."""
+    """The logarithm of each distance, once the parcel has arrived."""
 
-    config = FeatureConfig
+    config = LabelsConfig
 
     def build_night(
         self,
@@ -35,16 +34,17 @@ class ParcelFeatures:
     ) -> Night:
         """Commit the new window; the first night's last day judges, those before it are learned from."""
         parcels, trips = Table(workspace.tables, PARCELS), Table(workspace.tables, TRIPS)
-        done, transaction = trips.mark("last_day"), f"parcels@{validated.truth}"
+        done, transaction = trips.mark("parcels"), f"parcels@{validated.truth}"
         if not trips.consumed(transaction):
-            windows = _windows(validated.window, None if done is None else date.fromordinal(done))
-            parts = [
-                part
-                for window in windows
-                for part in trips.write(_trips(parcels, validated.truth, window), f"night-{validated.truth:06}")
-            ]
+            last_day = trips.mark("last_day")
+            windows = _windows(validated.window, None if last_day is None else date.fromordinal(last_day))
+            days = LabelsConfig.model_validate(features.model_dump()).label_days
+            arrivals = Table(workspace.tables, ARRIVALS)
+            due = due_files(parcels, arrivals, done, validated.truth, days)
+            rows = pl.concat([_trips(file, windows, workspace.day_zone) for file in due])
+            parts = trips.write(rows.to_arrow(), f"night-{validated.truth:06}")
             marks = {"first_day": windows[-1].first_day.toordinal(), "last_day": windows[-1].last_day.toordinal()}
-            trips.commit(parts, [transaction], marks=marks)
+            trips.commit(parts, [transaction], marks={**marks, "parcels": validated.truth})
         first, last = (date.fromordinal(trips.mark(name) or 0) for name in ("first_day", "last_day"))
         versions = {"parcels": validated.truth, "trips": trips.version() or 0}
         return Night(window=Window(first_day=first, last_day=last), windows=tuple(trips.partitions()), tables=versions)
@@ -56,12 +56,15 @@ def _windows(window: Window, done: date | None) -> list[Window]:
     return [Window(first_day=done + timedelta(days=1), last_day=window.last_day)]
 
 
-def _trips(parcels: Table, version: int, window: Window) -> pa.Table:
-    in_it = (ds.field("day") >= window.first_day) & (ds.field("day") <= window.last_day)
-    rows = parcels.read(version, columns=["distance_km", "hours"], where=in_it)
-    log_km = pc.log1p(rows["distance_km"].cast(pa.float64())).cast(pa.float32())
-    keys = pa.repeat(window.key, rows.num_rows)
-    return pa.table({"log_km": log_km, "hours": rows["hours"], "window": keys})
+def _trips(due: Due, windows: list[Window], day_zone: str) -> pl.DataFrame:
+    """Return the parcels of a file whose arrival is known since the last night; what came late is the newest's."""
+    promised = PROMISES.labels
+    assert promised is not None
+    rows = scan([due.file], PARCELS).collect()
+    arrived = labelled(rows, known(due, promised), due, promised, "sent_at").filter(pl.col(KNOWN_AT).is_not_null())
+    day, newest = days_of(pl.col(KNOWN_AT), day_zone), windows[-1]
+    key = pl.when(day < newest.first_day).then(pl.lit(windows[0].key)).otherwise(pl.lit(newest.key))
+    return arrived.select(log_km=(pl.col("distance_km") + 1).log().cast(pl.Float32), hours="hours", window=key)
 
 
 FEATURES = ParcelFeatures()

@@ -1,0 +1,164 @@
+"""Rows and labels that come apart, in real tables, split over nights in every way."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_contracts.reading import scan
+from data_contracts.staging import LABELS
+from data_contracts.table import Table
+from tasks.preprocess.labels import IS_DISPUTED, KNOWN_AT, due_files, known, labelled
+from tests.parcels.contracts.arrivals import ARRIVALS
+from tests.parcels.contracts.parcels import PARCELS
+from tests.parcels.contracts.promises import PROMISES
+
+FIRST = datetime(2026, 3, 1, tzinfo=UTC)
+DAYS, WAIT = 6, 2
+assert PROMISES.labels is not None
+
+
+class Sent(NamedTuple):
+    """A parcel: when it was sent and in which night its row came; the same of its arrival, which may never come."""
+
+    day: int
+    night: int
+    arrived: int | None = None
+    told: int = 0
+
+
+class Made(NamedTuple):
+    """An example: of which parcel, by which night, known on which day, how long it took."""
+
+    parcel: str
+    night: int
+    day: int
+    hours: float
+
+
+def _rows(parcels: Sequence[tuple[str, int]]) -> pl.DataFrame:
+    at = [FIRST + timedelta(days=day, hours=1) for _, day in parcels]
+    return pl.DataFrame(
+        {"parcel_id": [name for name, _ in parcels], "distance_km": [1.0] * len(at), "sent_at": at},
+        schema={"parcel_id": pl.String, "distance_km": pl.Float32, "sent_at": pl.Datetime("us", "UTC")},
+    ).with_columns(day=pl.col("sent_at").dt.date())
+
+
+def _labels(arrivals: Sequence[tuple[str, int, float]]) -> pl.DataFrame:
+    at = [FIRST + timedelta(days=day, hours=2) for _, day, _ in arrivals]
+    return pl.DataFrame(
+        {"parcel_id": [name for name, _, _ in arrivals], "hours": [own for *_, own in arrivals], "arrived_at": at},
+        schema={"parcel_id": pl.String, "hours": pl.Float32, "arrived_at": pl.Datetime("us", "UTC")},
+    ).with_columns(day=pl.col("arrived_at").dt.date())
+
+
+class House:
+    """Tables of parcels and arrivals, and what nights make of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.parcels, self.arrivals = Table(str(folder), PARCELS), Table(str(folder), ARRIVALS)
+        self.done: int | None = None
+
+    def night(self, end: int, rows: Sequence[tuple[str, int]], labels: Sequence[tuple[str, int, float]]) -> list[Made]:
+        """Take rows and labels, and make what can be made by the end of a day."""
+        number = self.parcels.next_version()
+        if labels:
+            parts = self.arrivals.write(_labels(labels).to_arrow(), f"night-{number}")
+            self.arrivals.commit(parts, [f"arrivals {number}"])
+        marks = {"window": (FIRST + timedelta(days=end)).date().toordinal()}
+        if (version := self.arrivals.version()) is not None:
+            marks[LABELS] = version
+        parts = self.parcels.write(_rows(rows).to_arrow(), f"night-{number}") if rows else []
+        self.parcels.commit(parts, [f"parcels {number}"], marks=marks)
+        made = [each for found in self._made(number) for each in found]
+        self.done = number
+        return made
+
+    def _made(self, number: int) -> list[list[Made]]:
+        promised = PROMISES.labels
+        assert promised is not None
+        found = []
+        for due in due_files(self.parcels, self.arrivals, self.done, number, WAIT):
+            rows = scan([due.file], PARCELS).collect()
+            done = labelled(rows, known(due, promised), due, promised, "sent_at").filter(pl.col(KNOWN_AT).is_not_null())
+            found.append(
+                [
+                    Made(name, number, (at - FIRST).days, hours)
+                    for name, at, hours in done.select("parcel_id", KNOWN_AT, "hours").iter_rows()
+                ]
+            )
+        return found
+
+
+parcels = st.builds(
+    Sent,
+    day=st.integers(0, DAYS - 1),
+    night=st.integers(0, DAYS - 1),
+    arrived=st.none() | st.integers(0, DAYS - 1),
+    told=st.integers(0, DAYS - 1),
+)
+
+
+@settings(max_examples=15)
+@given(sent=st.lists(parcels, min_size=1, max_size=12))
+def test_every_row_is_an_example_once_in_the_first_night_that_has_it_and_its_label(sent: list[Sent]) -> None:
+    named = {f"p{number}": parcel for number, parcel in enumerate(sent)}
+    made: list[Made] = []
+    with tempfile.TemporaryDirectory() as folder:
+        house = House(Path(folder))
+        for night in range(DAYS):
+            rows = [(name, each.day) for name, each in named.items() if each.night == night]
+            labels = [
+                (name, each.arrived, float(each.arrived))
+                for name, each in named.items()
+                if each.arrived is not None and each.told == night
+            ]
+            made += house.night(night, rows, labels)
+    wanted = {
+        Made(name, night, max(each.day, each.arrived), float(each.arrived))
+        for name, each in named.items()
+        if each.arrived is not None and abs(each.arrived - each.day) <= WAIT
+        if (night := max(each.day, each.night, each.arrived, each.told)) < DAYS
+    }
+    assert len(made) == len(set(made))
+    assert set(made) == wanted
+
+
+def test_of_two_labels_the_first_in_time_counts_and_the_row_is_disputed(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.night(0, [("a", 0), ("b", 0)], [("a", 0, 3.0), ("b", 0, 5.0), ("b", 0, 5.0)])
+    promised = PROMISES.labels
+    assert promised is not None
+    house.done = None
+    house.night(1, [("c", 1)], [("c", 1, 8.0), ("a", 1, 1.0), ("c", 0, 9.0)])
+    house.done = None
+    (first, second) = due_files(house.parcels, house.arrivals, None, 1, WAIT)
+    by_name = {}
+    for due in (first, second):
+        rows = scan([due.file], PARCELS).collect()
+        joined = labelled(rows, known(due, promised), due, promised, "sent_at")
+        by_name |= {name: (hours, own) for name, hours, own in joined.select("parcel_id", "hours", IS_DISPUTED).rows()}
+    assert by_name == {"a": (3.0, True), "b": (5.0, False), "c": (9.0, True)}
+
+
+def test_a_row_that_was_labelled_once_stays_as_it_is(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    assert house.night(0, [("a", 0), ("b", 0)], [("a", 0, 3.0)]) == [Made("a", 0, 0, 3.0)]
+    assert house.night(1, [], [("a", 0, 2.0), ("b", 1, 4.0)]) == [Made("b", 1, 1, 4.0)]
+    assert house.night(2, [("c", 2)], []) == []
+
+
+def test_labels_that_are_far_from_a_rows_day_are_not_even_opened(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.night(0, [("a", 0)], [("a", 0, 3.0)])
+    house.night(5, [("b", 5)], [("a", 5, 2.0), ("b", 4, 4.0), ("b", 5, 4.0)])
+    (due,) = due_files(house.parcels, house.arrivals, 0, 1, WAIT)
+    assert house.parcels.partition_of(due.file) == "2026-03-06"
+    assert sorted(map(house.arrivals.partition_of, due.labels)) == ["2026-03-05", "2026-03-06"]
