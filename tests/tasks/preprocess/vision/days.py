@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from tasks.ingest.stage import stage_night
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.night import build_night
 from tasks.validate.config import ValidationConfig
-from tasks.validate.publish import validate_night
+from tasks.validate.publish import validate_labels, validate_night
 from tests.data_contracts.vision.made_up import LABELS, bars, encoded
 
 FIRST = date(2026, 3, 1)
@@ -43,7 +43,20 @@ class Days:
         start = datetime.combine(FIRST + timedelta(days=day), datetime.min.time(), UTC)
         times = [start + timedelta(minutes=place) for place in range(len(images))]
         table = {"image": images, "label": [*said, *("broken" for _ in broken)], "seen_at": times}
+        table["image_id"] = [f"{day}-{place}" for place in range(len(images))]
         pq.write_table(pa.table(table), self.folder / f"{day:02}.parquet")
+
+    def label(self, said: Sequence[tuple[str, str, int]]) -> None:
+        """Say later what pictures show: id, label, and the day on which that was said, at noon."""
+        folder = self.folder.with_name("labels")
+        folder.mkdir(exist_ok=True)
+        times = [datetime.combine(FIRST + timedelta(days=day), time(12), UTC) for *_, day in said]
+        names, labels, _ = zip(*said, strict=True)
+        table = pa.table({"image_id": names, "label": labels, "labelled_at": times})
+        pq.write_table(table, folder / f"{len(list(folder.iterdir())):02}.parquet")
+        source = SourceConfig(uri=f"{folder}/*.parquet", format="parquet")
+        staged = stage_night(self.workspace, source, self.cluster, "labels")
+        validate_labels(self.workspace, staged, ValidationConfig(), self.cluster)
 
     def publish(self, source: SourceConfig | None = None, **settings: object) -> Validated:
         """Take the new files."""

@@ -5,7 +5,6 @@ import json
 import tarfile
 from collections import Counter
 from datetime import date, timedelta
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def test_a_night_run_twice_changes_nothing_and_the_next_takes_only_what_is_new(d
 def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: Days) -> None:
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
-        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT)
+        _begin(client, tables, tables.due(validated.truth, 30), validated.truth, HELD_OUT, "UTC")
     assert (tables.begun, tables.done) == (validated.truth, None)
     night = days.build(validated, held_out=HeldOut(min_targets=30, min_units=30))  # would cut elsewhere
     assert night.windows == (PAST, HELD)
@@ -88,7 +87,7 @@ def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: D
 def test_a_night_that_died_is_finished_before_the_next_begins(days: Days) -> None:
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
-        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT)
+        _begin(client, tables, tables.due(validated.truth, 30), validated.truth, HELD_OUT, "UTC")
     days.write(3)
     night = days.build(days.publish())
     assert len(night.windows) == 3
@@ -98,12 +97,11 @@ def test_a_night_that_died_is_finished_before_the_next_begins(days: Days) -> Non
 def test_a_file_of_many_pictures_is_written_in_pieces(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
-        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT)
+        _begin(client, tables, tables.due(validated.truth, 30), validated.truth, HELD_OUT, "UTC")
     monkeypatch.setattr(cut, "IMAGES_AT_ONCE", 6)
     monkeypatch.setattr(cut, "BYTES_OF_A_PART", 12 * 144)
-    file = min(tables.new_files(validated.truth))
-    order = partial(cut.Order, file, HELD, FIRST + timedelta(days=2), tables.folder, classes=classes(days))
-    made = cut.cut_file(order(name="night", features=FEATURES))
+    due, *_ = tables.due(validated.truth, 30)
+    made = cut.cut_file(cut.Order(due, tables.plan(), "UTC", tables.folder, "night", classes(days), FEATURES))
     assert [part.rows for part in made.parts] == [11, 8]
     assert (made.labelled, made.unlabelled) == (19, 1)
 
@@ -114,6 +112,24 @@ def test_a_window_without_any_label_is_a_window_all_the_same(days: Days) -> None
     night = days.build(days.publish())
     assert night.windows == (PAST, HELD, str(FIRST + timedelta(days=3)))
     assert Tables(days.workspace.tables).examples.mark(UNLABELLED) == A_DAY
+
+
+def test_a_label_that_comes_later_finds_its_picture_which_is_judged_then(days: Days) -> None:
+    days.build(days.publish())
+    days.write(3, unlabelled=5)
+    days.build(days.publish())
+    days.write(4, unlabelled=0)
+    days.label([("3-2", "top", 4), ("3-1", "top", 4), ("3-1", "middle", 3), ("3-7", "top", 4), ("nobody", "top", 4)])
+    night = days.build(days.publish())
+    rows = examples(days, night).filter(pl.col("window") == night.window.key)
+    numbers = classes(days)
+    assert rows.height == A_DAY + 2, "two of five that waited; one had a label of its own, one nobody knows"
+    assert night.window.key == str(FIRST + timedelta(days=4))
+    at_noon = rows.filter(pl.col("seen_at").dt.hour() == 12)["class_number"].to_list()
+    assert at_noon == [numbers["middle"], numbers["top"]], "of two labels the first in time counts"
+    days.label([("3-2", "middle", 4)])
+    days.write(5, unlabelled=0)
+    assert examples(days, days.build(days.publish())).height == 3 * (A_DAY - 1) + A_DAY - 5 + A_DAY + 2 + A_DAY
 
 
 def test_broken_pictures_lie_in_quarantine_with_their_rule_and_as_they_begin(days: Days) -> None:
