@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tritonclient.utils import InferenceServerException
 
+from data_contracts import table as tables
 from data_contracts.binary import from_json
 from data_contracts.bundle import find_version
 from data_contracts.evidence import Evidence
@@ -156,6 +157,14 @@ def conservation(workspace: Workspace, *, by_arrival: bool) -> None:
         and incoming_tables(workspace, "labels")[0].version() is not None
     ):
         line(f"labels read {_conserved(workspace, 'labels')}")
+        _labelled(workspace)
+
+
+def _labelled(workspace: Workspace) -> None:
+    """Print how many rows have found their label: an example each, in the table that a night makes last."""
+    examples = tables.Table(workspace.tables, promises(workspace.use_case).made[-1])
+    found, rows = sum(examples.file_rows().values()), incoming_tables(workspace)[0].mark("rows") or 0
+    line(f"rows with a label by now: {found:,} of {rows:,}; the others wait, for a label or for their window")
 
 
 def _conserved(workspace: Workspace, of: Inflow) -> str:

@@ -180,14 +180,7 @@ class NightlySettings(BaseSettings):
                 f"source.format {self.source.format!r} has no times, so there are no nights in it: "
                 "set protocol: leave_one_out, or read logs with times"
             )
-        if self.labels is None and promises(self.use_case).needs_labels:
-            problems.append(f"labels are not set, and rows of use case {self.use_case!r} have none: say where they lie")
-        if self.labels is not None and promises(self.use_case).labels is None:
-            problems.append(f"labels are set, and use case {self.use_case!r} takes none from a source of their own")
-        if self.labels is not None and not self.labels.has_times:
-            problems.append(
-                f"labels.format {self.labels.format!r} has no times, and a label counts from some moment on"
-            )
+        problems += self._labels()
         problems += self.model.problems(self.validation.allowed)
         columns = texts(promises(self.use_case).truth)
         if unknown := sorted(self.validation.allowed.keys() - set(columns)):
@@ -203,6 +196,18 @@ class NightlySettings(BaseSettings):
         if problems:
             raise ValueError("\n".join(f"{problem}." for problem in problems))
         return self
+
+    def _labels(self) -> Iterator[str]:
+        """Say why labels cannot come from where the settings say."""
+        promised = promises(self.use_case)
+        if self.labels is None and promised.needs_labels:
+            yield f"labels are not set, and rows of use case {self.use_case!r} have none: say where they lie"
+        if self.labels is not None and promised.labels is None:
+            yield f"labels are set, and use case {self.use_case!r} takes none from a source of their own"
+        if self.labels is not None and not self.labels.uri:
+            yield "labels.uri is not set: say where the labels lie, a file, a folder or a glob"
+        if self.labels is not None and not self.labels.has_times:
+            yield f"labels.format {self.labels.format!r} has no times: from when on would a label count?"
 
     def _home(self) -> Iterator[str]:
         home = str(self.home.resolve())

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from data_contracts.commit_point import AFTER, BEFORE, EVENT
 from data_contracts.recommender.promises import PROMISES
 from data_contracts.risk.promises import PROMISES as RISK
+from tests.parcels.contracts.promises import PROMISES as PARCELS
 
 POINTS = (*BEFORE, *(contract.name for contract in (PROMISES.truth, *PROMISES.made)), *AFTER)
 """Every commit point of a night, in its order."""
@@ -49,7 +50,7 @@ def killed_at(point: str, moment: Moment, *, disk: Path | None = None) -> Iterat
 
     An exception tidies up on its way out, SIGKILL does not: ``disk``, a folder, is afterwards as it was at that moment.
     """
-    assert point in {*POINTS, *(contract.name for contract in RISK.made)}, point
+    assert point in {*POINTS, *(contract.name for contract in RISK.made), *PARCELS.contracts}, point
     with TemporaryDirectory() as picture:
         _armed.append(_Order((point, moment), disk, Path(picture)))
         try:

@@ -80,3 +80,36 @@ def test_only_columns_that_there_are_can_be_limited() -> None:
         ValidationError, match=r"allowed names evnt, and the columns of text are user_id, item_id, event"
     ):
         NightlySettings(name="own", source=SOURCE, validation={"allowed": {"evnt": ["view"]}})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def parcels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a settings file of a use case that needs labels."""
+    file = tmp_path / "parcels.yaml"
+    file.write_text("name: own\nuse_case: tests.parcels\nsource: {uri: logs}\n")
+    monkeypatch.setenv("NIGHTSHIFT_SETTINGS", str(file))
+
+
+def test_labels_that_a_use_case_does_not_take_are_refused() -> None:
+    with pytest.raises(ValidationError, match=r"labels are set, and use case 'recommender' takes none from a source"):
+        NightlySettings(name="own", source=SOURCE, labels=SOURCE)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("parcels")
+def test_labels_that_come_from_nowhere_are_refused() -> None:
+    with pytest.raises(ValidationError, match=r"labels are not set, and rows of use case 'tests.parcels' have none"):
+        NightlySettings()
+    with pytest.raises(ValidationError, match=r"labels.uri is not set"):
+        NightlySettings(labels={})  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match=r"labels.format 'sequences' has no times"):
+        NightlySettings(labels={"uri": "told", "format": "sequences"})  # type: ignore[arg-type]
+    assert NightlySettings(labels={"uri": "told"}).labels is not None  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("parcels")
+def test_labels_are_told_by_options_and_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, settings = read(["--labels.uri", "told/*.csv", "--labels.columns", '{"arrived_at": "told"}'])
+    assert settings.labels is not None
+    assert (settings.labels.uri, settings.labels.columns) == ("told/*.csv", {"arrived_at": "told"})
+    monkeypatch.setenv("NIGHTSHIFT_LABELS__URI", "elsewhere")
+    assert read([])[1].labels == settings.labels.model_copy(update={"uri": "elsewhere", "columns": {}})
