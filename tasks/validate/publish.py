@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from data_contracts.contract import ContractError, Limits
+from data_contracts.days import day_of
 from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
 from data_contracts.staging import DAY, clear
@@ -49,7 +50,7 @@ def validate_night(
     """
     truth, quarantine = truth_and_quarantine(workspace)
     zone = workspace.day_zone
-    today = datetime.now(ZoneInfo(zone)).date()
+    today = day_of(datetime.now(UTC), zone)
     if not staged.uri:
         if truth.version() is None:
             raise ContractError(
