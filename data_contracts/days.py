@@ -46,7 +46,7 @@ Zone = Annotated[str, AfterValidator(_is_known)]
 
 def start_of(day: date, zone: str) -> datetime:
     """Return the first instant of a day, as UTC: 01:00 by the zone's clocks where they skip midnight."""
-    return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
+    return _as_utc(datetime.combine(day, time.min, ZoneInfo(zone)))
 
 
 def end_of(day: date, zone: str) -> datetime:
@@ -54,7 +54,7 @@ def end_of(day: date, zone: str) -> datetime:
 
     But for a few nights in which clocks went back over midnight (Newfoundland, until 2010): two days then take turns.
     """
-    return datetime.combine(day, time.max.replace(fold=1), ZoneInfo(zone)).astimezone(UTC)
+    return _as_utc(datetime.combine(day, time.max.replace(fold=1), ZoneInfo(zone)))
 
 
 def day_of(moment: datetime, zone: str) -> date:
@@ -65,3 +65,10 @@ def day_of(moment: datetime, zone: str) -> date:
 def days_of(moments: pl.Expr, zone: str) -> pl.Expr:
     """Return the days (date) that calendars in a zone show at ``moments`` (us, UTC); null where there is none."""
     return moments.dt.convert_time_zone(zone).dt.date()
+
+
+def _as_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # before the year 1, or after 9999: as far as moments reach
+        return moment.replace(tzinfo=UTC)

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits, Step
+from data_contracts.payloads.payload import judged, rules
 from data_contracts.rules import between, in_time
-from data_contracts.vision.pictures import PROBLEMS, judged
+from data_contracts.vision.pictures import PICTURE
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -21,28 +22,20 @@ if TYPE_CHECKING:
 
 def _checked(table: pa.Table) -> pa.Table:
     """Show rules what is wrong with each picture instead of its bytes, and the bytes of its label."""
-    seen = [None if image is None else judged(image) for batch in table["image"].chunks for image in _each(batch)]
     return (
         table.select(["seen_at"])
-        .append_column("image_is", pa.array(seen, pa.string()))
+        .append_column("image_is", judged(table["image"], PICTURE))
         .append_column("label_bytes", pc.binary_length(table["label"]))
         .append_column("id_bytes", pc.binary_length(table["image_id"]))
     )
 
 
-def _each(images: pa.Array) -> Sequence[bytes | None]:
-    return [image.as_py() for image in images]
-
-
 def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToNotBeInSet, ExpectColumnValuesToNotBeNull
+    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
 
     return [
         ExpectColumnValuesToNotBeNull(column="image_is", meta={"rule": "image missing"}),
-        *(
-            ExpectColumnValuesToNotBeInSet(column="image_is", value_set=[problem], meta={"rule": problem})
-            for problem in PROBLEMS
-        ),
+        *rules("image_is", PICTURE),
         between("label_bytes", None, limits.max_id_bytes, "label too long"),
         between("id_bytes", None, limits.max_id_bytes, "image_id too long"),
         ExpectColumnValuesToNotBeNull(column="seen_at", meta={"rule": "seen_at missing"}),

@@ -18,6 +18,8 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from data_contracts.payloads.payload import Payload
+
 Channels = Literal["grey", "rgb"]
 Pixels = NDArray[np.uint8]
 
@@ -30,7 +32,6 @@ TOO_LARGE = f"image of more than {MAX_SIDE:,} pixels a side or {MAX_PIXELS:,} in
 UNDECODABLE = "image cut short or not decodable"
 PROBLEMS = (NO_PICTURE, TOO_SMALL, TOO_LARGE, UNDECODABLE)
 """All that may be wrong with a picture; the names of the rules that it breaks."""
-SOUND = "sound"
 
 NUMBERS: dict[Channels, int] = {"grey": 1, "rgb": 3}
 """Numbers a pixel has."""
@@ -49,13 +50,16 @@ class PictureError(ValueError):
     """Bytes are no picture that is taken; the message is one of `PROBLEMS`."""
 
 
-def judged(data: bytes) -> str:
-    """Return what is wrong with a picture, one of `PROBLEMS`, or `SOUND`: all of it is decoded."""
+def problem_of(data: bytes) -> str | None:
+    """Return what is wrong with a picture, one of `PROBLEMS`, or None: all of it is decoded."""
     try:
         _upright(data)
     except PictureError as error:
         return str(error)
-    return SOUND
+    return None
+
+
+PICTURE = Payload(PROBLEMS, problem_of)
 
 
 def pixels(data: bytes, *, size: int, channels: Channels) -> Pixels:

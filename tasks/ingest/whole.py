@@ -5,6 +5,8 @@ A file of the source is such a file itself, or an archive (.tar, packed or not, 
 
 from __future__ import annotations
 
+import base64
+import json
 import posixpath
 import tarfile
 import zipfile
@@ -26,6 +28,7 @@ from tasks.ingest.storage import DAMAGED, file_system
 
 COLUMNS = {"bytes": pl.Binary(), "name": pl.String(), "folder": pl.String(), "modified": pl.Datetime("us", "UTC")}
 """What a row says of its file. ``folder`` is the last one on the way to it; of one called ``label=shoe``, ``shoe``."""
+_SHOWN_BYTES = 192
 _TAR, _ZIP = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"), (".zip",)
 
 
@@ -61,8 +64,17 @@ def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
             "modified": [member.modified for member in members],
         }
         read = {name: pl.Series(columns[column], dtype=COLUMNS[column]) for name, column in names.items()}
-        yield block(read, source_row=range(start, start + len(members)))
+        original = pl.Series([_original(member) for member in members], dtype=pl.String)
+        yield block({**read, "original": original}, source_row=range(start, start + len(members)))
         start += len(members)
+
+
+def _original(member: _Member) -> str | None:
+    """Say which file is too long; of the others the columns say all."""
+    if len(member.data) <= MAX_BYTES:
+        return None
+    begins = base64.b64encode(member.data[:_SHOWN_BYTES]).decode()
+    return json.dumps({"path": member.path, "modified": member.modified.isoformat(), "bytes": f"{begins}…"})
 
 
 def _blocks(members: Iterable[_Member]) -> Iterator[list[_Member]]:

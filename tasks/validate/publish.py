@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from data_contracts.contract import ContractError, Limits
+from data_contracts.days import day_of
 from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
 from data_contracts.promises import Inflow
@@ -82,9 +83,8 @@ def _take(
     """Check and publish what was staged, if that is still to be done; return the page's address, if there is one."""
     table, quarantine = incoming_tables(workspace, of)
     zone = workspace.day_zone
-    night = Publication(
-        of, table, quarantine, staged, NOTHING, datetime.now(ZoneInfo(zone)).date(), zone, _labels(workspace, of)
-    )
+    today = day_of(datetime.now(UTC), zone)
+    night = Publication(of, table, quarantine, staged, NOTHING, today, zone, _labels(workspace, of))
     if not staged.uri:
         _publish(night, through, config, page="")
         return ""

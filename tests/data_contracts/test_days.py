@@ -62,6 +62,12 @@ def test_in_utc_days_are_from_midnight_to_midnight() -> None:
     assert end_of(day, "UTC") == datetime(2026, 11, 22, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
+def test_the_first_day_and_the_last_that_there_are_have_bounds(zone: str) -> None:
+    assert start_of(date.min, zone).year == 1
+    assert end_of(date.max, zone).year == 9999
+
+
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "UTC"])
 def test_rules_of_time_hold_to_the_instant(zone: str) -> None:
     first, earliest, latest = date(2026, 1, 1), date(2026, 3, 8), date(2026, 11, 1)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -70,6 +71,10 @@ def test_data_older_than_allowed_is_stale_and_counted_from_the_end_of_the_nights
     with pytest.raises(StaleModelError, match=r"through 2026-01-07, .* 2026-01-08, ended 26 h ago; .* allows 25"):
         require_fresh(seen, 25)
     assert len(seen.problems(25)) == 1
+
+
+def test_a_day_ends_where_its_zone_says() -> None:
+    assert replace(seen_of(), day_zone="Asia/Shanghai").data_age == timedelta(hours=26 + 8)
 
 
 def test_a_healthy_house_is_never_stale_and_one_that_missed_a_night_is() -> None:

@@ -259,6 +259,14 @@ def test_a_window_of_late_events_judges_nobody(tmp_path: Path) -> None:
     assert (found.counts["window_targets"], found.counts["window_units"]) == (0, 0)
 
 
+def test_a_window_judges_its_own_days_which_are_those_of_the_zone(tmp_path: Path) -> None:
+    evening, noon = datetime(2026, 11, 3, 3, tzinfo=UTC), datetime(2026, 11, 3, 12, tzinfo=UTC)
+    tables = tables_with(tmp_path, {"ann": [(4, "view", evening), (5, "view", noon)]})
+    assert evaluate(job(tables)).counts["window_targets"] == 2
+    of_new_york = job(tables).model_copy(update={"day_zone": "America/New_York"})
+    assert evaluate(of_new_york).counts["window_targets"] == 1
+
+
 def test_markov_reads_the_last_item_of_the_history_where_it_is_judged_as_of_the_windows_start(tmp_path: Path) -> None:
     past: dict[str, Events] = {f"user-{number}": [1, 2, 3, 4] for number in range(9)} | {"ann": [1, 2], "dan": [5, 2]}
     windows = {"2026-11-01": past, "2026-11-02": {}, "2026-11-03": {"ann": [3, 4], "eve": [2, 3]}}

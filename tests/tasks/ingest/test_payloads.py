@@ -100,6 +100,14 @@ def test_bytes_are_no_text_where_text_is_wanted_as_bytes(tmp_path: Path) -> None
         stage_file(file, str(tmp_path / "staged"), SourceConfig(uri=file.uri), SOUNDS)
 
 
+def test_a_long_text_of_a_table_becomes_bytes_by_an_expression(tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text(f"body,said,at\n{'é' * 50_000},a,2026-03-01\n")
+    (file,) = list_files(str(tmp_path / "texts.csv"))
+    source = SourceConfig(uri=file.uri, compute={"sound": "CAST(body AS BYTEA)"})
+    staged = stage_file(file, str(tmp_path / "staged.parquet"), source, SOUNDS)
+    assert [row["sound"] for row in rows(staged)] == ["é".encode() * 50_000]
+
+
 def test_a_default_is_no_bytes(tmp_path: Path) -> None:
     with pytest.raises(WrongColumnError, match="sound is bytes, and takes no default"):
         stage(tmp_path / "sounds.parquet", pa.array([NOISE]), defaults={"sound": "x"})
