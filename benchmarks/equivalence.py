@@ -75,6 +75,7 @@ def compare(
             (way, setting): _job(folder / f"world-{world}-{number}-{which}", tables[setting.subject], way, setting)
             for number, way in enumerate(own)
             for which, setting in enumerate(settings)
+            if way.strategy != "pipeline" or way.schedule not in setting.subject.refused
         }
         print(f"world {world}: {len(jobs)} trainings of {settings[0].steps} steps", flush=True)
         run_job(
