@@ -49,7 +49,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, tables: TablesAt) -> FitResu
 
 def test_a_schedule_in_which_torch_crashes_is_refused(tmp_path: Path, tables: TablesAt) -> None:
     way = ParallelismConfig(strategy="pipeline", pipeline_stages=2, processes_per_node=2, schedule="zero_bubble")
-    with pytest.raises(ValueError, match="'zero_bubble', by which vision cannot be trained: .* Take 'interleaved'"):
+    with pytest.raises(ValueError, match=r"'zero_bubble', by which vision cannot be trained: .* Take 'interleaved'"):
         VisionModule.of(fit_job(tables, tmp_path, parallelism=way))
 
 
