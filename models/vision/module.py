@@ -22,8 +22,8 @@ from models.vision.reading import labels
 from models.vision.weights import Weights, copy_into, new_network
 
 NO_ZERO_BUBBLE = (
-    "train.parallelism.schedule is 'zero_bubble', by which vision cannot be trained: torch 2.13 crashes where it comes "
-    "back through convolutions twice. Take 'interleaved', which also puts two stages on each process, or '1f1b'."
+    "train.parallelism.schedule is 'zero_bubble', by which vision cannot be trained: torch 2.13 crashes in the second "
+    "half of its way back. Take 'interleaved', which also puts two stages on each process, or '1f1b'."
 )
 NO_CLASS = -1
 """Of rows that are only padding."""
