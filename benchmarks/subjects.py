@@ -14,6 +14,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.tables import WINDOW, made_up, write_tables
 from data_contracts.contract import DataContract
 from data_contracts.job import Config, TablesAt
+from data_contracts.parallelism import Schedule
 from data_contracts.risk.examples import EXAMPLES, FEATURES
 from data_contracts.risk.numbers import NUMBERS
 from data_contracts.risk.parties import PARTIES
@@ -39,12 +40,14 @@ class Subject:
         write: Writes its tables into a folder.
         model: Its `model` settings for a kind of optimiser, but for `fit`; nothing in it is drawn by each process.
         features: Its `features` settings.
+        refused: Schedules of a pipeline that it is not trained by.
     """
 
     use_case: str
     write: Callable[[Path], TablesAt]
     model: Callable[[str], dict[str, JsonValue]]
     features: Config
+    refused: tuple[Schedule, ...] = ()
 
 
 def _write_walks(folder: Path) -> TablesAt:
@@ -138,4 +141,4 @@ def _vision(optimizer: str) -> dict[str, JsonValue]:
 
 RECOMMENDER = Subject("recommender", _write_walks, _recommender, {"max_length": SIZES.length})
 RISK = Subject("risk", _write_transactions, _risk, {})
-VISION = Subject("vision", _write_pictures, _vision, {"size": SIDE, "channels": "grey"})
+VISION = Subject("vision", _write_pictures, _vision, {"size": SIDE, "channels": "grey"}, refused=("zero_bubble",))

@@ -21,6 +21,10 @@ from models.vision.config import VisionConfig
 from models.vision.reading import labels
 from models.vision.weights import Weights, copy_into, new_network
 
+NO_ZERO_BUBBLE = (
+    "train.parallelism.schedule is 'zero_bubble', by which vision cannot be trained: torch 2.13 crashes in the second "
+    "half of its way back. Take 'interleaved', which also puts two stages on each process, or '1f1b'."
+)
 NO_CLASS = -1
 """Of rows that are only padding."""
 
@@ -65,7 +69,10 @@ class VisionModule(LayeredModule):
 
         Raises:
             WeightsError: The weights to start from do not fit.
+            ValueError: It is split in a way that its network does not survive.
         """
+        if job.parallelism.strategy == "pipeline" and job.parallelism.schedule == "zero_bubble":
+            raise ValueError(NO_ZERO_BUBBLE)
         config, known = VisionConfig.model_validate(job.config), labels(job.tables, job.known_windows)
         torch.manual_seed(config.fit.seed)
         network = new_network(config.network, job.features["channels"], known)  # type: ignore[arg-type]

@@ -45,8 +45,9 @@ def one_length(lengths: Mapping[int, int], known: int) -> int:
     Raises:
         OtherFeaturesError: There are several lengths, or another one than before.
     """
-    if not lengths.keys() - {known} or (not known and len(lengths) == 1):
-        return known or sum(lengths)
+    wanted = known or max(lengths, default=0)
+    if lengths.keys() <= {wanted}:
+        return wanted
     before = f", those before {known:,}" if known else ""
     seen = ", ".join(f"{length:,} in {rows:,} rows" for length, rows in lengths.items())
     raise OtherFeaturesError(

@@ -45,6 +45,11 @@ def test_all_are_judged_on_the_same_rows_and_the_rival_lies_where_it_can_be_publ
         assert found.metrics[name]["auc"] == pytest.approx(roc_auc_score(judged.labels, scores), abs=1e-3)
         assert found.metrics[name]["ap"] == pytest.approx(average_precision_score(judged.labels, scores), abs=2e-3)
     assert min(found.metrics[name]["auc"] for name in METRICS.baselines) > 0.6
+    for name, told in found.reliability.items():
+        assert sum(told.counts) == len(judged.labels)
+        away = np.abs(np.subtract(told.predicted, told.seen))
+        assert np.average(away, weights=told.counts) == pytest.approx(found.metrics[name]["calibration_error"])
+    assert list(found.reliability) == list(found.metrics)
 
 
 def test_the_rival_takes_part_as_a_champion_and_is_the_same_when_it_is_trained_again(
@@ -74,6 +79,7 @@ def test_a_window_with_labels_of_one_kind_says_so_and_judges_nobody(
     monkeypatch.setattr("models.risk.evaluate.read", all_good)
     found = evaluate(evaluate_job(tmp_path, tables))
     assert (found.counts["targets"], found.remarks) == (0, (ONE_KIND,))
+    assert len(found.reliability) == len(found.metrics), "chances can be compared with what came all the same"
 
 
 def test_logs_with_labels_of_one_kind_alone_are_refused(tables: TablesAt) -> None:

@@ -40,7 +40,10 @@ def test_counts_of_batches_add_up_to_those_of_all() -> None:
 def test_the_error_of_calibration_is_how_much_surer_than_right_it_is(sure: float, right: float, error: float) -> None:
     said = np.tile([sure, 1 - sure], (10, 1))
     classes = (np.arange(10) >= 10 * right).astype(np.int64)
-    assert Counts.of(said, classes).metrics(("a", "b"))["calibration_error"] == pytest.approx(error)
+    seen = Counts.of(said, classes)
+    assert seen.metrics(("a", "b"))["calibration_error"] == pytest.approx(error)
+    told = seen.reliability()
+    assert (told.counts, *told.predicted, *told.seen) == ((10,), pytest.approx(sure), pytest.approx(right))
 
 
 def test_a_class_that_nobody_gave_a_chance_costs_much_and_not_everything() -> None:

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 
 from data_contracts.job import JOB, RESULT, FitResult, TablesAt, commit, read
 from data_contracts.parallelism import ParallelismConfig
+from models.vision.module import VisionModule
 from models.vision.weights import load
 from tasks.job import LOG
 from tests.models.ranks import run_ranks
@@ -44,6 +45,12 @@ def train(folder: Path, tables: TablesAt, **parallelism: object) -> FitResult:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory, tables: TablesAt) -> FitResult:
     return train(tmp_path_factory.mktemp("alone"), tables, processes_per_node=1)
+
+
+def test_a_schedule_in_which_torch_crashes_is_refused(tmp_path: Path, tables: TablesAt) -> None:
+    way = ParallelismConfig(strategy="pipeline", pipeline_stages=2, processes_per_node=2, schedule="zero_bubble")
+    with pytest.raises(ValueError, match=r"'zero_bubble', by which vision cannot be trained: .* Take 'interleaved'"):
+        VisionModule.of(fit_job(tables, tmp_path, parallelism=way))
 
 
 @pytest.mark.parametrize(
