@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from data_contracts.serving import VersionHeld
-from flows.alerts import BAD, ENDS
+from flows.alerts import ASKS, BAD, ENDS
 
 UNKNOWN = "unknown"
 """The champion of a registry that does not answer: that does not say that there is none."""
@@ -17,8 +17,8 @@ class StaleModelError(Exception):
 
 
 @dataclass(frozen=True)
-class NightSeen:
-    """One run of the nightly flow.
+class RunSeen:
+    """One run of the nightly flow, or of the one that asks a person.
 
     Attributes:
         name: Prefect's, of the run.
@@ -50,15 +50,17 @@ class Seen:
             until its end.
         champion: The version that should be in service; None when there is none.
         stray: How the version in service differs from what the registry has under its number; empty when it does not.
+        questions: As the nights: what a person was asked, or is.
     """
 
     now: datetime
-    nights: tuple[NightSeen, ...]
+    nights: tuple[RunSeen, ...]
     served: VersionHeld | None = None
     unserved: str = ""
     newest: date | None = None
     champion: str | None = None
     stray: str = ""
+    questions: tuple[RunSeen, ...] = ()
 
     @property
     def data_age(self) -> timedelta | None:
@@ -66,12 +68,12 @@ class Seen:
         return None if self.newest is None else self.now - _end(self.newest)
 
     def problems(self, stale_hours: float | None) -> list[str]:
-        """Say what is not well, a sentence each: the night that came to an end last, or is late; what is served."""
-        ends = [night for night in self.nights if night.state in {*ENDS, *BAD}]
-        last = max(ends, key=lambda night: night.since, default=None)
+        """Say what is not well, a sentence each: the last night that ended or is late, or question; what is served."""
         found = []
-        if last is not None and last.state in BAD:
-            found.append(f"The last night, {last.name}, is {last.state}: {last.reason or 'no reason is known'}")
+        for what, runs in (("night", self.nights), ("question", self.questions)):
+            last = max((run for run in runs if run.state in {*ENDS, *BAD}), key=lambda run: run.since, default=None)
+            if last is not None and last.state in BAD:
+                found.append(f"The last {what}, {last.name}, is {last.state}: {last.reason or 'no reason is known'}")
         if self.served is None or self.is_stale(stale_hours):
             found.append(f"{self.age()}.")
         if self.stray:
@@ -94,6 +96,20 @@ class Seen:
     def served_as(self, stale_hours: float | None) -> list[str]:
         """Say what is served, and how old it is; nothing when that is a problem, and said already."""
         return [said for said in [f"{self.age()}."] if said not in self.problems(stale_hours)]
+
+    def asked(self) -> list[str]:
+        """Say what waits for a person's answer."""
+        return [
+            f"{run.name} waits for a yes or a no since {run.since:%F %R} UTC: `python -m flows.approve`."
+            for run in self.questions
+            if run.state == ASKS
+        ]
+
+    def listed(self) -> list[RunSeen]:
+        """Return the nights, and the questions since the first of them, the newest first."""
+        first = min((night.planned for night in self.nights), default=self.now)
+        asked = [run for run in self.questions if run.planned >= first]
+        return sorted([*self.nights, *asked], key=lambda run: run.planned, reverse=True)
 
     def is_stale(self, stale_hours: float | None) -> bool:
         """Whether what is served learned from data older than allowed, or a champion is there and not served."""
@@ -127,12 +143,12 @@ def require_fresh(seen: Seen, stale_hours: float | None) -> None:
 
 def markdown(seen: Seen, stale_hours: float | None) -> str:
     """Write what was seen as a page: what is not well, what is served, the nights."""
-    lines = [f"**{_plain(sentence)}**\n" for sentence in seen.verdict(stale_hours)]
+    lines = [f"**{_plain(sentence)}**\n" for sentence in [*seen.verdict(stale_hours), *seen.asked()]]
     lines += [" ".join([*map(_plain, seen.served_as(stale_hours)), f"Seen at {seen.now:%F %R} UTC.\n"])]
-    lines += ["| planned, UTC | night | state | took | reason |", "|---|---|---|---|---|"]
+    lines += ["| planned, UTC | run | state | took | reason |", "|---|---|---|---|---|"]
     lines += [
-        f"| {night.planned:%F %R} | {night.name} | {night.state} | {duration(night.took)} | {_plain(night.reason)} |"
-        for night in seen.nights
+        f"| {run.planned:%F %R} | {run.name} | {run.state} | {duration(run.took)} | {_plain(run.reason)} |"
+        for run in seen.listed()
     ]
     return "\n".join(lines)
 

@@ -6,7 +6,7 @@ import pytest
 
 from data_contracts.serving import VersionHeld
 from flows.alerts import AlertConfig
-from flows.seen import UNKNOWN, NightSeen, Seen, StaleModelError, markdown, require_fresh
+from flows.seen import UNKNOWN, RunSeen, Seen, StaleModelError, markdown, require_fresh
 
 NOW = datetime(2026, 1, 10, 2, tzinfo=UTC)
 DIGEST = "0" * 64
@@ -15,13 +15,13 @@ NEWEST = date(2026, 1, 8)
 """Of its night, and judged on: it ended 26 hours before now."""
 
 
-def seen_of(*nights: NightSeen, champion: str | None = "7", stray: str = "") -> Seen:
+def seen_of(*nights: RunSeen, champion: str | None = "7", stray: str = "") -> Seen:
     return Seen(NOW, nights, SERVED, newest=NEWEST, champion=champion, stray=stray)
 
 
-def night(state: str, *, hours_ago: float = 1, reason: str = "") -> NightSeen:
+def night(state: str, *, hours_ago: float = 1, reason: str = "") -> RunSeen:
     at = NOW - timedelta(hours=hours_ago)
-    return NightSeen("calm-owl", at, state, at, timedelta(seconds=95), reason)
+    return RunSeen("calm-owl", at, state, at, timedelta(seconds=95), reason)
 
 
 @pytest.mark.parametrize("state", ["Failed", "Crashed", "Cancelled", "TimedOut", "Late"])
@@ -39,7 +39,7 @@ def test_a_last_night_that_is_bad_is_said_with_its_reason(state: str) -> None:
         pytest.param((night("Cancelled", hours_ago=3), night("Completed", hours_ago=2)), id="a second one refused"),
     ],
 )
-def test_nights_that_are_well_are_no_problem(nights: tuple[NightSeen, ...]) -> None:
+def test_nights_that_are_well_are_no_problem(nights: tuple[RunSeen, ...]) -> None:
     assert seen_of(*nights).problems(36) == []
     assert seen_of(*nights).verdict(36) == ["All is well."]
 
