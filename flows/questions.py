@@ -61,9 +61,9 @@ def ask(workspace: Workspace, promotion: Promotion, night: Night, serving: Servi
     with get_client(sync_client=True) as client:
         runs = questions(client, workspace.tags)
         found = next((run for run in runs if about(run) == promotion.version), None)
+        words = f"Nobody answered in time: version {promotion.version.version} was decided about."
         for run in runs:
-            if about(run) != promotion.version:
-                words = f"Nobody answered until version {promotion.version.version} was decided about."
+            if about(run) != promotion.version and not _answered(run):  # an answer that waits says by itself: too late
                 client.set_flow_run_state(run.id, Cancelled(name="Replaced", message=words), force=True)
         if not promotion.waiting:
             return promotion
@@ -79,6 +79,11 @@ def questions(client: SyncPrefectClient, tags: Sequence[str]) -> list[FlowRun]:
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
     )
     return [run for run in runs if run.state is not None and not run.state.is_final()]
+
+
+def _answered(run: FlowRun) -> bool:
+    """Whether a run was suspended, and goes on."""
+    return bool(run.empirical_policy.pause_keys) and run.state is not None and not run.state.is_paused()
 
 
 def about(run: FlowRun) -> ModelVersion:

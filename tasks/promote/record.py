@@ -77,7 +77,7 @@ def _end_question(client: MlflowClient, workspace: Workspace, newer: ModelVersio
     last = find_version(workspace.tracking_uri, newer.name, CHALLENGER)
     if last is None or last.tags.get(PROMOTED) != WAITING or str(last.version) == newer.version:
         return
-    silence = f"nobody answered until version {newer.version} was decided about."
+    silence = f"nobody answered in time: version {newer.version} was decided about."
     reason = last.tags[REASON].partition(ASKED)[0] + ASKED + silence
     client.set_model_version_tag(newer.name, str(last.version), REASON, reason)
     client.set_model_version_tag(newer.name, str(last.version), PROMOTED, "false")

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from prefect import flow, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import Pause
+from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
 from data_contracts.bundle import find_version
 from data_contracts.evidence import Evidence, Interval
-from data_contracts.night import HeldOut, ModelVersion, Night, Promotion, Window, Workspace
+from data_contracts.night import Answer, HeldOut, ModelVersion, Night, Promotion, Window, Workspace
 from flows.answering import main
 from flows.approve import approve
-from flows.questions import NobodyAsksError, ask, questions, require_served
+from flows.nights import look
+from flows.questions import NobodyAsksError, ask, questions, reply, require_served
+from flows.settings import NightlySettings
 from models.recommender.metrics import METRICS
 from tasks.deploy.config import ServingConfig
 from tasks.evaluate.record import record_evidence
@@ -57,15 +60,26 @@ def server(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module")
 def deployed(server: str) -> None:
-    approve.from_source(str(ROOT), "flows/approve.py:approve").to_deployment("decision").apply()
+    """The deployment as prefect.yaml has it, without a worker."""
+    with get_client(sync_client=True) as client:
+        client.create_deployment(
+            flow_id=client.create_flow(approve),
+            name="decision",
+            entrypoint="flows/approve.py:approve",
+            pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
+        )
 
 
 @flow(name="part of a night")
 def end_of_night(workspace: Workspace, version: ModelVersion, evidence: Evidence, serving: ServingConfig) -> Promotion:
+    promotion = promote(workspace, version, evidence, evening(version), GATE, HeldOut())
+    return ask(workspace, promotion, evening(version), serving)
+
+
+def evening(version: ModelVersion) -> Night:
+    """Return the record of the night that made a version."""
     day = date(2026, 11, int(version.version))
-    night = Night(window=Window(first_day=day, last_day=day), windows=("a", "b"), tables={})
-    promotion = promote(workspace, version, evidence, night, GATE, HeldOut())
-    return ask(workspace, promotion, night, serving)
+    return Night(window=Window(first_day=day, last_day=day), windows=("a", "b"), tables={})
 
 
 def night(workspace: Workspace, serving: ServingConfig, folder: Path, *, better: bool = True) -> Promotion:
@@ -97,14 +111,21 @@ def open_run(workspace: Workspace) -> FlowRun:
 
 
 def go_on(run: FlowRun) -> tuple[str, str]:
-    """Do what a worker does with a run; return the name and the message of the state that it comes to."""
-    command = [sys.executable, "-m", "prefect", "flow-run", "execute", str(run.id)]
+    """Do what a worker's process does with a run; return the name and the message of the state that it comes to."""
+    with get_client(sync_client=True) as client, suppress(Pause):
+        run_flow(approve, flow_run=client.read_flow_run(run.id), parameters=run.parameters, return_type="state")
     with get_client(sync_client=True) as client:
-        environment = {**os.environ, "PREFECT_API_URL": str(client.api_url), "PREFECT_UI_URL": ""}
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
         state = client.read_flow_run(run.id).state
     assert state is not None
     return str(state.name), str(state.message)
+
+
+def pages(run: FlowRun) -> list[str]:
+    """Return what a run shows, each piece once."""
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=of_run)
+    return [str(each.data) for each in found if each.type == "markdown"]
 
 
 def champion(workspace: Workspace) -> str | None:
@@ -138,3 +159,42 @@ def test_yes_promotes_and_no_does_not(
     assert state == "Completed", message
     assert message.endswith("Asked whether to promote it, ada said yes: it knows the new items.")
     assert champion(workspace) == "1"
+    [page] = pages(run)
+    assert page.startswith("**Is shop version 1 to be promoted?** NDCG@10 0.2000 on 1,800 targets beats popularity")
+    assert "| candidate | " in page
+    assert "![evidence.png](data:image/png;base64,iVBOR" in page
+
+    second = night(workspace, serving, tmp_path)
+    with pytest.raises(SystemExit, match="no question of 'shop' waits for an answer"):
+        main(["--no", "--why", "it was not shown yet"])
+    run = open_run(workspace)
+    assert go_on(run)[0] == "Suspended"
+    assert str(look(NightlySettings()).asked()).startswith("['shop-2026-11-02-version-2 waits for a yes or a no since")
+    again = ask(workspace, second, evening(second.version), serving)
+    assert again.question == second.question, "the same night again asks once"
+    main(["--no", "--who", "bob", "--why", "not on a Friday"])
+    state, message = go_on(run)
+    assert (state, message.partition(".")[0]) == ("Completed", "not promoted: shop version 2")
+    assert message.endswith("Asked whether to promote it, bob said no: not on a Friday.")
+    assert champion(workspace) == "1"
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_newer_decision_replaces_a_question_and_an_answer_that_comes_too_late_changes_nothing(
+    workspace: Workspace, serving: ServingConfig, server: str, tmp_path: Path
+) -> None:
+    third = night(workspace, serving, tmp_path)
+    run = open_run(workspace)
+    assert go_on(run)[0] == "Suspended"
+    night(workspace, serving, tmp_path)
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(run.id).state
+    assert state is not None
+    assert (state.name, state.message) == ("Replaced", "Nobody answered in time: version 4 was decided about.")
+    waiting = open_run(workspace)
+    assert go_on(waiting)[0] == "Suspended"
+    reply(workspace.tags, Answer(yes=True, who="ada", why="good"))
+    night(workspace, serving, tmp_path, better=False)
+    name, message = go_on(waiting)
+    assert (name, third.promoted, champion(workspace)) == ("TooLate", False, "1")
+    assert message == "The answer changed nothing. ada said yes: good. But version 5 was decided about since."

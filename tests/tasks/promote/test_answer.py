@@ -93,7 +93,9 @@ def test_an_answer_broken_off_is_given_once(
 def test_a_newer_decision_takes_silence_for_a_no(workspace: Workspace, client: MlflowClient, tmp_path: Path) -> None:
     waits = asked(workspace, client, tmp_path)
     newer = promoted(workspace, new_version(client, tmp_path), candidate=0.01, approval=True)
-    silence = f"Asked whether to promote it, nobody answered until version {newer.version.version} was decided about."
+    silence = (
+        f"Asked whether to promote it, nobody answered in time: version {newer.version.version} was decided about."
+    )
     assert tags(client, waits.version)[REASON] == f"{waits.reason} {silence}"
     assert tags(client, waits.version)[PROMOTED] == "false"
     before = tags(client, waits.version)
