@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -101,3 +102,30 @@ def test_the_page_has_a_row_for_each_night_that_no_reason_can_break() -> None:
         "| 2026-01-10 01:00 | calm-owl | Completed | 1 min 35 s |  |",
     ]
     assert "**All is well.**" in markdown(seen_of(night("Completed")), 36)
+
+
+def asking(state: str, *, hours_ago: float = 0.5, reason: str = "") -> RunSeen:
+    return replace(night(state, hours_ago=hours_ago, reason=reason), name="shop-2026-01-09-version-8")
+
+
+def test_a_question_that_waits_is_said_and_is_no_problem() -> None:
+    seen = replace(seen_of(night("Completed")), questions=(asking("Suspended"), asking("Completed", hours_ago=30)))
+    assert seen.verdict(36) == ["All is well."]
+    (asked,) = seen.asked()
+    assert asked == "shop-2026-01-09-version-8 waits for a yes or a no since 2026-01-10 01:30 UTC: " + (
+        "`python -m flows.approve`."
+    )
+    page = markdown(seen, 36).splitlines()
+    assert page[2] == f"**{asked}**"
+    assert [line.split(" | ")[1:3] for line in page[-2:]] == [
+        ["shop-2026-01-09-version-8", "Suspended"],
+        ["calm-owl", "Completed"],
+    ], "a question from before the first of the nights is not shown"
+
+
+def test_an_answer_that_failed_is_a_problem_until_the_next_one() -> None:
+    failed = asking("Failed", hours_ago=2, reason="MLflow does not answer")
+    seen = replace(seen_of(night("Completed")), questions=(failed,))
+    (problem,) = seen.problems(36)
+    assert problem == "The last question, shop-2026-01-09-version-8, is Failed: MLflow does not answer"
+    assert replace(seen, questions=(asking("Completed"), failed)).problems(36) == []
