@@ -238,7 +238,7 @@ class Promotion(Value):
         return "waiting for approval" if self.waiting else "promoted" if self.promoted else "not promoted"
 
     def __str__(self) -> str:
-        """Say the verdict first, then why, in one line, and where a question is answered."""
+        """Say the verdict first, then where a question is answered, then why, in one line."""
         version = f"{self.version.name} version {self.version.version}"
         said = f"no new decision: {version} stays {self.verdict}" if self.stands else f"{self.verdict}: {version}"
-        return f"{said}. {self.reason}" + (f" Yes or no? {self.question}" if self.question else "")
+        return f"{said}. {f'Yes or no? {self.question} ' if self.question else ''}{self.reason}"

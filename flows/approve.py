@@ -50,7 +50,7 @@ def approve(workspace: Workspace, version: ModelVersion, serving: ServingConfig)
         What was decided; None, in a state called TooLate, when the question did not stand any more.
     """
     show(workspace, version)
-    reply = suspend_flow_run(wait_for_input=Reply, key="decision", timeout=None)
+    reply = suspend_flow_run(wait_for_input=Reply, key="decision")
     said = Answer(yes=reply.promote == "yes", who=reply.who, why=reply.why)
     with only_night(workspace, flow_run.name, seconds=LONGEST_NIGHT_SECONDS), ends_in_time():
         try:

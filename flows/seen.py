@@ -68,12 +68,16 @@ class Seen:
         return None if self.newest is None else self.now - _end(self.newest)
 
     def problems(self, stale_hours: float | None) -> list[str]:
-        """Say what is not well, a sentence each: the last night that ended or is late, or question; what is served."""
-        found = []
-        for what, runs in (("night", self.nights), ("question", self.questions)):
-            last = max((run for run in runs if run.state in {*ENDS, *BAD}), key=lambda run: run.since, default=None)
-            if last is not None and last.state in BAD:
-                found.append(f"The last {what}, {last.name}, is {last.state}: {last.reason or 'no reason is known'}")
+        """Say what is not well, a sentence each: the last night that ended or is late, its question, what is served."""
+        ends = [night for night in self.nights if night.state in {*ENDS, *BAD}]
+        last = max(ends, key=lambda night: night.since, default=None)
+        asked = [run for run in self.questions[:1] if last is None or run.planned > last.planned]
+        found = [
+            f"The last {what}, {run.name}, is {run.state}: {run.reason or 'no reason is known'}"
+            for what, runs in (("night", [last] if last else []), ("question", asked))
+            for run in runs
+            if run.state in BAD
+        ]
         if self.served is None or self.is_stale(stale_hours):
             found.append(f"{self.age()}.")
         if self.stray:

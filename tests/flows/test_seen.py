@@ -123,9 +123,10 @@ def test_a_question_that_waits_is_said_and_is_no_problem() -> None:
     ], "a question from before the first of the nights is not shown"
 
 
-def test_an_answer_that_failed_is_a_problem_until_the_next_one() -> None:
-    failed = asking("Failed", hours_ago=2, reason="MLflow does not answer")
+def test_an_answer_that_failed_is_a_problem_until_the_next_question_or_night() -> None:
+    failed = asking("Failed", reason="MLflow does not answer")
     seen = replace(seen_of(night("Completed")), questions=(failed,))
     (problem,) = seen.problems(36)
     assert problem == "The last question, shop-2026-01-09-version-8, is Failed: MLflow does not answer"
-    assert replace(seen, questions=(asking("Completed"), failed)).problems(36) == []
+    assert replace(seen, questions=(asking("Suspended", hours_ago=0.1), failed)).problems(36) == []
+    assert replace(seen, nights=(night("Completed", hours_ago=0.1), *seen.nights)).problems(36) == []

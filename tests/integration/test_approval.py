@@ -150,7 +150,7 @@ def test_yes_promotes_and_no_does_not(
     assert (first.waiting, first.promoted, champion(workspace)) == (True, False, None)
     run = open_run(workspace)
     assert first.question == f"{server}/runs/flow-run/{run.id}"
-    assert str(first).startswith("waiting for approval: shop version 1. NDCG@10 0.2000 on 1,800 targets")
+    assert str(first).startswith(f"waiting for approval: shop version 1. Yes or no? {first.question} NDCG@10 0.2000 on")
     assert go_on(run)[0] == "Suspended"
     monkeypatch.setenv("NIGHTSHIFT_HOME", workspace.home)
     monkeypatch.setenv("NIGHTSHIFT_PREFECT_URL", server)
