@@ -24,7 +24,7 @@ MAY = {
     "data_contracts/night.py": {"images"},
     "data_contracts/use_cases.py": {"recommender"},  # the example of how a name becomes modules
     "flows/own.py": {"recommender"},  # the default
-    "tasks/evaluate/record.py": {"png"},  # the picture of the evidence
+    "tasks/evaluate/record.py": {"image", "png"},  # the pictures of the evidence
     "tasks/ingest/config.py": {"item"},  # examples of what a setting may hold
     "tasks/ingest/config_columns.py": {"user_id", "items"},
     "tasks/ingest/json_path.py": {"items"},

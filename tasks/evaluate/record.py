@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import tempfile
 import time
 from collections.abc import Sequence
@@ -36,6 +37,23 @@ def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
             return Evidence.model_validate_json(Path(file).read_text(encoding="utf-8"))
         except ValidationError:
             return None
+
+
+def pictures(tracking_uri: str, run_id: str) -> list[str]:
+    """Return the pictures of a run's evidence, each whole inside its Markdown: it is shown without another server."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    listed = {artifact.path for artifact in MlflowClient(tracking_uri=tracking_uri).list_artifacts(run_id)}
+    shown = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in [each for each in (PICTURE, CONFUSION) if each in listed]:
+            file = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=tracking_uri
+            )
+            data = base64.b64encode(Path(file).read_bytes()).decode()
+            shown.append(f"![{name}](data:image/png;base64,{data})")
+    return shown
 
 
 def record_evidence(tracking_uri: str, evidence: Evidence) -> None:

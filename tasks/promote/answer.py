@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from data_contracts.bundle import find_version
 from data_contracts.commit_point import commit_point
 from data_contracts.night import Answer, ModelVersion, Promotion, Workspace
 from data_contracts.version import ANSWER, CHALLENGER, CHAMPION, PREVIOUS, PROMOTED, REASON, WAITING
-from tasks.evaluate.record import CONFUSION, PICTURE, as_markdown, recorded_evidence
+from tasks.evaluate.record import as_markdown, pictures, recorded_evidence
 from tasks.promote.record import ASKED, promotion
 
 
@@ -29,7 +26,7 @@ def question(workspace: Workspace, version: ModelVersion) -> str:
     evidence = recorded_evidence(workspace.tracking_uri, run_id)
     parts = [f"**Is {version.name} version {version.version} to be promoted?** {tags[REASON].partition(ASKED)[0]}"]
     if evidence is not None:
-        parts += [as_markdown(evidence), *_pictures(workspace, run_id)]
+        parts += [as_markdown(evidence), *pictures(workspace.tracking_uri, run_id)]
     return "\n\n".join(parts)
 
 
@@ -95,20 +92,3 @@ def _holder(workspace: Workspace, alias: str) -> str:
     """Return the version that has an alias; empty when none has."""
     found = find_version(workspace.tracking_uri, workspace.name, alias)
     return "" if found is None else str(found.version)
-
-
-def _pictures(workspace: Workspace, run_id: str) -> list[str]:
-    """Return the pictures of a run's evidence, each inside its Markdown: its page needs no other server."""
-    import mlflow
-    from mlflow import MlflowClient
-
-    listed = {each.path for each in MlflowClient(tracking_uri=workspace.tracking_uri).list_artifacts(run_id)}
-    shown = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in [each for each in (PICTURE, CONFUSION) if each in listed]:
-            file = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=workspace.tracking_uri
-            )
-            data = base64.b64encode(Path(file).read_bytes()).decode()
-            shown.append(f"![{name}](data:image/png;base64,{data})")
-    return shown
