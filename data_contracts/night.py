@@ -201,6 +201,18 @@ class ModelVersion(Value):
     version: str
 
 
+class Answer(Value):
+    """What a person says who is asked whether a version is to be promoted."""
+
+    yes: bool
+    who: str
+    why: str
+
+    def __str__(self) -> str:
+        """Say it in one sentence."""
+        return f"{self.who} said {'yes' if self.yes else 'no'}: {self.why.rstrip('.')}."
+
+
 class Promotion(Value):
     """What was decided about a version, and why.
 
@@ -211,6 +223,8 @@ class Promotion(Value):
         reason: For people; stored on the version.
         served: What the model server does now, once `deploy` has run.
         stands: Whether that was decided before: no new window was opened, or the night was run again.
+        waiting: Whether the gate would promote it, and a person is asked first (`gate.approval`).
+        question: Where that person answers; empty without one.
     """
 
     version: ModelVersion
@@ -219,10 +233,16 @@ class Promotion(Value):
     reason: str
     served: str = ""
     stands: bool = False
+    waiting: bool = False
+    question: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """What was decided, in a word or two."""
+        return "waiting for approval" if self.waiting else "promoted" if self.promoted else "not promoted"
 
     def __str__(self) -> str:
-        """Say the verdict first, then why, in one line."""
-        verdict = "promoted" if self.promoted else "not promoted"
-        if self.stands:
-            return f"no new decision: {self.version.name} version {self.version.version} stays {verdict}. {self.reason}"
-        return f"{verdict}: {self.version.name} version {self.version.version}. {self.reason}"
+        """Say the verdict first, then where a question is answered, then why, in one line."""
+        version = f"{self.version.name} version {self.version.version}"
+        said = f"no new decision: {version} stays {self.verdict}" if self.stands else f"{self.verdict}: {version}"
+        return f"{said}. {f'Yes or no? {self.question} ' if self.question else ''}{self.reason}"

@@ -1,7 +1,8 @@
 """What a registered version carries in MLflow, and the names it goes by.
 
 Tags are written once: by `register` when it makes the version, by `promote` when it decides about it, and by `deploy`
-when it puts it in service. Aliases move: `promote` moves `CHALLENGER`, `deploy` moves `CHAMPION`.
+when it puts it in service. Where a person decides, `promote` writes `WAITING`, and the answer ends that. Aliases move:
+`promote` moves `CHALLENGER`, `deploy` moves `CHAMPION`.
 """
 
 from __future__ import annotations
@@ -35,9 +36,13 @@ PREVIOUS = "nightshift.previous"
 ANCHORED = "nightshift.anchor"
 """Tag of `promote`: number of the version that, were this one champion, would be the anchor."""
 REASON = "nightshift.reason"
-"""Tag of `promote`, for people; `deploy` adds why a version cannot be served."""
+"""Tag of `promote`, for people; the answer to a question adds who said what, `deploy` why it cannot be served."""
 PROMOTED = "nightshift.promoted"
-"""Tag of `promote`, its last: ``true`` or ``false``; `deploy` takes it back from a version that cannot be served."""
+"""Tag of `promote`, its last: ``true``, ``false`` or `WAITING`; `deploy` takes it back where it cannot be served."""
+WAITING = "waiting"
+"""What `PROMOTED` says while a person is asked: the gate let the version through, and nobody answered yet."""
+ANSWER = "nightshift.answer"
+"""Tag of `promote`: the `data_contracts.night.Answer` of the person who was asked, JSON."""
 
 DEPLOYED = "nightshift.deployed"
 """Tag of a version that became champion. It happens once: whoever moves the alias back later is not overruled."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SILENT = "nightshift: a night that falls silent has crashed"
 NEVER_BEGUN = "nightshift: a night that never begins has crashed"
 TOLD = "nightshift: somebody is told of a bad run"
-NIGHT, WATCH = "nightly-retrain", "watch"
+NIGHT, WATCH, APPROVE = "nightly-retrain", "watch", "approve"
 """The flows."""
 
 BEGIN_SECONDS = 300
@@ -26,15 +26,18 @@ BEGIN_SECONDS = 300
 ANY_RUN: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
 ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
 BAD = ("Failed", "Crashed", "Cancelled", "TimedOut", "Late")
+ASKS = "Suspended"
+"""State of a run that waits for a person's answer."""
 
 
 class AlertConfig(BaseModel, frozen=True, extra="forbid"):
-    """Who is told of a bad night, and what else is one."""
+    """Who is told of a bad night, or asked about a good one; and what else is bad."""
 
     notify: str | None = Field(
         None,
         pattern=r"^[a-z0-9-]+/[a-z0-9-]+$",
-        description="Prefect's block that is told of each bad run, `<type>/<name>`, such as `slack-webhook/ops`.",
+        description="Prefect's block that is told of each bad run and of each question, `<type>/<name>`, such as "
+        "`slack-webhook/ops`.",
     )
     silent_seconds: int = Field(
         10 * HEARTBEAT_SECONDS,
@@ -111,19 +114,19 @@ def _crash(name: str, *, after: Sequence[str], expect: Sequence[str], seconds: i
 
 
 def _told(block: UUID) -> AutomationCore:
-    """Tell of a run that ended badly, or is late."""
+    """Tell of a run that ended badly, is late, or asks a person."""
     from prefect.automations import AutomationCore, EventTrigger, Posture, SendNotification
 
     trigger = EventTrigger(
-        expect=_events(BAD),
+        expect=_events((*BAD, ASKS)),
         match=ANY_RUN,
-        match_related=_of(NIGHT, WATCH),
+        match_related=_of(NIGHT, WATCH, APPROVE),
         posture=Posture.Reactive,
     )
     notification = SendNotification(
         block_document_id=block,
         subject="{{ flow.name }} {{ flow_run.name }}: {{ flow_run.state.name }}",
-        body="{{ flow_run.state.message }}\n{{ flow_run|ui_url }}",
+        body="{{ flow_run.state.message or '' }}\n{{ flow_run|ui_url }}",
     )
     return AutomationCore(name=TOLD, trigger=trigger, actions=[notification])
 

@@ -101,7 +101,9 @@ def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: Nigh
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
     from flows import report
+    from flows.manager import ServiceError
     from flows.owners import met_by_a_night, require_own
+    from flows.questions import NEEDS
     from flows.service import services
     from flows.temporary import start_prefect
 
@@ -110,6 +112,8 @@ def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: Nigh
     home = settings.home.resolve() / "prefect"
     if prefect.is_up():
         api, pages = f"{settings.prefect_url}/api", settings.prefect_url
+    elif settings.gate.approval:
+        raise ServiceError(NEEDS.format(where=prefect.url))
     else:
         api, pages = start_prefect(home), ""  # it has no pages to link to
     with (

@@ -11,6 +11,7 @@ from prefect.states import Completed
 from data_contracts.night import Promotion
 from data_contracts.upgrade import bring_up_to_date
 from flows.ending import ends_in_time
+from flows.questions import ask, require_served
 from flows.settings import NightlySettings
 from tasks.cluster import dask_cluster
 from tasks.deploy.task import deploy
@@ -38,6 +39,7 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
         What was decided, and why: a `Promotion`, and in words as the message of the run's state.
     """
     settings = settings or NightlySettings()
+    require_served(settings.gate)
     workspace = settings.workspace()
     with only_night(workspace, flow_run.name), ends_in_time(), names_a_full_disk(workspace):
         bring_up_to_date(workspace)
@@ -53,8 +55,9 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
         version = register(workspace, candidate, evidence, night, settings.model, settings.features)
         promotion = promote(workspace, version, evidence, night, settings.gate, settings.held_out)
         deployed = deploy(workspace, promotion, settings.serving)
+        asked = ask(workspace, deployed, night, settings.serving)
         tidy(workspace, candidate, settings.keep)
-        return Completed(data=deployed, message=str(deployed))
+        return Completed(data=asked, message=str(asked))
 
 
 if __name__ == "__main__":

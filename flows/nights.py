@@ -11,14 +11,14 @@ from data_contracts.night import Night
 from data_contracts.serving import ServerState, VersionHeld
 from data_contracts.version import CHAMPION
 from data_contracts.version import NIGHT as NIGHT_TAG
-from flows.alerts import NIGHT
-from flows.seen import UNKNOWN, NightSeen, Seen
+from flows.alerts import APPROVE, NIGHT
+from flows.seen import UNKNOWN, RunSeen, Seen
 from flows.settings import NightlySettings
 from tasks.deploy.server import ModelServer, ServerError
 from tasks.deploy.service import stray
 
 SHOWN = 14
-"""Nights that are shown."""
+"""Nights that are shown, and questions at most."""
 REASON_LENGTH = 300
 """Characters of a reason that are shown."""
 PREFECTS_WORDS = "Flow run encountered an exception: "
@@ -35,16 +35,17 @@ def look(settings: NightlySettings, *, recorded: bool = True) -> Seen:
         httpx.HTTPError: Prefect's server does not answer.
     """
     now = datetime.now(UTC)
-    nights = _nights(settings.workspace().tags, now) if recorded else ()
+    tags = settings.workspace().tags
+    nights, questions = (_runs(flow, tags, now) if recorded else () for flow in (NIGHT, APPROVE))
     try:
         state = ModelServer(settings.name, settings.workspace().tracking_uri, settings.serving).state()
     except ServerError as error:
-        return Seen(now, nights, unserved=str(error), champion=_champion(settings))
+        return Seen(now, nights, unserved=str(error), champion=_champion(settings), questions=questions)
     if state.served is None:
         unserved = f"the server at {settings.serving.rest_url} holds no version yet"
-        return Seen(now, nights, unserved=unserved, champion=_champion(settings))
+        return Seen(now, nights, unserved=unserved, champion=_champion(settings), questions=questions)
     newest = _learned(state.served)
-    seen = Seen(now, nights, served=state.served, newest=newest, day_zone=settings.day_zone)
+    seen = Seen(now, nights, served=state.served, newest=newest, day_zone=settings.day_zone, questions=questions)
     return _served(settings, seen, state)
 
 
@@ -85,7 +86,7 @@ def _champion(settings: NightlySettings) -> str | None:
     return None if found is None else str(found.version)
 
 
-def _nights(tags: Sequence[str], now: datetime) -> tuple[NightSeen, ...]:
+def _runs(flow: str, tags: Sequence[str], now: datetime) -> tuple[RunSeen, ...]:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
         FlowFilter,
@@ -98,7 +99,7 @@ def _nights(tags: Sequence[str], now: datetime) -> tuple[NightSeen, ...]:
 
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[NIGHT])),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
             flow_run_filter=FlowRunFilter(
                 tags=FlowRunFilterTags(all_=list(tags)),
                 expected_start_time=FlowRunFilterExpectedStartTime(before_=now),
@@ -107,7 +108,7 @@ def _nights(tags: Sequence[str], now: datetime) -> tuple[NightSeen, ...]:
             limit=SHOWN,
         )
     return tuple(
-        NightSeen(
+        RunSeen(
             name=run.name,
             planned=run.expected_start_time or now,
             state=run.state_name or "",

@@ -48,10 +48,10 @@ def services(found: Mapping[str, tuple[str, str]]) -> None:
 
 def nights(seen: Seen, stale_hours: float | None) -> None:
     """Print what is not well, what is served, and the last nights."""
-    for sentence in [*seen.verdict(stale_hours), *seen.served_as(stale_hours)]:
+    for sentence in [*seen.verdict(stale_hours), *seen.asked(), *seen.served_as(stale_hours)]:
         line(sentence)
-    for night in seen.nights:
-        line(f"{night.planned:%F %R}  {night.state:<10} {duration(night.took):>12}  {night.name}  {night.reason}")
+    for run in seen.listed():
+        line(f"{run.planned:%F %R}  {run.state:<10} {duration(run.took):>12}  {run.name}  {run.reason}")
 
 
 def failure(error: BaseException) -> None:
@@ -103,8 +103,9 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
         raise LookupError(f"{judged} is not registered at {workspace.tracking_uri}.")
     if promotion.stands:
         line(f"\nNo new decision (the log says why). What was decided about version {judged.version} stands.")
-    verb = "promoted" if promotion.promoted else "not promoted"
-    line(f"\n{judged.name} version {judged.version}: {verb}. {promotion.reason}")
+    line(f"\n{judged.name} version {judged.version}: {promotion.verdict}. {promotion.reason}")
+    if promotion.question:
+        line(f"Yes or no? {promotion.question}, or `python -m flows.approve --help`")
     line(promotion.served)
     evidence = recorded_evidence(workspace.tracking_uri, str(version.run_id))
     if evidence is not None:

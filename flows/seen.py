@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from data_contracts.days import start_of
 from data_contracts.serving import VersionHeld
-from flows.alerts import BAD, ENDS
+from flows.alerts import ASKS, BAD, ENDS
 
 UNKNOWN = "unknown"
 """The champion of a registry that does not answer: that does not say that there is none."""
@@ -18,8 +18,8 @@ class StaleModelError(Exception):
 
 
 @dataclass(frozen=True)
-class NightSeen:
-    """One run of the nightly flow.
+class RunSeen:
+    """One run of the nightly flow, or of the one that asks a person.
 
     Attributes:
         name: Prefect's, of the run.
@@ -52,16 +52,18 @@ class Seen:
         champion: The version that should be in service; None when there is none.
         stray: How the version in service differs from what the registry has under its number; empty when it does not.
         day_zone: Zone of whose days ``newest`` is one.
+        questions: As the nights: what a person was asked, or is.
     """
 
     now: datetime
-    nights: tuple[NightSeen, ...]
+    nights: tuple[RunSeen, ...]
     served: VersionHeld | None = None
     unserved: str = ""
     newest: date | None = None
     champion: str | None = None
     stray: str = ""
     day_zone: str = "UTC"
+    questions: tuple[RunSeen, ...] = ()
 
     @property
     def data_age(self) -> timedelta | None:
@@ -69,12 +71,16 @@ class Seen:
         return None if self.newest is None else self.now - start_of(self.newest + timedelta(days=1), self.day_zone)
 
     def problems(self, stale_hours: float | None) -> list[str]:
-        """Say what is not well, a sentence each: the night that came to an end last, or is late; what is served."""
+        """Say what is not well, a sentence each: the last night that ended or is late, its question, what is served."""
         ends = [night for night in self.nights if night.state in {*ENDS, *BAD}]
         last = max(ends, key=lambda night: night.since, default=None)
-        found = []
-        if last is not None and last.state in BAD:
-            found.append(f"The last night, {last.name}, is {last.state}: {last.reason or 'no reason is known'}")
+        asked = [run for run in self.questions[:1] if last is None or run.planned > last.planned]
+        found = [
+            f"The last {what}, {run.name}, is {run.state}: {run.reason or 'no reason is known'}"
+            for what, runs in (("night", [last] if last else []), ("question", asked))
+            for run in runs
+            if run.state in BAD
+        ]
         if self.served is None or self.is_stale(stale_hours):
             found.append(f"{self.age()}.")
         if self.stray:
@@ -97,6 +103,20 @@ class Seen:
     def served_as(self, stale_hours: float | None) -> list[str]:
         """Say what is served, and how old it is; nothing when that is a problem, and said already."""
         return [said for said in [f"{self.age()}."] if said not in self.problems(stale_hours)]
+
+    def asked(self) -> list[str]:
+        """Say what waits for a person's answer."""
+        return [
+            f"{run.name} waits for a yes or a no since {run.since:%F %R} UTC: `python -m flows.approve`."
+            for run in self.questions
+            if run.state == ASKS
+        ]
+
+    def listed(self) -> list[RunSeen]:
+        """Return the nights, and the questions since the first of them, the newest first."""
+        first = min((night.planned for night in self.nights), default=self.now)
+        asked = [run for run in self.questions if run.planned >= first]
+        return sorted([*self.nights, *asked], key=lambda run: run.planned, reverse=True)
 
     def is_stale(self, stale_hours: float | None) -> bool:
         """Whether what is served learned from data older than allowed, or a champion is there and not served."""
@@ -130,12 +150,12 @@ def require_fresh(seen: Seen, stale_hours: float | None) -> None:
 
 def markdown(seen: Seen, stale_hours: float | None) -> str:
     """Write what was seen as a page: what is not well, what is served, the nights."""
-    lines = [f"**{_plain(sentence)}**\n" for sentence in seen.verdict(stale_hours)]
+    lines = [f"**{_plain(sentence)}**\n" for sentence in [*seen.verdict(stale_hours), *seen.asked()]]
     lines += [" ".join([*map(_plain, seen.served_as(stale_hours)), f"Seen at {seen.now:%F %R} UTC.\n"])]
-    lines += ["| planned, UTC | night | state | took | reason |", "|---|---|---|---|---|"]
+    lines += ["| planned, UTC | run | state | took | reason |", "|---|---|---|---|---|"]
     lines += [
-        f"| {night.planned:%F %R} | {night.name} | {night.state} | {duration(night.took)} | {_plain(night.reason)} |"
-        for night in seen.nights
+        f"| {run.planned:%F %R} | {run.name} | {run.state} | {duration(run.took)} | {_plain(run.reason)} |"
+        for run in seen.listed()
     ]
     return "\n".join(lines)
 

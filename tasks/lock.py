@@ -68,15 +68,17 @@ def _taken(descriptor: int) -> bool:
 
 
 @contextmanager
-def only_night(workspace: Workspace, flow_run: str) -> Iterator[None]:
+def only_night(workspace: Workspace, flow_run: str, *, seconds: float = 0.0) -> Iterator[None]:
     """Be the only night at work on these logs.
 
     Args:
         workspace: Where they live.
         flow_run: Name of the night's run, for a second one to read.
+        seconds: How long to wait for another night's end.
 
     Raises:
         NightRunningError: Another night is at work; it goes on as if nothing had happened.
     """
-    with locked(Path(workspace.home) / workspace.name / LOCK, f"night {flow_run!r}", error=NightRunningError):
+    lock = Path(workspace.home) / workspace.name / LOCK
+    with locked(lock, f"night {flow_run!r}", seconds=seconds, error=NightRunningError):
         yield

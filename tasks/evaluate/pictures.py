@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import tempfile
 from collections.abc import Mapping
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_contracts.evidence import Confusion, Evidence, Reliability
@@ -41,7 +43,27 @@ def in_markdown(name: str, figure: Figure) -> str:
     """Return a picture as Markdown that holds all of it: a page needs no address of ours."""
     written = BytesIO()
     figure.savefig(written, format="png")
-    return f"![{name}](data:image/png;base64,{base64.b64encode(written.getvalue()).decode()})"
+    return _held(name, written.getvalue())
+
+
+def recorded_pictures(tracking_uri: str, run_id: str) -> list[str]:
+    """Return the pictures that a run keeps, as `in_markdown` does."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    listed = {artifact.path for artifact in MlflowClient(tracking_uri=tracking_uri).list_artifacts(run_id)}
+    held: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in [each for each in (STANDINGS, CONFUSION, RELIABILITY, LEARNING) if each in listed]:
+            file = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=tracking_uri
+            )
+            held.append(_held(name, Path(file).read_bytes()))
+    return held
+
+
+def _held(name: str, png: bytes) -> str:
+    return f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})"
 
 
 def draw_standings(evidence: Evidence) -> Figure:

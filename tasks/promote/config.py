@@ -16,3 +16,8 @@ class GateConfig(BaseModel, frozen=True, extra="forbid"):
         description="Share of the champion's metric that a candidate may lose and still replace it: surely not more "
         "(95 %), beside the champion and beside the best of those before it.",
     )
+    approval: bool = Field(
+        False,
+        description="Whether a person is asked before what the gate lets through is promoted. The night ends with the "
+        "question; `python -m flows.approve` or Prefect's page answers it. It needs `make up`.",
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from data_contracts.serving import VersionHeld
 from flows.alerts import AlertConfig
-from flows.seen import UNKNOWN, NightSeen, Seen, StaleModelError, markdown, require_fresh
+from flows.seen import UNKNOWN, RunSeen, Seen, StaleModelError, markdown, require_fresh
 
 NOW = datetime(2026, 1, 10, 2, tzinfo=UTC)
 DIGEST = "0" * 64
@@ -16,13 +16,13 @@ NEWEST = date(2026, 1, 8)
 """Of its night, and judged on: it ended 26 hours before now."""
 
 
-def seen_of(*nights: NightSeen, champion: str | None = "7", stray: str = "") -> Seen:
+def seen_of(*nights: RunSeen, champion: str | None = "7", stray: str = "") -> Seen:
     return Seen(NOW, nights, SERVED, newest=NEWEST, champion=champion, stray=stray)
 
 
-def night(state: str, *, hours_ago: float = 1, reason: str = "") -> NightSeen:
+def night(state: str, *, hours_ago: float = 1, reason: str = "") -> RunSeen:
     at = NOW - timedelta(hours=hours_ago)
-    return NightSeen("calm-owl", at, state, at, timedelta(seconds=95), reason)
+    return RunSeen("calm-owl", at, state, at, timedelta(seconds=95), reason)
 
 
 @pytest.mark.parametrize("state", ["Failed", "Crashed", "Cancelled", "TimedOut", "Late"])
@@ -40,7 +40,7 @@ def test_a_last_night_that_is_bad_is_said_with_its_reason(state: str) -> None:
         pytest.param((night("Cancelled", hours_ago=3), night("Completed", hours_ago=2)), id="a second one refused"),
     ],
 )
-def test_nights_that_are_well_are_no_problem(nights: tuple[NightSeen, ...]) -> None:
+def test_nights_that_are_well_are_no_problem(nights: tuple[RunSeen, ...]) -> None:
     assert seen_of(*nights).problems(36) == []
     assert seen_of(*nights).verdict(36) == ["All is well."]
 
@@ -106,3 +106,31 @@ def test_the_page_has_a_row_for_each_night_that_no_reason_can_break() -> None:
         "| 2026-01-10 01:00 | calm-owl | Completed | 1 min 35 s |  |",
     ]
     assert "**All is well.**" in markdown(seen_of(night("Completed")), 36)
+
+
+def asking(state: str, *, hours_ago: float = 0.5, reason: str = "") -> RunSeen:
+    return replace(night(state, hours_ago=hours_ago, reason=reason), name="shop-2026-01-09-version-8")
+
+
+def test_a_question_that_waits_is_said_and_is_no_problem() -> None:
+    seen = replace(seen_of(night("Completed")), questions=(asking("Suspended"), asking("Completed", hours_ago=30)))
+    assert seen.verdict(36) == ["All is well."]
+    (asked,) = seen.asked()
+    assert asked == "shop-2026-01-09-version-8 waits for a yes or a no since 2026-01-10 01:30 UTC: " + (
+        "`python -m flows.approve`."
+    )
+    page = markdown(seen, 36).splitlines()
+    assert page[2] == f"**{asked}**"
+    assert [line.split(" | ")[1:3] for line in page[-2:]] == [
+        ["shop-2026-01-09-version-8", "Suspended"],
+        ["calm-owl", "Completed"],
+    ], "a question from before the first of the nights is not shown"
+
+
+def test_an_answer_that_failed_is_a_problem_until_the_next_question_or_night() -> None:
+    failed = asking("Failed", reason="MLflow does not answer")
+    seen = replace(seen_of(night("Completed")), questions=(failed,))
+    (problem,) = seen.problems(36)
+    assert problem == "The last question, shop-2026-01-09-version-8, is Failed: MLflow does not answer"
+    assert replace(seen, questions=(asking("Suspended", hours_ago=0.1), failed)).problems(36) == []
+    assert replace(seen, nights=(night("Completed", hours_ago=0.1), *seen.nights)).problems(36) == []

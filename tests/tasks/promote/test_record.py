@@ -35,7 +35,12 @@ def new_version(client: MlflowClient, folder: Path) -> ModelVersion:
 
 
 def promoted(
-    workspace: Workspace, version: ModelVersion, candidate: float, protocol: Protocol = "nightly"
+    workspace: Workspace,
+    version: ModelVersion,
+    candidate: float,
+    protocol: Protocol = "nightly",
+    *,
+    approval: bool = False,
 ) -> Promotion:
     metrics = {"candidate": {"ndcg@10": candidate}, "popularity": {"ndcg@10": 0.05}}
     day = date(2026, 11, 3)
@@ -47,7 +52,7 @@ def promoted(
         ahead={"popularity": Interval(low=candidate - 0.05, high=candidate - 0.05)},
         counts=COUNTS,
     )
-    return decide_once(workspace, version, evidence, night, GateConfig(), HeldOut())
+    return decide_once(workspace, version, evidence, night, GateConfig(approval=approval), HeldOut())
 
 
 def alias(workspace: Workspace, name: str) -> str | None:

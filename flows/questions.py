@@ -1,0 +1,131 @@
+"""Questions at Prefect's server: runs of `flows.approve` that a night starts, and that wait for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from prefect import get_client, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled
+from prefect.utilities.urls import url_for
+
+from data_contracts.night import Answer, ModelVersion, Night, Promotion, Workspace
+from flows.alerts import APPROVE
+from tasks.deploy.config import ServingConfig
+from tasks.promote.config import GateConfig
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+DEPLOYMENT = f"{APPROVE}/decision"
+NEEDS = (
+    "gate.approval: a person is to be asked by the deployment 'approve/decision', and nobody serves it at {where}. "
+    "`make up` serves it; or set gate.approval: false, and the gate alone decides."
+)
+
+
+class NobodyAsksError(Exception):
+    """A person is to be asked, and nobody serves the flow that does."""
+
+
+class NoAnswerError(Exception):
+    """A question could not be answered: none is open, or Prefect's server did not take the answer."""
+
+
+def require_served(gate: GateConfig) -> None:
+    """See, before a night does anything, that its question can be asked at its end.
+
+    Raises:
+        NobodyAsksError: A person is to be asked, and Prefect's server does not know of the deployment.
+    """
+    if not gate.approval:
+        return
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_deployment_by_name(DEPLOYMENT)
+        except ObjectNotFound:
+            raise NobodyAsksError(NEEDS.format(where=str(client.api_url))) from None
+
+
+@task(name="ask", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[10, 60])
+def ask(workspace: Workspace, promotion: Promotion, night: Night, serving: ServingConfig) -> Promotion:
+    """Start the run that asks about a version that waits, unless it is there; questions about others are replaced.
+
+    Retried because Prefect's database may be busy; safe, a version is asked about once at a time.
+    """
+    with get_client(sync_client=True) as client:
+        runs = questions(client, workspace.tags)
+        found = next((run for run in runs if about(run) == promotion.version), None)
+        words = f"Nobody answered in time: version {promotion.version.version} was decided about."
+        for run in runs:
+            if about(run) != promotion.version and not _answered(run):  # an answer that waits says by itself: too late
+                client.set_flow_run_state(run.id, Cancelled(name="Replaced", message=words), force=True)
+        if not promotion.waiting:
+            return promotion
+        run = found or _start(client, workspace, promotion.version, night, serving)
+    return promotion.model_copy(update={"question": link(run)})
+
+
+def questions(client: SyncPrefectClient, tags: Sequence[str]) -> list[FlowRun]:
+    """Return the runs that ask or will ask, of one home and one name, the newest first."""
+    runs = client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[APPROVE])),
+        flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=list(tags))),
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+    )
+    return [run for run in runs if run.state is not None and not run.state.is_final()]
+
+
+def _answered(run: FlowRun) -> bool:
+    """Whether a run was suspended, and goes on."""
+    return bool(run.empirical_policy.pause_keys) and run.state is not None and not run.state.is_paused()
+
+
+def about(run: FlowRun) -> ModelVersion:
+    """Return the version that a run asks about."""
+    return ModelVersion.model_validate(run.parameters["version"])
+
+
+def link(run: FlowRun) -> str:
+    """Return where a run is seen, and answered; its name where Prefect has no pages."""
+    return url_for(run) or run.name
+
+
+def reply(tags: Sequence[str], answer: Answer) -> FlowRun:
+    """Answer the open question of one home and one name.
+
+    Returns:
+        The run, which goes on by itself.
+
+    Raises:
+        NoAnswerError: No question is open, or Prefect did not take the answer.
+    """
+    with get_client(sync_client=True) as client:
+        waiting = [run for run in questions(client, tags) if run.state is not None and run.state.is_paused()]
+        if not waiting:
+            raise NoAnswerError(
+                f"no question of {tags[0]!r} waits for an answer. One that was just asked needs some seconds; "
+                "`make status` says what became of the last ones."
+            )
+        told = {"promote": "yes" if answer.yes else "no", "who": answer.who, "why": answer.why}
+        result = client.resume_flow_run(waiting[0].id, run_input=told)
+    if result.status.value != "ACCEPT":
+        raise NoAnswerError(f"Prefect did not take the answer to {waiting[0].name}: {result.details}")
+    return waiting[0]
+
+
+def _start(
+    client: SyncPrefectClient, workspace: Workspace, version: ModelVersion, night: Night, serving: ServingConfig
+) -> FlowRun:
+    asked = {"workspace": workspace, "version": version, "serving": serving}
+    return client.create_flow_run_from_deployment(
+        client.read_deployment_by_name(DEPLOYMENT).id,
+        parameters={name: value.model_dump(mode="json") for name, value in asked.items()},
+        name=f"{workspace.name}-{night.window.key}-version-{version.version}",
+        tags=workspace.tags,
+    )
