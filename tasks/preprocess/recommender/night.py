@@ -28,9 +28,9 @@ from tasks.preprocess.recommender.ranges import (
     write_item_counts,
     write_items,
 )
-from tasks.preprocess.recommender.refuse import refuse_older_events, refuse_other_features, refuse_other_protocol
+from tasks.preprocess.recommender.refuse import refuse_other_features, refuse_other_protocol
 from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, count_users, spread_by_user
-from tasks.preprocess.recommender.tables import Tables, consumes
+from tasks.preprocess.recommender.tables import Tables
 from tasks.preprocess.truth import refuse_lost_files
 from tasks.preprocess.write import count_values
 
@@ -71,11 +71,11 @@ def build_night(
         PreprocessError: One of its kinds; see `tasks.preprocess.errors`.
     """
     tables = Tables(workspace.tables)
-    refuse_older_events(tables, validated.truth)
     refuse_other_features(tables, features)
     refuse_other_protocol(tables, validated.truth, protocol)
     with Client(cluster, set_as_default=False) as client:
-        for events in tables.unfinished(validated.truth, protocol):
+        has_new = partial(tables.has_new, protocol=protocol)
+        for events in tables.nights.unfinished(validated.truth, has_new):
             staging = posixpath.join(workspace.staging, f"preprocess-{events:06}")
             night = _NightBuilder(client, tables, staging, features, events, rows_per_task, workspace.day_zone)
             night.build(validated.window, held_out, protocol)
@@ -107,7 +107,7 @@ class _NightBuilder:
         files = self.tables.new_files(self.events, protocol)
         ranges = self._ranges(files)
         with spread_by_user(self.client, files, self.staging, ranges, rows_per_task=self.rows_per_task) as spread:
-            if self.tables.begun == self.events:
+            if self.tables.nights.begun == self.events:
                 plan = self.tables.plan()
             else:
                 plan = self._plan(spread, window, held_out, protocol)
@@ -129,7 +129,7 @@ class _NightBuilder:
         return min(max(wanted, len(self.client.nthreads())), BUCKETS)
 
     def _plan(self, spread: Spread, window: Window, held_out: HeldOut, protocol: Protocol) -> Plan:
-        first = self.tables.done is None
+        first = self.tables.nights.done is None
         if first and protocol == "nightly":
             days = add_days(self._map(spread, partial(survey_range, spread=spread, day_zone=self.day_zone)))
             window = hold_out_end(days, window.last_day, held_out)
@@ -139,7 +139,11 @@ class _NightBuilder:
 
     def _commit_items(self, order: Order) -> None:
         """Number the new items and commit them with the plan; then commit how often each item was met."""
-        items, item_counts, consumed = self.tables.items, self.tables.item_counts, consumes(self.events)
+        items, item_counts, consumed = (
+            self.tables.items,
+            self.tables.item_counts,
+            self.tables.nights.consumes(self.events),
+        )
         if items.consumed(consumed) and item_counts.consumed(consumed):
             return
         counts = self._map(order.spread, partial(count_range, order=order))
@@ -152,7 +156,7 @@ class _NightBuilder:
 
     def _commit_cut(self, order: Order) -> None:
         """Cut every range, see that no event was lost, and commit `examples`, then `histories`."""
-        consumed = consumes(self.events)
+        consumed = self.tables.nights.consumes(self.events)
         marks = {"examples": self.features.model_dump(), "histories": {"events": self.events}}
         tables = {table.contract.name: table for table in (self.tables.examples, self.tables.histories)}
         missing = [name for name, table in tables.items() if not table.consumed(consumed)]

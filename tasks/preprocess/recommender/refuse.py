@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from data_contracts.night import Protocol
-from tasks.preprocess.errors import OtherFeaturesError, OutOfOrderError
+from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.tables import Tables
 
 OWN_TABLES = "No features were published. Give these logs a name (and so tables) of their own, or set it back."
-
-
-def refuse_older_events(tables: Tables, events: int) -> None:
-    """Refuse a version of the events that lies before the tables' own.
-
-    Raises:
-        OutOfOrderError: It does.
-    """
-    if tables.begun is not None and events < tables.begun:
-        raise OutOfOrderError(
-            f"{tables.events.uri}: version {events} was asked for, but the tables have version {tables.begun} already. "
-            "No features were published. Start the night again: it takes the newest version."
-        )
 
 
 def refuse_other_features(tables: Tables, features: FeatureConfig) -> None:
@@ -47,12 +34,12 @@ def refuse_other_protocol(tables: Tables, events: int, protocol: Protocol) -> No
     Raises:
         OtherFeaturesError: The tables were made by another protocol, or hold an older version of the events.
     """
-    if tables.begun is None:
+    if tables.nights.begun is None:
         return
-    made_by = tables.plan().protocol
-    if protocol != made_by or (protocol == "leave_one_out" and events != tables.begun):
+    made_by, begun = tables.plan().protocol, tables.nights.begun
+    if protocol != made_by or (protocol == "leave_one_out" and events != begun):
         raise OtherFeaturesError(
             f"protocol {protocol!r} was asked for on version {events} of the events, but {tables.items.uri} was made "
-            f"by protocol {made_by!r} from version {tables.begun}. 'leave_one_out' compares with published tables and "
+            f"by protocol {made_by!r} from version {begun}. 'leave_one_out' compares with published tables and "
             f"takes empty tables only. {OWN_TABLES}"
         )

@@ -27,8 +27,8 @@ from tasks.preprocess.risk.steps import (
     write_parties,
     write_sums,
 )
-from tasks.preprocess.risk.tables import Tables, consumes
-from tasks.preprocess.truth import group_files, new_files, refuse_lost_files
+from tasks.preprocess.risk.tables import Tables
+from tasks.preprocess.truth import group_files, refuse_lost_files
 
 ROWS_PER_TASK = 250_000
 """Transactions whose features one Dask task computes."""
@@ -61,7 +61,7 @@ def build_night(
         raise OtherFeaturesError(f"protocol {protocol!r} leaves days out, and features go by days. Take 'nightly'.")
     tables = Tables(workspace.tables)
     with Client(cluster, set_as_default=False) as client:
-        for version in tables.unfinished(validated.truth):
+        for version in tables.nights.unfinished(validated.truth):
             _Night(client, workspace, version).build(validated.window, held_out)
     return tables.record()
 
@@ -75,14 +75,14 @@ class _Night:
         self.day_zone = workspace.day_zone
         self.tables = Tables(workspace.tables)
         self.version = version
-        self.consumed = consumes(version)
+        self.consumed = self.tables.nights.consumes(version)
 
     def build(self, window: Window, held_out: HeldOut) -> None:
         """Commit what is still missing of this night."""
         tables, name = self.tables, f"night-{self.version:06}"
         refuse_lost_files(tables.transactions, self.version)
-        files = new_files(tables.transactions, tables.done, self.version)
-        if tables.begun != self.version:
+        files = tables.nights.new_files(self.version)
+        if tables.nights.begun != self.version:
             order = Order(self.folder, sorted(files), self._plan(sorted(files), window, held_out), name, self.day_zone)
             tables.begin(self._call(write_parties, order), self.version, order.plan)
         order = Order(self.folder, sorted(files), tables.plan(), name, self.day_zone)
@@ -94,13 +94,13 @@ class _Night:
         written: list[list[Part]] = self.client.gather(self.client.map(write_examples, groups, pure=False))
         parts = [part for of_group in written for part in of_group]
         _refuse_loss(sum(files.values()), sum(part.rows for part in parts))
-        marks = {"transactions": self.version, NUMBERS.name: order.plan.numbers}
+        marks = {**tables.nights.end(self.version), NUMBERS.name: order.plan.numbers}
         tables.examples.commit(parts, [self.consumed], marks=marks)
         logger.info("%s transactions in %s", f"{sum(files.values()):,}", order.plan.window)
 
     def _plan(self, files: list[str], window: Window, held_out: HeldOut) -> Plan:
         lengths = self._call(count_lengths, files)
-        if self.tables.done is None:
+        if self.tables.nights.done is None:
             labels = self._call(partial(count_labels, day_zone=self.day_zone), files)
             judging = hold_out_end(labels, window.last_day, held_out)
             return Plan(judging, first=True, numbers=one_length(lengths, 0))

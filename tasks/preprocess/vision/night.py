@@ -58,9 +58,10 @@ def build_night(
     tables = Tables(workspace.tables)
     tables.refuse_other(features)
     with Client(cluster, set_as_default=False) as client:
-        for images in tables.unfinished(validated.truth, features.label_days):
+        has_new = partial(tables.has_due, label_days=features.label_days)
+        for images in tables.nights.unfinished(validated.truth, has_new):
             due = tables.due(images, features.label_days)
-            if tables.begun != images:
+            if tables.nights.begun != images:
                 _begin(client, tables, due, images, held_out, workspace.day_zone)
             _finish(client, tables, due, images, features, workspace.day_zone)
     return tables.record()
@@ -83,7 +84,7 @@ def _begin(client: Client, tables: Tables, due: Sequence[Due], images: int, held
 
 def _plan(tables: Tables, labels: Labels, images: int, held_out: HeldOut) -> Plan:
     window = tables.window(images)
-    if tables.done is None:
+    if tables.nights.done is None:
         return Plan(window=hold_out_end(labels, window, held_out), first=True)
     after = tables.plan().window.last_day + timedelta(days=1)
     return Plan(window=window.model_copy(update={"first_day": after}), first=False)

@@ -1,13 +1,11 @@
 """The tables that preprocess writes, and what their commits remember about the nights that made them.
 
-A night commits to `classes` first and to `examples` last; both commits consume ``images@<version>``. So `classes` says
-which night was begun and how it was planned, `examples` which one is done.
+`classes` is committed first and says how a night was planned, `examples` last (`tasks.preprocess.nights`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date
 
 import polars as pl
@@ -19,8 +17,9 @@ from data_contracts.vision.examples import EXAMPLES, UNLABELLED
 from data_contracts.vision.images import IMAGES
 from data_contracts.vision.labels import LABELS
 from data_contracts.vision.pictures import NUMBERS
-from tasks.preprocess.errors import NoNewEventsError, OtherFeaturesError, OutOfOrderError
+from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due, due_files
+from tasks.preprocess.nights import Nights
 from tasks.preprocess.truth import refuse_lost_files
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.plan import Plan
@@ -42,38 +41,7 @@ class Tables:
         self.labels = Table(folder, LABELS)
         self.classes = Table(folder, CLASSES)
         self.examples = Table(folder, EXAMPLES)
-
-    @property
-    def begun(self) -> int | None:
-        """Version of `images` that the newest night began with."""
-        return self.classes.mark("images")
-
-    @property
-    def done(self) -> int | None:
-        """Version of `images` that the newest finished night took."""
-        return self.examples.mark("images")
-
-    def unfinished(self, images: int, label_days: int) -> Iterator[int]:
-        """Yield the nights to build, oldest first: one that was broken off, and the one that takes ``images``.
-
-        Each is asked for when the one before is done.
-
-        Raises:
-            OutOfOrderError: The tables have a newer version already; or see `due`.
-            NoNewEventsError: There is nothing to make the first features of.
-        """
-        if self.begun is not None and images < self.begun:
-            raise OutOfOrderError(
-                f"{self.images.uri}: version {images} was asked for, but the tables have version {self.begun} already. "
-                "No features were published. Start the night again: it takes the newest version."
-            )
-        for night in sorted({images if self.begun is None else self.begun, images}):
-            if night != self.done and self.due(night, label_days):
-                yield night
-        if self.done is None:
-            raise NoNewEventsError(
-                f"{self.images.uri}: version {images} holds no rows. No features were published. Take more days."
-            )
+        self.nights = Nights(self.images, first=self.classes, last=self.examples)
 
     def due(self, images: int, label_days: int) -> list[Due]:
         """Return the files with images for a night, see `tasks.preprocess.labels.due_files`.
@@ -87,7 +55,11 @@ class Tables:
             RowsLostError: The files have other rows than validate counted.
         """
         refuse_lost_files(self.images, images)
-        return due_files(self.images, self.labels, self.done, images, label_days)
+        return due_files(self.images, self.labels, self.nights.done, images, label_days)
+
+    def has_due(self, images: int, label_days: int) -> bool:
+        """Whether there are any such."""
+        return bool(self.due(images, label_days))
 
     def window(self, images: int) -> Window:
         """Return the window that a version of `images` was opened with."""
@@ -106,22 +78,19 @@ class Tables:
 
     def begin(self, parts: list[Part], images: int, plan: Plan) -> None:
         """Commit a night's new classes, and how it is planned."""
-        first_day, last_day = plan.window.first_day.toordinal(), plan.window.last_day.toordinal()
-        marks = {"images": images, "first_day": first_day, "last_day": last_day, "first": int(plan.first)}
-        self.classes.commit(parts, [consumes(images)], marks=marks)
+        marks = {**self.nights.beginning(images, plan.window), "first": int(plan.first)}
+        self.classes.commit(parts, [self.nights.consumes(images)], marks=marks)
 
     def plan(self) -> Plan:
         """Return how the newest night was planned when it began; a night did begin."""
-        first_day, last_day = (date.fromordinal(self.classes.mark(name) or 0) for name in ("first_day", "last_day"))
-        window = Window(first_day=first_day, last_day=last_day)
-        return Plan(window=window, first=bool(self.classes.mark("first")))
+        return Plan(window=self.nights.window, first=bool(self.classes.mark("first")))
 
     def finish(self, parts: list[Part], images: int, features: FeatureConfig, unlabelled: int) -> None:
         """Commit a night's examples."""
         windows = [*self.windows(), *self.plan().keys]
         made = {"size": features.size, "numbers": NUMBERS[features.channels], "label_days": features.label_days}
-        marks = {"images": images, **made, UNLABELLED: unlabelled}
-        self.examples.commit(parts, [consumes(images)], marks=marks, notes={WINDOWS: json.dumps(windows)})
+        marks = {**self.nights.end(images), **made, UNLABELLED: unlabelled}
+        self.examples.commit(parts, [self.nights.consumes(images)], marks=marks, notes={WINDOWS: json.dumps(windows)})
 
     def windows(self) -> list[str]:
         """Return the keys of all windows that are done, oldest first."""
@@ -132,7 +101,9 @@ class Tables:
         """Return the record of the newest night, once it is done."""
         versions = {table.contract.name: table.version() or 0 for table in (self.images, self.classes, self.examples)}
         return Night(
-            window=self.plan().window, windows=tuple(self.windows()), tables=versions | {"images": self.done or 0}
+            window=self.plan().window,
+            windows=tuple(self.windows()),
+            tables=versions | {"images": self.nights.done or 0},
         )
 
     def refuse_other(self, features: FeatureConfig) -> None:
@@ -162,8 +133,3 @@ class Tables:
                 f"{self.examples.uri} was made with other features: {'; '.join(listed)}. No features were published. "
                 "Give these images a name (and so tables) of their own, or set it back."
             )
-
-
-def consumes(images: int) -> str:
-    """Return the application transaction of a night that takes this version of `images`."""
-    return f"images@{images}"

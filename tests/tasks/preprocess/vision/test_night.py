@@ -78,7 +78,7 @@ def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: D
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
         _begin(client, tables, tables.due(validated.truth, 30), validated.truth, HELD_OUT, "UTC")
-    assert (tables.begun, tables.done) == (validated.truth, None)
+    assert (tables.nights.begun, tables.nights.done) == (validated.truth, None)
     night = days.build(validated, held_out=HeldOut(min_targets=30, min_units=30))  # would cut elsewhere
     assert night.windows == (PAST, HELD)
     assert examples(days, night).height == 3 * (A_DAY - 1)
