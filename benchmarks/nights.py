@@ -24,6 +24,7 @@ from tasks.validate.publish import validate_night
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FIRST_DAYS = 7
 """Of the shop, in its first night."""
+THIRD = 'CAST("user_id:token" AS INT) % 3 = 0'
 
 
 @dataclass(frozen=True)
@@ -92,23 +93,23 @@ class Case:
 def shop(home: Path) -> Iterator[Case]:
     """Yield the made-up shop's first night, and the one of its next day."""
     logs, world = home / "logs", WorldConfig()
-    settings = _settings("shop", home, str(logs / "*.csv.gz"))
+    settings = _settings("shop", home, {"uri": str(logs / "*.csv.gz")})
     for name, days in (("shop", FIRST_DAYS), ("shop, next day", FIRST_DAYS + 1)):
         list(write_days(logs, world, world.first_day, world.first_day + timedelta(days=days - 1)))
         yield Case(name, settings, _night(settings))
 
 
 def movielens(home: Path, folder: Path) -> Iterator[Case]:
-    """Yield the one night that takes all of MovieLens-100K, with the defaults of `model`: they are quick to learn."""
-    model = RecommenderConfig().model_dump(mode="json")
-    settings = _settings("ml-100k", home, str(folder / "ml-100k.inter"), model)
+    """Yield the one night that takes every third user of MovieLens-100K, with the defaults of `model`."""
+    source: Config = {"uri": str(folder / "ml-100k.inter"), "where": THIRD}
+    settings = _settings("ml-100k", home, source, RecommenderConfig().model_dump(mode="json"))
     yield Case("ml-100k", settings, _night(settings))
 
 
-def _settings(example: str, home: Path, uri: str, model: Config | None = None) -> NightlySettings:
+def _settings(example: str, home: Path, source: Config, model: Config | None = None) -> NightlySettings:
     """Return the settings of an example, for logs that lie elsewhere; ``model`` goes before its own."""
     kind = NightlySettings.from_file(str(EXAMPLES / f"{example}.yaml"))
-    source = {**kind.told().get("source", {}), "uri": uri}
+    source = {**kind.told().get("source", {}), **source}
     return kind.model_validate({"home": home, "source": source, "model": model or {}})
 
 

@@ -20,7 +20,9 @@ from benchmarks.trained import Epoch, Trained, train
 from models.use_case import use_case
 
 SEEDS = (0, 1, 2)
-SETTINGS = {"shop": "the settings of examples/shop.yaml", "ml-100k": "the defaults of `model`"}
+MOST_EPOCHS, PATIENCE = 20, 4
+"""Of early stopping."""
+SETTINGS = {"shop": "the settings of examples/shop.yaml", "ml-100k": "every third user, the defaults of `model`"}
 NOW = "constant, stops early"
 START = "the start, not trained"
 COLUMNS = (
@@ -41,8 +43,7 @@ def recipes(case: Case, seed: int, folder: Path, start: str | None) -> Iterator[
         folder: Gets the weights.
         start: Folder of weights to start from.
     """
-    fit = case.settings.model.fit
-    constant = train(case, seed, folder / "constant", start, patience=fit.patience)
+    constant = train(case, seed, folder / "constant", start, epochs=MOST_EPOCHS, patience=PATIENCE)
     yield NOW, constant.best("last"), constant
     yield "constant, averaged, stops early", constant.best("averaged"), constant
     falling = train(case, seed, folder / "falling", start, epochs=len(constant.until("last")))

@@ -75,16 +75,16 @@ class Trained:
 
 
 def train(
-    case: Case, seed: int, folder: Path, start: str | None, *, patience: int | None = None, epochs: int | None = None
+    case: Case, seed: int, folder: Path, start: str | None, *, epochs: int, patience: int | None = None
 ) -> Trained:
-    """Train with a constant rate and ``patience``, or with one that falls to nothing over so many ``epochs``."""
+    """Train with a constant rate until ``patience`` ends, or with one that falls to nothing over all ``epochs``."""
     torch.set_num_threads(1)
     job = case.fit_job(seed, start)
     data = RecommenderData(job)
     data.setup("fit")
-    training = _Training(RecommenderModule.of(job), data, falls_over=epochs)
+    training = _Training(RecommenderModule.of(job), data, falls_over=None if patience else epochs)
     found, seconds = Trained(patience), 0.0
-    for number in range(1, (epochs or training.module.config.fit.max_epochs) + 1):
+    for number in range(1, epochs + 1):
         before = time.process_time()
         training.epoch(number - 1)
         seconds += time.process_time() - before
