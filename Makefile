@@ -91,7 +91,7 @@ bench-wire: $(INSTALLED) ## Measure what travels in a step, beside what was lear
 bench-baselines: $(INSTALLED) ## Count popularity and Markov on real logs, over several spans, by a script of its own
 	@$(TIMED) python -m benchmarks.reference; python -m benchmarks.recent
 
-bench-recipes: $(INSTALLED) ## Judge recipes of training on the shop and on ml-100k, from three seeds, 20 min
+bench-recipes: $(INSTALLED) ## Judge recipes of training on the shop and on ml-100k, from three seeds: 11 min of processor time to train
 	@$(TIMED) python -m benchmarks.recipes shop; python -m benchmarks.recipes ml-100k
 
 bench-gpu: $(INSTALLED) ## Measure how well a GPU is used; on a machine that has one

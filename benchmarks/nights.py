@@ -25,6 +25,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 FIRST_DAYS = 7
 """Of the shop, in its first night."""
 THIRD = 'CAST("user_id:token" AS INT) % 3 = 0'
+"""Users of ml-100k who are taken: an epoch of all of them takes three times as long."""
 
 
 @dataclass(frozen=True)
