@@ -1,0 +1,155 @@
+"""A training whose weights, and their average, are validated and kept after every epoch: a bare PyTorch loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.nights import Case
+from data_contracts.manifest import publish
+from models.recommender.data import RecommenderData
+from models.recommender.module import Batch, RecommenderModule, Targets
+from models.recommender.optimizer import make_optimizer
+from models.recommender.weights import save
+
+Kind = Literal["last", "averaged"]
+KINDS: tuple[Kind, Kind] = ("last", "averaged")
+
+
+class Epoch(NamedTuple):
+    """What a training had come to at an epoch's end.
+
+    Attributes:
+        number: From 1.
+        kind: Of the weights: those of the last step, or their average.
+        seconds: Of processor time, from the training's start, validation left out.
+        quality: The validation metric, more is better.
+        weights: Folder of them.
+    """
+
+    number: int
+    kind: Kind
+    seconds: float
+    quality: float
+    weights: str
+
+
+@dataclass
+class Trained:
+    """One training.
+
+    Attributes:
+        patience: Epochs without a better one after which it stops; None when nothing stops it.
+        epochs: By kind of weights.
+    """
+
+    patience: int | None
+    epochs: dict[Kind, list[Epoch]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+
+    def until(self, kind: Kind) -> list[Epoch]:
+        """Return the epochs up to the one after which it stops by this kind of weights."""
+        best = 0
+        for place, epoch in enumerate(self.epochs[kind]):
+            if epoch.quality > self.epochs[kind][best].quality:
+                best = place
+            if self.patience is not None and place - best >= self.patience:
+                return self.epochs[kind][: place + 1]
+        return self.epochs[kind]
+
+    def best(self, kind: Kind) -> Epoch:
+        """Return the best of them; of equals the first."""
+        return max(self.until(kind), key=lambda epoch: epoch.quality)
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether no kind of weights goes on."""
+        count = len(self.epochs["last"])
+        return all(self.patience and count - self.best(kind).number >= self.patience for kind in KINDS)
+
+
+def train(
+    case: Case, seed: int, folder: Path, start: str | None, *, epochs: int, patience: int | None = None
+) -> Trained:
+    """Train with a constant rate until ``patience`` ends, or with one that falls to nothing over all ``epochs``."""
+    torch.set_num_threads(1)
+    job = case.fit_job(seed, start)
+    data = RecommenderData(job)
+    data.setup("fit")
+    training = _Training(RecommenderModule.of(job), data, falls_over=None if patience else epochs)
+    found, seconds = Trained(patience), 0.0
+    for number in range(1, epochs + 1):
+        before = time.process_time()
+        training.epoch(number - 1)
+        seconds += time.process_time() - before
+        for kind in KINDS:
+            kept = folder / f"{number}-{kind}"
+            quality = training.keep(kind, kept)
+            found.epochs[kind].append(Epoch(number, kind, seconds, quality, str(kept)))
+        print(case.name, seed, [epoch[-1][:4] for epoch in found.epochs.values()], flush=True)
+        if found.has_stopped:
+            break
+    return found
+
+
+class _Training:
+    def __init__(self, module: RecommenderModule, data: RecommenderData, falls_over: int | None) -> None:
+        self.module, self.data, self.fit = module, data, module.config.fit
+        self.parameters: list[Tensor] = list(module.parameters())
+        rows = [layer.weight for layer in module.network.modules() if isinstance(layer, torch.nn.Embedding)]
+        others = [each for each in self.parameters if all(each is not row for row in rows)]
+        self.optimizer = make_optimizer(rows, others, module.config.optimizer)
+        self.highest = [group["lr"] for group in self.optimizer.param_groups]
+        self.average = [each.detach().clone() for each in self.parameters]
+        self.steps_of_epoch = math.ceil(len(data.training) / self.fit.batch_size)
+        self.falls_over = falls_over and falls_over * self.steps_of_epoch
+        self.step = 0
+
+    def epoch(self, number: int) -> None:
+        """Take an epoch's steps, in the order in which `models.batches` has them."""
+        self.module.train()
+        order = np.random.default_rng([self.fit.seed, number]).permutation(len(self.data.training))
+        for first in range(0, len(order), self.fit.batch_size):
+            item_BL, target_BL = self.data.training.sequences.padded(order[first : first + self.fit.batch_size])
+            place = np.random.SeedSequence([self.fit.seed, self.step, 0])  # as `models.steps.SeedOfStep`
+            torch.manual_seed(int(place.generate_state(1, np.uint64)[0]))
+            targets = Targets(target_BL, int((target_BL != 0).sum()), self.step)
+            self._take(self.module.loss(self.module.network(item_BL), targets))
+
+    def _take(self, loss: Tensor) -> None:
+        rate = min((self.step + 1) / max(self.fit.warm_up_steps, 1), 1.0)
+        if self.falls_over:
+            rate = min(rate, 1 - self.step / self.falls_over)
+        for group, highest in zip(self.optimizer.param_groups, self.highest, strict=True):
+            group["lr"] = rate * highest
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.fit.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+        new = max(1 / self.steps_of_epoch, 9 / (10 + self.step))  # an epoch long, shorter at first
+        torch._foreach_lerp_(self.average, [each.detach() for each in self.parameters], min(new, 1.0))
+
+    @torch.no_grad()
+    def keep(self, kind: Kind, folder: Path) -> float:
+        """Validate one kind of weights, write them into ``folder``, and return the validation metric."""
+        own = [each.detach().clone() for each in self.parameters]
+        if kind == "averaged":
+            torch._foreach_copy_(self.parameters, self.average)
+        self.module.eval()
+        rows = np.arange(len(self.data.validation))
+        item_BL, target_BL = self.data.validation.sequences.padded(rows)
+        batch = Batch(item_BL, Targets(target_BL, 1, 0), examples=len(rows), rows=rows, origin="")
+        quality = float(self.module.quality(self.module.network(item_BL), batch).mean())
+        staged = folder.with_name(f".{folder.name}")
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        save(self.module.weights(), staged)
+        publish(staged, folder, "weights")
+        torch._foreach_copy_(self.parameters, own)
+        return quality
