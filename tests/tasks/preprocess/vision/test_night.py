@@ -78,7 +78,7 @@ def test_a_night_run_twice_changes_nothing_and_the_next_takes_only_what_is_new(d
 def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: Days) -> None:
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
-        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT)
+        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT, "UTC")
     assert (tables.begun, tables.done) == (validated.truth, None)
     night = days.build(validated, held_out=HeldOut(min_targets=30, min_units=30))  # would cut elsewhere
     assert night.windows == (PAST, HELD)
@@ -88,7 +88,7 @@ def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: D
 def test_a_night_that_died_is_finished_before_the_next_begins(days: Days) -> None:
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
-        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT)
+        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT, "UTC")
     days.write(3)
     night = days.build(days.publish())
     assert len(night.windows) == 3
@@ -98,11 +98,11 @@ def test_a_night_that_died_is_finished_before_the_next_begins(days: Days) -> Non
 def test_a_file_of_many_pictures_is_written_in_pieces(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
-        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT)
+        _begin(client, tables, tables.new_files(validated.truth), validated.truth, HELD_OUT, "UTC")
     monkeypatch.setattr(cut, "IMAGES_AT_ONCE", 6)
     monkeypatch.setattr(cut, "BYTES_OF_A_PART", 12 * 144)
     file = min(tables.new_files(validated.truth))
-    order = partial(cut.Order, file, HELD, FIRST + timedelta(days=2), tables.folder, classes=classes(days))
+    order = partial(cut.Order, file, HELD, FIRST + timedelta(days=2), "UTC", tables.folder, classes=classes(days))
     made = cut.cut_file(order(name="night", features=FEATURES))
     assert [part.rows for part in made.parts] == [11, 8]
     assert (made.labelled, made.unlabelled) == (19, 1)
