@@ -27,6 +27,7 @@ from flows.questions import NobodyAsksError, ask, questions, reply, require_serv
 from flows.settings import NightlySettings
 from models.recommender.metrics import METRICS
 from tasks.deploy.config import ServingConfig
+from tasks.evaluate.pictures import pictures
 from tasks.evaluate.record import record_evidence
 from tasks.promote.config import GateConfig
 from tasks.promote.task import promote
@@ -99,7 +100,7 @@ def night(workspace: Workspace, serving: ServingConfig, folder: Path, *, better:
         ahead={"popularity": Interval(low=score - 0.06, high=score - 0.04)},
         counts={"window_targets": 2_000, "window_units": 300, "targets": 1_800, "units": 280},
     )
-    record_evidence(workspace.tracking_uri, evidence)
+    record_evidence(workspace.tracking_uri, evidence, pictures(evidence, {}))
     return end_of_night(workspace, ModelVersion(name="shop", version=str(made.version)), evidence, serving)
 
 
