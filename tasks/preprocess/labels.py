@@ -65,14 +65,12 @@ class Known(NamedTuple):
     done: pl.DataFrame
 
 
-def due_files(
-    truth: ReadableTable, labels: ReadableTable | None, done: int | None, version: int, days: int
-) -> list[Due]:
+def due_files(truth: ReadableTable, labels: ReadableTable, done: int | None, version: int, days: int) -> list[Due]:
     """Return the files with rows for a night, in order: new ones, and those that labels came for since the last night.
 
     Args:
         truth: The table of the rows as they came.
-        labels: That of their labels; None where rows have all labels themselves.
+        labels: That of their labels; it may never have been written.
         done: Version of the truth that the newest finished night took; None before the first.
         version: Of the truth that the night's window was opened with.
         days: See `LabelsConfig.label_days`.
@@ -83,26 +81,24 @@ def due_files(
     new = new_files(truth, done, version)
     now = _labels_by(truth, labels, version)
     before = {} if done is None else _labels_by(truth, labels, done)
-    came = now.keys() - before.keys()
+    came = {file: day for file, day in now.items() if file not in before}
+    end = window_end(truth, done)
     found: list[Due] = []
     for file, rows in sorted(truth.file_rows(version).items()):
         day = date.fromisoformat(truth.partition_of(file))
         if file in new:
             found.append(Due(file, rows, is_new=True, labels=_near(now, day, days)))
-        elif (
-            done is not None and day <= window_end(truth, done) and _near({each: now[each] for each in came}, day, days)
-        ):
+        elif day <= end and _near(came, day, days):
             found.append(Due(file, rows, is_new=False, labels=_near(now, day, days), before=_near(before, day, days)))
     return found
 
 
-def _labels_by(truth: ReadableTable, labels: ReadableTable | None, version: int) -> Mapping[str, date]:
+def _labels_by(truth: ReadableTable, labels: ReadableTable, version: int) -> Mapping[str, date]:
     """Return the files of labels, and their days, up to the end of the window that ``version`` was opened with."""
-    seen = truth.mark(LABELS, version)
-    if labels is None or seen is None:
-        return {}
-    days = {file: date.fromisoformat(labels.partition_of(file)) for file in labels.file_rows(seen)}
-    return {file: day for file, day in days.items() if day <= window_end(truth, version)}
+    seen, end = truth.mark(LABELS, version), window_end(truth, version)
+    files = () if seen is None else labels.file_rows(seen)
+    days = {file: date.fromisoformat(labels.partition_of(file)) for file in files}
+    return {file: day for file, day in days.items() if day <= end}
 
 
 def _near(files: Mapping[str, date], day: date, days: int) -> tuple[str, ...]:
@@ -155,6 +151,7 @@ def labelled(rows: pl.DataFrame, found: Known, due: Due, promised: Labels, time:
         *(pl.coalesce(name, later) if name in own else later.alias(name) for name, later in told.items()),
         pl.when(_IS_OWN)
         .then(pl.col(time))
-        .otherwise(pl.when(pl.col(LABELLED_AT).is_not_null()).then(pl.max_horizontal(time, LABELLED_AT)))
+        .when(pl.col(LABELLED_AT).is_not_null())
+        .then(pl.max_horizontal(time, LABELLED_AT))
         .alias(KNOWN_AT),
     ).select(*rows.columns, *(name for name in says if name not in own), KNOWN_AT, IS_DISPUTED)
