@@ -13,7 +13,7 @@ from tests.parcels.contracts.parcels import PARCELS
 def test_values_that_a_column_may_not_have_break_a_rule_of_any_use_case() -> None:
     """Also where its own view for the rules leaves the column out."""
     limits = Limits(date(2000, 1, 1), date(2026, 1, 1), date(2026, 3, 9), allowed={"parcel_id": ("a", "b")})
-    row = {"distance_km": 1, "hours": 2, "arrived_at": datetime(2026, 3, 9, tzinfo=UTC), "source_file": "f"}
+    row = {"distance_km": 1, "sent_at": datetime(2026, 3, 9, tzinfo=UTC), "source_file": "f"}
     rows = [row | {"parcel_id": name, "source_row": number} for number, name in enumerate(["a", "c", None])]
     contract = staging(PARCELS)
     rules = contract.row_rules(limits)

@@ -142,7 +142,7 @@ def test_one_table_that_cannot_be_brought_up_to_date_keeps_all_others_as_they_ar
         write(Table(workspace.tables, contract), 1)
     widened = replace(older, schema=older.schema.set(0, NUMBER.with_type(pa.int64())))
     of_today = {each.name: each for each in (after(good, 1), widened, newer)}
-    monkeypatch.setattr(upgrade, "promises", lambda _: SimpleNamespace(contracts=of_today))
+    monkeypatch.setattr(upgrade, "promises", lambda _: SimpleNamespace(contracts=of_today, incoming={}))
     with pytest.raises(ContractError, match=r"'older' at (.|\n)*'newer' at .*: written under version 3") as refused:
         upgrade.bring_up_to_date(workspace)
     assert "'good'" not in str(refused.value)

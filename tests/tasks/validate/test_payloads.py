@@ -90,6 +90,7 @@ def test_a_payload_keeps_its_limits_or_is_set_aside_with_the_one_it_broke(tmp_pa
                 Known([], []),
                 str(home / "tables"),
                 "tests.recordings",
+                "source",
                 LIMITS,
                 drop_late=False,
             )
