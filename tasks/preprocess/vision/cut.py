@@ -71,9 +71,11 @@ class Cut(NamedTuple):
 
 def count_labels(due: Due, day_zone: str) -> Counter[tuple[date, str]]:
     """Count by day the labels that the images of a file have for this night; those without one are not counted."""
-    (found,) = _labelled(due, ["image_id", "label", "seen_at"], due.rows)
-    told = found.rows.drop_nulls(KNOWN_AT).group_by(days_of(pl.col(KNOWN_AT), day_zone), "label").len()
-    return Counter({(day, label): count for day, label, count in told.iter_rows()})
+    counts: Counter[tuple[date, str]] = Counter()
+    for found in _labelled(due, ["image_id", "label", "seen_at"], IMAGES_AT_ONCE):
+        told = found.rows.drop_nulls(KNOWN_AT).group_by(days_of(pl.col(KNOWN_AT), day_zone), "label").len()
+        counts.update({(day, label): count for day, label, count in told.iter_rows()})
+    return counts
 
 
 def cut_file(order: Order) -> Cut:

@@ -101,6 +101,7 @@ def test_a_file_of_many_pictures_is_written_in_pieces(days: Days, monkeypatch: p
     monkeypatch.setattr(cut, "IMAGES_AT_ONCE", 6)
     monkeypatch.setattr(cut, "BYTES_OF_A_PART", 12 * 144)
     due, *_ = tables.due(validated.truth, 30)
+    assert cut.count_labels(due, "UTC").total() == 19
     made = cut.cut_file(cut.Order(due, tables.plan(), "UTC", tables.folder, "night", classes(days), FEATURES))
     assert [part.rows for part in made.parts] == [11, 8]
     assert (made.labelled, made.unlabelled) == (19, 1)
