@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from data_contracts import upgrade
 from data_contracts.contract import ContractError, DataContract, Step
 from data_contracts.night import Workspace
+from data_contracts.promises import Promises
 from data_contracts.reading import scan
 from data_contracts.table import Table
 
@@ -133,6 +133,10 @@ def test_a_step_adds_no_column_that_must_not_be_null() -> None:
         Step(added=(pa.field("colour", pa.string(), nullable=False),))
 
 
+def promised(truth: DataContract, *made: DataContract) -> Promises:
+    return Promises(truth=truth, made=made)
+
+
 def test_one_table_that_cannot_be_brought_up_to_date_keeps_all_others_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +146,7 @@ def test_one_table_that_cannot_be_brought_up_to_date_keeps_all_others_as_they_ar
         write(Table(workspace.tables, contract), 1)
     widened = replace(older, schema=older.schema.set(0, NUMBER.with_type(pa.int64())))
     of_today = {each.name: each for each in (after(good, 1), widened, newer)}
-    monkeypatch.setattr(upgrade, "promises", lambda _: SimpleNamespace(contracts=of_today, incoming={}))
+    monkeypatch.setattr(upgrade, "promises", lambda _: promised(*of_today.values()))
     with pytest.raises(ContractError, match=r"'older' at (.|\n)*'newer' at .*: written under version 3") as refused:
         upgrade.bring_up_to_date(workspace)
     assert "'good'" not in str(refused.value)
