@@ -14,6 +14,7 @@ from torch import Tensor
 
 from benchmarks.nights import Case
 from data_contracts.manifest import publish
+from models.averages import share
 from models.recommender.data import RecommenderData
 from models.recommender.module import Batch, RecommenderModule, Targets
 from models.recommender.optimizer import make_optimizer
@@ -107,8 +108,7 @@ class _Training:
         self.optimizer = make_optimizer(rows, others, module.config.optimizer)
         self.highest = [group["lr"] for group in self.optimizer.param_groups]
         self.average = [each.detach().clone() for each in self.parameters]
-        self.steps_of_epoch = math.ceil(len(data.training) / self.fit.batch_size)
-        self.falls_over = falls_over and falls_over * self.steps_of_epoch
+        self.falls_over = falls_over and falls_over * math.ceil(len(data.training) / self.fit.batch_size)
         self.step = 0
 
     def epoch(self, number: int) -> None:
@@ -133,8 +133,7 @@ class _Training:
         torch.nn.utils.clip_grad_norm_(self.parameters, self.fit.clip_norm)
         self.optimizer.step()
         self.step += 1
-        new = max(1 / self.steps_of_epoch, 9 / (10 + self.step))  # an epoch long, shorter at first
-        torch._foreach_lerp_(self.average, [each.detach() for each in self.parameters], min(new, 1.0))
+        torch._foreach_lerp_(self.average, [each.detach() for each in self.parameters], share(self.step))
 
     @torch.no_grad()
     def keep(self, kind: Kind, folder: Path) -> float:

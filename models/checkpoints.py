@@ -32,7 +32,7 @@ from torch import nn
 from data_contracts.job import CheckpointConfig, commit, read
 from data_contracts.manifest import damage, publish, verify
 from data_contracts.night import Value
-from models.distributed.saved import load_parameters
+from models.distributed.saved import load_averages
 from models.distributed.strategy import GangStrategy
 from models.layered import Batch, Loader
 from models.progress import Progress
@@ -106,7 +106,7 @@ class Checkpoints(Checkpoint):
         """
         assert self.newest is not None
         verify(self.newest)
-        load_parameters(self.newest / BEST, parameters)
+        load_averages(self.newest / BEST, parameters)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Remove damaged checkpoints, now that every process went on from the one before.

@@ -22,6 +22,7 @@ from data_contracts.parallelism import Strategy as StrategyName
 from data_contracts.process import main
 from models import memory
 from models.audit import LedgerError, account, audit, log_audit
+from models.averages import Averages
 from models.checkpoints import Checkpoints, TrainingProgress
 from models.distributed.ddp import Ddp
 from models.distributed.fsdp import Fsdp
@@ -76,8 +77,9 @@ def train(job: FitJob) -> FitResult | None:
     )
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
     in_time = InTime(job.max_seconds, folder / BEGAN)
-    callbacks = [EndAtOnce(), in_time, SeedOfStep(config.seed), Clip(config.clip_norm), progress, ledger, checkpoints]
-    trainer = _trainer(job, parallelism, config, [_patience(module, config), *callbacks])
+    steps = [SeedOfStep(config.seed), Clip(config.clip_norm), Averages()]
+    callbacks = [_patience(module, config), EndAtOnce(), in_time, *steps, progress, ledger, checkpoints]
+    trainer = _trainer(job, parallelism, config, callbacks)
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.resumed(), weights_only=True)

@@ -22,6 +22,8 @@ from torch.distributed.checkpoint.state_dict_saver import async_save
 from torch.distributed.tensor import DTensor, zeros
 from torch.optim import Optimizer
 
+AVERAGE = "average"
+"""Of a parameter's weights: its name in the optimiser's state of it, see `models.averages`."""
 LIGHTNING = "lightning.pt"
 
 State = dict[str, Tensor]
@@ -80,14 +82,17 @@ def load(folder: Path, parameters: dict[str, nn.Parameter], optimizer: Optimizer
     return beside
 
 
-def load_parameters(folder: Path, parameters: dict[str, nn.Parameter]) -> None:
-    """Fill ``parameters`` of one process that holds all of them.
+def load_averages(folder: Path, parameters: dict[str, nn.Parameter]) -> None:
+    """Fill ``parameters`` of one process that holds all of them with their averages; what never moved has none.
 
     Raises:
         OtherModelError: The checkpoint in ``folder`` holds other tensors.
     """
-    wanted = {f"parameter.{name}": parameter.detach() for name, parameter in parameters.items()}
-    _read(folder, wanted, _saved(folder), alone=True)
+    saved, wanted = _saved(folder), State()
+    for name, parameter in parameters.items():
+        average = f"optimizer.{name}.{AVERAGE}"
+        wanted[average if average in saved else f"parameter.{name}"] = parameter.detach()
+    _read(folder, wanted, saved, alone=True)
 
 
 def _saved(folder: Path) -> dict[str, TensorStorageMetadata]:

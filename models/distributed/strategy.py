@@ -139,9 +139,13 @@ class GangStrategy(DDPStrategy):
     def parameters(self) -> dict[str, nn.Parameter]:
         """Return what this process holds, by the names that the whole module has for it."""
         assert self.lightning_module is not None
-        for each in self.sharded():
-            each.reshard()  # what was gathered for validation is not what is trained
+        self.reshard()
         return {self.aliases[name]: parameter for name, parameter in self.lightning_module.named_parameters()}
+
+    def reshard(self) -> None:
+        """Put away what was gathered for validation: it is not what is trained."""
+        for each in self.sharded():
+            each.reshard()
 
     def sharded(self) -> list[FSDPModule]:
         """Return the modules that this process holds a slice of."""

@@ -4,14 +4,18 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from pydantic import JsonValue
+from torch.distributed.checkpoint.state_dict_loader import load as read_tensors
 
-from data_contracts.job import FitJob, FitResult
+from data_contracts.job import JOB, FitJob, FitResult, read
 from data_contracts.manifest import damage
 from data_contracts.parallelism import ParallelismConfig
 from models.audit import AUDIT, account
+from models.recommender.data import RecommenderData
+from models.recommender.module import Batch, RecommenderModule, Targets
 from tasks.job import JobFailedError
 from tasks.train.agent import failures
 from tests.models.lab import Lab, weights_of
@@ -53,6 +57,30 @@ def test_one_process_ends_where_two_do_and_logs_every_epoch(lab: Lab, undisturbe
     logged = lab.client.get_metric_history(job.run_id, "validation/ndcg_at_10")
     assert [round(entry.value, 6) for entry in logged][-1] == round(alone.metrics["validation/ndcg_at_10"], 6)
     assert len(logged) == len(lab.client.get_metric_history(job.run_id, "train/loss")) == alone.epochs
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
+def test_what_validates_and_is_kept_are_averages(undisturbed: FitResult) -> None:
+    folder = Path(undisturbed.checkpoint).parent
+    job = read(folder / JOB, FitJob)
+    kept = weights_of(undisturbed)
+    last = {f"parameter.network.{name}": torch.empty_like(weight) for name, weight in kept.items()}
+    read_tensors(last, checkpoint_id=max((folder / "training").iterdir()) / "best", no_dist=True)
+    kept_quality, last_quality = quality(job, kept), quality(job, dict(zip(kept, last.values(), strict=True)))
+    assert kept_quality == pytest.approx(undisturbed.metrics["validation/ndcg_at_10"], abs=1e-6)
+    assert last_quality != pytest.approx(kept_quality, abs=1e-3)
+
+
+def quality(job: FitJob, weights: dict[str, torch.Tensor]) -> float:
+    """Return NDCG@10 of a network with these weights, of the users that validate."""
+    module, data = RecommenderModule.of(job).double().eval(), RecommenderData(job)
+    module.network.load_state_dict(weights, strict=False)
+    data.setup("fit")
+    rows = np.arange(len(data.validation))
+    item_BL, target_BL = data.validation.sequences.padded(rows)
+    batch = Batch(item_BL, Targets(target_BL, 1, 0), examples=len(rows), rows=rows, origin="")
+    with torch.no_grad():
+        return float(module.quality(module.network(item_BL), batch).mean())
 
 
 def test_the_loss_that_was_taken_is_said_once_and_kept_on_the_run(lab: Lab) -> None:
