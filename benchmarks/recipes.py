@@ -23,7 +23,7 @@ SEEDS = (0, 1, 2)
 MOST_EPOCHS, PATIENCE = 20, 4
 """Of early stopping."""
 SETTINGS = {"shop": "the settings of examples/shop.yaml", "ml-100k": "every third user, the defaults of `model`"}
-NOW = "constant, stops early"
+PLAIN = "constant, stops early"
 START = "the start, not trained"
 COLUMNS = (
     "Learning rate, weights",
@@ -44,7 +44,7 @@ def recipes(case: Case, seed: int, folder: Path, start: str | None) -> Iterator[
         start: Folder of weights to start from.
     """
     constant = train(case, seed, folder / "constant", start, epochs=MOST_EPOCHS, patience=PATIENCE)
-    yield NOW, constant.best("last"), constant
+    yield PLAIN, constant.best("last"), constant
     yield "constant, averaged, stops early", constant.best("averaged"), constant
     falling = train(case, seed, folder / "falling", start, epochs=len(constant.until("last")))
     yield "falling, the best epoch", falling.best("last"), falling
@@ -71,11 +71,11 @@ def table(case: Case, starts: dict[int, str], folder: Path) -> str:
             spent[name].append((ended.number, ended.seconds))
         for name, value in judged(case, weights, folder).items():
             quality[name].append(value)
-        starts[seed] = weights[NOW]
+        starts[seed] = weights[PLAIN]
         print(case.name, seed, {name: round(values[-1], 4) for name, values in quality.items()}, flush=True)
     lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     for name, values in quality.items():
-        beside = [value - now for value, now in zip(values, quality[NOW], strict=True)]
+        beside = [value - now for value, now in zip(values, quality[PLAIN], strict=True)]
         epochs, seconds = zip(*spent[name], strict=True) if name in spent else ((), ())
         lines.append(
             f"| {name} | {_spread(values, '.4f')} | {_spread(beside, '+.4f')} "

@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pytorch_lightning.utilities import rank_zero_only
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.rendezvous import dynamic_rendezvous
 from torch.distributed.launcher.api import elastic_launch
 from torch.distributed.run import config_from_args, parse_args
 
@@ -31,6 +32,19 @@ logger = logging.getLogger(__name__)
 
 SQL_STORE = "mlflow.store.tracking.sqlalchemy_store"
 """What the rank that logs imports where MLflow is a database: a second of processor time."""
+
+
+def caller(depth: int = 2) -> str:
+    """Name the method that is so many calls up.
+
+    torchelastic asks that several times in each try to join, and its own way looks through all modules for the source:
+    with as many as ranks need, 0.2 s of a processor each time. On a busy machine every try came too late, for the
+    others had given a sign of life meanwhile: a host did not get in for minutes.
+    """
+    return sys._getframe(depth).f_code.co_name
+
+
+dynamic_rendezvous.get_method_name = caller
 
 
 def serve(options: list[str]) -> None:

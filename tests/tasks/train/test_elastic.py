@@ -66,12 +66,11 @@ def assert_same(result: FitResult, undisturbed: FitResult) -> None:
 
 @contextmanager
 def stopped(*processes: psutil.Process) -> Iterator[None]:
-    """Have processes stand still for `STOPPED_SECONDS`, on a machine whose every core is wanted twice meanwhile."""
+    """Have processes stand still for `STOPPED_SECONDS`."""
     with ExitStack() as stack:
         for process in processes:
             process.suspend()
             stack.callback(process.resume)
-        stack.enter_context(hogs(2 * (os.cpu_count() or 1)))
         time.sleep(STOPPED_SECONDS)
         yield
 
