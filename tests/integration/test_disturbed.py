@@ -17,7 +17,7 @@ from flows.ending import exit_code
 from flows.nights import look
 from tests.integration.conftest import House, until
 from tests.integration.full_disk import fill, small_disk
-from tests.integration.nights import COUNT, alone, ended, started_night
+from tests.integration.nights import alone, ended, started_night
 from tests.integration.release import RELEASE
 from tests.integration.undisturbed import Undisturbed
 from tests.killing import POINTS
@@ -25,8 +25,8 @@ from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.slow
 BEFORE_TRAINING = ("staging", "examples")
-FROM_TRAINING_ON = ("step", "evaluate result", "logged model")
-"""Where most is half done. The tasks' own tests kill at other points, the drill at all of them."""
+FROM_TRAINING_ON = ("evaluate result", "logged model")
+"""Where most is half done. The tasks' own tests kill at other points, trainings too; the drill at all of them."""
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,9 @@ def second(undisturbed: Undisturbed) -> Iterator[House]:
 
 def kill(point: str, house: House, undisturbed: Undisturbed, cluster: str, folder: Path) -> None:
     """Kill the night after a point, by SIGKILL, which nobody hears."""
-    if point not in {"examples", "step"}:  # there its own Dask cluster is killed with it, elsewhere it goes on
+    if point != "examples":  # there its own Dask cluster is killed with it, elsewhere it goes on
         house = house.under(NIGHTSHIFT_CLUSTER__ADDRESS=cluster)
-    faults = {"POINT": point, "MOMENT": "after", "COUNT": COUNT.get(point, 1), "ONCE": folder / "killed"}
-    undisturbed.night(house, code=-signal.SIGKILL, **faults)
+    undisturbed.night(house, code=-signal.SIGKILL, POINT=point, MOMENT="after", ONCE=folder / "killed")
 
 
 def test_an_undisturbed_night_passes_every_point_in_its_order(undisturbed: Undisturbed) -> None:

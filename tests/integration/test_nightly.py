@@ -6,10 +6,7 @@ A second whole night, beside a champion, is in test_disturbed.py.
 from __future__ import annotations
 
 import gzip
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -26,12 +23,6 @@ from tests.models.serving.tiny_shop import register_two
 from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.slow
-PLAIN = """
-import sys, mlflow, pandas
-mlflow.set_tracking_uri(sys.argv[1])
-frame = pandas.DataFrame({"history": [["no such item"]], "k": [3]})
-print(mlflow.pyfunc.load_model("models:/shop@champion").predict(frame).to_json(orient="records"))
-"""
 
 
 def versions(house: House) -> dict[str, int | None]:
@@ -105,18 +96,6 @@ def test_a_version_says_what_it_was_made_of_and_why_it_was_promoted(house: House
     assert run.info.status == "FINISHED"
     assert run.inputs.dataset_inputs, "the data's version is an input of the run"
     assert len(client.get_metric_history(run.info.run_id, "validation/ndcg_at_10")) >= 1
-
-
-def test_the_champion_answers_in_a_plain_python_process(house: House, tmp_path: Path) -> None:
-    uri = house.settings().workspace().tracking_uri
-    command = [sys.executable, "-c", PLAIN, uri]
-    environment = {key: value for key, value in house.environment.items() if not key.startswith("NIGHTSHIFT_")}
-    answer = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=LONG_SECONDS, check=True
-    )
-    row = json.loads(answer.stdout.splitlines()[-1])[0]
-    assert len(row["item_id"]) == 3
-    assert "popular" in row["source"]
 
 
 def test_a_night_of_broken_rows_stops_and_publishes_nothing(house: House) -> None:

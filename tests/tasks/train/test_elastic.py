@@ -140,6 +140,7 @@ def test_a_training_that_is_killed_leaves_no_process_on_any_host(lab: Lab, clust
     assert training.is_gone()
 
 
+@pytest.mark.drill
 def test_a_host_with_a_gpu_does_not_join_hosts_without(lab: Lab, cluster: Hosts) -> None:
     training = Training(cluster.scheduler, job(lab, "mixed", max_nodes=3))
     training.at(20)
