@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from tritonclient.utils import InferenceServerException
 
 from data_contracts import table as tables
@@ -25,7 +26,9 @@ from data_contracts.use_cases import incoming_tables, promises
 from data_contracts.version import EXAMPLE, NIGHT
 from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
-from tasks.evaluate.record import in_capitals, recorded_evidence, remarks, standings
+from tasks.evaluate.record import recorded_evidence
+from tasks.evaluate.shown import remarks
+from tasks.evaluate.shown import tables as evidence_tables
 from tasks.tidy.disk import disk_use, in_words
 from tasks.validate.publication import COUNTS
 
@@ -130,15 +133,14 @@ def _reference(file: Path | None, window: Window) -> Mapping[str, float]:
 
 
 def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
-    rows = {**standings(evidence), **({"best reachable": reference} if reference else {})}
     title = ", ".join(filter(None, ("The held-out window", evidence.by.window)))
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for name in evidence.by.shown:
-        table.add_column(in_capitals(name), justify="right")
-    for contestant, metrics in rows.items():
-        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in evidence.by.shown))
-    console.print(table)
+    for shown in evidence_tables(evidence, reference):
+        table = Table(title=title, title_justify="left")
+        for number, name in enumerate(shown.head):
+            table.add_column(name, justify="right" if number else "left")
+        for row in shown.rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
     for remark in remarks(evidence):
         line(remark)
 

@@ -31,7 +31,9 @@ def test_who_does_not_know_a_class_yet_misses_it_and_is_judged_all_the_same(tmp_
     tables = write_tables(tmp_path / "tables", COUNTS, new="aside")
     found = evaluate(evaluate_job(tables, {"champion": write_weights(tmp_path / "weights")}))
     assert found.counts["unknown_classes.champion"] == 300
-    assert found.metrics["champion"]["accuracy.aside"] == 0
+    aside = found.slices["aside"]
+    assert (aside.units, aside.metrics["champion"]["accuracy"]) == (300, 0)
+    assert sum(part.units for part in found.slices.values()) == 600
     assert found.metrics["champion"]["log_loss"] > -math.log(1e-15) / 2
     assert [row[3] for row in found.confusion["champion"].counts] == [0] * 4
 
