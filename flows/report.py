@@ -24,6 +24,7 @@ from data_contracts.night import Night, Promotion, Window, Workspace
 from data_contracts.promises import Inflow
 from data_contracts.use_cases import incoming_tables, promises
 from data_contracts.version import EXAMPLE, NIGHT
+from data_contracts.waiting import Waiting
 from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
 from tasks.evaluate.record import recorded_evidence
@@ -164,10 +165,11 @@ def conservation(workspace: Workspace, *, by_arrival: bool) -> None:
 
 
 def _labelled(workspace: Workspace) -> None:
-    """Print how many rows have found their label: an example each, in the table that a night makes last."""
+    """Print how many rows have found their label: an example each, in the table that a night makes last; and others."""
     examples = tables.Table(workspace.tables, promises(workspace.use_case).made[-1])
     found, rows = sum(examples.file_rows().values()), incoming_tables(workspace)[0].mark("rows") or 0
-    line(f"rows with a label by now: {found:,} of {rows:,}; the others wait, for a label or for their window")
+    waiting = Waiting.of(examples)
+    line(f"rows with a label by now: {found:,} of {rows:,}{f'; {waiting}' if waiting else ''}")
 
 
 def _conserved(workspace: Workspace, of: Inflow) -> str:
