@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -116,7 +116,7 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     if EXAMPLE in version.tags:
         _answers(settings, json.loads(version.tags[EXAMPLE]))
-    conservation(workspace, by_arrival=settings.source.arrival is not None)
+    conservation(workspace, {each.of for each in (settings.source, settings.labels) if each and each.arrival})
     line(f"on disk: {in_words(disk_use(workspace))}")
     where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
     line(f"\nMLflow: {where}, experiment {workspace.name!r}, run {version.run_id}")
@@ -146,21 +146,21 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         line(remark)
 
 
-def conservation(workspace: Workspace, *, by_arrival: bool) -> None:
+def conservation(workspace: Workspace, by_arrival: Collection[Inflow]) -> None:
     """Print where the rows of the newest files went: accepted, kept aside, too late, repeats, or not asked for.
 
     Args:
         workspace: Whose tables remember it.
-        by_arrival: Whether the times of rows are those of their files.
+        by_arrival: Sources whose rows have the times of their files.
     """
-    arrival = "; their times are those of their files (source.arrival)" if by_arrival else ""
+    arrival = {of: f"; their times are those of their files ({of}.arrival)" for of in by_arrival}
     days = f"; days are those of {workspace.day_zone}" if workspace.day_zone != "UTC" else ""
-    line(f"rows read {_conserved(workspace, 'source')}{arrival}{days}")
+    line(f"rows read {_conserved(workspace, 'source')}{arrival.get('source', '')}{days}")
     if (
         "labels" in promises(workspace.use_case).incoming
         and incoming_tables(workspace, "labels")[0].version() is not None
     ):
-        line(f"labels read {_conserved(workspace, 'labels')}")
+        line(f"labels read {_conserved(workspace, 'labels')}{arrival.get('labels', '')}")
         _labelled(workspace)
 
 
