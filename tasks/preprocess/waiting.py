@@ -67,6 +67,32 @@ def count_waiting(
         version: Of the truth that the night's window was opened with.
         label_days: See `tasks.preprocess.labels.LabelsConfig`.
     """
+    end = window_end(truth, version).toordinal()
+    of_rows, of_labels = _sides(truth, labels, done, version, label_days)
+    is_own = is_labelled(promised, truth.contract.schema.names)
+    rows = of_rows.keys(promised.key, of_labels, label_days, is_own)
+    given = of_labels.keys(promised.key, of_rows, label_days, pl.lit(value=False))
+    found = (
+        rows.join(given.rename({_DAY: _OTHERS_DAY}), on=promised.key)
+        .filter((pl.col(_DAY) - pl.col(_OTHERS_DAY)).abs() <= label_days)
+        .select(*promised.key, _DAY, _OTHERS_DAY)
+        .unique()
+    )
+    is_up = pl.col(_DAY) + label_days <= end
+    alone = [
+        frame.filter(_ASKED)
+        .join(found, left_on=[*promised.key, _DAY], right_on=[*promised.key, day], how="anti")
+        .select((~is_up).sum().alias(f"{what}_waiting"), is_up.sum().alias(f"{what}_given_up"))
+        for what, frame, day in (("rows", rows, _DAY), ("labels", given, _OTHERS_DAY))
+    ]
+    counts = pl.concat(pl.collect_all(alone, engine="streaming"), how="horizontal")
+    return Waiting.model_validate(counts.row(0, named=True))
+
+
+def _sides(
+    truth: ReadableTable, labels: ReadableTable, done: int | None, version: int, label_days: int
+) -> tuple[_Side, _Side]:
+    """Return rows and labels: it is asked of those that were in time by the night before, and of those that are new."""
     last, end = (window_end(truth, each) for each in (done, version))
 
     def side(contract: DataContract, days: Mapping[str, date], new: Collection[str]) -> _Side:
@@ -74,34 +100,11 @@ def count_waiting(
         in_time = {file for file, day in own.items() if day + label_days > last.toordinal()}
         return _Side(contract, own, frozenset(in_time | (own.keys() & set(new))))
 
-    told, before = labels_by(truth, labels, version), {} if done is None else labels_by(truth, labels, done)
     days = {file: date.fromisoformat(truth.partition_of(file)) for file in truth.file_rows(version)}
-    of_rows = side(truth.contract, days, new_files(truth, done, version))
-    of_labels = side(labels.contract, told, told.keys() - before.keys())
-    key, is_own = promised.key, is_labelled(promised, truth.contract.schema.names)
-    rows = of_rows.keys(key, of_labels, label_days, is_own)
-    given = of_labels.keys(key, of_rows, label_days, pl.lit(value=False))
-    found = (
-        rows.join(given.rename({_DAY: _OTHERS_DAY}), on=key)
-        .filter((pl.col(_DAY) - pl.col(_OTHERS_DAY)).abs() <= label_days)
-        .select(*key, _DAY, _OTHERS_DAY)
-        .unique()
-    )
-    is_up = pl.col(_DAY) + label_days <= end.toordinal()
-    alone = [
-        frame.filter(_ASKED)
-        .join(found, left_on=[*key, _DAY], right_on=[*key, of], how="anti")
-        .select(waiting=(~is_up).sum(), given_up=is_up.sum())
-        for frame, of in ((rows, _DAY), (given, _OTHERS_DAY))
-    ]
-    (rows_waiting, rows_given_up), (labels_waiting, labels_given_up) = (
-        counts.row(0) for counts in pl.collect_all(alone, engine="streaming")
-    )
-    return Waiting(
-        rows_waiting=rows_waiting,
-        rows_given_up=rows_given_up,
-        labels_waiting=labels_waiting,
-        labels_given_up=labels_given_up,
+    told, before = labels_by(truth, labels, version), {} if done is None else labels_by(truth, labels, done)
+    return (
+        side(truth.contract, days, new_files(truth, done, version)),
+        side(labels.contract, told, told.keys() - before.keys()),
     )
 
 
