@@ -87,6 +87,18 @@ class Reliability(Value):
     counts: tuple[int, ...]
 
 
+class Slice(Value):
+    """How contestants do for a part of what was judged.
+
+    Attributes:
+        units: That have a target in it.
+        metrics: Contestant to metric name to value, as over everything; nothing where it cannot be said of this part.
+    """
+
+    units: int
+    metrics: dict[str, dict[str, float]]
+
+
 class Judgement(Value):
     """What the held-out window says about every contestant.
 
@@ -98,6 +110,7 @@ class Judgement(Value):
         counts: What was judged: ``units`` and ``targets``; ``window_units`` and ``window_targets``, all there were
             before anything was left out; and whatever else the use case counts.
         remarks: For people: how to read it.
+        slices: Name, in words joined by ``_``, to a part of what was judged; without those that hold no target.
         confusion: Contestant to what it took for what; empty where there are no classes, or many.
         reliability: Contestant to how far its chances can be counted on; without those that gave no number.
     """
@@ -108,6 +121,7 @@ class Judgement(Value):
     ahead: dict[str, Interval]
     counts: dict[str, int]
     remarks: tuple[str, ...] = ()
+    slices: dict[str, Slice] = Field(default_factory=dict)
     confusion: dict[str, Confusion] = Field(default_factory=dict)
     reliability: dict[str, Reliability] = Field(default_factory=dict)
 

@@ -134,7 +134,7 @@ def _simulate(config: WorldConfig, last_day: date) -> Iterator[tuple[date, pl.Da
 
 def _judge(days: list[pl.DataFrame]) -> dict[str, float]:
     targets = pl.concat(days).drop_nulls("rank")
-    return rank_metrics(targets["rank"].cast(pl.Float64).to_numpy(), targets["user"].to_numpy(), {})
+    return rank_metrics(targets["rank"].cast(pl.Float64).to_numpy(), targets["user"].to_numpy())
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -45,7 +45,7 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
         bring_up_to_date(workspace)
         with dask_cluster(settings.cluster) as address:
             if settings.labels is not None:
-                labels = ingest(workspace, settings.labels, address, of="labels")
+                labels = ingest(workspace, settings.labels, address)
                 validate_labels(workspace, labels, settings.validation, address)
             staged = ingest(workspace, settings.source, address)
             validated = validate(workspace, staged, through, settings.validation, address)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from tritonclient.utils import InferenceServerException
 
 from data_contracts import table as tables
@@ -23,9 +24,12 @@ from data_contracts.night import Night, Promotion, Window, Workspace
 from data_contracts.promises import Inflow
 from data_contracts.use_cases import incoming_tables, promises
 from data_contracts.version import EXAMPLE, NIGHT
+from data_contracts.waiting import Waiting
 from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
-from tasks.evaluate.record import in_capitals, recorded_evidence, remarks, standings
+from tasks.evaluate.record import recorded_evidence
+from tasks.evaluate.shown import remarks
+from tasks.evaluate.shown import tables as evidence_tables
 from tasks.tidy.disk import disk_use, in_words
 from tasks.validate.publication import COUNTS
 
@@ -112,7 +116,7 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     if EXAMPLE in version.tags:
         _answers(settings, json.loads(version.tags[EXAMPLE]))
-    conservation(workspace, by_arrival=settings.source.arrival is not None)
+    conservation(workspace, {each.of for each in (settings.source, settings.labels) if each and each.arrival})
     line(f"on disk: {in_words(disk_use(workspace))}")
     where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
     line(f"\nMLflow: {where}, experiment {workspace.name!r}, run {version.run_id}")
@@ -130,42 +134,42 @@ def _reference(file: Path | None, window: Window) -> Mapping[str, float]:
 
 
 def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
-    rows = {**standings(evidence), **({"best reachable": reference} if reference else {})}
     title = ", ".join(filter(None, ("The held-out window", evidence.by.window)))
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for name in evidence.by.shown:
-        table.add_column(in_capitals(name), justify="right")
-    for contestant, metrics in rows.items():
-        table.add_row(contestant, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in evidence.by.shown))
-    console.print(table)
+    for shown in evidence_tables(evidence, reference):
+        table = Table(title=title, title_justify="left")
+        for number, name in enumerate(shown.head):
+            table.add_column(name, justify="right" if number else "left")
+        for row in shown.rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
     for remark in remarks(evidence):
         line(remark)
 
 
-def conservation(workspace: Workspace, *, by_arrival: bool) -> None:
+def conservation(workspace: Workspace, by_arrival: Collection[Inflow]) -> None:
     """Print where the rows of the newest files went: accepted, kept aside, too late, repeats, or not asked for.
 
     Args:
         workspace: Whose tables remember it.
-        by_arrival: Whether the times of rows are those of their files.
+        by_arrival: Sources whose rows have the times of their files.
     """
-    arrival = "; their times are those of their files (source.arrival)" if by_arrival else ""
+    arrival = {of: f"; their times are those of their files ({of}.arrival)" for of in by_arrival}
     days = f"; days are those of {workspace.day_zone}" if workspace.day_zone != "UTC" else ""
-    line(f"rows read {_conserved(workspace, 'source')}{arrival}{days}")
+    line(f"rows read {_conserved(workspace, 'source')}{arrival.get('source', '')}{days}")
     if (
         "labels" in promises(workspace.use_case).incoming
         and incoming_tables(workspace, "labels")[0].version() is not None
     ):
-        line(f"labels read {_conserved(workspace, 'labels')}")
+        line(f"labels read {_conserved(workspace, 'labels')}{arrival.get('labels', '')}")
         _labelled(workspace)
 
 
 def _labelled(workspace: Workspace) -> None:
-    """Print how many rows have found their label: an example each, in the table that a night makes last."""
+    """Print how many rows have found their label: an example each, in the table that a night makes last; and others."""
     examples = tables.Table(workspace.tables, promises(workspace.use_case).made[-1])
     found, rows = sum(examples.file_rows().values()), incoming_tables(workspace)[0].mark("rows") or 0
-    line(f"rows with a label by now: {found:,} of {rows:,}; the others wait, for a label or for their window")
+    waiting = Waiting.of(examples)
+    line(f"rows with a label by now: {found:,} of {rows:,}{f'; {waiting}' if waiting else ''}")
 
 
 def _conserved(workspace: Workspace, of: Inflow) -> str:

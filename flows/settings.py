@@ -30,7 +30,7 @@ from models.fit_config import ModelConfig
 from models.use_case import use_case
 from tasks.cluster import ClusterConfig
 from tasks.deploy.config import ServingConfig
-from tasks.ingest.config import SourceConfig
+from tasks.ingest.config import LabelSourceConfig, SourceConfig
 from tasks.promote.config import GateConfig
 from tasks.tidy.config import KeepConfig
 from tasks.train.config import TrainConfig
@@ -88,7 +88,7 @@ class NightlySettings(BaseSettings):
         "and every other day is one of that zone. The first night fixes it for the tables.",
     )
     source: SourceConfig = Field(description="Where the raw logs lie, and how to read them.")
-    labels: SourceConfig | None = Field(
+    labels: LabelSourceConfig | None = Field(
         None,
         description="Where labels lie that come later, by themselves, and how to read them: as `source`. For use cases "
         "that promise such.",
@@ -212,7 +212,7 @@ class NightlySettings(BaseSettings):
     def _home(self) -> Iterator[str]:
         home = str(self.home.resolve())
         if "://" in str(self.home) or ":/" in str(self.home):
-            yield f"home {str(self.home)!r} is no folder of this machine; only source.uri may lie elsewhere yet"
+            yield f"home {str(self.home)!r} is no folder of this machine; only what comes in may lie elsewhere yet"
         elif odd := sorted(set(re.findall(NO_FOLDER, home))):
             yield (
                 f"home {home!r} holds {', '.join(map(repr, odd))}, which Delta Lake, fsspec or SQLite take for "

@@ -16,9 +16,6 @@ from data_contracts.vision.classes import MAX_CLASSES
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
-UNLABELLED = "unlabelled"
-"""Mark of a commit: images of the newest window that nobody can learn from or be judged by."""
-
 
 def _checked(table: pa.Table) -> pa.Table:
     """Show rules how many numbers each image is, beside how many the first one is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from models.recommender.counts import Numbers, item_counts
 from models.recommender.metrics import METRICS, Flags, head_items
 from models.recommender.standing import Standing
 from models.recommender.targets import JudgedWindow
+from models.slices import sliced
 
 SCORES_AT_ONCE = 2**24
 """Numbers in one matrix of scores, targets x items: at most 128 MiB; two or three such matrices live at a time."""
@@ -41,12 +43,11 @@ def evaluate(job: EvaluateJob) -> Judgement:
     histories as of the window's start, which is what is served between two nights.
 
     Returns:
-        Metrics by contestant, ``popularity`` and ``markov``: `metrics.rank_metrics` of all targets, of ``new_users``
-        and of ``tail_items``, and ``coverage@10``; of all targets once more as ``<metric>.nightly``, with histories as
-        of the window's start; nothing where no target was left to judge. Counts: ``units``, which are users,
-        ``new_users``, ``targets`` judged; ``repeats_dropped``; ``window_units``, ``window_targets`` before anything
-        was dropped; ``shared_moments``, those of them that share their user's moment with another event;
-        ``servable_items``;
+        Metrics by contestant, ``popularity`` and ``markov``: `metrics.rank_metrics` of all targets, and
+        ``coverage@10``; both once more as ``<metric>.nightly``, with histories as of the window's start; nothing where
+        no target was left to judge. Slices: ``new_users`` and ``tail_items``. Counts: ``units``, which are users, and
+        ``targets`` judged; ``repeats_dropped``; ``window_units``, ``window_targets`` before anything was dropped;
+        ``shared_moments``, those of them that share their user's moment with another event; ``servable_items``;
         ``unknown_targets.<contestant>``, misses, because it may not recommend them.
 
     Raises:
@@ -69,7 +70,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
         judged.append(batch.live.targets.select("user", "item", "is_new"))
     targets = pl.concat(judged)
     item = targets["item"].to_numpy()
-    slices = {"new_users": targets["is_new"].to_numpy(), "tail_items": ~head_items(counts)[item]}
+    parts = {"new_users": targets["is_new"].to_numpy(), "tail_items": ~head_items(counts)[item]}
     unknown = {
         f"unknown_targets.{name}": int((~contestant.knows[item]).sum()) for name, contestant in contestants.items()
     }
@@ -81,7 +82,12 @@ def evaluate(job: EvaluateJob) -> Judgement:
         chosen=chosen,
         ahead=ahead,
         remarks=remarks(job, window.counts),
-        metrics={name: standing.metrics(targets["user"], slices, servable) for name, standing in standings.items()},
+        metrics={name: standing.metrics(targets["user"], servable) for name, standing in standings.items()},
+        slices=sliced(
+            parts,
+            {name: partial(standing.of_targets, targets["user"]) for name, standing in standings.items()},
+            units=lambda chosen: targets["user"].filter(chosen).n_unique(),
+        ),
         counts={**window.counts, "servable_items": int(servable.sum()), **unknown},
     )
 

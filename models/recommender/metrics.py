@@ -6,8 +6,6 @@ rank infinity; a model that diverged has rank NaN, and so do all its means.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,24 +81,17 @@ def means_of_users(values: Floats, user: Numbers) -> Floats:
     return means
 
 
-def rank_metrics(rank: Floats, user: Numbers, slices: Mapping[str, Flags]) -> dict[str, float]:
-    """Return every metric of `gains` over all targets, and again over each slice that holds any.
+def rank_metrics(rank: Floats, user: Numbers) -> dict[str, float]:
+    """Return every metric of `gains`.
 
     Args:
         rank: One a target, from 0.
         user: The target's user, from 0.
-        slices: Name to the targets in it; its metrics are called ``<metric>.<name>``.
 
-    Returns:
-        Metric to value; nothing for a slice without targets.
+    Raises:
+        ValueError: There is no target.
     """
-    parts = {"": np.ones(len(rank), bool)} | {f".{name}": chosen for name, chosen in slices.items()}
-    return {
-        f"{metric}{suffix}": float(means_of_users(values[chosen], user[chosen]).mean())
-        for metric, values in gains(rank).items()
-        for suffix, chosen in parts.items()
-        if chosen.any()
-    }
+    return {metric: float(means_of_users(values, user).mean()) for metric, values in gains(rank).items()}
 
 
 def coverage(recommended: Flags, servable: Flags) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import polars as pl
 import torch
@@ -36,18 +34,19 @@ class Standing:
         if judged.nightly is not None:
             self._nightly.add(judged.nightly)
 
-    def metrics(self, user: pl.Series, slices: Mapping[str, Flags], servable: Flags) -> dict[str, float]:
+    def metrics(self, user: pl.Series, servable: Flags) -> dict[str, float]:
         """Average over everything added; what was added at no time has no metrics.
 
         Args:
             user: One a target, in the order in which they were added.
-            slices: Name to the targets in it, in the same order; not for `NIGHTLY`.
             servable: Items that may be recommended at all, (N + 1,).
         """
-        nightly = self._nightly.metrics(user, {}, servable)
-        return self._live.metrics(user, slices, servable) | {
-            f"{metric}{NIGHTLY}": value for metric, value in nightly.items()
-        }
+        nightly = self._nightly.metrics(user, servable)
+        return self._live.metrics(user, servable) | {f"{metric}{NIGHTLY}": value for metric, value in nightly.items()}
+
+    def of_targets(self, user: pl.Series, chosen: Flags) -> dict[str, float]:
+        """Average over some targets alone, at least one, fresh; see `metrics`."""
+        return rank_metrics(self._live.ranks()[chosen], user.to_numpy().astype(np.int64)[chosen])
 
     def of_users(self, user: pl.Series, metric: str) -> Floats:
         """Return a metric of each user that has a target, see `means_of_users`; fresh, as what decides is.
@@ -86,9 +85,9 @@ class _Ranked:
         """Return the rank of every target."""
         return np.concatenate([np.empty(0), *self._ranks])
 
-    def metrics(self, user: pl.Series, slices: Mapping[str, Flags], servable: Flags) -> dict[str, float]:
+    def metrics(self, user: pl.Series, servable: Flags) -> dict[str, float]:
         """See `Standing.metrics`."""
         if not self._ranks:
             return {}
         share = coverage(self._recommended.numpy(), servable)
-        return rank_metrics(self.ranks(), user.to_numpy().astype(np.int64), slices) | {f"coverage@{LIST_LENGTH}": share}
+        return rank_metrics(self.ranks(), user.to_numpy().astype(np.int64)) | {f"coverage@{LIST_LENGTH}": share}

@@ -41,7 +41,7 @@ class JudgedWindow:
     def __init__(self, job: EvaluateJob, config: RecommenderConfig) -> None:
         self.job = job
         self.config = config
-        names = ("window_units", "window_targets", "shared_moments", "units", "new_users", "targets", "repeats_dropped")
+        names = ("window_units", "window_targets", "shared_moments", "units", "targets", "repeats_dropped")
         self.counts: Counter[str] = Counter(dict.fromkeys(names, 0))
 
     def batches(self, targets_at_once: int, examples_at_once: int = EXAMPLES_AT_ONCE) -> Iterator[Judged]:
@@ -81,7 +81,6 @@ class JudgedWindow:
         self.counts["window_targets"] += every.height
         self.counts["shared_moments"] += every.filter(shared).height
         self.counts["units"] += judged["user"].n_unique()
-        self.counts["new_users"] += judged.filter("is_new")["user"].n_unique()
         self.counts["targets"] += judged.height
         self.counts["repeats_dropped"] += targets.height - judged.height
         return judged

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,8 @@ from models.risk.config import RiskConfig
 from models.risk.metrics import METRICS, metric, metrics
 from models.risk.rows import Floats, Rows, read
 from models.risk.scorers import open_scorer
+from models.risk.slices import parts
+from models.slices import Flags, sliced
 
 ONE_KIND = "All labels of the window are the same: nobody can be told from another by them, so none is judged."
 
@@ -44,7 +47,8 @@ def evaluate(job: EvaluateJob) -> Judgement:
     Returns:
         Every metric of every contestant on the transactions of the window's own days that have a label. Counts:
         ``units`` and ``targets``, these transactions; ``window_units`` and ``window_targets``, all of its own days;
-        ``bad``, those of them that are.
+        ``bad``, those of them that are. Slices: `models.risk.slices.parts`; one that has labels of one kind alone has
+        units and no metric.
 
     Raises:
         DamagedError: A contestant's folder is not as it was sealed.
@@ -56,13 +60,17 @@ def evaluate(job: EvaluateJob) -> Judgement:
     judged = window.labelled()
     bad = int(judged.labels.sum())
     can_be_judged = 0 < bad < len(judged.labels)
-    contestants = _contestants(job, config)
+    known = read(job.tables, job.known_windows).labelled()
+    contestants = _contestants(job, config, known)
     scores = {name: Scores.of(one.log_odds(judged.inputs), judged.labels) for name, one in contestants.items()}
     by = METRICS.decided_by(job.metric)
     units = len(judged.labels) if can_be_judged else 0
 
     def values(weights: Floats64) -> dict[str, float]:
         return {name: metric(score.state(weights), by.primary, config) for name, score in scores.items()}
+
+    def judge(score: Scores, part: Flags) -> dict[str, float]:
+        return metrics(score.state(part.astype(np.float64)), config) if len(set(judged.labels[part])) > 1 else {}
 
     chosen, ahead = compare(by, values, units)
     of_window = dict.fromkeys(("window_units", "window_targets"), len(window.labels))
@@ -74,6 +82,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
         metrics={name: metrics(score.state(), config) for name, score in scores.items()},
         counts={**of_judged, **of_window, "bad": bad},
         remarks=() if can_be_judged else (ONE_KIND,),
+        slices=sliced(parts(judged, known), {name: partial(judge, score) for name, score in scores.items()}),
         reliability=dict(_reliabilities(scores)),
     )
 
@@ -88,8 +97,7 @@ def _reliabilities(scores: Mapping[str, Scores]) -> Iterator[tuple[str, Reliabil
             yield name, Reliability(predicted=tuple(found.predicted), seen=tuple(found.seen), counts=counts)
 
 
-def _contestants(job: EvaluateJob, config: RiskConfig) -> Mapping[str, Contestant]:
-    known = read(job.tables, job.known_windows).labelled()
+def _contestants(job: EvaluateJob, config: RiskConfig, known: Rows) -> Mapping[str, Contestant]:
     found: dict[str, Contestant] = {}
     for name, folder in job.contestants.items():
         verify(Path(folder))

@@ -100,7 +100,7 @@ class VisionData(Data[Pictures]):
         if not training.images:
             raise ValueError(
                 f"no labelled image to learn from in windows {', '.join(job.windows)} of {job.tables.folder}. Wait for "
-                "labels, or see which column they are read from (source.columns)."
+                "labels, or see which column they are read from (source.columns, labels.columns)."
             )
 
     def open(self, folder: Path) -> tuple[Pictures, Pictures]:

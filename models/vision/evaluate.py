@@ -17,11 +17,12 @@ from data_contracts.evidence import Judgement
 from data_contracts.job import EvaluateJob
 from data_contracts.manifest import verify
 from data_contracts.table import Table
-from data_contracts.vision.examples import EXAMPLES, UNLABELLED
+from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.pictures import Pixels
+from data_contracts.waiting import Waiting
 from models.bootstrap import compare, means
 from models.vision.baselines import MOST_IMAGES, Logistic, Majority
-from models.vision.metrics import FEW_CLASSES, METRICS, Counts, Floats, of_each
+from models.vision.metrics import FEW_CLASSES, METRICS, Counts, Floats, of_classes, of_each
 from models.vision.reading import Form, batches, classes, count_classes, drawn, labels
 from models.vision.weights import load
 from models.weights import WeightsError
@@ -73,9 +74,9 @@ def evaluate(job: EvaluateJob) -> Judgement:
 
     Returns:
         `Counts.metrics` by contestant, ``majority`` and ``logistic``. Counts: ``units`` and ``targets``, which are
-        images, all of the window's days: nothing is left out; ``late``, which are not, and ``unlabelled``, of all that
-        came with the window; ``unknown_classes.<contestant>``, images that it must miss. What was taken for what, where
-        classes are few.
+        images, all of the window's days: nothing is left out; ``late``, which are not; those of `Waiting`;
+        ``unknown_classes.<contestant>``, images that it must miss. Slices, and what was taken for
+        what, are of each class, where classes are few.
 
     Raises:
         DamagedError: Weights are not as they were written.
@@ -96,8 +97,8 @@ def evaluate(job: EvaluateJob) -> Judgement:
             probability_BC = contestant.probabilities(pixels)
             counts[name] += Counts.of(probability_BC, class_B)
             of_images[name].append(of_each(by.primary, probability_BC, class_B))
-    of_class = next(iter(counts.values())).taken_CC.sum(axis=1)
-    unlabelled = Table(job.tables.folder, EXAMPLES).mark(UNLABELLED, job.tables.versions[EXAMPLES.name]) or 0
+    of_class = next(iter(counts.values())).images
+    waiting = Waiting.of(Table(job.tables.folder, EXAMPLES), job.tables.versions[EXAMPLES.name])
     unknown = {f"unknown_classes.{name}": int(of_class[each.knows :].sum()) for name, each in contestants.items()}
     images = dict.fromkeys(("units", "targets", "window_units", "window_targets"), int(of_class.sum()))
     whole = {name: np.concatenate([np.empty(0), *each]) for name, each in of_images.items()}
@@ -106,10 +107,11 @@ def evaluate(job: EvaluateJob) -> Judgement:
         by=by,
         chosen=chosen,
         ahead=ahead,
-        metrics={name: each.metrics(known) for name, each in counts.items()},
-        counts={**images, "late": late, "unlabelled": unlabelled, **unknown},
+        metrics={name: each.metrics() for name, each in counts.items()},
+        slices=of_classes(counts, known),
+        counts={**images, "late": late, **(waiting.model_dump() if waiting else {}), **unknown},
         confusion={name: each.confusion(known) for name, each in counts.items() if len(known) <= FEW_CLASSES},
-        reliability={name: each.reliability() for name, each in counts.items() if np.isfinite(each.loss)},
+        reliability={name: each.reliability() for name, each in counts.items() if not each.has_diverged},
     )
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.evidence import Confusion, Metrics, Reliability
+from data_contracts.evidence import Confusion, Metrics, Reliability, Slice
 
 METRICS = Metrics(
     primary="accuracy",
@@ -26,10 +25,9 @@ METRICS = Metrics(
 BINS = 15
 """Spans of confidence, equally wide, in which it is compared with how often it was right."""
 FEW_CLASSES = 20
-"""Up to as many, the accuracy of each class is a metric of its own."""
+"""Up to as many, each class is judged by itself."""
 LEAST = 1e-15
 """A probability below it counts as this much: one image must not make a mean infinite."""
-_PLAIN = re.compile(r"[^A-Za-z0-9_. -]+")
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -50,14 +48,15 @@ class Counts:
 
     Attributes:
         taken_CC: Images of each class (rows) that were taken for each class (columns).
-        loss: Sum of minus the logarithms of what was given to the right class; NaN where the network gave no number.
+        loss_C: Of the images of each class, sum of minus the logarithms of what was given to it; NaN where the network
+            gave no number.
         images_S: Images in each span of confidence.
         confidence_S: Sums of the probability of the class that they were taken for.
         right_S: Images of these that were taken for what they are.
     """
 
     taken_CC: Numbers
-    loss: float
+    loss_C: Floats
     images_S: Numbers
     confidence_S: Floats
     right_S: Numbers
@@ -72,7 +71,7 @@ class Counts:
         span_B = np.minimum((confidence_B * BINS).astype(np.int64), BINS - 1)
         return cls(
             taken_CC=np.bincount(class_B * C + said_B, minlength=C * C).reshape(C, C),
-            loss=float(-np.log(np.maximum(given_B, LEAST)).sum()),
+            loss_C=np.bincount(class_B, weights=-np.log(np.maximum(given_B, LEAST)), minlength=C).astype(np.float64),
             images_S=np.bincount(span_B, minlength=BINS),
             confidence_S=np.bincount(span_B, weights=confidence_B, minlength=BINS).astype(np.float64),
             right_S=np.bincount(span_B[said_B == class_B], minlength=BINS),
@@ -82,17 +81,25 @@ class Counts:
         """Return the counts over both."""
         return type(self)(
             self.taken_CC + other.taken_CC,
-            self.loss + other.loss,
+            self.loss_C + other.loss_C,
             self.images_S + other.images_S,
             self.confidence_S + other.confidence_S,
             self.right_S + other.right_S,
         )
 
-    def metrics(self, labels: Sequence[str]) -> dict[str, float]:
-        """Return ``accuracy``, ``log_loss``, ``calibration_error`` and, of few classes, ``accuracy.<label>``.
+    @property
+    def images(self) -> Numbers:
+        """Images of each class, (C,)."""
+        images_C: Numbers = self.taken_CC.sum(axis=1)
+        return images_C
 
-        Args:
-            labels: Of the classes, by number.
+    @property
+    def has_diverged(self) -> bool:
+        """Whether the network gave no number."""
+        return bool(np.isnan(self.loss_C).any())
+
+    def metrics(self) -> dict[str, float]:
+        """Return ``accuracy``, ``log_loss`` and ``calibration_error``.
 
         Returns:
             Metric to value: NaN of a network that gave no number, nothing where there is no image.
@@ -100,21 +107,22 @@ class Counts:
         Source:
             Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
         """
-        images = int(self.taken_CC.sum())
+        images = int(self.images.sum())
         if not images:
             return {}
-        unknown = float("nan") if np.isnan(self.loss) else 0.0
-        of_class_C, right_C = self.taken_CC.sum(axis=1), self.taken_CC.diagonal()
-        slices = {
-            f"accuracy.{_PLAIN.sub('_', label)}": float(right / count) + unknown
-            for label, right, count in zip(labels, right_C, of_class_C, strict=True)
-            if count and len(labels) <= FEW_CLASSES
-        }
+        unknown = float("nan") if self.has_diverged else 0.0
         return {
-            "accuracy": float(right_C.sum() / images) + unknown,
-            "log_loss": self.loss / images,
+            "accuracy": float(self.taken_CC.trace() / images) + unknown,
+            "log_loss": float(self.loss_C.sum() / images),
             "calibration_error": float(np.abs(self.confidence_S - self.right_S).sum() / images) + unknown,
-            **slices,
+        }
+
+    def of_class(self, number: int) -> dict[str, float]:
+        """Return ``accuracy`` and ``log_loss`` of the images of one class, of which there are some."""
+        unknown, images = float("nan") if self.has_diverged else 0.0, self.images[number]
+        return {
+            "accuracy": float(self.taken_CC[number, number] / images) + unknown,
+            "log_loss": float(self.loss_C[number] / images) + unknown,
         }
 
     def reliability(self) -> Reliability:
@@ -130,3 +138,17 @@ class Counts:
     def confusion(self, labels: Sequence[str]) -> Confusion:
         """Return what was taken for what."""
         return Confusion(classes=tuple(labels), counts=tuple(map(tuple, self.taken_CC.tolist())))
+
+
+def of_classes(counts: Mapping[str, Counts], labels: Sequence[str]) -> dict[str, Slice]:
+    """Judge each class that there are images of by itself; none where there are more than `FEW_CLASSES`.
+
+    Args:
+        counts: Contestant to what is to be known of it, over the same images.
+        labels: Of the classes, by number.
+    """
+    return {
+        label: Slice(units=int(images), metrics={name: each.of_class(number) for name, each in counts.items()})
+        for number, (label, images) in enumerate(zip(labels, next(iter(counts.values())).images, strict=True))
+        if images and len(labels) <= FEW_CLASSES
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import tempfile
 from collections.abc import Mapping
 from io import BytesIO
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_contracts.evidence import Confusion, Evidence, Reliability
-from tasks.evaluate.record import in_capitals
+from tasks.evaluate.shown import in_capitals, in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 Curve = Mapping[int, float]
 """Epoch, from 1, to a metric at its end."""
-STANDINGS, CONFUSION, RELIABILITY, LEARNING = "evidence.png", "confusion.png", "reliability.png", "learning.png"
-"""Names of the pictures."""
+STANDINGS, SLICES, CONFUSION, RELIABILITY, LEARNING = NAMES = tuple(
+    f"{name}.png" for name in ("evidence", "slices", "confusion", "reliability", "learning")
+)
+"""Names of the pictures, in the order in which they are shown."""
 
 
 def pictures(evidence: Evidence, learned: Mapping[str, Curve]) -> dict[str, Figure]:
@@ -30,6 +33,8 @@ def pictures(evidence: Evidence, learned: Mapping[str, Curve]) -> dict[str, Figu
         learned: Metric to its curve; empty where no training wrote one.
     """
     drawn = {STANDINGS: draw_standings(evidence)}
+    if evidence.slices:
+        drawn[SLICES] = draw_slices(evidence)
     if evidence.chosen in evidence.confusion:
         drawn[CONFUSION] = draw_confusion(evidence.confusion[evidence.chosen])
     if evidence.chosen in evidence.reliability:
@@ -54,7 +59,7 @@ def recorded_pictures(tracking_uri: str, run_id: str) -> list[str]:
     listed = {artifact.path for artifact in MlflowClient(tracking_uri=tracking_uri).list_artifacts(run_id)}
     held: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in [each for each in (STANDINGS, CONFUSION, RELIABILITY, LEARNING) if each in listed]:
+        for name in [each for each in NAMES if each in listed]:
             file = mlflow.artifacts.download_artifacts(
                 run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=tracking_uri
             )
@@ -82,6 +87,23 @@ def draw_standings(evidence: Evidence) -> Figure:
     return figure
 
 
+def draw_slices(evidence: Evidence) -> Figure:
+    """Return a line a slice, with a point for each contestant: the metric that decides."""
+    slices, decides = list(evidence.slices.values()), evidence.by.primary
+    figure = _figure(7, 1 + 0.35 * len(slices))
+    axes = _bare(figure.subplots())
+    for contestant in evidence.metrics:
+        values = [part.metrics.get(contestant, {}).get(decides, math.nan) for part in slices]
+        axes.plot(values, range(len(slices)), marker="o", linestyle="", label=contestant)
+    names = [f"{in_words(name)} ({part.units:,} {evidence.by.unit}s)" for name, part in evidence.slices.items()]
+    axes.set_yticks(range(len(slices)), names, parse_math=False)
+    axes.invert_yaxis()
+    axes.grid(axis="y", linewidth=0.5)
+    axes.set_xlabel(in_capitals(decides))
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
 def draw_confusion(confusion: Confusion) -> Figure:
     """Return what was taken for what: a row a class, dark where much of it was taken for the column's."""
     classes, size = confusion.classes, max(len(confusion.classes) * 0.5, 3)
@@ -93,8 +115,8 @@ def draw_confusion(confusion: Confusion) -> Figure:
         for column, count in enumerate(counts):
             ink = "white" if shares[row][column] > 1 / 2 else "black"
             axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=ink)
-    axes.set_xticks(range(len(classes)), classes, rotation=90)
-    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(classes)), classes, rotation=90, parse_math=False)
+    axes.set_yticks(range(len(classes)), classes, parse_math=False)
     axes.set_xlabel("taken for")
     axes.set_ylabel("is")
     return figure

@@ -1,18 +1,18 @@
-"""How evidence is kept: in the MLflow run as metrics, pictures and, last, ``evidence.json``; for people as a table."""
+"""How evidence is kept: in the MLflow run as metrics, pictures and, last, ``evidence.json``."""
 
 from __future__ import annotations
 
 import re
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from data_contracts.commit_point import commit_point
-from data_contracts.evidence import NIGHTLY, Evidence
+from data_contracts.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 EVIDENCE = "evidence.json"
 LEARNED = re.compile(r"train/loss|validation/.*")
 """Metrics of a training's epochs that are drawn."""
+UNNAMEABLE = re.compile(r"[^A-Za-z0-9_. -]+")
+"""What a slice may be called and a metric of MLflow may not."""
 
 
 def recorded_evidence(tracking_uri: str, run_id: str) -> Evidence | None:
@@ -66,8 +68,9 @@ def record_evidence(tracking_uri: str, evidence: Evidence, pictures: Mapping[str
     client = MlflowClient(tracking_uri=tracking_uri)
     now = round(time.time() * 1000)
     metrics = [
-        Metric(metric_name(contestant, name), value, now, step=0)
-        for contestant, values in evidence.metrics.items()
+        Metric(metric_name(contestant, name, part), value, now, step=0)
+        for part, of_contestants in _judged(evidence)
+        for contestant, values in of_contestants.items()
         for name, value in values.items()
     ]
     client.log_batch(evidence.run_id, metrics=metrics)
@@ -77,63 +80,13 @@ def record_evidence(tracking_uri: str, evidence: Evidence, pictures: Mapping[str
         client.log_text(evidence.run_id, evidence.model_dump_json(indent=2), EVIDENCE)
 
 
-def metric_name(contestant: str, metric: str) -> str:
-    """Return a metric's name in MLflow, which takes no ``@``: ``candidate.f1_at_10``."""
-    return f"{contestant}.{metric.replace('@', '_at_')}"
+def _judged(evidence: Evidence) -> Iterator[tuple[str, Mapping[str, Mapping[str, float]]]]:
+    """Yield everything that was judged, and by their names its parts."""
+    yield "", evidence.metrics
+    yield from ((name, part.metrics) for name, part in evidence.slices.items())
 
 
-def in_capitals(metric: str) -> str:
-    """Return a metric's name as tables have it."""
-    return metric.upper().replace("_", " ")
-
-
-def standings(evidence: Evidence) -> dict[str, dict[str, float]]:
-    """Return the lines to show: every contestant, then each with state as of the window's start, by metric."""
-    live: dict[str, dict[str, float]] = {}
-    nightly: dict[str, dict[str, float]] = {}
-    for contestant, metrics in evidence.metrics.items():
-        live[contestant] = {name: value for name, value in metrics.items() if name in evidence.by.shown}
-        as_of_start = {name.removesuffix(NIGHTLY): value for name, value in metrics.items() if name.endswith(NIGHTLY)}
-        nightly |= {f"{contestant}, nightly": as_of_start} if as_of_start else {}
-    return live | nightly
-
-
-def remarks(evidence: Evidence) -> list[str]:
-    """Say for people what was judged, how to read the metrics, and who was not judged."""
-    named = {name.replace("_", " ").replace("units", f"{evidence.by.unit}s"): n for name, n in evidence.counts.items()}
-    return [
-        ", ".join(f"{name} {count:,}" for name, count in named.items()),
-        *_ahead(evidence),
-        *evidence.remarks,
-        *(f"Not judged, {contestant}: {reason}." for contestant, reason in evidence.left_out.items()),
-    ]
-
-
-def _ahead(evidence: Evidence) -> list[str]:
-    """Say by how much the contestant that is to be published is ahead of the others, and how sure that is."""
-    if not evidence.ahead:
-        return []
-    by = evidence.by
-    versions = {name: f"{name} (version {version})" for name, version in evidence.versions.items()}
-    told = ", ".join(
-        f"{versions.get(name, name)} {ahead.low:+.4f} to {ahead.high:+.4f}" for name, ahead in evidence.ahead.items()
-    )
-    return [
-        f"{in_capitals(by.primary)} of the {evidence.chosen}, better by: {told} (in 90 % of all draws of {by.unit}s "
-        "from those judged)"
-    ]
-
-
-def as_markdown(evidence: Evidence) -> str:
-    """Return a table, one row a contestant, and what was judged."""
-    shown = evidence.by.shown
-    rows = [["", *map(in_capitals, shown)], ["---", *("---:" for _ in shown)]]
-    rows += [
-        [line, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in shown)]
-        for line, metrics in standings(evidence).items()
-    ]
-    return "\n".join([*map(_row, rows), "", "\n\n".join(remarks(evidence))])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def metric_name(contestant: str, metric: str, part: str = "") -> str:
+    """Return a metric's name in MLflow, which takes few characters: ``candidate.f1_at_10``, ``champion.auc.large``."""
+    of_part = f".{UNNAMEABLE.sub('_', part)}" if part else ""
+    return f"{contestant}.{metric.replace('@', '_at_')}{of_part}"

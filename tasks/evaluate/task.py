@@ -11,7 +11,8 @@ from data_contracts.evidence import Evidence
 from data_contracts.night import Candidate, Night, Workspace
 from tasks.evaluate.judge import judge
 from tasks.evaluate.pictures import in_markdown, pictures
-from tasks.evaluate.record import as_markdown, learned
+from tasks.evaluate.record import learned
+from tasks.evaluate.shown import as_markdown
 
 
 @task(name="evaluate", cache_policy=NO_CACHE, task_run_name="evaluate-{night.window.last_day}")

@@ -111,8 +111,8 @@ def agreed(
                 columns[change.column] = _span(columns.get(change.column), change)
         columns |= {name: (kind, kind) for name, kind in own.items() if kind in _FORMS and columns[name][1] == TEXT}
     for change, changed in accepted.items():
-        log.info("Source: %s.", _described(change, changed))
-    _refuse(refused)
+        log.info("%s: %s.", source.of.capitalize(), _described(change, changed))
+    _refuse(refused, source)
     there = passing.union(*(own for _, own in heads))
     return {column: span for column, span in columns.items() if column in there}
 
@@ -176,12 +176,12 @@ def _span(before: Span | None, change: Change) -> Span:
     return change.now if narrowest in _UNKNOWN else narrowest, change.now
 
 
-def _refuse(refused: Mapping[Change, Sequence[StagedFile]]) -> None:
+def _refuse(refused: Mapping[Change, Sequence[StagedFile]], source: SourceConfig) -> None:
     if refused:
         problems = "\n".join(f"  - {_described(change, files)}" for change, files in refused.items())
         raise ChangedColumnError(
             f"{len(refused):,} changes in columns that are read:\n{problems}\n{NOTHING_PUBLISHED} Mend the files or, "
-            "if this is meant, set source.accept_changes to true for one night."
+            f"if this is meant, set {source.named('accept_changes')} to true for one night."
         )
 
 

@@ -17,6 +17,7 @@ from tasks.ingest.raw import helper, shown
 
 TEXT = "string"
 """Type of every column of text; of ids `tasks.ingest.observed` knows more."""
+_WITHOUT_DEFAULT = {"a list": pa.types.is_list, "a time": pa.types.is_timestamp, "bytes": pa.types.is_binary}
 
 
 def mapping(contract: DataContract, source: SourceConfig, available: Sequence[str] | None) -> dict[str, str]:
@@ -46,7 +47,7 @@ def mapping(contract: DataContract, source: SourceConfig, available: Sequence[st
         if (available is None or name in available) and not is_taken:
             found[field.name] = name
         elif not is_optional(field, source):
-            why = "is another column by source.columns" if is_taken else "is not there"
+            why = f"is another column by {source.named('columns')}" if is_taken else "is not there"
             problems.append(f"{field.name} is read from column {name!r}, which {why}")
         elif field.name in source.defaults:
             problems += near(field.name, [each for each in available or () if each not in {*named, *helpers}])
@@ -62,7 +63,7 @@ def mapping(contract: DataContract, source: SourceConfig, available: Sequence[st
     ]
     if problems:
         seen = "" if available is None else f"; the file has {sorted(available)}"
-        raise WrongColumnError("; ".join(problems) + seen + ". Set source.columns.")
+        raise WrongColumnError("; ".join(problems) + f"{seen}. Set {source.named('columns')}.")
     return found
 
 
@@ -85,7 +86,7 @@ def parts_of_texts(contract: DataContract, source: SourceConfig) -> set[str]:
 def _said(reader: str, source: SourceConfig) -> str:
     """Name what reads a column, an expression with its text."""
     text = source.expressions.get(reader)
-    return f"source.{reader}" if text is None else f"source.{reader} {text!r}"
+    return source.named(reader) if text is None else f"{source.named(reader)} {text!r}"
 
 
 def _misfits(schema: pa.Schema, source: SourceConfig) -> Iterator[str]:
@@ -96,10 +97,10 @@ def _misfits(schema: pa.Schema, source: SourceConfig) -> Iterator[str]:
             yield f"{name!r} is no column of the contract, which has {schema.names}"
     for field in schema:
         is_list = pa.types.is_list(field.type)
-        if field.name in source.defaults and (why := _why_no_default(field.type, source.defaults[field.name])):
+        if field.name in source.defaults and (why := _why_no_default(field, source)):
             yield f"{field.name} {why}"
         if field.name in source.values and not pa.types.is_string(field.type):
-            yield f"source.values names {field.name}, which is {field.type}; wanted a column of text"
+            yield f"{source.named('values')} names {field.name}, which is {field.type}; wanted a column of text"
         if isinstance(source.columns.get(field.name), tuple) and not (is_list and _is_number(field.type.value_type)):
             yield f"{field.name} is {field.type}, which several columns cannot become; wanted a list of numbers"
 
@@ -112,7 +113,8 @@ def _contradictions(contract: DataContract, source: SourceConfig) -> Iterator[st
     """Say which settings say a time beside that of the file."""
     for setting, names in (("columns", source.columns), ("compute", source.compute)):
         if source.arrival and contract.time_column in names:
-            yield f"source.{setting} names {contract.time_column}, and source.arrival says when rows happened: drop one"
+            arrival, said = source.named("arrival"), source.named(setting)
+            yield f"{said} names {contract.time_column}, and {arrival} says when rows happened: drop one"
 
 
 def near(name: str, available: Iterable[str]) -> list[str]:
@@ -125,21 +127,19 @@ def near(name: str, available: Iterable[str]) -> list[str]:
     ]
 
 
-def _why_no_default(kind: pa.DataType, default: str) -> str:
-    """Say why no row could keep its contract by a default; empty when it could."""
-    if pa.types.is_list(kind):
-        return "is a list, and takes no default: drop it from source.defaults"
-    if pa.types.is_timestamp(kind):
-        return "is a time, and takes no default: drop it from source.defaults"
-    if pa.types.is_binary(kind):
-        return "is bytes, and takes no default: drop it from source.defaults"
+def _why_no_default(field: pa.Field, source: SourceConfig) -> str:
+    """Say why no row could keep its contract by the column's default; empty when it could."""
+    kind, default, setting = field.type, source.defaults[field.name], source.named("defaults")
+    for what, is_such in _WITHOUT_DEFAULT.items():
+        if is_such(kind):
+            return f"is {what}, and takes no default: drop it from {setting}"
     if pa.types.is_string(kind):
-        return "" if default.strip() else f"would be {default!r} by default, which is nothing: mend source.defaults"
+        return "" if default.strip() else f"would be {default!r} by default, which is nothing: mend {setting}"
     try:
         is_number = math.isfinite(pa.scalar(default).cast(kind).as_py())
     except pa.ArrowInvalid:
         is_number = False
-    return "" if is_number else f"would be {default!r} by default, wanted a number: mend source.defaults"
+    return "" if is_number else f"would be {default!r} by default, wanted a number: mend {setting}"
 
 
 def is_optional(field: pa.Field, source: SourceConfig) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode
 
+from data_contracts.promises import Inflow
 from tasks.ingest import encodings, json_path
 from tasks.ingest.config_columns import ColumnsConfig, Text
 from tasks.ingest.config_times import TimesConfig
@@ -33,7 +34,13 @@ Uris = Annotated[Uri | Annotated[tuple[Uri, ...], Field(min_length=1)] | None, N
 
 
 class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
-    """One source of raw logs. Checked before anything is opened."""
+    """One source of raw logs. Checked before anything is opened.
+
+    Attributes:
+        of: What comes from it, and so what these settings are called among all others.
+    """
+
+    of: ClassVar[Inflow] = "source"
 
     uri: Uris = Field(
         None,
@@ -82,6 +89,10 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
         """Return this with a use case's own `defaults`, where none are set."""
         return self if self.defaults else self.model_copy(update={"defaults": dict(defaults)})
 
+    def named(self, setting: str) -> str:
+        """Return the whole name of one of these settings, `source.uri`, for whoever is to mend it."""
+        return f"{self.of}.{setting}"
+
     @property
     def has_times(self) -> bool:
         """Whether events carry times. Without them there is only an order, for `protocol: leave_one_out`."""
@@ -114,7 +125,7 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
             read = [*mapped, *((name, each) for each, name in self.helpers.items())]
             problems += [f"{name}: {why}" for name, each in read if (why := json_path.problem_of(each))]
         if problems:
-            raise ValueError(f"source.format is {self.format!r}, but " + "; ".join(problems) + ".")
+            raise ValueError(f"format is {self.format!r}, but " + "; ".join(problems) + ".")
         return self
 
     @model_validator(mode="after")
@@ -123,7 +134,7 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
         if not separator.isascii() or separator in "\0\r\n" or (self.quoted and separator == '"'):
             raise ValueError(
                 f"separator {separator!r} cannot stand between fields: wanted one character of ASCII that is no line "
-                "break, no NUL and, unless source.quoted is false, no quote."
+                "break, no NUL and, unless quoted is false, no quote."
             )
         names = self.header or ()
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -136,3 +147,9 @@ class SourceConfig(ColumnsConfig, TimesConfig, frozen=True, extra="forbid"):
     def _times_can_be_read_as_they_say(self) -> Self:
         self.refuse_times()
         return self
+
+
+class LabelSourceConfig(SourceConfig, frozen=True, extra="forbid"):
+    """The source of labels that come later, by themselves."""
+
+    of: ClassVar[Inflow] = "labels"

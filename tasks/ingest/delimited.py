@@ -33,7 +33,7 @@ def head(file: SourceFile, source: SourceConfig) -> list[str]:
     """
     for data, quoted in _whole_rows(file, source):
         if source.header is None:
-            return header.named(data[: header.end_of(data, quoted)], source)
+            return header.named(data[: header.end_of(data, quoted, source)], source)
         header.refuse_other(data, quoted, source)
         break
     if source.header is None:
@@ -63,11 +63,11 @@ def rows(file: SourceFile, source: SourceConfig, names: Names, good_rows: Judge)
 def _whole_rows(file: SourceFile, source: SourceConfig) -> Iterator[tuple[bytes, list[QuotedRow]]]:
     """Yield blocks that begin and end with a row, and which of their rows are of several lines."""
     if not source.quoted:
-        yield from ((data, []) for data in lines.blocks(file, source.encoding))
+        yield from ((data, []) for data in lines.blocks(file, source))
         return
     quotes = Quotes(source.separator or ",")
     rest = b""
-    for piece in lines.blocks(file, source.encoding):
+    for piece in lines.blocks(file, source):
         data = rest + piece
         quoted, end = quotes.rows(data, is_last=False)
         rest = data[end:]
@@ -91,10 +91,10 @@ class _Reader:
 
     def below_head(self, data: bytes, quoted: list[QuotedRow]) -> tuple[bytes, list[QuotedRow]]:
         """Take the line that names the columns off the first block."""
-        end = header.end_of(data, quoted)
+        end = header.end_of(data, quoted, self._source)
         self.head = header.named(data[:end], self._source)
         if self.swallowing(data, [row for row in quoted if row.start < end]):
-            raise header.swallowing()
+            raise header.swallowing(self._source)
         below = [QuotedRow(row.start - end, row.end - end, row.is_broken) for row in quoted if row.start >= end]
         return data[end:], below
 
@@ -108,7 +108,7 @@ class _Reader:
         yield broken(
             [line for row in given_up for line in row.lines],
             source_row=self._start + bad,
-            problem=[row.problem for row in given_up for _ in row.lines],
+            problem=[fields.said(row.problem, self._source) for row in given_up for _ in row.lines],
             names=self._names,
         )
         self._start += len(good) + len(bad)
@@ -155,10 +155,11 @@ class _Reader:
         if self._given_up:
             log.warning(
                 "%s: %s rows do not close a quote that they open: their %s lines are broken rows. Where quotes are "
-                "ordinary characters, set source.quoted to false.",
+                "ordinary characters, set %s to false.",
                 file,
                 f"{self._given_up:,}",
                 f"{self._given_up_lines:,}",
+                self._source.named("quoted"),
             )
 
 

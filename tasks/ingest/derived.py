@@ -26,9 +26,9 @@ def taken(raw: pl.DataFrame, names: Names, source: SourceConfig) -> pl.DataFrame
     """
     if source.where is None:
         return raw
-    kept = _worked_out(_as_it_came(raw, names), "where", source.where)
+    kept = _worked_out(_as_it_came(raw, names), source.named("where"), source.where)
     if kept.dtype not in (pl.Boolean, pl.Null):
-        raise WrongColumnError(f"source.where {source.where!r} is {kept.dtype}, wanted true or false")
+        raise WrongColumnError(f"{source.named('where')} {source.where!r} is {kept.dtype}, wanted true or false")
     return raw.filter(raw["problem"].is_not_null() | kept.cast(pl.Boolean).fill_null(value=True))
 
 
@@ -54,7 +54,7 @@ def completed(
         came = _as_it_came(raw, names)
         zoned = {own for key, own in names.items() if _is_zoned(raw.schema[key])}
         for name, text in source.compute.items():
-            value = _worked_out(came, f"compute.{name}", text)
+            value = _worked_out(came, source.named(f"compute.{name}"), text)
             is_moment = value.dtype == pl.Datetime and not zoned.isdisjoint(expressions.reads(text))
             columns.append((value.dt.replace_time_zone("UTC") if is_moment else value).alias(name))
     if source.arrival:
@@ -94,7 +94,7 @@ def _worked_out(came: pl.DataFrame, name: str, text: str) -> pl.Series:
         kinds = {own: str(kind) for own, kind in came.schema.items() if own in expressions.reads(text)}
         seen = ", ".join(f"{own!r} is {kind}" for own, kind in list(kinds.items())[:_SHOWN])
         raise WrongColumnError(
-            f"source.{name} {text!r} cannot be worked out: {what}; {seen}. Where a column is text, "
+            f"{name} {text!r} cannot be worked out: {what}; {seen}. Where a column is text, "
             "TRY_CAST(rating AS DOUBLE) is its number, and null where it has none"
         ) from error
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from data_contracts.promises import Inflow
+
 NOTHING_PUBLISHED = "Nothing was published."
 
 
@@ -36,9 +38,9 @@ class UnreadableFileError(IngestError):
     """A file is truncated, damaged, or not of the format."""
 
 
-def joined(errors: Sequence[IngestError]) -> IngestError:
+def joined(errors: Sequence[IngestError], of: Inflow) -> IngestError:
     """Make one error of many: of their kind if they share it, an `IngestError` otherwise."""
     kinds = {type(error) for error in errors}
     kind = kinds.pop() if len(kinds) == 1 else IngestError
     problems = "\n".join(f"  - {error}" for error in errors)
-    return kind(f"{len(errors):,} of the source files cannot be taken:\n{problems}\n{NOTHING_PUBLISHED}")
+    return kind(f"{len(errors):,} of the {of} files cannot be taken:\n{problems}\n{NOTHING_PUBLISHED}")

@@ -48,7 +48,7 @@ def parsed(text: str) -> pl.Expr:
     if _CLOCK.search(_QUOTED.sub("", text)):
         raise ValueError(f"{text!r} asks for the time it is: rows that come again would be others; {_WANTED}")
     if not expression.meta.root_names():
-        raise ValueError(f"{text!r} reads no column; a value for every row is one of source.defaults; {_WANTED}")
+        raise ValueError(f"{text!r} reads no column; a value for every row is one of defaults; {_WANTED}")
     return expression
 
 

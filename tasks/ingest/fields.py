@@ -18,7 +18,7 @@ from tasks.ingest.quotes import QuotedRow
 from tasks.ingest.raw import MARK, Names
 
 NOT_SPLIT = "wrong number of columns"
-IN_QUOTE = "inside a quote that its row does not close; see source.quoted"
+IN_QUOTE = "inside a quote that its row does not close"
 
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _PLACE = re.compile(rf"{MARK}(\d+)")
@@ -31,6 +31,11 @@ class Broken(NamedTuple):
     place: int
     lines: list[str]
     problem: str
+
+
+def said(problem: str, source: SourceConfig) -> str:
+    """Say what is wrong with a row, and where an open quote is in it, which setting to see."""
+    return f"{problem}; see {source.named('quoted')}" if problem == IN_QUOTE else problem
 
 
 def options(source: SourceConfig, *, quoted: bool) -> csv.ParseOptions:

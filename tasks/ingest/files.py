@@ -86,7 +86,8 @@ def stage_file(
     """
     with _reading(file, source):
         if source.arrival and file.written is None:
-            raise WrongColumnError("its storage does not say when it was written, and source.arrival asks for that")
+            arrival = source.named("arrival")
+            raise WrongColumnError(f"its storage does not say when it was written, and {arrival} asks for that")
         named = head(file, source, incoming(contract))
         folders = beside(file, named)
         names = mapping(contract, source, None if named is None else [*named.names, *folders])

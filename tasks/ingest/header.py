@@ -27,7 +27,7 @@ def named(line: bytes, source: SourceConfig) -> list[str]:
     return names
 
 
-def end_of(data: bytes, quoted: Sequence[QuotedRow]) -> int:
+def end_of(data: bytes, quoted: Sequence[QuotedRow], source: SourceConfig) -> int:
     """Return where the row ends that names the columns of a first block.
 
     Raises:
@@ -36,7 +36,7 @@ def end_of(data: bytes, quoted: Sequence[QuotedRow]) -> int:
     row = _first_quoted(data, quoted)
     if row is not None:
         if row.is_broken:
-            raise swallowing()
+            raise swallowing(source)
         return row.end
     found = LINE_BREAK.search(data, _begin(data))
     if found is None:
@@ -57,18 +57,20 @@ def refuse_other(data: bytes, quoted: Sequence[QuotedRow], source: SourceConfig)
     line = data[begin : row.end if row else found.start() if found else len(data)].rstrip(b"\r\n")
     own = fields.first(line + b"\n", fields.options(source, quoted=source.quoted))
     if own == names:
-        raise WrongColumnError(f"its first line is source.header, {names}: drop that setting, the line names them")
+        raise WrongColumnError(
+            f"its first line is {source.named('header')}, {names}: drop that setting, the line names them"
+        )
     if len(own) != len(names):
         shown = line[:_SHOWN].decode(errors="replace")
         raise WrongColumnError(
-            f"its first line has {len(own):,} fields, {shown!r}, and source.header names {len(names):,}, {names}. Name "
-            "each, in their order; see source.separator"
+            f"its first line has {len(own):,} fields, {shown!r}, and {source.named('header')} names {len(names):,}, "
+            f"{names}. Name each, in their order; see {source.named('separator')}"
         )
 
 
-def swallowing() -> UnreadableFileError:
+def swallowing(source: SourceConfig) -> UnreadableFileError:
     """Return what is wrong with a first row that swallowed others."""
-    return UnreadableFileError(f"its columns are named {IN_QUOTE}")
+    return UnreadableFileError(f"its columns are named {fields.said(IN_QUOTE, source)}")
 
 
 def missing() -> UnreadableFileError:

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.ingest import lines
+from tasks.ingest.config import SourceConfig
 from tasks.ingest.json_events import SEVERAL, events_of
 from tasks.ingest.json_path import keys, value_at
 from tasks.ingest.raw import MARK, Names, as_json, block, is_utf8, not_one_value, shown, undecodable
@@ -40,7 +41,7 @@ _NOT_ONE_VALUE = _Unreadable("")
 _NO_ID = (bool, list, dict)
 
 
-def rows(file: SourceFile, encoding: str, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def rows(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     """Decode lines; empty ones are no rows.
 
     A number that is whole is written whole, so that 7.0 and 7 are one id; a text stays as it came. A list, an object,
@@ -49,7 +50,7 @@ def rows(file: SourceFile, encoding: str, names: Names, schema: pa.Schema) -> It
 
     Args:
         file: Of the source.
-        encoding: Of its text.
+        source: Says the encoding of its text.
         names: The columns wanted, as members or paths.
         schema: The contract's columns; those of text hold ids.
 
@@ -57,8 +58,8 @@ def rows(file: SourceFile, encoding: str, names: Names, schema: pa.Schema) -> It
         UnreadableFileError, OSError: See `lines.blocks`.
     """
     start = 0
-    for data in lines.blocks(file, encoding):
-        read = _Rows(names, undecodable("line", encoding))
+    for data in lines.blocks(file, source):
+        read = _Rows(names, undecodable("line", source.encoding))
         for line in data.splitlines():
             read.add(line)
         yield read.block(start, schema)

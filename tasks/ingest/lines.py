@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from tasks.ingest.config import SourceConfig
 from tasks.ingest.encodings import is_utf_8
 from tasks.ingest.errors import UnreadableFileError
 from tasks.ingest.raw import ESCAPED, escaped
@@ -35,14 +36,14 @@ _WIDEST = 4
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def blocks(file: SourceFile, encoding: str) -> Iterator[bytes]:
+def blocks(file: SourceFile, source: SourceConfig) -> Iterator[bytes]:
     """Yield lines, the last of the file with or without its end, without a byte order mark.
 
     All of it is UTF-8: bytes that could not be decoded are escaped and marked, see `tasks.ingest.raw.MARK`.
 
     Args:
         file: Of the source.
-        encoding: Of its text.
+        source: Says its encoding.
 
     Raises:
         UnreadableFileError: A line is longer than a block, the file says that it is UTF-16 and nobody else does, cannot
@@ -50,8 +51,8 @@ def blocks(file: SourceFile, encoding: str) -> Iterator[bytes]:
         OSError: The file is truncated or damaged.
     """
     rest = b""
-    pieces = _pieces(file, encoding)
-    for piece in pieces if is_utf_8(encoding) else _transcoded(pieces, encoding):
+    pieces = _pieces(file, source)
+    for piece in pieces if is_utf_8(source.encoding) else _transcoded(pieces, source):
         data = rest + piece
         end = data.rfind(b"\n") + 1 or data.rfind(b"\r") + 1
         rest = data[end:]
@@ -73,14 +74,14 @@ def is_ended(file: SourceFile) -> bool:
         return size == 0 or raw.read().rstrip(b"\0").endswith((b"\n", b"\r"))
 
 
-def _pieces(file: SourceFile, encoding: str) -> Iterator[bytes]:
+def _pieces(file: SourceFile, source: SourceConfig) -> Iterator[bytes]:
     codec = _codec(file)
     with file.open() as packed:
         raw = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), codec) if codec else packed
         piece: bytes = raw.read(BLOCK_BYTES)
-        if piece.startswith(_UTF_16) and is_utf_8(encoding):
+        if piece.startswith(_UTF_16) and is_utf_8(source.encoding):
             raise UnreadableFileError(
-                "it begins with the byte order mark of UTF-16, wanted UTF-8: set source.encoding to utf-16"
+                f"it begins with the byte order mark of UTF-16, wanted UTF-8: set {source.named('encoding')} to utf-16"
             )
         _refuse_packed(piece, codec)
         piece = piece.removeprefix(codecs.BOM_UTF8)
@@ -89,15 +90,17 @@ def _pieces(file: SourceFile, encoding: str) -> Iterator[bytes]:
             piece = raw.read(BLOCK_BYTES)
 
 
-def _transcoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+def _transcoded(pieces: Iterator[bytes], source: SourceConfig) -> Iterator[bytes]:
     """Write pieces of a text as UTF-8."""
-    decoder = codecs.getincrementaldecoder(encoding)(ESCAPED)
+    decoder = codecs.getincrementaldecoder(source.encoding)(ESCAPED)
     is_first = True
     for piece in itertools.chain(pieces, [b""]):
         try:
             text = decoder.decode(piece, not piece).encode()
         except UnicodeError as error:  # of the whole, such as no byte order mark; bytes of a row are marked
-            raise UnreadableFileError(f"it is not {encoding}: {error}. See source.encoding") from error
+            raise UnreadableFileError(
+                f"it is not {source.encoding}: {error}. See {source.named('encoding')}"
+            ) from error
         yield text.removeprefix(codecs.BOM_UTF8) if is_first else text
         is_first = is_first and not text
 

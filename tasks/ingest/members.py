@@ -23,7 +23,7 @@ class Members:
 
     def __init__(self, names: Names, schema: pa.Schema, source: SourceConfig) -> None:
         self._names, self._defaults = names, source.defaults.keys() - {*source.columns, *source.compute}
-        self._empty, helpers = set(names), source.helpers
+        self._empty, helpers, self._columns = set(names), source.helpers, source.named("columns")
         self._unsaid = {
             name for name, column in names.items() if column in helpers or not is_optional(schema.field(name), source)
         }
@@ -61,7 +61,7 @@ class Members:
             problems += near(name, [each for each in there if each not in self._names.values()])
         if problems:
             raise WrongColumnError(
-                f"{'; '.join(problems)}, e.g. {self._example[:_EXAMPLE_LENGTH]}. Set source.columns."
+                f"{'; '.join(problems)}, e.g. {self._example[:_EXAMPLE_LENGTH]}. Set {self._columns}."
             )
 
 

@@ -14,9 +14,8 @@ _PROBES = (datetime(2026, 11, 22, 13, 14, 15, tzinfo=UTC), datetime(1999, 2, 3, 
 _ZONED = re.compile(r"%[:#]*z|%\+")
 _DIGITS = "^[0-9]+$"
 _REFUSED = {
-    "%Z": "%Z is a name that many zones share: use %z for offsets, or write the name as it stands and set "
-    "source.time_zone",
-    "%s": "%s is a number: set source.time_unit to s",
+    "%Z": "%Z is a name that many zones share: use %z for offsets, or write the name as it stands and set time_zone",
+    "%s": "%s is a number: set time_unit to s",
     "%f": "%f stands after a point only (%S.%f); a fixed number of digits is %3f, %6f or %9f",
 }
 

@@ -73,11 +73,11 @@ def _blocks(
     if source.format in PARQUET:
         return parquet.rows(file, names, incoming(contract))
     if source.format == "files":
-        return whole.rows(file, names)
+        return whole.rows(file, source, names)
     if source.format == "jsonl":
-        return json_lines.rows(file, source.encoding, names, incoming(contract))
+        return json_lines.rows(file, source, names, incoming(contract))
     if source.format == "sequences":
-        return _sequences(file, source.encoding, _sequence(incoming(contract)).names)
+        return _sequences(file, source, _sequence(incoming(contract)).names)
     return delimited.rows(file, source, names, _judge(source, names, contract, complete))
 
 
@@ -95,14 +95,14 @@ def _judge(source: SourceConfig, names: Names, contract: DataContract, complete:
     return good_rows
 
 
-def _sequences(file: SourceFile, encoding: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+def _sequences(file: SourceFile, source: SourceConfig, names: Sequence[str]) -> Iterator[pl.DataFrame]:
     start = 0
-    for data in lines.blocks(file, encoding):
+    for data in lines.blocks(file, source):
         texts = dict(enumerate((line.decode() for line in data.splitlines() if line), start))
         start += len(texts)
         marked = {row: text for row, text in texts.items() if MARK in text}
         yield _split({row: text for row, text in texts.items() if row not in marked}, *names)
-        problem = [undecodable("line", encoding)] * len(marked)
+        problem = [undecodable("line", source.encoding)] * len(marked)
         yield broken(list(marked.values()), source_row=list(marked), problem=problem, names=list(names))
 
 

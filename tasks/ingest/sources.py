@@ -90,9 +90,7 @@ class SourceFile(Value):
                 yield stack.enter_context(member(system, self.path))
 
 
-def list_files(
-    uri: str | Sequence[str] | None, options: Options | None = None, *, tables: bool = False
-) -> list[SourceFile]:
+def list_files(uri: str | Sequence[str], options: Options | None = None, *, tables: bool = False) -> list[SourceFile]:
     """List the files that ``uri`` names, or several do, one after another; of each by path. Each file comes once.
 
     Args:
@@ -102,17 +100,12 @@ def list_files(
         tables: Whether each names a folder that is a Delta table.
 
     Raises:
-        NoFilesError: ``uri`` is empty, or there is nothing at one of them.
+        NoFilesError: There is nothing at one of them.
         UnreadableFileError: A table cannot be read (see `tasks.ingest.delta`), an archive is damaged, or a file's name
             is not UTF-8.
         IngestError: Nothing installed opens such a ``uri``.
         OSError: What it names does not answer; that may pass.
     """
-    if not uri:
-        raise NoFilesError(
-            "source.uri is not set. Say where the logs lie, a file, a folder or a glob: in the settings file, as "
-            "NIGHTSHIFT_SOURCE__URI, or by --source.uri."
-        )
     uris = [uri] if isinstance(uri, str) else uri
     files: dict[str, SourceFile] = {}
     for file in (file for each in uris for file in _files(each, options or {}, tables=tables)):

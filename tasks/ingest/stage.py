@@ -23,7 +23,7 @@ from data_contracts.table import Table
 from data_contracts.use_cases import incoming_tables, promises
 from tasks.ingest.changes import Span, agreed, remembered
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.errors import IngestError, joined
+from tasks.ingest.errors import IngestError, NoFilesError, joined
 from tasks.ingest.files import StagedFile, stage_file
 from tasks.ingest.repeats import Chunk, Days, added, drop_repeats, plan
 from tasks.ingest.sources import SourceFile, list_files
@@ -32,14 +32,13 @@ from tasks.ingest.unseen import unseen_files
 log = logging.getLogger(__name__)
 
 
-def stage_night(workspace: Workspace, source: SourceConfig, cluster: str, of: Inflow = "source") -> Staged:
-    """Stage every source file that its table has not consumed.
+def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Staged:
+    """Stage every source file that its table has not consumed: the truth's, or that of labels, as ``source.of`` says.
 
     Args:
         workspace: Whose tables say what was consumed, and where to stage.
         source: Where the logs lie and how to read them.
         cluster: Address of the Dask scheduler.
-        of: What it is the source of.
 
     Returns:
         What was staged, sealed by a manifest; nothing (``uri=""``) when no file is new.
@@ -47,17 +46,22 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str, of: In
     Raises:
         IngestError: The source cannot be taken as it is; see `tasks.ingest.errors`. Nothing is left in staging.
     """
-    truth, quarantine = incoming_tables(workspace, of)
-    if of == "source":
+    truth, quarantine = incoming_tables(workspace, source.of)
+    if source.of == "source":
         source = source.with_defaults(promises(workspace.use_case).defaults)
+    if not source.uri:
+        raise NoFilesError(
+            f"{source.named('uri')} is not set. Say where its files lie, a file, a folder or a glob: in the settings "
+            f"file, as NIGHTSHIFT_{source.of.upper()}__URI, or by --{source.named('uri')}."
+        )
     files = list_files(source.uri, source.storage_options, tables=source.format == "delta")
     new = unseen_files(files, truth, quarantine)
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
     if not new:
         return Staged(uri="")
     if source.arrival:
-        log.info("Rows say no time: theirs is that at which their file was last written (%s.arrival).", of)
-    folder = _folder(workspace, of, new)
+        log.info("Rows say no time: theirs is that at which their file was last written (%s).", source.named("arrival"))
+    folder = _folder(workspace, source.of, new)
     with Client(cluster, set_as_default=False) as client, _own(folder):
         taken = _stage_files(client, new, folder, source, truth.contract, workspace.day_zone)
         given = [file for file in taken if file.rows]
@@ -66,19 +70,20 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str, of: In
         with commit_point("staging"):
             chunks = _drop_repeats(client, taken, folder, truth)
             seal(Path(folder))
-    return _staged(folder, taken, chunks, columns, truth.contract.name)
+    return _staged(folder, taken, chunks, columns, truth.contract.name, source.named("where"))
 
 
 def _staged(
-    folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], columns: dict[str, Span], table: str
+    folder: str, taken: Sequence[StagedFile], chunks: Sequence[Chunk], columns: dict[str, Span], table: str, where: str
 ) -> Staged:
     left_out = sum(file.left_out for file in taken)
     read = sum(file.rows for file in taken) + left_out
     repeats, known = (sum(getattr(chunk, name) for chunk in chunks) for name in ("repeats", "known"))
     log.info(
-        "%s rows staged; %s left out by source.where; %s exact repeats dropped, %s of them of rows in table %r.",
+        "%s rows staged; %s left out by %s; %s exact repeats dropped, %s of them of rows in table %r.",
         f"{read - left_out - repeats:,}",
         f"{left_out:,}",
+        where,
         f"{repeats:,}",
         f"{known:,}",
         table,
@@ -123,7 +128,7 @@ def _stage_files(
         else:
             raise error
     if errors:
-        raise joined(sorted(errors, key=str))
+        raise joined(sorted(errors, key=str), source.of)
     return list(client.gather(futures))
 
 

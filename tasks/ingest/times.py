@@ -56,7 +56,7 @@ def _read(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) ->
         column = column.str.strip_chars() if raw == pl.String else column
         return _since_1970(column, raw, source.time_unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     if raw != pl.String:
-        raise WrongColumnError(f"column {name!r} is {raw}: set source.time_unit to s, ms, us or ns")
+        raise WrongColumnError(f"column {name!r} is {raw}: set {source.named('time_unit')} to s, ms, us or ns")
     return column.map_batches(partial(iso.read, zone=source.time_zone), return_dtype=_MOMENT, is_elementwise=True)
 
 
@@ -80,7 +80,8 @@ def _since_1970(column: pl.Expr, raw: pl.DataType, unit: TimeUnit) -> pl.Expr:
 def wanted(source: SourceConfig) -> str:
     """Say which times are read, for people whose time is not among them."""
     if source.time_format is not None:
-        return f"one like {source.time_format!r} (source.time_format)"
+        return f"one like {source.time_format!r} ({source.named('time_format')})"
     if source.time_unit != "iso":
-        return f"a number of {source.time_unit} since 1970 (source.time_unit)"
-    return "ISO 8601, such as 2026-11-22T12:00:00Z or 2026-11-22 12:00 (see source.time_unit and source.time_format)"
+        return f"a number of {source.time_unit} since 1970 ({source.named('time_unit')})"
+    settings = f"{source.named('time_unit')} and {source.named('time_format')}"
+    return f"ISO 8601, such as 2026-11-22T12:00:00Z or 2026-11-22 12:00 (see {settings})"

@@ -19,6 +19,7 @@ import polars as pl
 import pyarrow as pa
 
 from data_contracts.staging import MAX_BYTES
+from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import UnreadableFileError
 from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.listing import is_column, is_hidden
@@ -45,7 +46,7 @@ def head() -> pa.Schema:
     return pl.DataFrame(schema=COLUMNS).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
-def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
+def rows(file: SourceFile, source: SourceConfig, names: Names) -> Iterator[pl.DataFrame]:
     """Yield the columns wanted, a few files at a time.
 
     Raises:
@@ -53,7 +54,8 @@ def rows(file: SourceFile, names: Names) -> Iterator[pl.DataFrame]:
         OSError: A file is not there, or its storage does not answer.
     """
     if file.archive is not None:
-        raise UnreadableFileError(f"it is packed in {file.archive.name}: name that in source.uri, not what is in it")
+        uri = source.named("uri")
+        raise UnreadableFileError(f"it is packed in {file.archive.name}: name that in {uri}, not what is in it")
     start = 0
     for members in _blocks(_members(file)):
         paths = [member.path for member in members]

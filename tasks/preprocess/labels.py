@@ -9,7 +9,7 @@ Of several labels of one row the first in time counts. A row that was labelled o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -79,8 +79,8 @@ def due_files(truth: ReadableTable, labels: ReadableTable, done: int | None, ver
         OutOfOrderError: See `new_files`.
     """
     new = new_files(truth, done, version)
-    now = _labels_by(truth, labels, version)
-    before = {} if done is None else _labels_by(truth, labels, done)
+    now = labels_by(truth, labels, version)
+    before = {} if done is None else labels_by(truth, labels, done)
     came = {file: day for file, day in now.items() if file not in before}
     end = window_end(truth, done)
     found: list[Due] = []
@@ -93,7 +93,7 @@ def due_files(truth: ReadableTable, labels: ReadableTable, done: int | None, ver
     return found
 
 
-def _labels_by(truth: ReadableTable, labels: ReadableTable, version: int) -> Mapping[str, date]:
+def labels_by(truth: ReadableTable, labels: ReadableTable, version: int) -> Mapping[str, date]:
     """Return the files of labels, and their days, up to the end of the window that ``version`` was opened with."""
     seen, end = truth.mark(LABELS, version), window_end(truth, version)
     files = () if seen is None else labels.file_rows(seen)
@@ -141,8 +141,9 @@ def labelled(rows: pl.DataFrame, found: Known, due: Due, promised: Labels, time:
     """
     key, says = list(promised.key), promised.says
     own = [name for name in says if name in rows.columns]
-    is_own = pl.all_horizontal(pl.col(own).is_not_null()) if own else pl.lit(value=False)
-    fresh = rows.with_columns(is_own.alias(_IS_OWN)).filter(pl.lit(due.is_new) | ~pl.col(_IS_OWN))
+    fresh = rows.with_columns(is_labelled(promised, rows.columns).alias(_IS_OWN)).filter(
+        pl.lit(due.is_new) | ~pl.col(_IS_OWN)
+    )
     joined = fresh.join(found.done, on=key, how="anti", maintain_order="left").join(
         found.labels.rename({name: f"{name}{_LATER}" for name in says}), on=key, how="left", maintain_order="left"
     )
@@ -155,3 +156,9 @@ def labelled(rows: pl.DataFrame, found: Known, due: Due, promised: Labels, time:
         .then(pl.max_horizontal(time, LABELLED_AT))
         .alias(KNOWN_AT),
     ).select(*rows.columns, *(name for name in says if name not in own), KNOWN_AT, IS_DISPUTED)
+
+
+def is_labelled(promised: Labels, columns: Sequence[str]) -> pl.Expr:
+    """Say whether a row with these columns has a label of its own."""
+    own = [name for name in promised.says if name in columns]
+    return pl.all_horizontal(pl.col(own).is_not_null()) if own else pl.lit(value=False)

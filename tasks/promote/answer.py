@@ -9,7 +9,8 @@ from data_contracts.commit_point import commit_point
 from data_contracts.night import Answer, ModelVersion, Promotion, Workspace
 from data_contracts.version import ANSWER, CHALLENGER, CHAMPION, PREVIOUS, PROMOTED, REASON, WAITING
 from tasks.evaluate.pictures import recorded_pictures
-from tasks.evaluate.record import as_markdown, recorded_evidence
+from tasks.evaluate.record import recorded_evidence
+from tasks.evaluate.shown import as_markdown
 from tasks.promote.record import ASKED, promotion
 
 

@@ -154,8 +154,14 @@ def _publish(night: Publication, through: date | None, config: ValidationConfig,
     """Commit what is new, and leave no file that no commit made visible."""
     try:
         counts = night.counts()
-        unread = night.staged.unread_time
-        refuse_over_budget(night.report, budget=config.max_quarantined, what=night.what, page=page, unread_time=unread)
+        refuse_over_budget(
+            night.report,
+            of=night.of,
+            budget=config.max_quarantined,
+            what=night.what,
+            page=page,
+            unread_time=night.staged.unread_time,
+        )
         refuse_late(night.report, config, night.what)
         night.commit(_open(night, through, config) if night.of == "source" else None, counts)
     finally:

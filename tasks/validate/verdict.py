@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from data_contracts.contract import LATE, ContractError, ContractViolationError
 from data_contracts.night import Window
+from data_contracts.promises import Inflow
 from data_contracts.staging import UNREADABLE
 from data_contracts.table import Table
 from tasks.validate.chunk import Report
@@ -49,11 +50,14 @@ def failed_rules(report: Report, config: ValidationConfig) -> set[str]:
     return late | {rule if rule in rules else UNREADABLE for rule in broken}
 
 
-def refuse_over_budget(report: Report, *, budget: float, what: str, page: str, unread_time: str = "") -> None:
+def refuse_over_budget(
+    report: Report, *, of: Inflow, budget: float, what: str, page: str, unread_time: str = ""
+) -> None:
     """Stop when too many new rows broke a rule, or when none kept them all.
 
     Args:
         report: On the rows.
+        of: Where they come from.
         budget: Share of the new rows that may break a rule.
         what: Table and day, for people.
         page: Where every rule can be looked up.
@@ -69,7 +73,7 @@ def refuse_over_budget(report: Report, *, budget: float, what: str, page: str, u
     lines += [f"    {unread_time}"] if unread_time else []
     rules = "1 rule" if len(report.broken) == 1 else f"{len(report.broken)} rules"
     head = f"{what}: {rules} broken in {rows:,} rows (budget {100 * budget:.1f} %, seen {100 * seen / rows:.1f} %)."
-    step = "Fix the source." if seen == rows else "Fix the source, or raise validation.max_quarantined."
+    step = f"Fix the {of}{'' if seen == rows else ', or raise validation.max_quarantined'}."
     raise ContractViolationError("\n".join([head, *lines, f"Nothing was published. Every rule: {page}. {step}"]))
 
 

@@ -84,7 +84,7 @@ def test_customers_of_a_small_shop_never_run_out_of_items() -> None:
 def test_what_is_best_reachable_is_far_above_markov_and_popularity(week: pl.DataFrame, day: int) -> None:
     events = week.filter(pl.col("day") <= day)
     targets = events.filter(pl.col("day") == day).drop_nulls("rank")
-    best = rank_metrics(targets["rank"].cast(pl.Float64).to_numpy(), targets["user"].to_numpy(), {})["hr@10"]
+    best = rank_metrics(targets["rank"].cast(pl.Float64).to_numpy(), targets["user"].to_numpy())["hr@10"]
     popularity, markov = _counted(events, day)
     assert 0.6 < best < 0.9
     assert popularity <= 0.3 * best
@@ -114,4 +114,4 @@ def _hit_rate(scores: Floats, seen: Flags, item: Numbers, user: Numbers) -> floa
     of_item = np.take_along_axis(scores, item[:, None], axis=1)
     better = ((scores > of_item) & ~seen).sum(axis=1)
     equal = ((scores == of_item) & ~seen).sum(axis=1) - 1
-    return rank_metrics(better + equal / 2, user, {})["hr@10"]
+    return rank_metrics(better + equal / 2, user)["hr@10"]

@@ -103,6 +103,9 @@ def test_labels_that_come_from_nowhere_are_refused() -> None:
         NightlySettings(labels={})  # type: ignore[arg-type]
     with pytest.raises(ValidationError, match=r"labels.format 'sequences' has no times"):
         NightlySettings(labels={"uri": "told", "format": "sequences"})  # type: ignore[arg-type]
+    with pytest.raises(SystemExit, match=r"labels: format is 'jsonl', but separator is for csv.*") as error:
+        read(["--labels.uri", "told", "--labels.format", "jsonl", "--labels.separator", ";"])
+    assert "source" not in str(error.value)
     assert NightlySettings(labels={"uri": "told"}).labels is not None  # type: ignore[arg-type]
 
 

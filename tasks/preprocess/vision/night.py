@@ -101,13 +101,9 @@ def _finish(
     ]
     cuts = _map(client, cut_file, orders)
     _refuse_loss(due, cuts)
-    new = [(cut, plan.of(tables.day(file.file))) for file, cut in zip(due, cuts, strict=True) if file.is_new]
-    tables.finish(
-        [part for cut in cuts for part in cut.parts],
-        images,
-        features,
-        sum(cut.unlabelled for cut, window in new if window == plan.window.key),
-    )
+    (waiting,) = _map(client, partial(tables.waiting, label_days=features.label_days), [images])
+    logger.info("by the end of %s %s", plan.window.last_day, waiting)
+    tables.finish([part for cut in cuts for part in cut.parts], images, features, waiting)
 
 
 def _refuse_loss(due: Sequence[Due], cuts: Sequence[Cut]) -> None:
@@ -121,7 +117,8 @@ def _refuse_loss(due: Sequence[Due], cuts: Sequence[Cut]) -> None:
         sum(getattr(cut, what) for cut in cuts) for what in ("labelled", "unlabelled", "done")
     )
     logger.info(
-        "%s images: %s labelled; %s without a label are neither learned from nor judged by yet; %s were done before",
+        "%s images read: %s labelled; %s have no label, and nobody learns from them or is judged by them; %s were done "
+        "before",
         *(f"{number:,}" for number in (read, labelled, unlabelled, done)),
     )
     if disputed := sum(cut.disputed for cut in cuts):

@@ -99,7 +99,7 @@ def number_classes(labels: Labels, plan: Plan, known: pl.DataFrame) -> pl.DataFr
         raise TooManyClassesError(
             f"{known.height + new.height:,} different labels, wanted {MAX_CLASSES:,} at most, e.g. "
             f"{new['label'].head(3).to_list()}. No features were published. Is another column the label? Set "
-            "source.columns, and validation.allowed to the labels that there are."
+            "source.columns or labels.columns, and validation.allowed to the labels that there are."
         )
     assert new.columns == CLASSES.schema.names
     return new

@@ -13,16 +13,19 @@ import polars as pl
 from data_contracts.night import Night, Window
 from data_contracts.table import Part, Table
 from data_contracts.vision.classes import CLASSES
-from data_contracts.vision.examples import EXAMPLES, UNLABELLED
+from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.images import IMAGES
 from data_contracts.vision.labels import LABELS
 from data_contracts.vision.pictures import NUMBERS
+from data_contracts.vision.promises import PROMISES
+from data_contracts.waiting import Waiting
 from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due, due_files
 from tasks.preprocess.nights import Nights
 from tasks.preprocess.truth import refuse_lost_files
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.plan import Plan
+from tasks.preprocess.waiting import count_waiting
 
 WINDOWS = "windows"
 """Note of a commit of `examples`: the keys of all windows so far, JSON. One may have no labelled image at all."""
@@ -57,6 +60,12 @@ class Tables:
         refuse_lost_files(self.images, images)
         return due_files(self.images, self.labels, self.nights.done, images, label_days)
 
+    def waiting(self, images: int, label_days: int) -> Waiting:
+        """Count images without a label, and labels without an image, see `tasks.preprocess.waiting`."""
+        promised = PROMISES.labels
+        assert promised is not None
+        return count_waiting(self.images, self.labels, promised, self.nights.done, images, label_days)
+
     def has_due(self, images: int, label_days: int) -> bool:
         """Whether there are any such."""
         return bool(self.due(images, label_days))
@@ -67,10 +76,6 @@ class Tables:
         assert first_day is not None
         assert last_day is not None, "validate opens a window with the first rows"
         return Window(first_day=date.fromordinal(first_day), last_day=date.fromordinal(last_day))
-
-    def day(self, file: str) -> date:
-        """Return the day of a file of `images`."""
-        return date.fromisoformat(self.images.partition_of(file))
 
     def numbered(self) -> pl.DataFrame:
         """Read ``label`` and ``class_number`` of every class."""
@@ -85,11 +90,11 @@ class Tables:
         """Return how the newest night was planned when it began; a night did begin."""
         return Plan(window=self.nights.window, first=bool(self.classes.mark("first")))
 
-    def finish(self, parts: list[Part], images: int, features: FeatureConfig, unlabelled: int) -> None:
+    def finish(self, parts: list[Part], images: int, features: FeatureConfig, waiting: Waiting) -> None:
         """Commit a night's examples."""
         windows = [*self.windows(), *self.plan().keys]
         made = {"size": features.size, "numbers": NUMBERS[features.channels], "label_days": features.label_days}
-        marks = {**self.nights.end(images), **made, UNLABELLED: unlabelled}
+        marks = {**self.nights.end(images), **made, **waiting.model_dump()}
         self.examples.commit(parts, [self.nights.consumes(images)], marks=marks, notes={WINDOWS: json.dumps(windows)})
 
     def windows(self) -> list[str]:

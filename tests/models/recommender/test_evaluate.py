@@ -67,10 +67,10 @@ def test_popularity_is_judged_as_by_hand(tmp_path: Path) -> None:
     # ann has seen 1, 2, 3: 4 and 5 share the first places. bob has seen 1, 2, 4: 3 first, then 5. eve has seen 2.
     expected = np.mean([1 / 1.5, np.mean([1, 1]), 1])
     assert found.metrics["popularity"]["mrr"] == pytest.approx(expected)
-    assert found.metrics["popularity"]["mrr.new_users"] == 1
+    assert found.slices["new_users"].metrics["popularity"]["mrr"] == 1
     assert found.counts["targets"] == 4
     assert found.counts["units"] == 3
-    assert found.counts["new_users"] == 1
+    assert found.slices["new_users"].units == 1
 
 
 def test_repeats_are_dropped_and_counted_whether_seen_before_or_within_the_window(tmp_path: Path) -> None:

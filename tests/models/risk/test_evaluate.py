@@ -15,8 +15,9 @@ from models.risk.boosting import Boosting
 from models.risk.config import BoostingConfig, RiskConfig
 from models.risk.evaluate import ONE_KIND, evaluate
 from models.risk.metrics import METRICS
-from models.risk.rows import Rows, known_parties, read
+from models.risk.rows import INPUTS, Rows, known_parties, read
 from models.risk.scorers import Network, open_scorer
+from models.risk.slices import parts
 from models.risk.weights import RECORD
 from models.weights import WeightsError
 from tasks.preprocess.risk.config import FeatureConfig
@@ -50,6 +51,39 @@ def test_all_are_judged_on_the_same_rows_and_the_rival_lies_where_it_can_be_publ
         away = np.abs(np.subtract(told.predicted, told.seen))
         assert np.average(away, weights=told.counts) == pytest.approx(found.metrics[name]["calibration_error"])
     assert list(found.reliability) == list(found.metrics)
+    of_known, of_amount = ("new_parties", "strangers", "acquainted"), ("small_amounts", "large_amounts")
+    for names in (of_known, of_amount):
+        assert sum(found.slices[name].units for name in names) == len(judged.labels), "each row is in one of these"
+    told = found.slices["large_amounts"].metrics["candidate"]
+    chosen = parts(judged, read(tables, KNOWN).labelled())["large_amounts"]
+    scores = open_scorer(weights).log_odds(judged.inputs)
+    assert told["auc"] == pytest.approx(roc_auc_score(judged.labels[chosen], scores[chosen]), abs=1e-3)
+
+
+def test_parties_are_told_apart_by_what_they_did_and_amounts_by_what_is_usual() -> None:
+    rows = np.zeros((5, len(INPUTS)), np.float32)
+
+    def put(name: str, *numbers: float) -> None:
+        rows[:, INPUTS.index(name)] = numbers
+
+    put("from_gave_count", 0, 1, 1, 1, 0)
+    put("to_got_count", 1, 0, 1, 1, 0)
+    put("to_gave_count", 0, 1, 0, 0, 1)
+    put("from_got_count", 0, 0, 0, 0, 1)
+    put("back_count", 0, 0, 0, 1, 0)
+    put("size", 3, 5, 4, 0, 6)
+    put("size_known", 1, 1, 1, 0, 1)
+    judged = Rows(rows, np.zeros(5, np.float32))
+    found = parts(judged, judged)
+    assert {name: np.flatnonzero(chosen).tolist() for name, chosen in found.items()} == {
+        "new_parties": [0],
+        "strangers": [1, 2, 4],
+        "acquainted": [3],
+        "small_amounts": [0, 2],
+        "large_amounts": [1, 4],
+        "unknown_amounts": [3],
+    }
+    assert not parts(judged, judged.taken(np.array([3])))["small_amounts"].any(), "no amount was known before"
 
 
 def test_the_rival_takes_part_as_a_champion_and_is_the_same_when_it_is_trained_again(
@@ -79,6 +113,7 @@ def test_a_window_with_labels_of_one_kind_says_so_and_judges_nobody(
     monkeypatch.setattr("models.risk.evaluate.read", all_good)
     found = evaluate(evaluate_job(tmp_path, tables))
     assert (found.counts["targets"], found.remarks) == (0, (ONE_KIND,))
+    assert all(not each for part in found.slices.values() for each in part.metrics.values())
     assert len(found.reliability) == len(found.metrics), "chances can be compared with what came all the same"
 
 

@@ -14,7 +14,8 @@ from data_contracts.job import Config, EvaluateJob, FitJob, TablesAt, Validation
 from data_contracts.manifest import seal
 from data_contracts.table import Table
 from data_contracts.vision.classes import CLASSES
-from data_contracts.vision.examples import EXAMPLES, UNLABELLED
+from data_contracts.vision.examples import EXAMPLES
+from data_contracts.waiting import Waiting
 from models.vision.config import VisionConfig
 from models.vision.weights import Weights, new_network, save
 from tests.data_contracts.vision.made_up import LABELS, bars
@@ -26,7 +27,7 @@ CONFIG: Config = {"network": NETWORK, "fit": {"batch_size": 24, "max_epochs": 3,
 WINDOWS = ("2026-03-01", "2026-03-02")
 
 
-def write_tables(folder: Path, counts: Mapping[str, int], *, unlabelled: int = 0, new: str = "") -> TablesAt:
+def write_tables(folder: Path, counts: Mapping[str, int], *, waiting: Waiting | None = None, new: str = "") -> TablesAt:
     """Commit so many pictures to each window; in the last one half of them are of a new class, if it is named."""
     classes, examples = Table(str(folder), CLASSES), Table(str(folder), EXAMPLES)
     labels = [*sorted(LABELS), *([new] if new else [])]
@@ -45,7 +46,7 @@ def write_tables(folder: Path, counts: Mapping[str, int], *, unlabelled: int = 0
             "window": [window] * count,
         }
         parts += examples.write(pa.table(rows), f"part-{seed}")
-    examples.commit(parts, ["images@0"], marks={UNLABELLED: unlabelled})
+    examples.commit(parts, ["images@0"], marks=waiting.model_dump() if waiting else {})
     return TablesAt(folder=str(folder), versions={"images": 0, "classes": 0, "examples": 0})
 
 

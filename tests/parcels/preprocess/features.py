@@ -12,6 +12,7 @@ from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Wo
 from data_contracts.reading import scan
 from data_contracts.table import Table
 from tasks.preprocess.labels import KNOWN_AT, Due, LabelsConfig, due_files, known, labelled
+from tasks.preprocess.waiting import count_waiting
 from tests.parcels.contracts.arrivals import ARRIVALS
 from tests.parcels.contracts.parcels import PARCELS
 from tests.parcels.contracts.promises import PROMISES
@@ -44,7 +45,11 @@ class ParcelFeatures:
             rows = pl.concat([_trips(file, windows, workspace.day_zone) for file in due])
             parts = trips.write(rows.to_arrow(), f"night-{validated.truth:06}")
             marks = {"first_day": windows[-1].first_day.toordinal(), "last_day": windows[-1].last_day.toordinal()}
-            trips.commit(parts, [transaction], marks={**marks, "parcels": validated.truth})
+            promised = PROMISES.labels
+            assert promised is not None
+            waiting = count_waiting(parcels, arrivals, promised, done, validated.truth, days)
+            marks |= waiting.model_dump() | {"parcels": validated.truth}
+            trips.commit(parts, [transaction], marks=marks)
         first, last = (date.fromordinal(trips.mark(name) or 0) for name in ("first_day", "last_day"))
         versions = {"parcels": validated.truth, "trips": trips.version() or 0}
         return Night(window=Window(first_day=first, last_day=last), windows=tuple(trips.partitions()), tables=versions)

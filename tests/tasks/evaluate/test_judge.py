@@ -20,7 +20,8 @@ from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import TENSORS, Weights, new_network, save
 from tasks.champion import find_anchor, find_champion, table_ids
 from tasks.evaluate.judge import judge
-from tasks.evaluate.record import as_markdown, learned
+from tasks.evaluate.record import learned
+from tasks.evaluate.shown import as_markdown
 from tasks.job import JobFailedError
 from tests.models.recommender.tables import Events, write_tables
 
@@ -104,8 +105,11 @@ def test_the_first_candidate_is_judged_against_the_baselines_and_its_evidence_re
     assert evidence.counts["targets"] == 3
     metrics = client.get_run(candidate.run_id).data.metrics
     assert metrics["candidate.ndcg_at_10"] == evidence.metrics["candidate"]["ndcg@10"]
+    slices = evidence.slices
+    assert {name: part.units for name, part in slices.items()} == {"tail_items": 1}
+    assert metrics["candidate.ndcg_at_10.tail_items"] == slices["tail_items"].metrics["candidate"]["ndcg@10"]
     artifacts = {artifact.path for artifact in client.list_artifacts(candidate.run_id)}
-    assert artifacts == {"evidence.json", "evidence.png"}
+    assert artifacts == {"evidence.json", "evidence.png", "slices.png"}
     elsewhere = candidate.model_copy(update={"checkpoint": "gone"})
     assert judged(workspace, elsewhere, night) == evidence
     client.log_text(candidate.run_id, evidence.model_dump_json()[:100], "evidence.json")  # as a kill may leave it

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 
 import pytest
@@ -11,11 +12,12 @@ from tasks.evaluate.pictures import (
     draw_confusion,
     draw_learning,
     draw_reliability,
+    draw_slices,
     draw_standings,
     in_markdown,
     pictures,
 )
-from tests.tasks.evaluate.test_record import EVIDENCE
+from tests.tasks.evaluate.test_shown import EVIDENCE, SLICED
 
 CATS = Confusion(classes=("cat", "dog"), counts=((9, 1), (0, 0)))
 CHANCES = Reliability(predicted=(0.1, 0.6), seen=(0.2, 0.5), counts=(40, 10))
@@ -26,6 +28,16 @@ def test_the_picture_has_a_bar_for_each_contestant_and_metric() -> None:
     (axes,) = draw_standings(EVIDENCE).axes
     assert len(axes.patches) == 4
     assert [text.get_text() for text in axes.texts] == ["0.123", "0.057", "0.020", ""], "no number, no label"
+
+
+def test_a_slice_has_a_point_for_each_contestant_of_which_something_is_known() -> None:
+    figure = draw_slices(SLICED)
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["new users (1,200 users)", "a |b [i] $\\frac$ (3 users)"]
+    assert axes.lines[0].get_xydata().tolist()[0] == [0.2, 0]
+    assert math.isnan(axes.lines[0].get_xydata()[1][0])
+    assert in_markdown("slices.png", figure).startswith("![slices.png](data:"), "no name is taken for a formula"
 
 
 def test_what_was_taken_for_what_is_a_picture_with_its_counts() -> None:
@@ -54,9 +66,9 @@ def test_each_metric_that_was_learned_by_has_a_panel() -> None:
         pytest.param({}, {}, ["evidence.png"], id="standings alone"),
         pytest.param({"confusion": {"popularity": CATS}}, {}, ["evidence.png"], id="of somebody else"),
         pytest.param(
-            {"confusion": {CANDIDATE: CATS}, "reliability": {CANDIDATE: CHANCES}},
+            {"slices": SLICED.slices, "confusion": {CANDIDATE: CATS}, "reliability": {CANDIDATE: CHANCES}},
             CURVES,
-            ["evidence.png", "confusion.png", "reliability.png", "learning.png"],
+            ["evidence.png", "slices.png", "confusion.png", "reliability.png", "learning.png"],
             id="everything",
         ),
     ],

@@ -81,7 +81,7 @@ def test_settings_that_would_be_ignored_are_refused_all_at_once(settings: dict[s
         pytest.param({"time_format": "%Q"}, "no strptime pattern", id="no such directive"),
         pytest.param({"time_format": "%d/%m/%Y %I:%M"}, "no strptime pattern: .*meridiem", id="half a day"),
         pytest.param({"time_format": "%d/%m/%Y %H:%M %Z"}, "%Z is a name that many zones share", id="name of a zone"),
-        pytest.param({"time_format": "%s"}, "set source.time_unit to s", id="number"),
+        pytest.param({"time_format": "%s"}, "set time_unit to s", id="number"),
         pytest.param({"time_format": "%Y-%m-%d %H:%M:%S,%f"}, "fixed number of digits is %3f", id="comma"),
         pytest.param({"time_zone": "Mars/Base", "time_format": "%Q"}, "(?s)IANA name.*no strptime", id="both"),
     ],

@@ -135,7 +135,7 @@ def test_a_night_says_that_times_are_arrivals_and_how_many_rows_were_left_out(
     assert "Rows say no time: theirs is that at which their file was last written" in caplog.text
     assert "6 rows staged; 2 left out by source.where; 0 exact repeats" in caplog.text
     assert (night.accepted, night.quarantined, night.left_out) == (4, 2, 2)
-    conservation(house.workspace, by_arrival=True)
+    conservation(house.workspace, {"source"})
     said = "rows read 8 = accepted 4 + quarantined 2 + dropped 0 + repeats 0 + left out 2; their times are those of"
     assert said in capsys.readouterr().out
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from tasks.ingest import quotes
 from tasks.ingest.errors import UnreadableFileError
-from tasks.ingest.fields import IN_QUOTE, NOT_SPLIT
+from tasks.ingest.fields import NOT_SPLIT
 from tasks.ingest.lines import BLOCK_BYTES
 from tests.tasks.ingest.source import stage
 
+IN_QUOTE = "inside a quote that its row does not close; see source.quoted"
 HEAD = "user_id,item_id,timestamp,title\n"
 
 

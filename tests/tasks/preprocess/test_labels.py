@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from data_contracts.reading import scan
 from data_contracts.staging import LABELS
 from data_contracts.table import Table
+from data_contracts.waiting import Waiting
 from tasks.preprocess.labels import IS_DISPUTED, KNOWN_AT, due_files, known, labelled
+from tasks.preprocess.waiting import count_waiting
 from tests.parcels.contracts.arrivals import ARRIVALS
 from tests.parcels.contracts.parcels import PARCELS
 from tests.parcels.contracts.promises import PROMISES
@@ -65,6 +67,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.parcels, self.arrivals = Table(str(folder), PARCELS), Table(str(folder), ARRIVALS)
         self.done: int | None = None
+        self.waiting: list[Waiting] = []
 
     def night(self, end: int, rows: Sequence[tuple[str, int]], labels: Sequence[tuple[str, int, float]]) -> list[Made]:
         """Take rows and labels, and make what can be made by the end of a day."""
@@ -78,6 +81,8 @@ class House:
         parts = self.parcels.write(_rows(rows).to_arrow(), f"night-{number}") if rows else []
         self.parcels.commit(parts, [f"parcels {number}"], marks=marks)
         made = [each for found in self._made(number) for each in found]
+        assert PROMISES.labels is not None
+        self.waiting.append(count_waiting(self.parcels, self.arrivals, PROMISES.labels, self.done, number, WAIT))
         self.done = number
         return made
 
@@ -129,6 +134,26 @@ def test_every_row_is_an_example_once_in_the_first_night_that_has_it_and_its_lab
     }
     assert len(made) == len(set(made))
     assert set(made) == wanted
+    assert house.waiting == [_waiting(sent, night) for night in range(DAYS)]
+
+
+def _waiting(sent: Sequence[Sent], night: int) -> Waiting:
+    """Say by hand what waits at the end of a night, which is that of its day."""
+    counts = dict.fromkeys(Waiting.model_fields, 0)
+    for each in sent:
+        row_since = max(each.day, each.night)
+        label_since = None if each.arrived is None else max(each.arrived, each.told)
+        is_near = each.arrived is not None and abs(each.arrived - each.day) <= WAIT
+        for what, day, since, other in (
+            ("rows", each.day, row_since, label_since if is_near else None),
+            ("labels", each.arrived, label_since, row_since if is_near else None),
+        ):
+            is_alone = since is not None and since <= night and (other is None or other > night)
+            if is_alone and day is not None and day + WAIT > night:
+                counts[f"{what}_waiting"] += 1
+            elif is_alone and day is not None and night in (day + WAIT, since):
+                counts[f"{what}_given_up"] += 1
+    return Waiting.model_validate(counts)
 
 
 def test_of_two_labels_the_first_in_time_counts_and_the_row_is_disputed(tmp_path: Path) -> None:
@@ -153,6 +178,20 @@ def test_a_row_that_was_labelled_once_stays_as_it_is(tmp_path: Path) -> None:
     assert house.night(0, [("a", 0), ("b", 0)], [("a", 0, 3.0)]) == [Made("a", 0, 0, 3.0)]
     assert house.night(1, [], [("a", 0, 2.0), ("b", 1, 4.0)]) == [Made("b", 1, 1, 4.0)]
     assert house.night(2, [("c", 2)], []) == []
+
+
+def test_what_waited_too_long_is_given_up_once(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.night(0, [("a", 0), ("b", 0)], [("a", 0, 1.0), ("nobody", 0, 1.0), ("nobody", 0, 2.0)])
+    house.night(1, [], [])
+    house.night(4, [("late", 0)], [])
+    house.night(5, [], [])
+    assert house.waiting == [
+        Waiting(rows_waiting=1, labels_waiting=2),
+        Waiting(rows_waiting=1, labels_waiting=2),
+        Waiting(rows_given_up=2, labels_given_up=2),
+        Waiting(),
+    ]
 
 
 def test_labels_that_are_far_from_a_rows_day_are_not_even_opened(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from data_contracts.night import Validated, Workspace
 from data_contracts.staging import LABELS
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
-from tasks.ingest.config import SourceConfig
+from tasks.ingest.config import LabelSourceConfig, SourceConfig
 from tasks.ingest.stage import stage_night
 from tasks.tidy.prune import prune
 from tasks.validate.config import ValidationConfig
@@ -41,8 +41,8 @@ class House:
 
     def night(self) -> Validated:
         """Take labels, then rows, as the flow does."""
-        told, sent = (SourceConfig(uri=str(self.home / kind)) for kind in ("told", "sent"))
-        labels = stage_night(self.workspace, told, self.cluster, "labels")
+        told, sent = LabelSourceConfig(uri=str(self.home / "told")), SourceConfig(uri=str(self.home / "sent"))
+        labels = stage_night(self.workspace, told, self.cluster)
         validate_labels(self.workspace, labels, CONFIG, self.cluster)
         staged = stage_night(self.workspace, sent, self.cluster)
         return validate_night(self.workspace, staged, None, CONFIG, self.cluster)
@@ -102,7 +102,7 @@ def test_only_the_truth_opens_windows_and_each_sees_the_labels_that_are_there(ho
 
 def test_labels_that_are_all_broken_stop_the_night_before_any_row_is_taken(house: House) -> None:
     house.write("told", "0.csv", ["p0,-1,2026-03-01T09:00:00Z"])
-    with pytest.raises(ContractViolationError, match=r"'arrivals' .* 1 rule broken in 1 rows"):
+    with pytest.raises(ContractViolationError, match=r"(?s)'arrivals' .* 1 rule broken in 1 rows.*Fix the labels\."):
         house.night()
     assert house.table("arrivals").version() is house.table("parcels").version() is None
 

@@ -35,7 +35,7 @@ def _report(broken: dict[str, int], accepted: int) -> Report:
 def test_a_night_is_refused_over_its_budget(broken: dict[str, int], accepted: int, budget: float, refused: str) -> None:
     report = _report(broken, accepted)
     with pytest.raises(ContractViolationError) if refused else nullcontext():
-        refuse_over_budget(report, budget=budget, what="events", page="p")
+        refuse_over_budget(report, of="source", budget=budget, what="events", page="p")
 
 
 def test_the_rules_that_stop_a_night_have_failed_and_no_others() -> None:
@@ -50,7 +50,9 @@ def test_the_rules_that_stop_a_night_have_failed_and_no_others() -> None:
 def test_the_error_says_what_where_and_the_next_step() -> None:
     report = _report({"item_id missing": 811, "timestamp in the future": 40_213}, 1_163_353)
     with pytest.raises(ContractViolationError) as error:
-        refuse_over_budget(report, budget=0.01, what="'events' 2026-11-22", page="file:///events-000003.html")
+        refuse_over_budget(
+            report, of="source", budget=0.01, what="'events' 2026-11-22", page="file:///events-000003.html"
+        )
     assert str(error.value).splitlines() == [
         "'events' 2026-11-22: 2 rules broken in 1,204,377 rows (budget 1.0 %, seen 3.4 %).",
         "  - timestamp in the future: 40,213 rows, e.g. timestamp.csv row 40213: {}",

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_contracts.night import HeldOut, Night, Validated, Workspace
-from tasks.ingest.config import SourceConfig
+from tasks.ingest.config import LabelSourceConfig, SourceConfig
 from tasks.ingest.stage import stage_night
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.night import build_night
@@ -54,8 +54,8 @@ class Days:
         names, labels, _ = zip(*said, strict=True)
         table = pa.table({"image_id": names, "label": labels, "labelled_at": times})
         pq.write_table(table, folder / f"{len(list(folder.iterdir())):02}.parquet")
-        source = SourceConfig(uri=f"{folder}/*.parquet", format="parquet")
-        staged = stage_night(self.workspace, source, self.cluster, "labels")
+        source = LabelSourceConfig(uri=f"{folder}/*.parquet", format="parquet")
+        staged = stage_night(self.workspace, source, self.cluster)
         validate_labels(self.workspace, staged, ValidationConfig(), self.cluster)
 
     def publish(self, source: SourceConfig | None = None, **settings: object) -> Validated:

@@ -16,8 +16,8 @@ from distributed import Client
 from data_contracts.night import HeldOut, Night
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.table import Table
-from data_contracts.vision.examples import UNLABELLED
 from data_contracts.vision.pictures import NO_PICTURE, UNDECODABLE
+from data_contracts.waiting import Waiting
 from tasks.ingest.config import SourceConfig
 from tasks.preprocess.errors import OtherFeaturesError, OutOfOrderError, TooFewTargetsError
 from tasks.preprocess.vision import cut
@@ -47,6 +47,10 @@ def classes(days: Days) -> dict[str, int]:
     return dict(Tables(days.workspace.tables).numbered().iter_rows())
 
 
+def waiting(days: Days) -> Waiting | None:
+    return Waiting.of(Tables(days.workspace.tables).examples)
+
+
 def test_pictures_become_pixels_and_the_last_day_is_held_out(days: Days) -> None:
     night = days.build(days.publish())
     assert (night.windows, night.window.key, night.window.first_day) == ((PAST, HELD), HELD, FIRST + timedelta(days=2))
@@ -57,7 +61,7 @@ def test_pictures_become_pixels_and_the_last_day_is_held_out(days: Days) -> None
     assert [np.frombuffer(each, np.uint8).tolist() for each in seen["pixels"]] == pixels[1:].reshape(-1, 144).tolist()
     named = {number: label for label, number in classes(days).items()}
     assert [named[number] for number in seen["class_number"]] == [LABELS[number] for number in numbers[1:]]
-    assert Tables(days.workspace.tables).examples.mark(UNLABELLED) == 1
+    assert waiting(days) == Waiting(rows_waiting=3)
 
 
 def test_a_night_run_twice_changes_nothing_and_the_next_takes_only_what_is_new(days: Days) -> None:
@@ -112,16 +116,18 @@ def test_a_window_without_any_label_is_a_window_all_the_same(days: Days) -> None
     days.write(3, unlabelled=A_DAY)
     night = days.build(days.publish())
     assert night.windows == (PAST, HELD, str(FIRST + timedelta(days=3)))
-    assert Tables(days.workspace.tables).examples.mark(UNLABELLED) == A_DAY
+    assert waiting(days) == Waiting(rows_waiting=3 + A_DAY)
 
 
 def test_a_label_that_comes_later_finds_its_picture_which_is_judged_then(days: Days) -> None:
     days.build(days.publish())
     days.write(3, unlabelled=5)
     days.build(days.publish())
+    assert waiting(days) == Waiting(rows_waiting=3 + 5)
     days.write(4, unlabelled=0)
     days.label([("3-2", "top", 4), ("3-1", "top", 4), ("3-1", "middle", 3), ("3-7", "top", 4), ("nobody", "top", 4)])
     night = days.build(days.publish())
+    assert waiting(days) == Waiting(rows_waiting=3 + 3, labels_waiting=1)
     rows = examples(days, night).filter(pl.col("window") == night.window.key)
     numbers = classes(days)
     assert rows.height == A_DAY + 2, "two of five that waited; one had a label of its own, one nobody knows"
