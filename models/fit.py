@@ -8,39 +8,27 @@ import shutil
 import warnings
 from pathlib import Path
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping
-from pytorch_lightning.loggers import MLFlowLogger
-from torch import nn
-from torch.distributed._composable.checkpoint_activation import checkpoint
 
 from data_contracts.job import BEGAN, CHECKPOINT, HEARTBEAT, LEDGER, TRAINING, FitJob, FitResult, fail
 from data_contracts.manifest import DamagedError, publish, verify
-from data_contracts.parallelism import ParallelismConfig
-from data_contracts.parallelism import Strategy as StrategyName
 from data_contracts.process import main
 from models import memory
 from models.audit import LedgerError, account, audit, log_audit
 from models.averages import Averages
 from models.checkpoints import Checkpoints, TrainingProgress
-from models.distributed.ddp import Ddp
-from models.distributed.fsdp import Fsdp
-from models.distributed.pipeline import Pipeline
-from models.distributed.strategy import GangStrategy
 from models.fit_config import FitConfig
 from models.layered import LayeredModule
 from models.ledger import Ledger
 from models.progress import DivergedError, Progress
 from models.steps import Clip, EndAtOnce, InTime, SeedOfStep
+from models.trainer import fit_layers, make_trainer, patience, rank
 from models.use_case import UseCase, use_case
 
 logger = logging.getLogger(__name__)
 
 PROGRAMMING = (TypeError, AttributeError, NameError, ImportError)
 """Errors of a program, a use case's own say: no process that was killed is to blame."""
-
-_STRATEGIES: dict[StrategyName, type[GangStrategy]] = {"ddp": Ddp, "fsdp": Fsdp, "pipeline": Pipeline}
 
 
 def train(job: FitJob) -> FitResult | None:
@@ -68,7 +56,7 @@ def train(job: FitJob) -> FitResult | None:
         verify(Path(job.warm_start))
     config = FitConfig.model_validate(job.config.get("fit", {}))
     module = _module(parts, job, config)
-    _fit_layers(module.network.layers(), parallelism, config)
+    fit_layers(module.network.layers(), parallelism, config)
     heartbeat = folder / HEARTBEAT
     heartbeat.parent.mkdir(exist_ok=True)
     progress = Progress(heartbeat)
@@ -78,8 +66,8 @@ def train(job: FitJob) -> FitResult | None:
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
     in_time = InTime(job.max_seconds, folder / BEGAN)
     steps = [SeedOfStep(config.seed), Clip(config.clip_norm), Averages()]
-    callbacks = [_patience(module, config), EndAtOnce(), in_time, *steps, progress, ledger, checkpoints]
-    trainer = _trainer(job, parallelism, config, callbacks)
+    callbacks = [patience(module, config), EndAtOnce(), in_time, *steps, progress, ledger, checkpoints]
+    trainer = make_trainer(job, parallelism, config, callbacks)
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.resumed(), weights_only=True)
@@ -123,55 +111,6 @@ def _check(job: FitJob, reached: TrainingProgress) -> None:
     )
 
 
-def _fit_layers(layers: list[nn.Module], parallelism: ParallelismConfig, config: FitConfig) -> None:
-    """Have the layers between the first and the last compute as the config says.
-
-    Raises:
-        ValueError: It does not go with the way of splitting.
-    """
-    problems = config.problems(parallelism, len(layers))
-    if problems:
-        raise ValueError("\n".join(problems))
-    for layer in layers[1:-1]:
-        if config.activation_checkpointing:
-            checkpoint(layer)
-        if config.compile:
-            layer.compile()
-
-
-def _trainer(
-    job: FitJob, parallelism: ParallelismConfig, config: FitConfig, callbacks: list[pl.Callback]
-) -> pl.Trainer:
-    accelerator = "gpu" if torch.cuda.device_count() else "cpu"
-    hosts = int(os.environ.get("GROUP_WORLD_SIZE", "1"))  # torchelastic's: how many came
-    if _rank() == 0:
-        logger.info(
-            "hosts: %s, processes on each: %s, all on %ss", hosts, parallelism.processes_per_node, accelerator.upper()
-        )
-    return pl.Trainer(
-        accelerator=accelerator,
-        devices=parallelism.processes_per_node or 1,
-        num_nodes=hosts,
-        strategy=_STRATEGIES[parallelism.strategy](parallelism, config),
-        precision=config.precision,
-        max_epochs=config.max_epochs,
-        callbacks=callbacks,
-        logger=_rank() == 0 and MLFlowLogger(tracking_uri=job.tracking_uri, run_id=job.run_id),
-        default_root_dir=job.run_folder,
-        reload_dataloaders_every_n_epochs=1,
-        log_every_n_steps=1,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-
-
-def _patience(module: LayeredModule, config: FitConfig) -> EarlyStopping:
-    mode = "max" if module.sign > 0 else "min"
-    return EarlyStopping(module.monitor, mode=mode, patience=config.patience, check_on_train_epoch_end=False)
-
-
 def _require_memory() -> None:
     """Say that processes were killed for lack of memory.
 
@@ -202,13 +141,8 @@ def fit(job: FitJob) -> FitResult | None:
 
 
 def _write_down(error: Exception, job: FitJob, advice: str = "") -> None:
-    said = f"rank {_rank()}: {type(error).__name__}: {error}"
-    fail(job, str(_rank()), "\n".join(filter(None, (said, advice))))
-
-
-def _rank() -> int:
-    """Return torchelastic's number of this process; 0 where one process trains alone."""
-    return int(os.environ.get("RANK", "0"))
+    said = f"rank {rank()}: {type(error).__name__}: {error}"
+    fail(job, str(rank()), "\n".join(filter(None, (said, advice))))
 
 
 if __name__ == "__main__":

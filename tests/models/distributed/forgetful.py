@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from benchmarks.ways import Ways, train_all
 from data_contracts.process import main
-from models import fit
+from models import trainer
 from models.distributed.ddp import Ddp
 from models.layered import LayeredModule
 
@@ -20,5 +20,5 @@ class Forgetful(Ddp):
 
 
 if __name__ == "__main__":
-    fit._STRATEGIES["fsdp"] = Forgetful
+    trainer._STRATEGIES["fsdp"] = Forgetful
     main(Ways, train_all)
