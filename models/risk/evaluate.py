@@ -15,6 +15,8 @@ from data_contracts.days import start_of
 from data_contracts.evidence import Judgement, Reliability
 from data_contracts.job import RIVALS, EvaluateJob
 from data_contracts.manifest import publish, verify
+from data_contracts.risk.examples import EXAMPLES, UNLABELLED
+from data_contracts.table import Table
 from models.bootstrap import compare
 from models.metrics import Floats as Floats64
 from models.metrics import Scores, calibration
@@ -44,7 +46,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
     Returns:
         Every metric of every contestant on the transactions of the window's own days that have a label. Counts:
         ``units`` and ``targets``, these transactions; ``window_units`` and ``window_targets``, all of its own days;
-        ``bad``, those of them that are.
+        ``bad``, those of them that are; ``unlabelled``, of all that came with the window.
 
     Raises:
         DamagedError: A contestant's folder is not as it was sealed.
@@ -65,6 +67,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
         return {name: metric(score.state(weights), by.primary, config) for name, score in scores.items()}
 
     chosen, ahead = compare(by, values, units)
+    unlabelled = Table(job.tables.folder, EXAMPLES).mark(UNLABELLED, job.tables.versions[EXAMPLES.name]) or 0
     of_window = dict.fromkeys(("window_units", "window_targets"), len(window.labels))
     of_judged = dict.fromkeys(("units", "targets"), units)
     return Judgement(
@@ -72,7 +75,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
         chosen=chosen,
         ahead=ahead,
         metrics={name: metrics(score.state(), config) for name, score in scores.items()},
-        counts={**of_judged, **of_window, "bad": bad},
+        counts={**of_judged, **of_window, "bad": bad, UNLABELLED: unlabelled},
         remarks=() if can_be_judged else (ONE_KIND,),
         reliability=dict(_reliabilities(scores)),
     )

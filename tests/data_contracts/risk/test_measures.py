@@ -36,7 +36,8 @@ def frame(deals: list[Deal]) -> pl.DataFrame:
         "label": pl.Int8, "outcome": pl.Float64, "amount": pl.Float64,
     }  # fmt: skip
     rows = pl.DataFrame(deals, schema=schema, orient="row")
-    return rows.with_columns(day=pl.lit(START) + pl.duration(days="day"), window=pl.lit("w"))
+    day = pl.lit(START) + pl.duration(days="day")
+    return rows.with_columns(day=day, known_day=day, window=pl.lit("w"), known_window=pl.lit("w"), is_new=True)
 
 
 def features(past: list[Deal], asked: list[Deal]) -> pl.DataFrame:

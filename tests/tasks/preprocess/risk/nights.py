@@ -13,6 +13,7 @@ from data_contracts.night import HeldOut, Night, Validated, Window, Workspace
 from data_contracts.risk.transactions import TRANSACTIONS
 from data_contracts.table import Table
 from examples.risk import FIRST_DAY, transactions
+from tasks.preprocess.risk.config import FeatureConfig
 from tasks.preprocess.risk.night import build_night
 from tasks.preprocess.risk.tables import Tables
 
@@ -41,8 +42,8 @@ def publish(home: Workspace, rows: pl.DataFrame, numbers: Sequence[int]) -> Vali
     """Commit rows to table `transactions`, as validate does, with the window of some days."""
     table = Table(home.tables, TRANSACTIONS)
     whole = rows.with_columns(day=days_of(pl.col("happened_at"), home.day_zone))
-    if "numbers" not in whole.columns:
-        whole = whole.with_columns(numbers=pl.lit(None, pl.List(pl.Float32)))
+    empty = pl.DataFrame(TRANSACTIONS.schema.empty_table())
+    whole = pl.concat([empty, whole], how="diagonal")
     window = Window(first_day=day(numbers[0]), last_day=day(numbers[-1]))
     parts = table.write(whole.to_arrow(), f"night-{numbers[-1]}")
     rows_before = sum(table.file_rows().values())
@@ -61,7 +62,7 @@ def publish_night(home: Workspace, number: int) -> Validated:
 
 def build(home: Workspace, validated: Validated, cluster: str, held_out: HeldOut = HELD_OUT) -> Night:
     """Build a night as most tests do."""
-    return build_night(home, validated, held_out, "nightly", cluster)
+    return build_night(home, validated, held_out, FeatureConfig(), "nightly", cluster)
 
 
 def rows(home: Workspace, night: Night) -> dict[str, pl.DataFrame]:
