@@ -47,7 +47,7 @@ def write_tables(folder: Path, changed: Callable[[pl.DataFrame], pl.DataFrame] =
     for name, parts in write_sums(order).items():
         getattr(tables, name).commit(parts, ["night"])
     made = write_examples(order, window.key)
-    tables.examples.commit(made.parts, ["night"], marks={"transactions": 0, "numbers": numbers})
+    tables.finish(made.parts, 0, unlabelled=made.unlabelled, label_days=0)
     return TablesAt(folder=home.tables, versions=tables.record().tables)
 
 

@@ -37,6 +37,7 @@ def test_all_are_judged_on_the_same_rows_and_the_rival_lies_where_it_can_be_publ
         "window_units": 2 * A_DAY,
         "window_targets": 2 * A_DAY,
         "bad": judged.labels.sum(),
+        "unlabelled": 2 * A_DAY - len(judged.labels),
     }
     assert found.counts["targets"] < 2 * A_DAY, "some have no label, and are counted all the same"
     for name, folder in (("candidate", weights), ("boosting", tmp_path / RIVALS / "boosting")):
