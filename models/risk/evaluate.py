@@ -27,7 +27,9 @@ from models.risk.metrics import METRICS, metric, metrics
 from models.risk.rows import Floats, Rows, read
 from models.risk.scorers import open_scorer
 
-ONE_KIND = "All labels of the window are the same: nobody can be told from another by them, so none is judged."
+ONE_KIND = (
+    "All labels of the window are the same, or there are none: nobody can be told from another, so none is judged."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
     bad = int(judged.labels.sum())
     can_be_judged = 0 < bad < len(judged.labels)
     contestants = _contestants(job, config)
-    scores = {name: Scores.of(one.log_odds(judged.inputs), judged.labels) for name, one in contestants.items()}
+    scores = {name: Scores.of(_asked(one, judged.inputs), judged.labels) for name, one in contestants.items()}
     by = METRICS.decided_by(job.metric)
     units = len(judged.labels) if can_be_judged else 0
 
@@ -79,6 +81,11 @@ def evaluate(job: EvaluateJob) -> Judgement:
         remarks=() if can_be_judged else (ONE_KIND,),
         reliability=dict(_reliabilities(scores)),
     )
+
+
+def _asked(contestant: Contestant, inputs: Floats) -> NDArray[np.float64]:
+    """Ask for scores; of no rows at all, none: neither trees nor scikit-learn take such."""
+    return contestant.log_odds(inputs) if len(inputs) else np.empty(0)
 
 
 def _reliabilities(scores: Mapping[str, Scores]) -> Iterator[tuple[str, Reliability]]:
