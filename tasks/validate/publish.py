@@ -12,7 +12,7 @@ from data_contracts.days import day_of
 from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
 from data_contracts.promises import Inflow
-from data_contracts.staging import DAY, DAY_ZONE, clear
+from data_contracts.staging import DAY, clear
 from data_contracts.table import Table
 from data_contracts.use_cases import incoming_tables, promises
 from tasks.validate.chunk import NOTHING
@@ -60,8 +60,7 @@ def validate_night(
 def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> str:
     """Publish the staged labels that keep their contract, and put the others into quarantine.
 
-    They open no window: the truth does, and remembers which labels there were by then. Their table is there from the
-    first night on, empty as long as nobody said anything: so rows are known to wait.
+    They open no window: the truth does, and remembers which labels there were by then.
 
     Args:
         workspace: Whose tables are written.
@@ -75,12 +74,7 @@ def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConf
     Raises:
         ContractError: See `validate_night`.
     """
-    if staged.uri:
-        return _take(workspace, "labels", staged, None, config, cluster)
-    table, _ = incoming_tables(workspace, "labels")
-    if table.version() is None:
-        table.commit([], [], notes={DAY_ZONE: workspace.day_zone})
-    return ""
+    return _take(workspace, "labels", staged, None, config, cluster) if staged.uri else ""
 
 
 def _take(

@@ -11,12 +11,19 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data_contracts.contract import ContractViolationError
 from data_contracts.days import days_of
 from data_contracts.night import HeldOut, Night, Workspace
+from data_contracts.quarantine import QUARANTINE
 from data_contracts.risk.examples import FEATURES, UNLABELLED
+from data_contracts.table import Table
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.stage import stage_night
 from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.risk.config import FeatureConfig
 from tasks.preprocess.risk.tables import Tables
+from tasks.validate.config import ValidationConfig
+from tasks.validate.publish import validate_labels, validate_night
 from tests.data_contracts.risk.deals import Deal, counted
 from tests.killing import Killed, killed_at
 from tests.tasks.preprocess.risk.nights import build, day, publish, workspace
@@ -181,3 +188,26 @@ def test_a_night_in_which_nobody_said_anything_is_a_window_and_old_rows_are_labe
     night = build(home, publish(home, two, [5], said), cluster, HELD, WAIT)
     found = examples(home, night).filter(pl.col("window") == night.window.key)
     assert found.select("label", "happened_at", "known_at").rows() == [(1, moment(1, 1), moment(5, 0))]
+
+
+def test_where_labels_come_a_transaction_that_none_can_find_is_kept_aside_or_stops_the_night(
+    tmp_path: Path, cluster: str
+) -> None:
+    home, said, sources = workspace(tmp_path), f"{day(0)}T12:00:00Z", {}
+    for name, head in {"came": "transaction_id,from_party,to_party,happened_at", "said": ",".join(SCHEMA)}.items():
+        sources[name] = SourceConfig(uri=str(tmp_path / name), format="csv")
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.csv").write_text(f"{head}\n")
+    config = ValidationConfig(max_quarantined=0.4, complete_day=0)
+    validate_labels(home, stage_night(home, sources["said"], cluster, "labels"), config, cluster)
+    (tmp_path / "came" / "1.csv").write_text(
+        f"transaction_id,from_party,to_party,happened_at\na,x,y,{said}\n,x,z,{said}\nb,y,z,{said}\n"
+    )
+    told = validate_night(home, stage_night(home, sources["came"], cluster), None, config, cluster)
+    assert (told.accepted, told.quarantined) == (2, 1)
+    assert Table(home.tables, QUARANTINE).read()["rule"].to_pylist() == ["neither transaction_id nor label"]
+    (tmp_path / "came" / "2.csv").write_text(
+        f"transaction_id,from_party,to_party,happened_at\n,v,y,{said}\n,v,z,{said}\n"
+    )
+    with pytest.raises(ContractViolationError, match="neither transaction_id nor label: 2 rows"):
+        validate_night(home, stage_night(home, sources["came"], cluster), None, config, cluster)
