@@ -47,6 +47,7 @@ class Limits:
         allowed: Column of text to the values that it may have, a rule of its own for each (`data_contracts.staging`).
         max_id_bytes: Longest id accepted, in bytes of UTF-8.
         day_zone: Zone whose days these are, see `data_contracts.days`.
+        labels_come: Whether labels come from a source of their own, and must find their row.
     """
 
     first_day: date
@@ -55,6 +56,7 @@ class Limits:
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_id_bytes: int = 256
     day_zone: str = "UTC"
+    labels_come: bool = False
 
 
 Rules = Callable[[Limits], "Sequence[Expectation]"]

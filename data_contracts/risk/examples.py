@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from data_contracts.contract import DataContract, Limits
+from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.days import end_of
 from data_contracts.risk import numbers
 from data_contracts.risk.parties import EVERYBODY, LAST_NUMBER
@@ -84,6 +84,7 @@ def _checked(table: pa.Table) -> pa.Table:
         "to_number",
         "label",
         "happened_at",
+        "known_at",
         odd=pl.sum_horizontal((~pl.col(*FEATURES).is_finite()).cast(pl.Int64)),
     )
     return pl.concat([shown, pl.DataFrame(numbers.checked(table))], how="horizontal").to_arrow()
@@ -95,10 +96,17 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         between("to_number", EVERYBODY + 1, LAST_NUMBER, "to_number out of range"),
         between("label", 0, 1, "label neither 0 nor 1"),
         between("happened_at", None, end_of(limits.latest, limits.day_zone), "happened_at after through"),
+        between("known_at", None, end_of(limits.latest, limits.day_zone), "known_at after through"),
         between("odd", 0, 0, "feature not finite"),
         *numbers.rules(),
     ]
 
+
+KNOWN_AT = pa.field(
+    "known_at",
+    pa.timestamp("us", tz="UTC"),
+    metadata={"unit": "when it and its label were both there; `happened_at` where null, as in rows of before"},
+)
 
 EXAMPLES = DataContract(
     name="examples",
@@ -111,6 +119,7 @@ EXAMPLES = DataContract(
             pa.field("happened_at", pa.timestamp("us", tz="UTC"), nullable=False),
             pa.field("window", pa.string(), nullable=False),
             numbers.NUMBERS,
+            KNOWN_AT,
         ]
     ),
     written_by="preprocess",
@@ -118,5 +127,5 @@ EXAMPLES = DataContract(
     partition_by="window",
     checked=_checked,
     row_rules=_row_rules,
-    steps=(numbers.WITH_NUMBERS,),
+    steps=(numbers.WITH_NUMBERS, Step(added=(KNOWN_AT,))),
 )

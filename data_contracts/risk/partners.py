@@ -1,7 +1,7 @@
 """What pairs say of a transaction: the two before, in both directions, and those who know both. Pure.
 
-A partner is whom the giving party gave something to before, once for each day of it. One with whom nothing was bad on
-that day is trusted, another doubted.
+A partner is whom the giving party gave something to before, once for each day of it. One with whom nothing of that day
+is known to be bad is trusted, another doubted.
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ class Pairs:
 
     Args:
         pairs: ``from_number``, ``to_number``, ``day``, ``count``, ``bad``, ``labelled``, ``outcome``, as table `pairs`
-            has them.
+            has them; ``happened_on``, without which it is ``day``.
     """
 
     def __init__(self, pairs: pl.DataFrame) -> None:
         keys = ["from_number", "day", "to_number"]
         days = pairs.group_by(keys).agg(pl.col("count", "bad", "labelled", "outcome").sum())
         self._pairs = days.sort(keys).with_row_index("place")
-        self._starts = self._pairs.with_columns(start=pl.col("place").min().over("from_number")).select(
-            "from_number", "day", "start", "place"
+        happened = pl.coalesce("happened_on", "day") if "happened_on" in pairs.columns else pl.col("day")
+        dealt = pairs.group_by("from_number", happened.alias("happened_on"), "to_number").agg(
+            pl.col("count").sum(), bad_since=pl.col("day").filter(pl.col("bad") > 0).min()
+        )
+        given = dealt.filter(pl.col("count") > 0).sort("from_number", "happened_on", "to_number")
+        self._given = given.with_row_index("place")
+        self._starts = self._given.with_columns(start=pl.col("place").min().over("from_number")).select(
+            "from_number", "start", "place", day="happened_on"
         )
 
     def between(self, rows: pl.DataFrame, giver: str, getter: str) -> pl.DataFrame:
@@ -84,8 +90,9 @@ class Pairs:
         start = pl.max_horizontal(pl.col("start").cast(pl.Int64), end - MOST_PARTNERS)
         each = newest.drop_nulls("place").select("row", "to_number", "day", partner=pl.int_ranges(start, end))
         each = each.explode("partner")
-        given = self._pairs[each["partner"]]
-        return each.with_columns(given["to_number"].alias("partner"), trusted=given["bad"] == 0)
+        given = self._given[each["partner"]]
+        trusted = (given["bad_since"] >= each["day"]).fill_null(value=True)
+        return each.with_columns(given["to_number"].alias("partner"), trusted=trusted)
 
 
 def _summed(asked: pl.DataFrame, found: pl.DataFrame, *names: str) -> pl.DataFrame:

@@ -24,19 +24,21 @@ def squashed(number: pl.Expr) -> pl.Expr:
 
 
 def sums_of_pairs(transactions: pl.DataFrame) -> pl.DataFrame:
-    """Sum up what each pair did on each day.
+    """Sum up what each pair did on each day, and what was said on each day of what it did before.
 
     Args:
-        transactions: ``from_number``, ``to_number``, ``amount``, ``label``, ``outcome``, ``day``, ``window``.
+        transactions: ``from_number``, ``to_number``, ``amount``, ``label``, ``outcome``; ``is_new``, whether it was not
+            summed up before; ``day`` and ``window`` in which it happened; ``known_day`` and ``known_window`` in which
+            label and outcome were known, null where they still are to come.
 
     Returns:
         Rows of table `pairs`, sorted.
     """
     outcome, size = pl.col("outcome"), squashed(pl.col("amount"))
-    keys = ["from_number", "to_number", "day", "window"]
-    added = transactions.sort(*keys, "label", "outcome", "amount").group_by(keys, maintain_order=True)
+    keys = ["from_number", "to_number", "day", "window", "happened_on"]
+    added = _entries(transactions).sort(*keys, "label", "outcome", "amount").group_by(keys, maintain_order=True)
     return added.agg(
-        count=pl.len().cast(pl.Int64),
+        count=pl.col("is_new").sum().cast(pl.Int64),
         labelled=pl.col("label").count().cast(pl.Int64),
         bad=(pl.col("label") == 1).sum().cast(pl.Int64),
         outcomes=outcome.count().cast(pl.Int64),
@@ -46,6 +48,18 @@ def sums_of_pairs(transactions: pl.DataFrame) -> pl.DataFrame:
         size=size.sum(),
         size_squares=(size**2).sum(),
     )
+
+
+def _entries(transactions: pl.DataFrame) -> pl.DataFrame:
+    """Return one row for each that happened, and one for each label that was not known on that very day."""
+    is_known, is_new = pl.col("known_day").is_not_null(), pl.col("is_new")
+    at_once = is_new & is_known & (pl.col("known_day") == pl.col("day"))
+    dated = transactions.with_columns(at_once=at_once, happened_on="day")
+    happened = dated.filter(is_new).with_columns(pl.when("at_once").then(pl.col("label", "outcome")))
+    said = dated.filter(is_known & ~pl.col("at_once")).with_columns(
+        amount=pl.lit(None, pl.Float64), is_new=pl.lit(value=False), day="known_day", window="known_window"
+    )
+    return pl.concat([happened, said])
 
 
 def sums_of_parties(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -72,7 +86,10 @@ def compacted(party_days: pl.DataFrame, day: date) -> pl.DataFrame:
     first, is_recent = pl.col("day").min().over(_WHOSE), pl.col("day") >= day - timedelta(days=RECENT_DAYS)
     stretch = pl.when(is_recent).then(2).when(pl.col("day") > first).then(1).otherwise(0)
     before = party_days.filter(pl.col("day") < day).with_columns(stretch=stretch)
-    merged = before.group_by(*_WHOSE, "stretch").agg(pl.col(NAMES).sum(), pl.col("day").max(), first=pl.min("day"))
+    dealt = pl.col("day").filter(pl.col("count") > 0)
+    merged = before.group_by(*_WHOSE, "stretch").agg(
+        pl.col(NAMES).sum(), pl.coalesce(dealt.max(), pl.max("day")), first=dealt.min()
+    )
     return merged.sort(*_WHOSE, "stretch").drop("stretch")
 
 
@@ -84,11 +101,18 @@ class Past:
     """
 
     def __init__(self, party_days: pl.DataFrame) -> None:
-        first = pl.col("first" if "first" in party_days.columns else "day").min()
-        days = party_days.group_by(*_WHOSE, "day").agg(pl.col(NAMES).sum(), first=first).sort(*_WHOSE, "day")
-        self._ever = days.with_columns(
-            pl.col(NAMES).cum_sum().over(_WHOSE), pl.col("first").cum_min().over(_WHOSE), last="day"
-        ).sort("day")
+        first, dealt = pl.col("first" if "first" in party_days.columns else "day"), pl.col("count") > 0
+        days = party_days.group_by(*_WHOSE, "day").agg(pl.col(NAMES).sum(), first=first.filter(dealt).min())
+        last = pl.when(dealt).then("day").cum_max()
+        self._ever = (
+            days.sort(*_WHOSE, "day")
+            .with_columns(
+                pl.col(NAMES).cum_sum().over(_WHOSE),
+                pl.col("first").cum_min().forward_fill().over(_WHOSE),
+                last=last.forward_fill().over(_WHOSE),
+            )
+            .sort("day")
+        )
 
     def before(self, rows: pl.DataFrame, part: Part) -> pl.DataFrame:
         """Return the sums of each row's party up to the day before.

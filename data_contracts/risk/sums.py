@@ -2,6 +2,9 @@
 
 Written by ``preprocess``; read by ``preprocess`` and ``register``. A day may stand in several windows: what came late
 is in that of the night it came in.
+
+A transaction is counted on the day on which it happened; what its label says, on the day on which that was known. So
+rows are only ever added, and a sum over the days before one has nothing in it that was said later.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from data_contracts.contract import DataContract, Limits
+from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.days import end_of
 from data_contracts.risk.parties import EVERYBODY
 from data_contracts.rules import between
@@ -25,10 +28,10 @@ ALL: Final = "all"
 """A party's part in a transaction: it is its ``from_party``, or its ``to_party``; or nobody's, all are summed up."""
 
 SUMS = (
-    pa.field("count", pa.int64(), nullable=False, metadata={"unit": "transactions"}),
-    pa.field("labelled", pa.int64(), nullable=False, metadata={"unit": "of them, those with a label"}),
+    pa.field("count", pa.int64(), nullable=False, metadata={"unit": "transactions that happened"}),
+    pa.field("labelled", pa.int64(), nullable=False, metadata={"unit": "labels that were known from then on"}),
     pa.field("bad", pa.int64(), nullable=False, metadata={"unit": "of these, the bad ones"}),
-    pa.field("outcomes", pa.int64(), nullable=False, metadata={"unit": "transactions with an outcome"}),
+    pa.field("outcomes", pa.int64(), nullable=False, metadata={"unit": "outcomes, known with their label"}),
     pa.field("outcome", pa.float64(), nullable=False, metadata={"unit": "sum of the outcomes"}),
     pa.field("outcome_squares", pa.float64(), nullable=False, metadata={"unit": "sum of their squares"}),
     pa.field("sizes", pa.int64(), nullable=False, metadata={"unit": "transactions with an amount"}),
@@ -41,20 +44,20 @@ NAMES = tuple(field.name for field in SUMS)
 
 def _counts(limits: Limits) -> list[Expectation]:
     return [
-        between("count", 1, None, "count below 1"),
+        between("count", 0, None, "count below 0"),
+        between("summed", 1, None, "neither transactions nor labels"),
         between("bad", 0, None, "bad below 0"),
-        between("unlabelled", 0, None, "more labels than transactions"),
         between("good", 0, None, "more bad ones than labels"),
         between("midnight", None, end_of(limits.latest, "UTC"), "day after through"),
     ]
 
 
 def _checked(table: pa.Table) -> pa.Table:
-    """Show rules differences of counts, which may not be negative, and days, of whatever zone, as UTC's midnights."""
+    """Show rules what counts come to, and days, of whatever zone, as UTC's midnights."""
     import polars as pl
 
     shown = pl.DataFrame(table).with_columns(
-        unlabelled=pl.col("count") - pl.col("labelled"),
+        summed=pl.col("count") + pl.col("labelled"),
         good=pl.col("labelled") - pl.col("bad"),
         midnight=pl.col("day").cast(pl.Datetime("us", "UTC")),
     )
@@ -71,6 +74,10 @@ def _pair_rules(limits: Limits) -> Sequence[Expectation]:
 
 
 _WHEN = (pa.field("day", pa.date32(), nullable=False), pa.field("window", pa.string(), nullable=False))
+
+HAPPENED_ON = pa.field(
+    "happened_on", pa.date32(), metadata={"unit": "day of the transactions; ``day`` where null, as in rows of before"}
+)
 
 PARTY_DAYS = DataContract(
     name="party_days",
@@ -97,6 +104,7 @@ PAIRS = DataContract(
             pa.field("to_number", pa.int32(), nullable=False),
             *SUMS,
             *_WHEN,
+            HAPPENED_ON,
         ]
     ),
     written_by="preprocess",
@@ -104,4 +112,5 @@ PAIRS = DataContract(
     partition_by="window",
     checked=_checked,
     row_rules=_pair_rules,
+    steps=(Step(added=(HAPPENED_ON,)),),
 )

@@ -2,6 +2,9 @@
 
 Where rows have but one party, a client of a bank say, the other is the same in all of them. A source without such a
 column names it in `source.defaults`; in a column that is there, an empty cell breaks its row.
+
+A label may come with its row, and is then taken for known when that happened; or later, by itself, see
+`data_contracts.risk.labels`.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.contract import DataContract, Limits
+from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.risk import numbers
 from data_contracts.rules import between, in_time
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 FINITE, INFINITE, NAN = "finite", "infinite", "NaN"
 PARTIES = ("from_party", "to_party")
 AMOUNTS = ("amount", "outcome")
+KEY = pa.field("transaction_id", pa.string(), metadata={"unit": "by which a label of its own finds it; null without"})
+TEXTS = (*PARTIES, KEY.name)
 
 
 def kind_of(number: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -30,9 +35,9 @@ def kind_of(number: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _checked(table: pa.Table) -> pa.Table:
-    """Show rules the bytes of parties, how many they are, what kinds of number there are, and what lists hold."""
+    """Show rules the bytes of texts, how many parties there are, kinds of numbers, lists, and who may say the label."""
     shown = table.select([*PARTIES, "label", "happened_at"])
-    for name in PARTIES:
+    for name in TEXTS:
         shown = shown.append_column(f"{name}_bytes", pc.binary_length(table[name]))
     lists = numbers.checked(table)
     for name in lists.column_names:
@@ -40,6 +45,8 @@ def _checked(table: pa.Table) -> pa.Table:
     for name in AMOUNTS:
         shown = shown.append_column(f"{name}_is", kind_of(table[name]))
     is_one = pc.equal(table["from_party"], table["to_party"])
+    later = pc.if_else(pc.is_valid(table[KEY.name]), "a source of its own", pa.scalar(None, pa.string()))
+    shown = shown.append_column("labelled_by", pc.if_else(pc.is_valid(table["label"]), "itself", later))
     return shown.append_column("parties", pc.if_else(is_one, "one", "two"))
 
 
@@ -50,11 +57,12 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
         for name in (*PARTIES, "happened_at")
     ]
-    bounded = [between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in PARTIES]
+    bounded = [between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in TEXTS]
     finite = [
         ExpectColumnValuesToBeInSet(column=f"{name}_is", value_set=[FINITE], meta={"rule": f"{name} not finite"})
         for name in AMOUNTS
     ]
+    found = ExpectColumnValuesToNotBeNull(column="labelled_by", meta={"rule": f"neither {KEY.name} nor label"})
     return [
         *present,
         *bounded,
@@ -63,6 +71,7 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         *numbers.rules(),
         ExpectColumnValuesToBeInSet(column="label", value_set=[0, 1], meta={"rule": "label neither 0 nor 1"}),
         *in_time("happened_at", limits),
+        *([found] if limits.labels_come else []),
     ]
 
 
@@ -78,6 +87,7 @@ TRANSACTIONS = DataContract(
             pa.field("happened_at", pa.timestamp("us", tz="UTC"), nullable=False),
             pa.field("day", pa.date32(), nullable=False),
             numbers.NUMBERS,
+            KEY,
         ]
     ),
     written_by="validate",
@@ -86,5 +96,5 @@ TRANSACTIONS = DataContract(
     time_column="happened_at",
     checked=_checked,
     row_rules=_row_rules,
-    steps=(numbers.WITH_NUMBERS,),
+    steps=(numbers.WITH_NUMBERS, Step(added=(KEY,))),
 )

@@ -6,7 +6,7 @@ file                    content
 of the scorer           see `models.risk.weights` and `models.risk.boosting`
 `parties.parquet`       party, number
 `party_days.parquet`    sums of each party's past, `data_contracts.risk.past.compacted`
-`pairs.parquet`         from_number, to_number, day, and sums of what was between the two on it
+`pairs.parquet`         from_number, to_number, day, happened_on, and sums of what was between the two on it
 `past.json`             the day before which all of that was
 ======================  ==================================================================================
 
@@ -29,7 +29,7 @@ from data_contracts.risk.examples import EXAMPLES
 from data_contracts.risk.numbers import NUMBERS
 from data_contracts.risk.parties import PARTIES
 from data_contracts.risk.past import compacted
-from data_contracts.risk.sums import PAIRS, PARTY_DAYS
+from data_contracts.risk.sums import HAPPENED_ON, PAIRS, PARTY_DAYS
 from data_contracts.table import Table
 from models.risk.scorers import open_scorer, ship
 
@@ -51,14 +51,15 @@ class PastRecord(Value, extra="ignore"):
 def write_bundle(job: PublishJob, folder: Path) -> None:
     """Write the scorer and the past into ``folder``."""
     ship(Path(job.checkpoint), folder)
-    newest = Table(job.tables.folder, EXAMPLES).partitions(job.tables.versions[EXAMPLES.name])[-1]
+    newest = Table(job.tables.folder, PARTY_DAYS).partitions(job.tables.versions[PARTY_DAYS.name])[-1]
     before = date.fromisoformat(newest) + timedelta(days=1)
     (folder / PAST).write_text(PastRecord(before=before).model_dump_json(indent=2), encoding="utf-8")
     _read(job.tables, PARTIES).select("party", "number").sort("number").write_parquet(folder / NUMBERED)
     compacted(_read(job.tables, PARTY_DAYS).drop("window"), before).write_parquet(folder / PARTY_SUMS)
-    pair = ["from_number", "to_number", "day"]
-    pairs = _read(job.tables, PAIRS).group_by(pair).agg(pl.col("count", "bad", "labelled", "outcome").sum()).sort(pair)
-    pairs.write_parquet(folder / PAIR_SUMS)
+    pair = ["from_number", "to_number", "day", HAPPENED_ON.name]
+    dated = _read(job.tables, PAIRS).with_columns(pl.coalesce(HAPPENED_ON.name, "day").alias(HAPPENED_ON.name))
+    summed = dated.group_by(pair).agg(pl.col("count", "bad", "labelled", "outcome").sum()).sort(pair)
+    summed.write_parquet(folder / PAIR_SUMS)
 
 
 def example(job: PublishJob) -> Config:

@@ -16,6 +16,9 @@ from data_contracts.days import start_of
 from data_contracts.evidence import Judgement, Reliability
 from data_contracts.job import RIVALS, EvaluateJob
 from data_contracts.manifest import publish, verify
+from data_contracts.risk.examples import EXAMPLES
+from data_contracts.table import Table
+from data_contracts.waiting import Waiting
 from models.bootstrap import compare
 from models.metrics import Floats as Floats64
 from models.metrics import Scores, calibration
@@ -28,7 +31,9 @@ from models.risk.scorers import open_scorer
 from models.risk.slices import parts
 from models.slices import Flags, sliced
 
-ONE_KIND = "All labels of the window are the same: nobody can be told from another by them, so none is judged."
+ONE_KIND = (
+    "All labels of the window are the same, or there are none: nobody can be told from another, so none is judged."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +52,8 @@ def evaluate(job: EvaluateJob) -> Judgement:
     Returns:
         Every metric of every contestant on the transactions of the window's own days that have a label. Counts:
         ``units`` and ``targets``, these transactions; ``window_units`` and ``window_targets``, all of its own days;
-        ``bad``, those of them that are. Slices: `models.risk.slices.parts`; one that has labels of one kind alone has
-        units and no metric.
+        ``bad``, those of them that are; ``unlabelled``, the others of the window; those of `Waiting`. Slices:
+        `models.risk.slices.parts`; one that has labels of one kind alone has units and no metric.
 
     Raises:
         DamagedError: A contestant's folder is not as it was sealed.
@@ -62,7 +67,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
     can_be_judged = 0 < bad < len(judged.labels)
     known = read(job.tables, job.known_windows).labelled()
     contestants = _contestants(job, config, known)
-    scores = {name: Scores.of(one.log_odds(judged.inputs), judged.labels) for name, one in contestants.items()}
+    scores = {name: Scores.of(_asked(one, judged.inputs), judged.labels) for name, one in contestants.items()}
     by = METRICS.decided_by(job.metric)
     units = len(judged.labels) if can_be_judged else 0
 
@@ -73,6 +78,8 @@ def evaluate(job: EvaluateJob) -> Judgement:
         return metrics(score.state(part.astype(np.float64)), config) if len(set(judged.labels[part])) > 1 else {}
 
     chosen, ahead = compare(by, values, units)
+    waiting = Waiting.of(Table(job.tables.folder, EXAMPLES), job.tables.versions[EXAMPLES.name])
+    others = {"unlabelled": len(window.labels) - len(judged.labels), **(waiting.model_dump() if waiting else {})}
     of_window = dict.fromkeys(("window_units", "window_targets"), len(window.labels))
     of_judged = dict.fromkeys(("units", "targets"), units)
     return Judgement(
@@ -80,11 +87,16 @@ def evaluate(job: EvaluateJob) -> Judgement:
         chosen=chosen,
         ahead=ahead,
         metrics={name: metrics(score.state(), config) for name, score in scores.items()},
-        counts={**of_judged, **of_window, "bad": bad},
+        counts={**of_judged, **of_window, "bad": bad, **others},
         remarks=() if can_be_judged else (ONE_KIND,),
         slices=sliced(parts(judged, known), {name: partial(judge, score) for name, score in scores.items()}),
         reliability=dict(_reliabilities(scores)),
     )
+
+
+def _asked(contestant: Contestant, inputs: Floats) -> NDArray[np.float64]:
+    """Ask for scores; of no rows at all, none: neither trees nor scikit-learn take such."""
+    return contestant.log_odds(inputs) if len(inputs) else np.empty(0)
 
 
 def _reliabilities(scores: Mapping[str, Scores]) -> Iterator[tuple[str, Reliability]]:

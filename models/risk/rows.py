@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.job import TablesAt
-from data_contracts.risk.examples import EXAMPLES, FEATURES
+from data_contracts.risk.examples import EXAMPLES, FEATURES, KNOWN_AT
 from data_contracts.risk.numbers import NUMBERS
 from data_contracts.risk.parties import LAST_NUMBER, PARTIES
 from data_contracts.risk.past import squashed
@@ -78,12 +78,12 @@ def read(tables: TablesAt, windows: tuple[str, ...], *, since: datetime | None =
     Args:
         tables: Have them.
         windows: Keys.
-        since: What is older came late, and is left out.
+        since: What was known before came late, and is left out.
     """
     columns = [*INPUTS, "label", "happened_at", NUMBERS.name]
     where = pc.field("window").isin(list(windows))
     if since is not None:
-        where &= pc.field("happened_at") >= since
+        where &= pc.coalesce(pc.field(KNOWN_AT.name), pc.field("happened_at")) >= since
     table = Table(tables.folder, EXAMPLES).read(tables.versions[EXAMPLES.name], columns=columns, where=where)
     examples = pl.DataFrame(table)
     found = inputs(examples, own_numbers(tables))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from data_contracts.reading import ReadableTable
@@ -38,6 +38,17 @@ def new_files(truth: ReadableTable, done: int | None, version: int, *, by_window
     return {
         file: rows for file, rows in files.items() if (file not in old or days[file] > before) and days[file] <= end
     }
+
+
+def came_with(truth: ReadableTable, files: Iterable[str], version: int | None) -> dict[str, int]:
+    """Return the version of the truth with which each of some files came; ``version`` has all of them."""
+    came: dict[str, int] = {}
+    while wanted := set(files) - came.keys():
+        assert version is not None, "files that are there came with some version"
+        earlier = truth.file_rows(version - 1) if version else {}
+        came |= dict.fromkeys(wanted - earlier.keys(), version)
+        version -= 1
+    return came
 
 
 def group_files(files: Mapping[str, int], rows_per_task: int) -> list[list[str]]:

@@ -92,7 +92,8 @@ def _take(
         try:
             _refuse_changed_files(staged)
             begun = quarantine.mark(DAY) if was_begun(quarantine, table, staged) else None
-            limits = _limits(config, table, latest=date.fromordinal(begun) if begun else night.today, day_zone=zone)
+            latest = date.fromordinal(begun) if begun else night.today
+            limits = _limits(config, table, latest=latest, day_zone=zone, labels_come=night.labels is not None)
             report, page = check_chunks(workspace, of, staged, limits, config, cluster)
             _publish(replace(night, report=report, today=limits.latest), through, config, page=page)
         except (ContractError, WindowError):
@@ -136,7 +137,7 @@ def _refuse_changed_files(staged: Staged) -> None:
         ) from error
 
 
-def _limits(config: ValidationConfig, truth: Table, *, latest: date, day_zone: str) -> Limits:
+def _limits(config: ValidationConfig, truth: Table, *, latest: date, day_zone: str, labels_come: bool) -> Limits:
     """Measure lateness from the day after the newest window; on empty tables nothing is late."""
     end = truth.mark("window")
     late = timedelta(days=config.late_days - 1)
@@ -147,6 +148,7 @@ def _limits(config: ValidationConfig, truth: Table, *, latest: date, day_zone: s
         allowed={name: values for name, values in config.allowed.items() if name in truth.contract.schema.names},
         max_id_bytes=config.max_id_bytes,
         day_zone=day_zone,
+        labels_come=labels_come,
     )
 
 

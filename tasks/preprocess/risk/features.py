@@ -18,14 +18,15 @@ class RiskFeatures:
         workspace: Workspace,
         validated: Validated,
         held_out: HeldOut,
-        features: BaseModel,  # noqa: ARG002, there is nothing to choose
+        features: BaseModel,
         protocol: Protocol,
         cluster: str,
     ) -> Night:
         """See `tasks.preprocess.risk.night`, which is imported when it is needed: settings need it not."""
         from tasks.preprocess.risk.night import build_night
 
-        return build_night(workspace, validated, held_out, protocol, cluster)
+        own = FeatureConfig.model_validate(features.model_dump())
+        return build_night(workspace, validated, held_out, own, protocol, cluster)
 
 
 FEATURES = RiskFeatures()

@@ -6,7 +6,8 @@ Every commit consumes ``transactions@<version>``, so a night that runs again doe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,11 +16,12 @@ from typing import TypeVar
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
-from data_contracts.risk.numbers import NUMBERS
-from data_contracts.table import Part
 from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
+from tasks.preprocess.labels import Due
+from tasks.preprocess.risk.config import FeatureConfig
 from tasks.preprocess.risk.plan import Plan, hold_out_end, one_length
 from tasks.preprocess.risk.steps import (
+    Made,
     Order,
     count_labels,
     count_lengths,
@@ -40,9 +42,14 @@ logger = logging.getLogger(__name__)
 
 
 def build_night(
-    workspace: Workspace, validated: Validated, held_out: HeldOut, protocol: Protocol, cluster: str
+    workspace: Workspace,
+    validated: Validated,
+    held_out: HeldOut,
+    features: FeatureConfig,
+    protocol: Protocol,
+    cluster: str,
 ) -> Night:
-    """Turn the transactions that are new into features, and return the night's record.
+    """Turn the transactions that are new, or became labelled, into features, and return the night's record.
 
     A night that is done changes nothing and returns its record; one that was broken off is finished first, as it was
     planned then.
@@ -51,6 +58,7 @@ def build_night(
         workspace: Whose tables.
         validated: The version of `transactions` to take, and its newest window.
         held_out: What the first night must hold out, to judge.
+        features: How long labels are waited for; the same for all nights of these tables.
         protocol: `nightly`; what is known of a party goes by days.
         cluster: Address of a Dask scheduler.
 
@@ -59,49 +67,62 @@ def build_night(
     """
     if protocol != "nightly":
         raise OtherFeaturesError(f"protocol {protocol!r} leaves days out, and features go by days. Take 'nightly'.")
-    tables = Tables(workspace.tables)
+    tables, days = Tables(workspace.tables), features.label_days
+    tables.refuse_other(days)
     with Client(cluster, set_as_default=False) as client:
-        for version in tables.nights.unfinished(validated.truth):
-            _Night(client, workspace, version).build(validated.window, held_out)
+        for version in tables.nights.unfinished(validated.truth, lambda night: bool(tables.due(night, days))):
+            _Night(client, workspace, version, days).build(validated.window, held_out)
     return tables.record()
 
 
 class _Night:
     """One night on its way into the tables."""
 
-    def __init__(self, client: Client, workspace: Workspace, version: int) -> None:
+    def __init__(self, client: Client, workspace: Workspace, version: int, label_days: int) -> None:
         self.client = client
         self.folder = workspace.tables
         self.day_zone = workspace.day_zone
         self.tables = Tables(workspace.tables)
         self.version = version
+        self.label_days = label_days
         self.consumed = self.tables.nights.consumes(version)
 
     def build(self, window: Window, held_out: HeldOut) -> None:
         """Commit what is still missing of this night."""
-        tables, name = self.tables, f"night-{self.version:06}"
+        tables = self.tables
         refuse_lost_files(tables.transactions, self.version)
-        files = tables.nights.new_files(self.version)
+        due = tables.due(self.version, self.label_days)
         if tables.nights.begun != self.version:
-            order = Order(self.folder, sorted(files), self._plan(sorted(files), window, held_out), name, self.day_zone)
+            order = self._order(due, self._plan(due, window, held_out))
             tables.begin(self._call(write_parties, order), self.version, order.plan)
-        order = Order(self.folder, sorted(files), tables.plan(), name, self.day_zone)
+        order = self._order(due, tables.plan())
         self._commit_sums(order)
-        groups = [
-            replace(order, files=group, name=f"{name}-{number:04}")
-            for number, group in enumerate(group_files(files, ROWS_PER_TASK))
-        ]
-        written: list[list[Part]] = self.client.gather(self.client.map(write_examples, groups, pure=False))
-        parts = [part for of_group in written for part in of_group]
-        _refuse_loss(sum(files.values()), sum(part.rows for part in parts))
-        marks = {**tables.nights.end(self.version), NUMBERS.name: order.plan.numbers}
-        tables.examples.commit(parts, [self.consumed], marks=marks)
-        logger.info("%s transactions in %s", f"{sum(files.values()):,}", order.plan.window)
+        orders, through = zip(*self._orders(order), strict=True)
+        made: list[Made] = self.client.gather(self.client.map(write_examples, orders, through, pure=False))
+        _refuse_loss(due, made)
+        waiting = self._call(partial(tables.waiting, label_days=self.label_days), self.version) if order.waits else None
+        if waiting is not None:
+            logger.info("by the end of %s %s", order.plan.window.last_day, waiting)
+        tables.finish([part for each in made for part in each.parts], self.version, self.label_days, waiting)
 
-    def _plan(self, files: list[str], window: Window, held_out: HeldOut) -> Plan:
-        lengths = self._call(count_lengths, files)
+    def _order(self, due: Sequence[Due], plan: Plan) -> Order:
+        waits = self.tables.waits(self.version)
+        return Order(self.folder, due, plan, f"night-{self.version:06}", self.day_zone, waits)
+
+    def _orders(self, order: Order) -> Iterator[tuple[Order, str]]:
+        """Cut a night's work into tasks: files that one night took, and the key of its newest window."""
+        by_file, night = {due.file: due for due in order.due}, defaultdict[str, dict[str, int]](dict)
+        for file, key in self.tables.taken_by(order.due, order.plan.window.key).items():
+            night[key][file] = by_file[file].rows
+        groups = [(files, key) for key in sorted(night) for files in group_files(night[key], ROWS_PER_TASK)]
+        for number, (files, key) in enumerate(groups):
+            due = [by_file[file] for file in files]
+            yield replace(order, due=due, name=f"{order.name}-{number:04}"), key
+
+    def _plan(self, due: Sequence[Due], window: Window, held_out: HeldOut) -> Plan:
+        lengths = self._call(count_lengths, [each.file for each in due if each.is_new])
         if self.tables.nights.done is None:
-            labels = self._call(partial(count_labels, day_zone=self.day_zone), files)
+            labels = self._call(partial(count_labels, day_zone=self.day_zone), due)
             judging = hold_out_end(labels, window.last_day, held_out)
             return Plan(judging, first=True, numbers=one_length(lengths, 0))
         before = self.tables.plan()
@@ -121,14 +142,24 @@ class _Night:
         return answer
 
 
-def _refuse_loss(taken: int, written: int) -> None:
-    """See that every transaction became an example.
+def _refuse_loss(due: Sequence[Due], made: Sequence[Made]) -> None:
+    """See that every transaction is an example, was one before, or waits for its label; say how many are what.
 
     Raises:
-        RowsLostError: It did not.
+        RowsLostError: One is not.
     """
-    if taken != written:
+    taken, written = sum(each.rows for each in due), sum(part.rows for each in made for part in each.parts)
+    read, waiting, done = (sum(getattr(each, what) for each in made) for what in ("read", "waiting", "done"))
+    logger.info(
+        "%s transactions: %s are examples; %s wait for their label, and are neither learned from nor judged by yet; "
+        "%s were done before",
+        *(f"{number:,}" for number in (taken, written, waiting, done)),
+    )
+    if disputed := sum(each.disputed for each in made):
+        logger.warning("%s transactions have labels that differ: the first in time counts", f"{disputed:,}")
+    if taken != read or read != written + waiting + done:
         raise RowsLostError(
-            f"{taken:,} transactions were taken, and {written:,} examples written of them. The examples were not "
-            "published. Run the night again; if it stays, this is a fault of the program."
+            f"{taken:,} transactions were to be taken; {written:,} examples were written, {waiting:,} wait for their "
+            f"label and {done:,} were done before. The examples were not published. Run the night again; if it stays, "
+            "this is a fault of the program."
         )

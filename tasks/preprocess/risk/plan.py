@@ -26,13 +26,13 @@ class Plan:
     first: bool
     numbers: int = 0
 
-    def key(self) -> pl.Expr:
-        """Return the key of the window of a transaction, by its ``day``; one that came late is in the newest."""
+    def key(self, day: str) -> pl.Expr:
+        """Return the key of the window of a column of days; what came late is in the newest."""
         newest = pl.lit(self.window.key)
         if not self.first:
             return newest
         past = pl.lit((self.window.first_day - timedelta(days=1)).isoformat())
-        return pl.when(pl.col("day") < self.window.first_day).then(past).otherwise(newest)
+        return pl.when(pl.col(day) < self.window.first_day).then(past).otherwise(newest)
 
 
 def one_length(lengths: Mapping[int, int], known: int) -> int:
@@ -61,7 +61,7 @@ def hold_out_end(labels: pl.DataFrame, through: date, held_out: HeldOut) -> Wind
     """Hold out whole days, counted back from ``through`` until they are enough to judge.
 
     Args:
-        labels: ``day`` and ``labelled``, how many transactions of that day have a label; each day once.
+        labels: ``day`` and ``labelled``, how many transactions have a label since that day; each day once.
         through: Last day of the logs.
         held_out: What is enough; each transaction is a unit.
 

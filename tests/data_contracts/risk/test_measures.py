@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta
-from typing import NamedTuple
+from datetime import timedelta
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,33 +13,7 @@ from data_contracts.risk.examples import FEATURES, RECENT_DAYS
 from data_contracts.risk.measures import measured
 from data_contracts.risk.partners import Pairs
 from data_contracts.risk.past import Past, compacted, sums_of_pairs, sums_of_parties
-
-START = date(2026, 1, 1)
-
-
-class Deal(NamedTuple):
-    """One transaction."""
-
-    day: int
-    giver: int
-    getter: int
-    label: int | None = 0
-    outcome: float | None = None
-    amount: float | None = None
-
-
-def frame(deals: list[Deal]) -> pl.DataFrame:
-    schema = {
-        "day": pl.Int64, "from_number": pl.Int32, "to_number": pl.Int32,
-        "label": pl.Int8, "outcome": pl.Float64, "amount": pl.Float64,
-    }  # fmt: skip
-    rows = pl.DataFrame(deals, schema=schema, orient="row")
-    return rows.with_columns(day=pl.lit(START) + pl.duration(days="day"), window=pl.lit("w"))
-
-
-def features(past: list[Deal], asked: list[Deal]) -> pl.DataFrame:
-    pairs = sums_of_pairs(frame(past))
-    return measured(frame(asked), Past(sums_of_parties(pairs)), Pairs(pairs))
+from tests.data_contracts.risk.deals import START, Deal, counted, features, frame, known_to_nights
 
 
 def test_what_is_known_of_two_parties_is_what_they_did_on_the_days_before() -> None:
@@ -113,13 +85,44 @@ def test_rows_that_are_taken_piece_by_piece_are_the_same(monkeypatch: pytest.Mon
 
 
 deals = st.builds(
-    lambda day, two, label, outcome, amount: Deal(day, *two, label, outcome, amount),
+    lambda day, two, label, outcome, amount, later: Deal(day, *two, label, outcome, amount, later),
     st.integers(0, 2 * RECENT_DAYS),
     st.sampled_from([(1, 4), (4, 1), (1, 2), (2, 4), (2, 5), (5, 2), (3, 6)]),
     st.sampled_from([None, 0, 1]),
     st.sampled_from([None, -2.0, 1.0, 8.0]),
     st.sampled_from([None, 1.0, 100.0]),
+    st.sampled_from([0, 0, 1, 30, RECENT_DAYS]),
 )
+split = st.builds(lambda deal, night, told: deal._replace(night=night, told=told), deals, *[st.integers(0, 3)] * 2)
+
+
+@given(st.lists(split, min_size=2, max_size=12))
+@settings(max_examples=20, deadline=None)
+def test_what_nights_sum_up_says_what_was_known_on_the_day(log: list[Deal]) -> None:
+    """However rows and labels are split over nights, whatever came late: as counted anew from the whole log."""
+    for deal, row in known_to_nights(log):
+        assert row == pytest.approx(counted(log, deal), rel=1e-5, abs=1e-6)
+
+
+@given(st.lists(deals, min_size=2, max_size=12), st.integers(20, 60))
+@settings(max_examples=15, deadline=None)
+def test_of_what_is_on_time_it_is_the_same_however_many_days_a_night_takes(log: list[Deal], span: int) -> None:
+    on_time = [deal._replace(night=deal.day // span, told=(deal.known_day or 0) // span) for deal in log]
+    wanted = features(log, log).to_dicts()
+    seen = known_to_nights(on_time)
+    for deal, row in seen:
+        assert row == pytest.approx(wanted[on_time.index(deal)], rel=1e-5, abs=1e-6)
+
+
+def test_a_label_is_known_from_the_day_after_it_was_said() -> None:
+    past = [Deal(0, 1, 2, label=1, outcome=-2.0, later=5), Deal(0, 2, 9, label=0, later=2)]
+    for day, bad, doubted in ((5, 0, 0), (6, 1, 1)):
+        (row,) = features([*past, Deal(0, 2, 3, label=1)], [Deal(day, 1, 2), Deal(day, 1, 3)])[:1].to_dicts()
+        assert row["from_gave_bad"] == pytest.approx(math.log1p(bad))
+        assert row["from_gave_count"] == pytest.approx(math.log(2)), "it happened, whatever was said of it"
+        assert row["to_got_freshness"] == pytest.approx(1 / (1 + day / 30)), "nobody dealt when it was said"
+        (row,) = features([*past, Deal(0, 2, 3, label=1)], [Deal(day, 1, 3)]).to_dicts()
+        assert (row["doubted_bad"], row["trusted_bad"]) == pytest.approx((math.log1p(doubted), math.log1p(1 - doubted)))
 
 
 @given(st.lists(deals, min_size=1, max_size=25), st.lists(deals, max_size=25), st.integers(0, 2 * RECENT_DAYS))

@@ -11,7 +11,8 @@ import pytest
 from data_contracts.check import check, name_of
 from data_contracts.contract import LATE, DataContract, Limits
 from data_contracts.risk.examples import EXAMPLES
-from data_contracts.risk.numbers import NUMBERS
+from data_contracts.risk.labels import LABELS
+from data_contracts.risk.sums import PAIRS
 from data_contracts.risk.transactions import TRANSACTIONS
 from data_contracts.staging import staging
 from data_contracts.table import Table
@@ -30,10 +31,12 @@ GOOD: dict[str, Any] = {
     "problem": None,
     "original": None,
 }
-VALUES: dict[pa.DataType, object] = {
+VALUES: dict[pa.DataType, Any] = {
     pa.string(): "a",
     pa.int8(): 1,
     pa.int32(): 1,
+    pa.int64(): 1,
+    pa.list_(pa.float32()): [1.0, None],
     pa.float32(): 0.5,
     pa.float64(): 0.5,
     pa.date32(): date(2026, 11, 22),
@@ -41,9 +44,9 @@ VALUES: dict[pa.DataType, object] = {
 }
 
 
-def _broken(*rows: dict[str, object]) -> list[str | None]:
-    contract = staging(TRANSACTIONS)
-    rules = contract.row_rules(LIMITS)
+def _broken(*rows: dict[str, Any], of: DataContract = TRANSACTIONS, limits: Limits = LIMITS) -> list[str | None]:
+    contract = staging(of)
+    rules = contract.row_rules(limits)
     table = contract.conform(pa.Table.from_pylist([GOOD | changes for changes in rows], contract.schema))
     first = check(contract.checked(table), rules).first_broken
     return [None if number < 0 else name_of(rules[number]) for number in first]
@@ -97,14 +100,52 @@ def test_where_all_rows_have_as_many_numbers_any_number_of_them_will_do(numbers:
     assert _broken({"numbers": numbers}, {"numbers": numbers}) == [None, None]
 
 
-@pytest.mark.parametrize("contract", [TRANSACTIONS, EXAMPLES], ids=lambda contract: contract.name)
-def test_a_table_of_before_there_were_numbers_goes_on(tmp_path: Path, contract: DataContract) -> None:
-    before = contract.schema.remove(contract.schema.get_field_index(NUMBERS.name))
-    old, new = Table(str(tmp_path), replace(contract, schema=before, steps=())), Table(str(tmp_path), contract)
-    row = {field.name: VALUES[field.type] for field in before}
+STEPS = [(contract, version) for contract in (TRANSACTIONS, EXAMPLES, PAIRS) for version in range(1, contract.version)]
+
+
+@pytest.mark.parametrize(("contract", "version"), STEPS, ids=lambda each: getattr(each, "name", each))
+def test_a_table_of_a_version_before_goes_on(tmp_path: Path, contract: DataContract, version: int) -> None:
+    later = {field.name for step in contract.steps[version - 1 :] for field in step.added}
+    before = pa.schema([field for field in contract.schema if field.name not in later])
+    steps = contract.steps[: version - 1]
+    old, new = Table(str(tmp_path), replace(contract, schema=before, steps=steps)), Table(str(tmp_path), contract)
+    row = {field.name: VALUES[field.type] for field in contract.schema}
     old.commit(old.write(pa.Table.from_pylist([row], before), "old"), ["one"])
     new.take_steps()
-    more = row | {"numbers": [1.0, None]}
-    new.commit(new.write(pa.Table.from_pylist([more], contract.schema), "new"), ["two"])
-    assert sorted(new.read()["numbers"].to_pylist(), key=bool) == [None, [1.0, None]]
-    assert new.mark("contract") == 2
+    new.commit(new.write(pa.Table.from_pylist([row], contract.schema), "new"), ["two"])
+    for name in later:
+        assert sorted(new.read()[name].to_pylist(), key=str) == sorted([None, row[name]], key=str), name
+    assert new.mark("contract") == contract.version
+
+
+WHO_LABELS = [
+    ({}, None),
+    ({"label": None, "transaction_id": "a-1"}, None),
+    ({"label": 1, "transaction_id": "a-1"}, None),
+    ({"label": None}, "neither transaction_id nor label"),
+    ({"label": None, "transaction_id": "ü" * 5}, "transaction_id too long"),
+]
+
+
+def test_where_labels_come_a_transaction_without_one_says_by_what_it_is_found() -> None:
+    rows = [changes for changes, _ in WHO_LABELS]
+    assert _broken(*rows, limits=replace(LIMITS, labels_come=True)) == [rule for _, rule in WHO_LABELS]
+    assert _broken(*rows[:-1]) == [None] * (len(rows) - 1)
+
+
+GOOD_LABEL: dict[str, Any] = {"transaction_id": "a-1", "label": 1, "labelled_at": GOOD["happened_at"]}
+LABEL_CASES = [
+    ({}, None),
+    ({"label": 0}, None),
+    ({"transaction_id": None}, "transaction_id missing"),
+    ({"transaction_id": "ü" * 5}, "transaction_id too long"),
+    ({"label": None}, "label missing"),
+    ({"label": 2}, "label neither 0 nor 1"),
+    ({"labelled_at": None}, "labelled_at missing"),
+    ({"labelled_at": datetime(2026, 11, 23, tzinfo=UTC)}, "labelled_at in the future"),
+]
+
+
+def test_a_label_that_comes_by_itself_breaks_the_rule_that_people_would_name() -> None:
+    rows = [{**GOOD, **GOOD_LABEL, **changes} for changes, _ in LABEL_CASES]
+    assert _broken(*rows, of=LABELS) == [rule for _, rule in LABEL_CASES]

@@ -40,13 +40,14 @@ def write_tables(folder: Path, changed: Callable[[pl.DataFrame], pl.DataFrame] =
     publish(home, changed(deals(range(DAYS), A_DAY)), range(DAYS))
     tables = Tables(home.tables)
     window = Window(first_day=day(DAYS - 2), last_day=day(DAYS - 1))
-    files = sorted(tables.transactions.file_rows())
-    numbers = one_length(count_lengths(files), 0)
-    order = Order(home.tables, files, Plan(window, first=True, numbers=numbers), "night", "UTC")
+    due = tables.due(0, label_days=0)
+    numbers = one_length(count_lengths([each.file for each in due]), 0)
+    order = Order(home.tables, due, Plan(window, first=True, numbers=numbers), "night", "UTC")
     tables.begin(write_parties(order), 0, order.plan)
     for name, parts in write_sums(order).items():
         getattr(tables, name).commit(parts, ["night"])
-    tables.examples.commit(write_examples(order), ["night"], marks={"transactions": 0, "numbers": numbers})
+    made = write_examples(order, window.key)
+    tables.finish(made.parts, 0, label_days=0, waiting=None)
     return TablesAt(folder=home.tables, versions=tables.record().tables)
 
 

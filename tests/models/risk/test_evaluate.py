@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import numpy as np
+import polars as pl
+import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from data_contracts.job import RIVALS, TablesAt
 from data_contracts.manifest import DamagedError, seal, verify
+from data_contracts.risk.examples import EXAMPLES
+from data_contracts.table import Table
 from models.risk.baselines import Logistic
 from models.risk.boosting import Boosting
 from models.risk.config import BoostingConfig, RiskConfig
@@ -22,7 +27,7 @@ from models.risk.weights import RECORD
 from models.weights import WeightsError
 from tasks.preprocess.risk.config import FeatureConfig
 from tasks.train.shape import shape_of
-from tests.models.risk.tables import A_DAY, DAYS, JUDGED, KNOWN, evaluate_job
+from tests.models.risk.tables import A_DAY, DAYS, JUDGED, KNOWN, evaluate_job, write_tables
 from tests.tasks.preprocess.risk.nights import day
 
 
@@ -38,6 +43,7 @@ def test_all_are_judged_on_the_same_rows_and_the_rival_lies_where_it_can_be_publ
         "window_units": 2 * A_DAY,
         "window_targets": 2 * A_DAY,
         "bad": judged.labels.sum(),
+        "unlabelled": 2 * A_DAY - len(judged.labels),
     }
     assert found.counts["targets"] < 2 * A_DAY, "some have no label, and are counted all the same"
     for name, folder in (("candidate", weights), ("boosting", tmp_path / RIVALS / "boosting")):
@@ -101,6 +107,24 @@ def test_the_rival_takes_part_as_a_champion_and_is_the_same_when_it_is_trained_a
 def test_what_is_older_than_the_windows_first_day_does_not_judge(tables: TablesAt, tmp_path: Path) -> None:
     found = evaluate(evaluate_job(tmp_path, tables, first_day=day(DAYS - 1)))
     assert found.counts["window_targets"] == A_DAY
+
+
+def test_what_became_known_in_the_window_judges_whenever_it_happened(tmp_path: Path) -> None:
+    tables = write_tables(tmp_path)
+    examples, window = Table(tables.folder, EXAMPLES), pc.field("window")
+    of_before = pl.DataFrame(examples.read(where=window == KNOWN[0])).filter(pl.col("label") == 1)[:2]
+    said = datetime.combine(day(DAYS - 1), time(12), UTC)
+    later = of_before.with_columns(pl.Series("known_at", [None, said], pl.Datetime("us", "UTC")), window=pl.lit(JUDGED))
+    version = examples.commit(examples.write(later.to_arrow(), "later"), ["later"])
+    tables = tables.model_copy(update={"versions": {**tables.versions, EXAMPLES.name: version}})
+    found = evaluate(evaluate_job(tmp_path, tables))
+    assert found.counts["window_targets"] == 2 * A_DAY + 1
+
+
+def test_a_window_of_which_nobody_said_anything_judges_nobody(tables: TablesAt, tmp_path: Path) -> None:
+    job = evaluate_job(tmp_path, tables).model_copy(update={"window": day(DAYS).isoformat()})
+    found = evaluate(job)
+    assert (found.counts["targets"], found.counts["window_targets"], found.remarks) == (0, 0, (ONE_KIND,))
 
 
 def test_a_window_with_labels_of_one_kind_says_so_and_judges_nobody(

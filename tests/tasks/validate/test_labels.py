@@ -100,6 +100,13 @@ def test_only_the_truth_opens_windows_and_each_sees_the_labels_that_are_there(ho
     assert (later.window.last_day, house.table("parcels").mark(LABELS, later.truth)) == (date(2026, 3, 2), 1)
 
 
+def test_rows_are_known_to_wait_before_anybody_said_anything(house: House) -> None:
+    (house.home / "told" / "0.csv").write_text("parcel_id,hours,arrived_at\n")
+    house.night()
+    assert (house.table("arrivals").version(), house.table("parcels").mark(LABELS)) == (0, 0)
+    assert house.keys("arrivals") == []
+
+
 def test_labels_that_are_all_broken_stop_the_night_before_any_row_is_taken(house: House) -> None:
     house.write("told", "0.csv", ["p0,-1,2026-03-01T09:00:00Z"])
     with pytest.raises(ContractViolationError, match=r"(?s)'arrivals' .* 1 rule broken in 1 rows.*Fix the labels\."):

@@ -10,9 +10,12 @@ import polars as pl
 
 from data_contracts.days import days_of
 from data_contracts.night import HeldOut, Night, Validated, Window, Workspace
+from data_contracts.risk.labels import LABELS
 from data_contracts.risk.transactions import TRANSACTIONS
+from data_contracts.staging import LABELS as SEEN_LABELS
 from data_contracts.table import Table
 from examples.risk import FIRST_DAY, transactions
+from tasks.preprocess.risk.config import FeatureConfig
 from tasks.preprocess.risk.night import build_night
 from tasks.preprocess.risk.tables import Tables
 
@@ -37,16 +40,22 @@ def deals(numbers: Sequence[int], count: int = A_DAY, seed: int = 0) -> pl.DataF
     return pl.concat(transactions(day(number), count, seed) for number in numbers)
 
 
-def publish(home: Workspace, rows: pl.DataFrame, numbers: Sequence[int]) -> Validated:
-    """Commit rows to table `transactions`, as validate does, with the window of some days."""
-    table = Table(home.tables, TRANSACTIONS)
+def publish(
+    home: Workspace, rows: pl.DataFrame, numbers: Sequence[int], labels: pl.DataFrame | None = None
+) -> Validated:
+    """Commit rows to table `transactions`, as validate does, with the window of some days; labels before, if any."""
+    table, marks = Table(home.tables, TRANSACTIONS), {}
+    if labels is not None:
+        said = labels.with_columns(day=days_of(pl.col("labelled_at"), home.day_zone))
+        later = Table(home.tables, LABELS)
+        marks[SEEN_LABELS] = later.commit(later.write(said.to_arrow(), f"night-{numbers[-1]}"), [f"said:{numbers[-1]}"])
     whole = rows.with_columns(day=days_of(pl.col("happened_at"), home.day_zone))
-    if "numbers" not in whole.columns:
-        whole = whole.with_columns(numbers=pl.lit(None, pl.List(pl.Float32)))
+    empty = pl.DataFrame(TRANSACTIONS.schema.empty_table())
+    whole = pl.concat([empty, whole], how="diagonal")
     window = Window(first_day=day(numbers[0]), last_day=day(numbers[-1]))
     parts = table.write(whole.to_arrow(), f"night-{numbers[-1]}")
     rows_before = sum(table.file_rows().values())
-    marks = {"window": window.last_day.toordinal(), "rows": rows_before + rows.height}
+    marks |= {"window": window.last_day.toordinal(), "rows": rows_before + rows.height}
     version = table.commit(parts, [f"file:{numbers[-1]}"], marks=marks)
     return Validated(truth=version, accepted=rows.height, window=window)
 
@@ -59,9 +68,15 @@ def publish_night(home: Workspace, number: int) -> Validated:
     return publish(home, deals(range(6)), range(6))
 
 
-def build(home: Workspace, validated: Validated, cluster: str, held_out: HeldOut = HELD_OUT) -> Night:
+def build(
+    home: Workspace,
+    validated: Validated,
+    cluster: str,
+    held_out: HeldOut = HELD_OUT,
+    features: FeatureConfig = FeatureConfig(),  # noqa: B008, it is frozen
+) -> Night:
     """Build a night as most tests do."""
-    return build_night(home, validated, held_out, "nightly", cluster)
+    return build_night(home, validated, held_out, features, "nightly", cluster)
 
 
 def rows(home: Workspace, night: Night) -> dict[str, pl.DataFrame]:

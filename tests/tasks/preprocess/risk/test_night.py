@@ -21,6 +21,7 @@ from tasks.preprocess.errors import (
     TooFewTargetsError,
 )
 from tasks.preprocess.risk import night as night_module
+from tasks.preprocess.risk.config import FeatureConfig
 from tasks.preprocess.risk.night import build_night
 from tasks.preprocess.risk.tables import Tables
 from tests.killing import Killed, Moment, killed_at
@@ -171,7 +172,7 @@ def test_numbers_that_come_later_are_known_from_then_on_and_must_stay_as_many(cl
 def test_what_cannot_become_a_night_is_refused(undisturbed: TwoNights, cluster: str, tmp_path: Path) -> None:
     home, validated, _ = undisturbed
     with pytest.raises(OtherFeaturesError, match="features go by days"):
-        build_night(home, validated[1], HELD_OUT, "leave_one_out", cluster)
+        build_night(home, validated[1], HELD_OUT, FeatureConfig(), "leave_one_out", cluster)
     with pytest.raises(OutOfOrderError, match="version 0 was asked for, but the tables have version 1"):
         build(home, validated[0], cluster)
     small = workspace(tmp_path / "small")

@@ -43,7 +43,7 @@ def test_a_past_without_a_label_is_none(targets: int) -> None:
 def test_a_transaction_is_in_one_window(first: bool, wanted: list[str]) -> None:  # noqa: FBT001
     plan = Plan(Window(first_day=date(2026, 1, 4), last_day=THROUGH), first)
     rows = pl.DataFrame({"day": [date(2026, 1, 1), date(2026, 1, 5)]})
-    assert rows.with_columns(key=plan.key())["key"].to_list() == wanted
+    assert rows.with_columns(key=plan.key("day"))["key"].to_list() == wanted
 
 
 @pytest.mark.parametrize(

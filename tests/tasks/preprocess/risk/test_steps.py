@@ -23,19 +23,20 @@ def test_the_day_before_is_one_of_the_zone(tmp_path: Path, zone: str) -> None:
     rows = made_up.filter(of_day.is_between(day(1), day(2)))
     publish(home, rows, [1, 2])
     plan = Plan(Window(first_day=day(2), last_day=day(2)), first=True)
-    order = Order(home.tables, sorted(tables.transactions.file_rows()), plan, "night", zone)
+    due = tables.due(0, label_days=0)
+    order = Order(home.tables, due, plan, "night", zone)
     counted = dict(rows.group_by(of_day).len().iter_rows())
-    assert set(count_labels(order.files, zone)["day"]) == {day(1), day(2)}
+    assert set(count_labels(due, zone)["day"]) == {day(1), day(2)}
     tables.begin(write_parties(order), 0, plan)
     for name, parts in write_sums(order).items():
         getattr(tables, name).commit(parts, ["night"])
     everybody = pl.DataFrame(tables.party_days.read()).filter(pl.col("party") == EVERYBODY)
     assert dict(everybody.select("day", "count").iter_rows()) == counted
-    tables.examples.commit(write_examples(order), ["night"])
+    tables.examples.commit(write_examples(order, plan.window.key).parts, ["night"])
     examples = pl.DataFrame(tables.examples.read(columns=["window", "happened_at"]))
     assert examples.filter(of_day.cast(pl.String) == pl.col("window")).height == rows.height
-    too_late = Order(home.tables, order.files, Plan(Window(first_day=day(1), last_day=day(1)), first=False), "b", zone)
+    too_late = Order(home.tables, due, Plan(Window(first_day=day(1), last_day=day(1)), first=False), "b", zone)
     with pytest.raises(ContractViolationError, match="day after through"):
         write_sums(too_late)
     with pytest.raises(ContractViolationError, match="happened_at after through"):
-        write_examples(too_late)
+        write_examples(too_late, plan.window.key)

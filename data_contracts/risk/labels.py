@@ -1,0 +1,60 @@
+"""Labels that come by themselves: whether a transaction went bad, said some time after it happened.
+
+Written by ``validate``, read by ``preprocess``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.contract import DataContract, Limits
+from data_contracts.risk.transactions import KEY
+from data_contracts.rules import between, in_time
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+
+def _checked(table: pa.Table) -> pa.Table:
+    """Show rules the bytes of the key."""
+    return table.select(["label", "labelled_at"]).append_column("key_bytes", pc.binary_length(table[KEY.name]))
+
+
+def _row_rules(limits: Limits) -> Sequence[Expectation]:
+    from great_expectations.expectations import ExpectColumnValuesToBeInSet, ExpectColumnValuesToNotBeNull
+
+    present = {"key_bytes": KEY.name, "label": "label", "labelled_at": "labelled_at"}
+    return [
+        *(ExpectColumnValuesToNotBeNull(column=at, meta={"rule": f"{name} missing"}) for at, name in present.items()),
+        between("key_bytes", None, limits.max_id_bytes, f"{KEY.name} too long"),
+        ExpectColumnValuesToBeInSet(column="label", value_set=[0, 1], meta={"rule": "label neither 0 nor 1"}),
+        *in_time("labelled_at", limits),
+    ]
+
+
+LABELS = DataContract(
+    name="labels",
+    schema=pa.schema(
+        [
+            KEY.with_nullable(nullable=False),
+            pa.field("label", pa.int8(), nullable=False, metadata={"unit": "1 bad, 0 good"}),
+            pa.field(
+                "labelled_at",
+                pa.timestamp("us", tz="UTC"),
+                nullable=False,
+                metadata={"unit": "since when it is known: of no day up to this one's anything was known of it"},
+            ),
+            pa.field("day", pa.date32(), nullable=False),
+        ]
+    ),
+    written_by="validate",
+    read_by=("preprocess",),
+    partition_by="day",
+    time_column="labelled_at",
+    checked=_checked,
+    row_rules=_row_rules,
+)
