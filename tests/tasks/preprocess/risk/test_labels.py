@@ -18,7 +18,7 @@ from data_contracts.quarantine import QUARANTINE
 from data_contracts.risk.examples import FEATURES
 from data_contracts.table import Table
 from data_contracts.waiting import Waiting
-from tasks.ingest.config import SourceConfig
+from tasks.ingest.config import LabelSourceConfig, SourceConfig
 from tasks.ingest.stage import stage_night
 from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.risk.config import FeatureConfig
@@ -200,21 +200,20 @@ def test_a_night_in_which_nobody_said_anything_is_a_window_and_old_rows_are_labe
 def test_where_labels_come_a_transaction_that_none_can_find_is_kept_aside_or_stops_the_night(
     tmp_path: Path, cluster: str
 ) -> None:
-    home, said, sources = workspace(tmp_path), f"{day(0)}T12:00:00Z", {}
-    for name, head in {"came": "transaction_id,from_party,to_party,happened_at", "said": ",".join(SCHEMA)}.items():
-        sources[name] = SourceConfig(uri=str(tmp_path / name), format="csv")
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "0.csv").write_text(f"{head}\n")
+    home, said = workspace(tmp_path), f"{day(0)}T12:00:00Z"
+    came, told_later = (tmp_path / name for name in ("came", "said"))
+    for folder, head in {came: "transaction_id,from_party,to_party,happened_at", told_later: ",".join(SCHEMA)}.items():
+        folder.mkdir()
+        (folder / "0.csv").write_text(f"{head}\n")
+    source, of_labels = SourceConfig(uri=str(came), format="csv"), LabelSourceConfig(uri=str(told_later), format="csv")
     config = ValidationConfig(max_quarantined=0.4, complete_day=0)
-    validate_labels(home, stage_night(home, sources["said"], cluster, "labels"), config, cluster)
-    (tmp_path / "came" / "1.csv").write_text(
+    validate_labels(home, stage_night(home, of_labels, cluster), config, cluster)
+    (came / "1.csv").write_text(
         f"transaction_id,from_party,to_party,happened_at\na,x,y,{said}\n,x,z,{said}\nb,y,z,{said}\n"
     )
-    told = validate_night(home, stage_night(home, sources["came"], cluster), None, config, cluster)
+    told = validate_night(home, stage_night(home, source, cluster), None, config, cluster)
     assert (told.accepted, told.quarantined) == (2, 1)
     assert Table(home.tables, QUARANTINE).read()["rule"].to_pylist() == ["neither transaction_id nor label"]
-    (tmp_path / "came" / "2.csv").write_text(
-        f"transaction_id,from_party,to_party,happened_at\n,v,y,{said}\n,v,z,{said}\n"
-    )
+    (came / "2.csv").write_text(f"transaction_id,from_party,to_party,happened_at\n,v,y,{said}\n,v,z,{said}\n")
     with pytest.raises(ContractViolationError, match="neither transaction_id nor label: 2 rows"):
-        validate_night(home, stage_night(home, sources["came"], cluster), None, config, cluster)
+        validate_night(home, stage_night(home, source, cluster), None, config, cluster)
