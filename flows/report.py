@@ -26,6 +26,7 @@ from data_contracts.version import EXAMPLE, NIGHT
 from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
 from tasks.evaluate.record import in_capitals, recorded_evidence, remarks, standings
+from tasks.ingest.config_times import MADE_UP, Arrival
 from tasks.tidy.disk import disk_use, in_words
 from tasks.validate.publication import COUNTS
 
@@ -112,7 +113,7 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     if EXAMPLE in version.tags:
         _answers(settings, json.loads(version.tags[EXAMPLE]))
-    conservation(workspace, by_arrival=settings.source.arrival is not None)
+    conservation(workspace, settings.source.arrival)
     line(f"on disk: {in_words(disk_use(workspace))}")
     where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
     line(f"\nMLflow: {where}, experiment {workspace.name!r}, run {version.run_id}")
@@ -143,20 +144,18 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         line(remark)
 
 
-def conservation(workspace: Workspace, *, by_arrival: bool) -> None:
+def conservation(workspace: Workspace, arrival: Arrival | None) -> None:
     """Print where the rows of the newest files went: accepted, kept aside, too late, repeats, or not asked for.
 
     Args:
         workspace: Whose tables remember it.
-        by_arrival: Whether the times of rows are those of their files.
+        arrival: How their times were made up, if they were.
     """
-    arrival = "; their times are those of their files (source.arrival)" if by_arrival else ""
+    times = f"; {MADE_UP[arrival]} (source.arrival: {arrival})" if arrival else ""
     days = f"; days are those of {workspace.day_zone}" if workspace.day_zone != "UTC" else ""
-    line(f"rows read {_conserved(workspace, 'source')}{arrival}{days}")
-    if (
-        "labels" in promises(workspace.use_case).incoming
-        and incoming_tables(workspace, "labels")[0].version() is not None
-    ):
+    line(f"rows read {_conserved(workspace, 'source')}{times}{days}")
+    takes_labels = "labels" in promises(workspace.use_case).incoming
+    if takes_labels and incoming_tables(workspace, "labels")[0].version() is not None:
         line(f"labels read {_conserved(workspace, 'labels')}")
         _labelled(workspace)
 
