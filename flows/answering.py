@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(f"prefect: {prefect.url} does not answer, and questions are kept there. `make up` starts it.")
     try:
         with spoken_to(settings):
-            run = reply(settings.workspace().tags, answer)
+            run = reply(settings.workspace().tags, answer, report.line)
             report.line(f"{settings.name} version {about(run).version}: {answer}")
             report.line(f"It is carried out as soon as no night is at work: {link(run)}")
             report.line("`make status` says what came of it.")

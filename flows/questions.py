@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -23,6 +24,8 @@ from tasks.promote.config import GateConfig
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+log = logging.getLogger(__name__)
 
 DEPLOYMENT = f"{APPROVE}/decision"
 NEEDS = (
@@ -110,13 +113,13 @@ def link(run: FlowRun) -> str:
     return url_for(run) or run.name
 
 
-def reply(tags: Sequence[str], answer: Answer, seconds: float = ASK_SECONDS) -> FlowRun:
+def reply(tags: Sequence[str], answer: Answer, say: Callable[[str], object] = log.info) -> FlowRun:
     """Answer the open question of one home and one name, or the last one again that ended without being carried out.
 
     Args:
         tags: Of that home and name.
         answer: What a person says.
-        seconds: How long the worker may take to ask again.
+        say: Is told, before it is waited for, that a question is asked again.
 
     Returns:
         The run, which goes on by itself.
@@ -126,7 +129,7 @@ def reply(tags: Sequence[str], answer: Answer, seconds: float = ASK_SECONDS) -> 
     """
     with get_client(sync_client=True) as client:
         waiting = [run for run in questions(client, tags) if run.state is not None and run.state.is_paused()]
-        run = waiting[0] if waiting else _asked_again(client, tags, seconds)
+        run = waiting[0] if waiting else _asked_again(client, tags, say)
         told = {"promote": "yes" if answer.yes else "no", "who": answer.who, "why": answer.why}
         result = client.resume_flow_run(run.id, run_input=told)
     if result.status.value != "ACCEPT":
@@ -134,7 +137,7 @@ def reply(tags: Sequence[str], answer: Answer, seconds: float = ASK_SECONDS) -> 
     return run
 
 
-def _asked_again(client: SyncPrefectClient, tags: Sequence[str], seconds: float) -> FlowRun:
+def _asked_again(client: SyncPrefectClient, tags: Sequence[str], say: Callable[[str], object]) -> FlowRun:
     """Retry the newest run, if it ended badly, as its page does; return it once it waits for an answer."""
     newest = next(iter(_runs(client, tags)), None)
     if newest is None or newest.state_name not in BROKEN_OFF:
@@ -142,8 +145,9 @@ def _asked_again(client: SyncPrefectClient, tags: Sequence[str], seconds: float)
             f"no question of {tags[0]!r} waits for an answer. One that was just asked needs some seconds; "
             "`make status` says what became of the last ones."
         )
+    say(f"{newest.name} is {newest.state_name}: it asks again first, which takes a worker half a minute")
     client.set_flow_run_state(newest.id, AwaitingRetry())
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + ASK_SECONDS
     while True:
         run = client.read_flow_run(newest.id)
         assert run.state is not None
@@ -152,7 +156,7 @@ def _asked_again(client: SyncPrefectClient, tags: Sequence[str], seconds: float)
         if run.state.is_final():
             raise NoAnswerError(f"{run.name} is {run.state.name}: {run.state.message}")
         if time.monotonic() > deadline:
-            raise NoAnswerError(f"{run.name} asks again, and no worker began within {seconds:.0f} s: {link(run)}")
+            raise NoAnswerError(f"{run.name} asks again, and no worker began within {ASK_SECONDS:.0f} s: {link(run)}")
         time.sleep(LOOK_SECONDS)
 
 
