@@ -3,7 +3,8 @@
     python -m examples.uci_credit --file UCI_Credit_Card.csv
 
 A fifth of the clients judges, drawn at random with seed 0, as many of them defaulting as of the others. Each part is a
-file, and `source.arrival: file` takes a file's time for that of its rows: those that judge are a day newer.
+file, and `source.arrival: order` takes a file's time for its first row, a us later for each of the others: those that
+judge are a day newer.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ BEGIN_SECONDS = 300
 """How long a run's process may take to begin; for as long Prefect holds a slot for a run that has not begun."""
 ANY_RUN: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
 ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
-BAD = ("Failed", "Crashed", "Cancelled", "TimedOut", "Late")
+BROKEN_OFF = ("Failed", "Crashed", "Cancelled", "TimedOut")
+"""States of a run that did not come to its end; a question that a newer one replaced is in none of them."""
+BAD = (*BROKEN_OFF, "Late")
 ASKS = "Suspended"
 """State of a run that waits for a person's answer."""
 

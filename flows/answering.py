@@ -1,4 +1,4 @@
-"""What ``python -m flows.approve`` understands: a yes or a no to the question that waits."""
+"""What ``python -m flows.approve`` understands: a yes or a no to the question that waits, or once more to the last."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROGRAM = "python -m flows.approve"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Answer the open question of the settings' logs.
+    """Answer the open question of the settings' logs; or the last one again, if its run broke off.
 
     Raises:
         SystemExit: None is open, or the answer was not taken; the message says so.
@@ -38,9 +38,10 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(f"prefect: {prefect.url} does not answer, and questions are kept there. `make up` starts it.")
     try:
         with spoken_to(settings):
-            run = reply(settings.workspace().tags, answer)
+            run = reply(settings.workspace().tags, answer, report.line)
             report.line(f"{settings.name} version {about(run).version}: {answer}")
-            report.line(f"It takes effect as soon as no night is at work: {link(run)}")
+            report.line(f"It is carried out as soon as no night is at work: {link(run)}")
+            report.line("`make status` says what came of it.")
     except NoAnswerError as error:
         sys.exit(f"{error}")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from prefect import get_client, task
 from prefect.cache_policies import NO_CACHE
@@ -11,22 +14,27 @@ from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFi
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled
+from prefect.states import AwaitingRetry, Cancelled
 from prefect.utilities.urls import url_for
 
 from data_contracts.night import Answer, ModelVersion, Night, Promotion, Workspace
-from flows.alerts import APPROVE
+from flows.alerts import APPROVE, BROKEN_OFF
 from tasks.deploy.config import ServingConfig
 from tasks.promote.config import GateConfig
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+log = logging.getLogger(__name__)
+
 DEPLOYMENT = f"{APPROVE}/decision"
 NEEDS = (
     "gate.approval: a person is to be asked by the deployment 'approve/decision', and nobody serves it at {where}. "
     "`make up` serves it; or set gate.approval: false, and the gate alone decides."
 )
+
+ASK_SECONDS, LOOK_SECONDS = 180.0, 1.0
+"""How long a worker may take to ask again, and how often it is looked at."""
 
 
 class NobodyAsksError(Exception):
@@ -73,12 +81,21 @@ def ask(workspace: Workspace, promotion: Promotion, night: Night, serving: Servi
 
 def questions(client: SyncPrefectClient, tags: Sequence[str]) -> list[FlowRun]:
     """Return the runs that ask or will ask, of one home and one name, the newest first."""
-    runs = client.read_flow_runs(
+    return [run for run in _runs(client, tags) if run.state is not None and not run.state.is_final()]
+
+
+def times_ended(run_id: str) -> int:
+    """Return how often a run ended so far: what is retried has ended before, what is resumed has not."""
+    with get_client(sync_client=True) as client:
+        return sum(state.is_final() for state in client.read_flow_run_states(UUID(run_id)))
+
+
+def _runs(client: SyncPrefectClient, tags: Sequence[str]) -> list[FlowRun]:
+    return client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=[APPROVE])),
         flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=list(tags))),
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
     )
-    return [run for run in runs if run.state is not None and not run.state.is_final()]
 
 
 def _answered(run: FlowRun) -> bool:
@@ -96,8 +113,13 @@ def link(run: FlowRun) -> str:
     return url_for(run) or run.name
 
 
-def reply(tags: Sequence[str], answer: Answer) -> FlowRun:
-    """Answer the open question of one home and one name.
+def reply(tags: Sequence[str], answer: Answer, say: Callable[[str], object] = log.info) -> FlowRun:
+    """Answer the open question of one home and one name, or the last one again that ended without being carried out.
+
+    Args:
+        tags: Of that home and name.
+        answer: What a person says.
+        say: Is told, before it is waited for, that a question is asked again.
 
     Returns:
         The run, which goes on by itself.
@@ -107,16 +129,35 @@ def reply(tags: Sequence[str], answer: Answer) -> FlowRun:
     """
     with get_client(sync_client=True) as client:
         waiting = [run for run in questions(client, tags) if run.state is not None and run.state.is_paused()]
-        if not waiting:
-            raise NoAnswerError(
-                f"no question of {tags[0]!r} waits for an answer. One that was just asked needs some seconds; "
-                "`make status` says what became of the last ones."
-            )
+        run = waiting[0] if waiting else _asked_again(client, tags, say)
         told = {"promote": "yes" if answer.yes else "no", "who": answer.who, "why": answer.why}
-        result = client.resume_flow_run(waiting[0].id, run_input=told)
+        result = client.resume_flow_run(run.id, run_input=told)
     if result.status.value != "ACCEPT":
-        raise NoAnswerError(f"Prefect did not take the answer to {waiting[0].name}: {result.details}")
-    return waiting[0]
+        raise NoAnswerError(f"Prefect did not take the answer to {run.name}: {result.details}")
+    return run
+
+
+def _asked_again(client: SyncPrefectClient, tags: Sequence[str], say: Callable[[str], object]) -> FlowRun:
+    """Retry the newest run, if it ended badly, as its page does; return it once it waits for an answer."""
+    newest = next(iter(_runs(client, tags)), None)
+    if newest is None or newest.state_name not in BROKEN_OFF:
+        raise NoAnswerError(
+            f"no question of {tags[0]!r} waits for an answer. One that was just asked needs some seconds; "
+            "`make status` says what became of the last ones."
+        )
+    say(f"{newest.name} is {newest.state_name}: it asks again first, which takes a worker half a minute")
+    client.set_flow_run_state(newest.id, AwaitingRetry())
+    deadline = time.monotonic() + ASK_SECONDS
+    while True:
+        run = client.read_flow_run(newest.id)
+        assert run.state is not None
+        if run.state.is_paused():
+            return run
+        if run.state.is_final():
+            raise NoAnswerError(f"{run.name} is {run.state.name}: {run.state.message}")
+        if time.monotonic() > deadline:
+            raise NoAnswerError(f"{run.name} asks again, and no worker began within {ASK_SECONDS:.0f} s: {link(run)}")
+        time.sleep(LOOK_SECONDS)
 
 
 def _start(

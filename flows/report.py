@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -30,6 +30,8 @@ from tasks.deploy.client import ask_over_grpc, ask_over_rest
 from tasks.evaluate.record import recorded_evidence
 from tasks.evaluate.shown import remarks
 from tasks.evaluate.shown import tables as evidence_tables
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.config_times import MADE_UP
 from tasks.tidy.disk import disk_use, in_words
 from tasks.validate.publication import COUNTS
 
@@ -116,7 +118,7 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     if EXAMPLE in version.tags:
         _answers(settings, json.loads(version.tags[EXAMPLE]))
-    conservation(workspace, {each.of for each in (settings.source, settings.labels) if each and each.arrival})
+    conservation(workspace, [source for source in (settings.source, settings.labels) if source])
     line(f"on disk: {in_words(disk_use(workspace))}")
     where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
     line(f"\nMLflow: {where}, experiment {workspace.name!r}, run {version.run_id}")
@@ -146,21 +148,23 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         line(remark)
 
 
-def conservation(workspace: Workspace, by_arrival: Collection[Inflow]) -> None:
+def conservation(workspace: Workspace, sources: Iterable[SourceConfig]) -> None:
     """Print where the rows of the newest files went: accepted, kept aside, too late, repeats, or not asked for.
 
     Args:
         workspace: Whose tables remember it.
-        by_arrival: Sources whose rows have the times of their files.
+        sources: Whose rows they were; they say how times were made up.
     """
-    arrival = {of: f"; their times are those of their files ({of}.arrival)" for of in by_arrival}
+    times = {
+        source.of: f"; {MADE_UP[source.arrival]} ({source.named('arrival')}: {source.arrival})"
+        for source in sources
+        if source.arrival
+    }
     days = f"; days are those of {workspace.day_zone}" if workspace.day_zone != "UTC" else ""
-    line(f"rows read {_conserved(workspace, 'source')}{arrival.get('source', '')}{days}")
-    if (
-        "labels" in promises(workspace.use_case).incoming
-        and incoming_tables(workspace, "labels")[0].version() is not None
-    ):
-        line(f"labels read {_conserved(workspace, 'labels')}{arrival.get('labels', '')}")
+    line(f"rows read {_conserved(workspace, 'source')}{times.get('source', '')}{days}")
+    takes_labels = "labels" in promises(workspace.use_case).incoming
+    if takes_labels and incoming_tables(workspace, "labels")[0].version() is not None:
+        line(f"labels read {_conserved(workspace, 'labels')}{times.get('labels', '')}")
         _labelled(workspace)
 
 

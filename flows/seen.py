@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from data_contracts.days import start_of
 from data_contracts.serving import VersionHeld
-from flows.alerts import ASKS, BAD, ENDS
+from flows.alerts import ASKS, BAD, BROKEN_OFF, ENDS
 
 UNKNOWN = "unknown"
 """The champion of a registry that does not answer: that does not say that there is none."""
@@ -81,6 +81,8 @@ class Seen:
             for run in runs
             if run.state in BAD
         ]
+        if asked and asked[0].state in BROKEN_OFF:
+            found[-1] = f"{found[-1].rstrip('.')}. `python -m flows.approve` answers it again."
         if self.served is None or self.is_stale(stale_hours):
             found.append(f"{self.age()}.")
         if self.stray:

@@ -10,6 +10,13 @@ from data_contracts.days import problem_of
 from tasks.ingest import pattern
 
 TimeUnit = Literal["s", "ms", "us", "ns", "iso"]
+Arrival = Literal["file", "order"]
+MADE_UP: dict[Arrival, str] = {
+    "file": "their times are those at which their files were last written, one moment for all rows of a file",
+    "order": "their times are made up from positions: that at which their file was last written, and a us more for "
+    "each row before",
+}
+"""What the times are of rows that say none, for people."""
 
 
 class TimesConfig(BaseModel, frozen=True, extra="forbid"):
@@ -32,12 +39,13 @@ class TimesConfig(BaseModel, frozen=True, extra="forbid"):
         description="IANA name (Europe/Berlin) of the zone of times that say none. Of an hour that comes twice the "
         "first is meant (summer time); a time that is skipped cannot be read.",
     )
-    arrival: Literal["file"] | None = Field(
+    arrival: Arrival | None = Field(
         None,
         description="For rows that say no time: `file` takes the time at which their file was last written (of a file "
-        "in an archive: the archive), and a us more for each row before, so that no two are the same. A file that is "
-        "written again then comes again with all of its rows. Where folders say the day (`date=2026-01-01/`), map the "
-        "time to them by `columns` instead.",
+        "in an archive: the archive) for all of its rows. Which came first nobody knows then, and rows that are the "
+        "same are repeats. `order`, the last resort, adds a us for each row before: for files whose rows stand in the "
+        "order in which they happened, oldest first. A file that is written again comes again with all of its rows. "
+        "Where folders say the day (`date=2026-01-01/`), map the time to them by `columns` instead.",
     )
 
     def refuse_times(self) -> None:

@@ -58,8 +58,9 @@ def completed(
             is_moment = value.dtype == pl.Datetime and not zoned.isdisjoint(expressions.reads(text))
             columns.append((value.dt.replace_time_zone("UTC") if is_moment else value).alias(name))
     if source.arrival:
-        moment = pl.lit(written, pl.Datetime("us", "UTC")) + pl.duration(microseconds="source_row")
-        columns.append(moment.alias(contract.time_column))
+        moment = pl.lit(written, pl.Datetime("us", "UTC"))
+        later = pl.duration(microseconds="source_row") if source.arrival == "order" else pl.duration()
+        columns.append((moment + later).alias(contract.time_column))
     whole = raw.with_columns(columns) if columns else raw
     lists = {name: parts for name, parts in source.columns.items() if isinstance(parts, tuple)}
     keys = {own: key for key, own in names.items()} if lists else {}

@@ -8,7 +8,8 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from distributed import Client, as_completed
@@ -23,6 +24,7 @@ from data_contracts.table import Table
 from data_contracts.use_cases import incoming_tables, promises
 from tasks.ingest.changes import Span, agreed, remembered
 from tasks.ingest.config import SourceConfig
+from tasks.ingest.config_times import MADE_UP
 from tasks.ingest.errors import IngestError, NoFilesError, joined
 from tasks.ingest.files import StagedFile, stage_file
 from tasks.ingest.repeats import Chunk, Days, added, drop_repeats, plan
@@ -60,11 +62,13 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
     if not new:
         return Staged(uri="")
     if source.arrival:
-        log.info("Rows say no time: theirs is that at which their file was last written (%s).", source.named("arrival"))
+        log.info("Rows say no time: %s (%s: %s).", MADE_UP[source.arrival], source.named("arrival"), source.arrival)
     folder = _folder(workspace, source.of, new)
     with Client(cluster, set_as_default=False) as client, _own(folder):
         taken = _stage_files(client, new, folder, source, truth.contract, workspace.day_zone)
         given = [file for file in taken if file.rows]
+        if source.arrival == "order":
+            _say_overlaps(taken)
         known = remembered(truth)
         columns = agreed(given, known, source, truth.contract) if given else known
         with commit_point("staging"):
@@ -130,6 +134,24 @@ def _stage_files(
     if errors:
         raise joined(sorted(errors, key=str), source.of)
     return list(client.gather(futures))
+
+
+def _say_overlaps(taken: Sequence[StagedFile]) -> None:
+    """Warn where a file was written before the made-up times of another end: their rows stand between one another."""
+    spans = sorted(
+        (file.source.written, timedelta(microseconds=file.rows + file.left_out), file.source.name)
+        for file in taken
+        if file.source.written is not None
+    )
+    mixed = [(one, then) for (begin, took, one), (next_, _, then) in pairwise(spans) if next_ < begin + took]
+    if mixed:
+        log.warning(
+            "%s files begin before the made-up times of another end, as %s does beside %s: the order between their "
+            "rows means nothing, and equal ones may be repeats. Make one file of them, or write each later than the "
+            "last.",
+            f"{len(mixed):,}",
+            *reversed(mixed[0]),
+        )
 
 
 def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, truth: Table) -> list[Chunk]:

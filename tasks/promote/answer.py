@@ -21,21 +21,29 @@ class TooLateError(Exception):
 def question(workspace: Workspace, version: ModelVersion) -> str:
     """Return the evidence for a version that waits, as Markdown: why the gate let it through, metrics, pictures.
 
+    An answer that was not carried out comes first.
+
     Raises:
+        TooLateError: The question does not stand any more.
         LookupError: There is no such version.
     """
     tags, run_id = _read(workspace, version)
+    if why := too_late(version, tags, _holder(workspace, CHALLENGER), _holder(workspace, CHAMPION)):
+        raise TooLateError(f"Nobody is asked about version {version.version}: {why}.")
     evidence = recorded_evidence(workspace.tracking_uri, run_id)
     parts = [f"**Is {version.name} version {version.version} to be promoted?** {tags[REASON].partition(ASKED)[0]}"]
+    if ANSWER in tags:
+        parts.insert(0, f"{Answer.model_validate_json(tags[ANSWER])} That may not have been carried out to its end.")
     if evidence is not None:
         parts += [as_markdown(evidence), *recorded_pictures(workspace.tracking_uri, run_id)]
     return "\n\n".join(parts)
 
 
 def answer_once(workspace: Workspace, version: ModelVersion, answer: Answer) -> Promotion:
-    """Promote a version that waits, or do not, as a person said; a version that was answered for keeps its answer.
+    """Promote a version that waits, or do not, as a person said; the same answer again changes nothing.
 
-    The decision's tag comes last: a crash before it leaves the version waiting. The alias `champion` is `deploy`'s.
+    Until the version is champion another answer takes the place of the first. The decision's tag comes last: a crash
+    before it leaves the version waiting. The alias `champion` is `deploy`'s.
 
     Raises:
         TooLateError: The question does not stand any more.
@@ -44,10 +52,13 @@ def answer_once(workspace: Workspace, version: ModelVersion, answer: Answer) -> 
     from mlflow import MlflowClient
 
     tags, _ = _read(workspace, version)
-    why = too_late(version, tags, _holder(workspace, CHALLENGER), _holder(workspace, CHAMPION))
+    champion = _holder(workspace, CHAMPION)
+    why = too_late(version, tags, _holder(workspace, CHALLENGER), champion)
+    if not why and champion == version.version and not answer.yes:
+        why = f"version {champion} is champion already"
     if why:
         raise TooLateError(f"The answer changed nothing. {answer} But {why}.")
-    if tags[PROMOTED] != WAITING:
+    if tags[PROMOTED] == str(answer.yes).lower():
         return promotion(version, tags)
     answered = {
         ANSWER: answer.model_dump_json(),

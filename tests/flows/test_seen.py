@@ -131,6 +131,7 @@ def test_an_answer_that_failed_is_a_problem_until_the_next_question_or_night() -
     failed = asking("Failed", reason="MLflow does not answer")
     seen = replace(seen_of(night("Completed")), questions=(failed,))
     (problem,) = seen.problems(36)
-    assert problem == "The last question, shop-2026-01-09-version-8, is Failed: MLflow does not answer"
+    step = "`python -m flows.approve` answers it again."
+    assert problem == f"The last question, shop-2026-01-09-version-8, is Failed: MLflow does not answer. {step}"
     assert replace(seen, questions=(asking("Suspended", hours_ago=0.1), failed)).problems(36) == []
     assert replace(seen, nights=(night("Completed", hours_ago=0.1), *seen.nights)).problems(36) == []

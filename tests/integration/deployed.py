@@ -42,6 +42,11 @@ class Deployed:
         """Address of the model server."""
         return self.house.environment["NIGHTSHIFT_SERVING__REST_URL"]
 
+    def served(self) -> str | None:
+        """Return the version in service, if any."""
+        state = httpx.get(f"{self.rest_url}/nightshift/models/shop", timeout=LONG_SECONDS).raise_for_status().json()
+        return state["served"] and str(state["served"]["version"])
+
     def ask(self, path: str, **body: Any) -> Any:
         """Ask Prefect's API: POST with a body, GET without; again while its database is locked, as Prefect does."""
         url = self.house.environment["PREFECT_API_URL"] + path

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from mlflow import MlflowClient
@@ -16,6 +20,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+from prefect.states import AwaitingRetry
 
 from data_contracts.bundle import find_version
 from data_contracts.evidence import Evidence, Interval
@@ -23,7 +28,7 @@ from data_contracts.night import Answer, HeldOut, ModelVersion, Night, Promotion
 from flows.answering import main
 from flows.approve import approve
 from flows.nights import look
-from flows.questions import NobodyAsksError, ask, questions, reply, require_served
+from flows.questions import NoAnswerError, NobodyAsksError, ask, questions, reply, require_served
 from flows.settings import NightlySettings
 from models.recommender.metrics import METRICS
 from tasks.deploy.config import ServingConfig
@@ -31,7 +36,8 @@ from tasks.evaluate.pictures import pictures
 from tasks.evaluate.record import record_evidence
 from tasks.promote.config import GateConfig
 from tasks.promote.task import promote
-from tests.integration.conftest import ROOT, free_ports
+from tests.integration.conftest import ROOT, free_ports, until
+from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -115,6 +121,11 @@ def go_on(run: FlowRun) -> tuple[str, str]:
     """Do what a worker's process does with a run; return the name and the message of the state that it comes to."""
     with get_client(sync_client=True) as client, suppress(Pause):
         run_flow(approve, flow_run=client.read_flow_run(run.id), parameters=run.parameters, return_type="state")
+    return state_of(run)
+
+
+def state_of(run: FlowRun) -> tuple[str, str]:
+    """Return the name and the message of a run's state."""
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(run.id).state
     assert state is not None
@@ -188,10 +199,7 @@ def test_a_newer_decision_replaces_a_question_and_an_answer_that_comes_too_late_
     run = open_run(workspace)
     assert go_on(run)[0] == "Suspended"
     night(workspace, serving, tmp_path)
-    with get_client(sync_client=True) as client:
-        state = client.read_flow_run(run.id).state
-    assert state is not None
-    assert (state.name, state.message) == ("Replaced", "Nobody answered in time: version 4 was decided about.")
+    assert state_of(run) == ("Replaced", "Nobody answered in time: version 4 was decided about.")
     waiting = open_run(workspace)
     assert go_on(waiting)[0] == "Suspended"
     reply(workspace.tags, Answer(yes=True, who="ada", why="good"))
@@ -199,3 +207,51 @@ def test_a_newer_decision_replaces_a_question_and_an_answer_that_comes_too_late_
     name, message = go_on(waiting)
     assert (name, third.promoted, champion(workspace)) == ("TooLate", False, "1")
     assert message == "The answer changed nothing. ada said yes: good. But version 5 was decided about since."
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Answers where the model server should be, and is none."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.mark.usefixtures("deployed")
+def test_an_answer_that_failed_is_given_again_on_the_page_or_from_the_command_line(
+    workspace: Workspace, serving: ServingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_HOME", workspace.home)
+    night(workspace, serving, tmp_path)
+    run = open_run(workspace)
+    version, before = run.parameters["version"]["version"], champion(workspace)
+    assert go_on(run)[0] == "Suspended"
+    port = int(serving.rest_url.rpartition(":")[2])
+    with ThreadingHTTPServer(("127.0.0.1", port), Stranger) as stranger:
+        Thread(target=stranger.serve_forever, daemon=True).start()
+        reply(workspace.tags, Answer(yes=True, who="ada", why="good"))
+        name, message = go_on(run)
+        assert (name, champion(workspace)) == ("Failed", before), message
+        assert "is no model server of ours" in message
+        assert "`python -m flows.approve` answers it again" in str(look(NightlySettings()).problems(None))
+        with get_client(sync_client=True) as client:  # what its page does: Retry, then Resume
+            client.set_flow_run_state(run.id, AwaitingRetry())
+            assert go_on(run)[0] == "Suspended"
+            client.resume_flow_run(run.id, run_input={"promote": "yes", "who": "ada", "why": "once more"})
+        assert go_on(run)[0] == "Failed"
+        stranger.shutdown()
+    shown = pages(run)
+    assert len(shown) == 2, "once a question, though the run begins four times"
+    assert sum(page.startswith("ada said yes: good. That may not have been carried out") for page in shown) == 1
+    with ThreadPoolExecutor(1) as threads:
+        again = threads.submit(copy_context().run, reply, workspace.tags, Answer(yes=True, who="bob", why="it is back"))
+        assert until(lambda: again.done() or state_of(run)[0] == "AwaitingRetry", LONG_SECONDS)
+        assert go_on(run)[0] in {"Suspended", "Resuming"}, "it asked, and may have been answered already"
+        assert again.result(LONG_SECONDS).id == run.id
+    name, message = go_on(run)
+    assert (name, champion(workspace)) == ("Completed", version), message
+    with pytest.raises(NoAnswerError, match="no question of 'shop' waits for an answer"):
+        reply(workspace.tags, Answer(yes=False, who="eve", why="too late"))

@@ -1,4 +1,4 @@
-"""The schedule's way: `make up`, nights that are cancelled, killed, fail or are late, who hears of it, `make down`.
+"""The schedule's way: `make up`, nights that are cancelled, killed, ask a person, fail or are late, `make down`.
 
 The tests share one set of servers, and go in order; those of the drill need none before them.
 """
@@ -38,12 +38,13 @@ ENDLESS = {
 
 @pytest.fixture(scope="module")
 def deployed(house: House) -> Iterator[Deployed]:
-    """`make up` with a webhook that is told, and an age of data that the made-up shop, long past, is beyond."""
+    """`make up` with a webhook that is told, a person who is asked, and data older than is allowed: long past."""
     house.shop("--days", "3")
     api = f"{house.environment['NIGHTSHIFT_PREFECT_URL']}/api"
     alerting = {"NIGHTSHIFT_ALERTS__STALE_HOURS": 1, "NIGHTSHIFT_ALERTS__SILENT_SECONDS": SILENT_SECONDS}
     small = {"NIGHTSHIFT_CLUSTER__WORKERS": 1, "NIGHTSHIFT_TRAIN__PARALLELISM__PROCESSES_PER_NODE": 1}
-    house = house.under(PREFECT_API_URL=api, PREFECT_WORKER_QUERY_SECONDS=2, **alerting, **small)
+    asking = {"NIGHTSHIFT_GATE__APPROVAL": "true"}
+    house = house.under(PREFECT_API_URL=api, PREFECT_WORKER_QUERY_SECONDS=2, **alerting, **small, **asking)
     with ear() as (url, told):
         up = house.run("flows.services", "up")
         assert up.count(" answers") == 4, up
@@ -88,7 +89,9 @@ def test_a_cancelled_night_is_gone_in_time_and_cancelled(deployed: Deployed, tmp
     deployed.wait(lambda: not deployed.processes_of(run), lambda: deployed.processes_of(run))
 
 
-def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_one_is_served(deployed: Deployed) -> None:
+def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_is_served_after_a_yes(
+    deployed: Deployed,
+) -> None:
     server = deployed.process("models.serving.server")
     killed = deployed.start_night()
     deployed.wait_for(killed, "Running")
@@ -104,11 +107,17 @@ def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_one_is_s
     assert again is not None
     assert again.pid != worker.pid
     assert deployed.process("models.serving.server") == server, "the model server went with the worker"
-    decided = deployed.wait_for(deployed.start_night(), "Completed")
-    assert decided.startswith("promoted: shop version 1. ")
+    waits = deployed.wait_for(deployed.start_night(), "Completed")
+    assert waits.startswith("waiting for approval: shop version 1. Yes or no? http"), waits
     assert deployed.artifact("training-shop") == 100, "the bar of a training that is done"
-    state = httpx.get(f"{deployed.rest_url}/nightshift/models/shop", timeout=LONG_SECONDS).json()
-    assert state["served"]["version"] == "1"
+    question = waits.partition("/runs/flow-run/")[2].split()[0]
+    deployed.wait_for(question, "Suspended")
+    assert deployed.served() is None
+    deployed.house.run("flows.approve", "--yes", "--who", "ada", "--why", "it is the first")
+    decided = deployed.wait_for(question, "Completed")
+    assert decided.startswith("promoted: shop version 1. ")
+    assert decided.endswith("ada said yes: it is the first.")
+    assert deployed.served() == "1"
     planned = deployed.ask("/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
     assert planned, "the schedule plans no run"
 
@@ -131,7 +140,7 @@ def test_a_night_that_fails_says_why_wherever_it_is_looked_for(deployed: Deploye
     status = deployed.house.run("flows.services", "status")
     assert "Not well: The last night" in status
     assert "2026-01-04.csv.gz" in status
-    assert "promoted: shop version 1. " in status
+    assert "  promoted: shop version 1. " in status
 
 
 @pytest.mark.drill

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import gzip
 import os
+import tarfile
 import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,12 +17,16 @@ from pydantic import ValidationError
 
 from data_contracts.recommender.events import EVENTS
 from tasks.ingest.config import SourceConfig
+from tasks.ingest.config_times import Arrival
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.files import stage_file
+from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.sources import list_files
 from tests.tasks.ingest.source import source_of
 
 WRITTEN = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
+MANY = 120_000
+"""Rows of which a text has more bytes than are read at a time."""
 ROWS = "user_id,item_id\nu0,i\nu1\nu2,i\n"
 
 
@@ -36,13 +43,49 @@ def _age(path: Path) -> Path:
     return path
 
 
-def test_rows_without_times_happened_when_their_file_was_written_one_after_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("arrival", "later"), [("file", [0, 0, 0]), ("order", [0, 1, 2])])
+def test_rows_without_times_happened_when_their_file_was_written(
+    tmp_path: Path, arrival: Arrival, later: list[int]
+) -> None:
     path = tmp_path / "log.csv"
     path.write_text(ROWS)
-    rows = _stage(str(_age(path)), tmp_path, arrival="file")
-    assert [row["timestamp"] for row in rows] == [WRITTEN + timedelta(microseconds=each) for each in range(3)]
+    rows = _stage(str(_age(path)), tmp_path, arrival=arrival)
+    assert [row["timestamp"] for row in rows] == [WRITTEN + timedelta(microseconds=each) for each in later]
     assert {row["day"] for row in rows} == {date(2026, 11, 20)}
     assert [row["problem"] for row in rows] == [None, "wrong number of columns", None]
+
+
+def _many(path: Path, kind: str) -> None:
+    """Write rows in an order that no column has, more than are read at a time."""
+    users = pl.select(user_id=pl.format("u{}", pl.int_range(MANY).reverse()), item_id=pl.lit("i" * 70))
+    if kind == "parquet":
+        users.write_parquet(path, row_group_size=MANY // 3)
+        return
+    text = users.write_csv() if kind.startswith("csv") else users.write_ndjson()
+    assert len(text) > BLOCK_BYTES
+    path.write_bytes(gzip.compress(text.encode(), 1) if kind.endswith(".gz") else text.encode())
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
+def test_rows_stand_in_the_order_of_their_file_though_it_is_read_in_pieces(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"log.{kind}"
+    _many(path, kind)
+    (file,) = list_files(str(_age(path)))
+    staged = stage_file(
+        file, str(tmp_path / "staged"), source_of(format=kind.removesuffix(".gz"), arrival="order"), EVENTS
+    )
+    assert staged.rows == MANY
+    position = MANY - 1 - pl.col("user_id").str.slice(1).cast(pl.Int64)
+    made_up = pl.lit(WRITTEN) + pl.duration(microseconds=position)
+    assert pl.read_parquet(tmp_path / "staged").select((pl.col("timestamp") == made_up).all()).item()
+
+
+def test_rows_that_are_left_out_or_broken_keep_their_positions(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("user_id,item_id\nu0,i\nu1,none\nu2\nu3,i\nu4,i\n")
+    rows = _stage(str(_age(path)), tmp_path, arrival="order", where="item_id != 'none'")
+    at = {row["user_id"]: row["timestamp"] for row in rows if row["problem"] is None}
+    assert at == {f"u{each}": WRITTEN + timedelta(microseconds=each) for each in (0, 3, 4)}
 
 
 def test_a_file_in_an_archive_arrived_with_it(tmp_path: Path) -> None:
@@ -51,6 +94,17 @@ def test_a_file_in_an_archive_arrived_with_it(tmp_path: Path) -> None:
     _age(tmp_path / "a.zip")
     rows = _stage(f"zip://*.csv::{tmp_path}/a.zip", tmp_path, arrival="file")
     assert rows[0]["timestamp"] == WRITTEN
+
+
+def test_members_that_are_rows_stand_in_the_order_of_their_archive(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in ("b", "a", "c"):
+            (tmp_path / name).write_bytes(b"")
+            archive.add(tmp_path / name, f"u/{name}")
+    columns = {"user_id": "folder", "item_id": "name"}
+    rows = _stage(str(_age(tmp_path / "a.tar")), tmp_path, format="files", columns=columns, arrival="order")
+    later = {row["item_id"]: row["timestamp"] - WRITTEN for row in rows}
+    assert later == {name: timedelta(microseconds=each) for each, name in enumerate("bac")}
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
@@ -74,13 +128,14 @@ def test_storage_that_does_not_say_when_a_file_was_written_is_named(tmp_path: Pa
     stage_file(file, str(tmp_path / "staged"), source_of(arrival="file"), EVENTS)
 
 
+@pytest.mark.parametrize("arrival", ["file", "order"])
 @pytest.mark.parametrize(
     "settings",
     [{"time_unit": "s"}, {"time_format": "%Y-%m-%d"}, {"time_zone": "Asia/Tokyo"}, {"format": "sequences"}],
 )
-def test_how_times_are_written_says_nothing_of_arrivals(settings: dict[str, Any]) -> None:
+def test_how_times_are_written_says_nothing_of_arrivals(settings: dict[str, Any], arrival: Arrival) -> None:
     with pytest.raises(ValidationError, match=r"would be ignored: arrival says|arrival has no meaning"):
-        SourceConfig.model_validate({"arrival": "file", **settings})
+        SourceConfig.model_validate({"arrival": arrival, **settings})
 
 
 @pytest.mark.parametrize(

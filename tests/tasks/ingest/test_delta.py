@@ -127,5 +127,6 @@ def test_what_is_no_table_here_is_named(tmp_path: Path) -> None:
     next((tmp_path / "t").rglob("*.parquet")).unlink()
     with pytest.raises(UnreadableFileError, match="a file that is gone"):
         list_files(str(tmp_path / "t"), tables=True)
-    with pytest.raises(ValidationError, match="would give its rows other times"):
-        SourceConfig(format="delta", arrival="file")
+    for arrival in ("file", "order"):
+        with pytest.raises(ValidationError, match="would give its rows other times"):
+            SourceConfig.model_validate({"format": "delta", "arrival": arrival})

@@ -22,6 +22,7 @@ from data_contracts.night import Validated, Workspace
 from data_contracts.use_cases import incoming_tables
 from flows.report import conservation
 from tasks.ingest.config import SourceConfig
+from tasks.ingest.config_times import Arrival
 from tasks.ingest.stage import stage_night
 from tasks.validate.config import ValidationConfig
 from tasks.validate.publish import validate_night
@@ -54,13 +55,13 @@ class House:
     def __init__(self, home: Path, cluster: str, said: str, *, max_quarantined: float = 0.5) -> None:
         self.logs = home / "logs"
         self.logs.mkdir(parents=True)
-        self._source = SourceConfig.model_validate(yaml.safe_load(said.format(logs=self.logs)))
+        self.source = SourceConfig.model_validate(yaml.safe_load(said.format(logs=self.logs)))
         self.workspace = Workspace(name="own", use_case="recommender", home=str(home), tracking_uri="sqlite://")
         self._cluster, self._config = cluster, ValidationConfig(max_quarantined=max_quarantined)
 
     def night(self) -> Validated:
         """Take what is new."""
-        staged = stage_night(self.workspace, self._source, self._cluster)
+        staged = stage_night(self.workspace, self.source, self._cluster)
         return validate_night(self.workspace, staged, None, self._config, self._cluster)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -119,25 +120,39 @@ def test_ratings_without_a_header_and_below_zero(tmp_path: Path, cluster: str) -
 ARRIVALS = """
 uri: [{logs}/a.csv, {logs}/b.csv]
 where: item_id != 'none'
-arrival: file
+arrival: ARRIVAL
 """
 
 
-def test_a_night_says_that_times_are_arrivals_and_how_many_rows_were_left_out(
-    tmp_path: Path, cluster: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arrival", "accepted", "said"),
+    [
+        pytest.param("file", 2, "are those at which their files were last written, one moment for all", id="files"),
+        pytest.param("order", 4, "are made up from positions: that at which their file was last written", id="rows"),
+    ],
+)
+def test_a_night_says_how_times_were_made_up_and_how_many_rows_were_left_out(
+    tmp_path: Path,
+    cluster: str,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    arrival: Arrival,
+    accepted: int,
+    said: str,
 ) -> None:
-    house = House(tmp_path, cluster, ARRIVALS)
+    house = House(tmp_path, cluster, ARRIVALS.replace("ARRIVAL", arrival))
     for name in ("a", "b"):
         (house.logs / f"{name}.csv").write_text("user_id,item_id\nu,i\nu,i\nu,none\n,i\n")
-        os.utime(house.logs / f"{name}.csv", (NOON.timestamp(), NOON.timestamp() + (name == "b")))
+        written = int(NOON.timestamp()) * 10**9 + 2_000 * (name == "b")
+        os.utime(house.logs / f"{name}.csv", ns=(written, written))
     with caplog.at_level(logging.INFO):
         night = house.night()
-    assert "Rows say no time: theirs is that at which their file was last written" in caplog.text
-    assert "6 rows staged; 2 left out by source.where; 0 exact repeats" in caplog.text
-    assert (night.accepted, night.quarantined, night.left_out) == (4, 2, 2)
-    conservation(house.workspace, {"source"})
-    said = "rows read 8 = accepted 4 + quarantined 2 + dropped 0 + repeats 0 + left out 2; their times are those of"
-    assert said in capsys.readouterr().out
+    assert f"Rows say no time: their times {said}" in caplog.text
+    assert ("1 files begin before the made-up times of another end" in caplog.text) == (arrival == "order")
+    assert (night.accepted, night.quarantined, night.left_out) == (accepted, 2, 2)
+    conservation(house.workspace, [house.source])
+    conserved = f"rows read 8 = accepted {accepted} + quarantined 2 + dropped 0 + repeats {4 - accepted} + left out 2"
+    assert f"{conserved}; their times {said}" in capsys.readouterr().out
 
 
 def test_a_night_of_which_nothing_is_taken_is_remembered_and_opens_no_window(tmp_path: Path, cluster: str) -> None:

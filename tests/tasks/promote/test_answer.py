@@ -90,6 +90,27 @@ def test_an_answer_broken_off_is_given_once(
     assert answered.reason.count("said yes") == 1
 
 
+def test_until_it_is_champion_a_version_takes_another_answer(
+    workspace: Workspace, client: MlflowClient, tmp_path: Path
+) -> None:
+    waits = asked(workspace, client, tmp_path)
+    answer_once(workspace, waits.version, YES)
+    second = answer_once(workspace, waits.version, NO)
+    assert (second.promoted, second.reason) == (
+        False,
+        f"{waits.reason} Asked whether to promote it, bob said no: not on a Friday.",
+    )
+    unservable = answer_once(workspace, waits.version, YES)
+    assert unservable.promoted
+    client.set_model_version_tag(waits.version.name, waits.version.version, PROMOTED, "false")  # as `deploy` does
+    assert answer_once(workspace, waits.version, YES).promoted, "it is tried again"
+    client.set_registered_model_alias(waits.version.name, "champion", waits.version.version)
+    with pytest.raises(TooLateError, match=rf"bob said no: .* But version {waits.version.version} is champion already"):
+        answer_once(workspace, waits.version, NO)
+    assert answer_once(workspace, waits.version, YES).promoted
+    client.delete_registered_model_alias(waits.version.name, "champion")
+
+
 def test_a_newer_decision_takes_silence_for_a_no(workspace: Workspace, client: MlflowClient, tmp_path: Path) -> None:
     waits = asked(workspace, client, tmp_path)
     newer = promoted(workspace, new_version(client, tmp_path), candidate=0.01, approval=True)
@@ -101,6 +122,8 @@ def test_a_newer_decision_takes_silence_for_a_no(workspace: Workspace, client: M
     before = tags(client, waits.version)
     with pytest.raises(TooLateError, match=r"The answer changed nothing. ada said yes: It is new. But version \d+ was"):
         answer_once(workspace, waits.version, YES)
+    with pytest.raises(TooLateError, match=r"Nobody is asked about version \d+: version \d+ was decided about since"):
+        question(workspace, waits.version)
     assert tags(client, waits.version) == before
 
 
