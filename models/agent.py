@@ -34,8 +34,8 @@ SQL_STORE = "mlflow.store.tracking.sqlalchemy_store"
 """What the rank that logs imports where MLflow is a database: a second of processor time."""
 
 
-def caller(depth: int = 2) -> str:
-    """Name the method that is so many calls up.
+def _name_of_caller(depth: int = 2) -> str:
+    """Name the method that is so many calls up, for torchelastic's records.
 
     torchelastic asks that several times in each try to join, and its own way looks through all modules for the source:
     with as many as ranks need, 0.2 s of a processor each time. On a busy machine every try came too late, for the
@@ -44,7 +44,7 @@ def caller(depth: int = 2) -> str:
     return sys._getframe(depth).f_code.co_name
 
 
-dynamic_rendezvous.get_method_name = caller
+dynamic_rendezvous.get_method_name = _name_of_caller
 
 
 def serve(options: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 An average lies with the optimiser's state of its parameter, so every way of splitting saves it without knowing of it.
 How much a step adds to it follows from the step's number alone, so a training that goes on elsewhere ends the same.
+What an optimiser keeps no state of (plain SGD, a frozen parameter) has no average: the weight itself is kept.
 
 Source: the power function's average of Karras et al., "Analyzing and Improving the Training Dynamics of Diffusion
 Models", CVPR 2024, section 3.1.
@@ -62,7 +63,8 @@ def _averages(trainer: pl.Trainer) -> tuple[list[Tensor], list[Tensor]]:
     (optimizer,) = trainer.optimizers
     stepped = [each for group in optimizer.param_groups for each in group["params"] if optimizer.state.get(each)]
     for parameter in stepped:  # an optimiser begins where there is no state, so the first average comes after its step
-        optimizer.state[parameter].setdefault(AVERAGE, parameter.detach().clone())
+        if AVERAGE not in optimizer.state[parameter]:
+            optimizer.state[parameter][AVERAGE] = parameter.detach().clone()
     return [_held(optimizer.state[each][AVERAGE]) for each in stepped], [_held(each.detach()) for each in stepped]
 
 

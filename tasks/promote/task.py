@@ -36,5 +36,5 @@ def promote(
     retry_condition_fn=unless(TooLateError),
 )
 def answer(workspace: Workspace, version: ModelVersion, said: Answer) -> Promotion:
-    """See `answer_once`. Retried because MLflow's database may be busy; safe, a version is answered for once."""
+    """See `answer_once`. Retried because MLflow's database may be busy; safe, the same answer again changes nothing."""
     return answer_once(workspace, version, said)
