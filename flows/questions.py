@@ -35,6 +35,8 @@ NEEDS = (
 
 ASK_SECONDS, LOOK_SECONDS = 180.0, 1.0
 """How long a worker may take to ask again, and how often it is looked at."""
+AT_WORK = ("Pending", "Running")
+"""States of a run that is about to ask, or carries an answer out."""
 
 
 class NobodyAsksError(Exception):
@@ -140,6 +142,12 @@ def reply(tags: Sequence[str], answer: Answer, say: Callable[[str], object] = lo
 def _asked_again(client: SyncPrefectClient, tags: Sequence[str], say: Callable[[str], object]) -> FlowRun:
     """Retry the newest run, if it ended badly, as its page does; return it once it waits for an answer."""
     newest = next(iter(_runs(client, tags)), None)
+    if newest is not None and newest.state_name in AT_WORK:
+        raise NoAnswerError(
+            f"{newest.name} is {newest.state_name}: it has an answer, and waits for the night that is at work, or "
+            "it is about to ask. Where the machine it ran on is gone, cancel it on its page, and answer again: "
+            f"{link(newest)}"
+        )
     if newest is None or newest.state_name not in BROKEN_OFF:
         raise NoAnswerError(
             f"no question of {tags[0]!r} waits for an answer. One that was just asked needs some seconds; "

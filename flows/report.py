@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -16,24 +16,18 @@ from rich.table import Table
 from rich.text import Text
 from tritonclient.utils import InferenceServerException
 
-from data_contracts import table as tables
 from data_contracts.binary import from_json
 from data_contracts.bundle import find_version
 from data_contracts.evidence import Evidence
-from data_contracts.night import Night, Promotion, Window, Workspace
-from data_contracts.promises import Inflow
-from data_contracts.use_cases import incoming_tables, promises
+from data_contracts.night import Night, Promotion, Window
 from data_contracts.version import EXAMPLE, NIGHT
-from data_contracts.waiting import Waiting
+from flows.conserved import conserved
 from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
 from tasks.evaluate.record import recorded_evidence
 from tasks.evaluate.shown import remarks
 from tasks.evaluate.shown import tables as evidence_tables
-from tasks.ingest.config import SourceConfig
-from tasks.ingest.config_times import MADE_UP
 from tasks.tidy.disk import disk_use, in_words
-from tasks.validate.publication import COUNTS
 
 if TYPE_CHECKING:
     from flows.settings import NightlySettings
@@ -118,7 +112,8 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     if EXAMPLE in version.tags:
         _answers(settings, json.loads(version.tags[EXAMPLE]))
-    conservation(workspace, [source for source in (settings.source, settings.labels) if source])
+    for said in conserved(workspace, [source for source in (settings.source, settings.labels) if source]):
+        line(said)
     line(f"on disk: {in_words(disk_use(workspace))}")
     where = workspace.tracking_uri if workspace.tracking_uri.startswith("http") else settings.mlflow_url
     line(f"\nMLflow: {where}, experiment {workspace.name!r}, run {version.run_id}")
@@ -146,43 +141,6 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         console.print(table)
     for remark in remarks(evidence):
         line(remark)
-
-
-def conservation(workspace: Workspace, sources: Iterable[SourceConfig]) -> None:
-    """Print where the rows of the newest files went: accepted, kept aside, too late, repeats, or not asked for.
-
-    Args:
-        workspace: Whose tables remember it.
-        sources: Whose rows they were; they say how times were made up.
-    """
-    times = {
-        source.of: f"; {MADE_UP[source.arrival]} ({source.named('arrival')}: {source.arrival})"
-        for source in sources
-        if source.arrival
-    }
-    days = f"; days are those of {workspace.day_zone}" if workspace.day_zone != "UTC" else ""
-    line(f"rows read {_conserved(workspace, 'source')}{times.get('source', '')}{days}")
-    takes_labels = "labels" in promises(workspace.use_case).incoming
-    if takes_labels and incoming_tables(workspace, "labels")[0].version() is not None:
-        line(f"labels read {_conserved(workspace, 'labels')}{times.get('labels', '')}")
-        _labelled(workspace)
-
-
-def _labelled(workspace: Workspace) -> None:
-    """Print how many rows have found their label: an example each, in the table that a night makes last; and others."""
-    examples = tables.Table(workspace.tables, promises(workspace.use_case).made[-1])
-    found, rows = sum(examples.file_rows().values()), incoming_tables(workspace)[0].mark("rows") or 0
-    waiting = Waiting.of(examples)
-    line(f"rows with a label by now: {found:,} of {rows:,}{f'; {waiting}' if waiting else ''}")
-
-
-def _conserved(workspace: Workspace, of: Inflow) -> str:
-    table, _ = incoming_tables(workspace, of)
-    marks = {name: table.mark(name) or 0 for name in COUNTS}
-    read, early = marks.pop("rows_read"), marks.pop("early")
-    kinds = " + ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in marks.items())
-    waiting = f"; accepted for windows of later days: {early:,}" if early else ""
-    return f"{read:,} = {kinds}{waiting}"
 
 
 def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:

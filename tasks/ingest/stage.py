@@ -8,8 +8,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
-from itertools import pairwise
+from datetime import date
 from pathlib import Path
 
 from distributed import Client, as_completed
@@ -27,6 +26,7 @@ from tasks.ingest.config import SourceConfig
 from tasks.ingest.config_times import MADE_UP
 from tasks.ingest.errors import IngestError, NoFilesError, joined
 from tasks.ingest.files import StagedFile, stage_file
+from tasks.ingest.overlaps import say_overlaps
 from tasks.ingest.repeats import Chunk, Days, added, drop_repeats, plan
 from tasks.ingest.sources import SourceFile, list_files
 from tasks.ingest.unseen import unseen_files
@@ -68,7 +68,7 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
         taken = _stage_files(client, new, folder, source, truth.contract, workspace.day_zone)
         given = [file for file in taken if file.rows]
         if source.arrival == "order":
-            _say_overlaps(taken)
+            say_overlaps(taken)
         known = remembered(truth)
         columns = agreed(given, known, source, truth.contract) if given else known
         with commit_point("staging"):
@@ -134,24 +134,6 @@ def _stage_files(
     if errors:
         raise joined(sorted(errors, key=str), source.of)
     return list(client.gather(futures))
-
-
-def _say_overlaps(taken: Sequence[StagedFile]) -> None:
-    """Warn where a file was written before the made-up times of another end: their rows stand between one another."""
-    spans = sorted(
-        (file.source.written, timedelta(microseconds=file.rows + file.left_out), file.source.name)
-        for file in taken
-        if file.source.written is not None
-    )
-    mixed = [(one, then) for (begin, took, one), (next_, _, then) in pairwise(spans) if next_ < begin + took]
-    if mixed:
-        log.warning(
-            "%s files begin before the made-up times of another end, as %s does beside %s: the order between their "
-            "rows means nothing, and equal ones may be repeats. Make one file of them, or write each later than the "
-            "last.",
-            f"{len(mixed):,}",
-            *reversed(mixed[0]),
-        )
 
 
 def _drop_repeats(client: Client, taken: Sequence[StagedFile], folder: str, truth: Table) -> list[Chunk]:

@@ -42,8 +42,8 @@ def question(workspace: Workspace, version: ModelVersion) -> str:
 def answer_once(workspace: Workspace, version: ModelVersion, answer: Answer) -> Promotion:
     """Promote a version that waits, or do not, as a person said; the same answer again changes nothing.
 
-    Until the version is champion another answer takes the place of the first. The decision's tag comes last: a crash
-    before it leaves the version waiting. The alias `champion` is `deploy`'s.
+    Until the version is champion another answer takes the place of the first. The version waits until all of an answer
+    is written: a crash before that leaves it so. The alias `champion` is `deploy`'s.
 
     Raises:
         TooLateError: The question does not stand any more.
@@ -58,16 +58,17 @@ def answer_once(workspace: Workspace, version: ModelVersion, answer: Answer) -> 
         why = f"version {champion} is champion already"
     if why:
         raise TooLateError(f"The answer changed nothing. {answer} But {why}.")
-    if tags[PROMOTED] == str(answer.yes).lower():
+    decided = str(answer.yes).lower()
+    if tags[PROMOTED] == decided and Answer.model_validate_json(tags[ANSWER]).yes == answer.yes:
         return promotion(version, tags)
     answered = {
         ANSWER: answer.model_dump_json(),
         REASON: tags[REASON].partition(ASKED)[0] + ASKED + str(answer),
-        PROMOTED: str(answer.yes).lower(),
+        PROMOTED: decided,
     }
     client = MlflowClient(tracking_uri=workspace.tracking_uri)
     with commit_point("decision"):
-        for name, value in answered.items():
+        for name, value in [(PROMOTED, WAITING), *answered.items()]:
             client.set_model_version_tag(version.name, version.version, name, value)
     return promotion(version, {**tags, **answered})
 

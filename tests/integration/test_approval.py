@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
-from prefect.states import AwaitingRetry
+from prefect.states import AwaitingRetry, Running
 
 from data_contracts.bundle import find_version
 from data_contracts.evidence import Evidence, Interval
@@ -255,3 +255,7 @@ def test_an_answer_that_failed_is_given_again_on_the_page_or_from_the_command_li
     assert (name, champion(workspace)) == ("Completed", version), message
     with pytest.raises(NoAnswerError, match="no question of 'shop' waits for an answer"):
         reply(workspace.tags, Answer(yes=False, who="eve", why="too late"))
+    with get_client(sync_client=True) as client:  # as it stays where its machine is gone
+        client.set_flow_run_state(run.id, Running(), force=True)
+    with pytest.raises(NoAnswerError, match=r"is Running: it has an answer, .* cancel it on its page"):
+        reply(workspace.tags, Answer(yes=True, who="eve", why="where is it?"))

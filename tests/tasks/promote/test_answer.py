@@ -111,6 +111,34 @@ def test_until_it_is_champion_a_version_takes_another_answer(
     client.delete_registered_model_alias(waits.version.name, "champion")
 
 
+def test_another_answer_broken_off_half_written_leaves_the_version_waiting(
+    workspace: Workspace, client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = asked(workspace, client, tmp_path)
+    answer_once(workspace, waits.version, YES)
+    write = MlflowClient.set_model_version_tag
+
+    def killed_at_the_reason(self: MlflowClient, name: str, version: str, key: str, value: str) -> None:
+        if key == REASON:
+            raise Killed
+        write(self, name, version, key, value)
+
+    monkeypatch.setattr(MlflowClient, "set_model_version_tag", killed_at_the_reason)
+    with pytest.raises(Killed):
+        answer_once(workspace, waits.version, NO)
+    monkeypatch.undo()
+    assert tags(client, waits.version)[PROMOTED] == WAITING
+    answered = answer_once(workspace, waits.version, YES)
+    assert (answered.promoted, Answer.model_validate_json(tags(client, waits.version)[ANSWER])) == (True, YES)
+
+
+def test_a_no_to_what_no_server_could_take_is_kept(workspace: Workspace, client: MlflowClient, tmp_path: Path) -> None:
+    waits = asked(workspace, client, tmp_path)
+    answer_once(workspace, waits.version, YES)
+    client.set_model_version_tag(waits.version.name, waits.version.version, PROMOTED, "false")  # as `deploy` does
+    assert answer_once(workspace, waits.version, NO).reason.endswith("bob said no: not on a Friday.")
+
+
 def test_a_newer_decision_takes_silence_for_a_no(workspace: Workspace, client: MlflowClient, tmp_path: Path) -> None:
     waits = asked(workspace, client, tmp_path)
     newer = promoted(workspace, new_version(client, tmp_path), candidate=0.01, approval=True)

@@ -13,6 +13,7 @@ from data_contracts.night import Validated, Workspace
 from data_contracts.staging import LABELS
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
+from flows.conserved import conserved
 from tasks.ingest.config import LabelSourceConfig, SourceConfig
 from tasks.ingest.stage import stage_night
 from tasks.tidy.prune import prune
@@ -83,6 +84,12 @@ def test_each_source_has_its_tables_and_its_rows_are_conserved(house: House) -> 
     assert (validated.rows_read, validated.accepted, validated.quarantined) == (5, 4, 1)
     told = {name: house.table("arrivals").mark(name) for name in ("rows_read", "accepted", "quarantined", "rows")}
     assert told == {"rows_read": 4, "accepted": 3, "quarantined": 1, "rows": 3}
+    of_rows, of_labels = conserved(house.workspace, [LabelSourceConfig(uri="told", format="csv", arrival="order")])
+    assert of_rows == "rows read 5 = accepted 4 + quarantined 1 + dropped 0 + repeats 0 + left out 0"
+    assert of_labels.startswith(
+        "labels read 4 = accepted 3 + quarantined 1 + dropped 0 + repeats 0 + left out 0; their"
+    )
+    assert of_labels.endswith("(labels.arrival: order)")
     assert house.table("parcels").mark(LABELS) == 0
     pages = sorted(path.name for path in Path(house.workspace.docs).iterdir())
     assert pages == ["arrivals-000000.html", "parcels-000000.html"]
