@@ -43,13 +43,10 @@ def train(job: FitJob) -> FitResult | None:
         MemoryError: The kernel killed processes for lack of it, again and again.
         ValueError: There is nothing to train on, or a setting is wrong.
     """
-    torch.set_num_threads(job.parallelism.threads_per_process)
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # Lightning, of torch's new names
-    warnings.filterwarnings("ignore", message=".*across ranks is zero")  # nothing to validate on: the data says so
-    warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # each reads the best weights alone
-    folder = Path(job.run_folder)
+    _hush()
     _require_memory()
+    torch.set_num_threads(job.parallelism.threads_per_process)
+    folder = Path(job.run_folder)
     parallelism = job.parallelism.with_processes(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     parts = use_case(job.use_case)
     if job.warm_start is not None:
@@ -78,17 +75,30 @@ def train(job: FitJob) -> FitResult | None:
     _check(job, reached)
     module = _module(parts, job, config)  # whole again, whatever was left of the other
     checkpoints.load_best(dict(module.named_parameters()))
-    staged = folder / f".{CHECKPOINT}.staged"
-    shutil.rmtree(staged, ignore_errors=True)
-    parts.save(module, staged)
-    publish(staged, folder / CHECKPOINT, "weights")
     return FitResult(
-        checkpoint=str(folder / CHECKPOINT),
+        checkpoint=str(_save(parts, module, folder)),
         epochs=reached.epochs,
         samples=reached.samples,
         metrics=reached.metrics,
         remark=in_time.remark(reached.epochs, config.max_epochs),
     )
+
+
+def _hush() -> None:
+    """Leave out what libraries say and nobody can act on."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # Lightning, of torch's new names
+    warnings.filterwarnings("ignore", message=".*across ranks is zero")  # nothing to validate on: the data says so
+    warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # each reads the best weights alone
+
+
+def _save(parts: UseCase, module: LayeredModule, folder: Path) -> Path:
+    """Write the weights beside where they belong, seal and rename them; return where they are."""
+    staged = folder / f".{CHECKPOINT}.staged"
+    shutil.rmtree(staged, ignore_errors=True)
+    parts.save(module, staged)
+    publish(staged, folder / CHECKPOINT, "weights")
+    return folder / CHECKPOINT
 
 
 def _module(parts: UseCase, job: FitJob, config: FitConfig) -> LayeredModule:

@@ -195,6 +195,16 @@ def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab) -> None:
     assert (len(found.steps), found.starts) == (36, 3)
 
 
+def test_local_sgd_goes_on_from_its_last_average_as_if_undisturbed(lab: Lab) -> None:
+    apart = {"processes_per_node": 2, "average_every": 4, "max_restarts": 0}
+    calm = lab.train(split(lab.job("apart", 2, CONFIG), apart))
+    job = split(lab.job("apart-killed", 2, CONFIG), apart)
+    lab.killed(job, "step", "after", 18)
+    resumed = lab.train(job)
+    torch.testing.assert_close(weights_of(resumed), weights_of(calm), rtol=0, atol=0)
+    assert resumed.metrics == calm.metrics
+
+
 def test_a_checkpoint_of_another_model_is_refused_by_name(lab: Lab) -> None:
     job = lab.job("other", 1, CONFIG)
     lab.killed(job, "checkpoint", "after", 1)
