@@ -97,7 +97,7 @@ def draw_slices(evidence: Evidence) -> Figure:
         axes.plot(values, range(len(slices)), marker="o", linestyle="", label=contestant)
     names = [f"{in_words(name)} ({part.units:,} {evidence.by.unit}s)" for name, part in evidence.slices.items()]
     axes.set_yticks(range(len(slices)), names, parse_math=False)
-    axes.invert_yaxis()
+    axes.set_ylim(len(slices) - 0.5, -0.5)
     axes.grid(axis="y", linewidth=0.5)
     axes.set_xlabel(in_capitals(decides))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
