@@ -68,13 +68,15 @@ def _write_transactions(folder: Path) -> TablesAt:
     random = np.random.default_rng(0)
     rows = LEARNED + VALIDATING
     feature_BF = random.normal(size=(rows, len(FEATURES))).astype(np.float32)
+    moments = pa.array(np.arange(rows) * 60_000_000, pa.timestamp("us", "UTC"))
     label = (feature_BF[:, :5].sum(axis=1) + random.normal(size=rows) > 0).astype(np.int8)
     columns = {
         "from_number": random.integers(1, KNOWN_PARTIES + 1, rows).astype(np.int32),
         "to_number": random.integers(1, KNOWN_PARTIES + 1, rows).astype(np.int32),
         **dict(zip(FEATURES, feature_BF.T, strict=True)),
         "label": label,
-        "happened_at": pa.array(np.arange(rows) * 60_000_000, pa.timestamp("us", "UTC")),
+        "happened_at": moments,
+        "known_at": moments,
         "window": [WINDOW] * rows,
         "numbers": _numbers(random, rows),
     }
