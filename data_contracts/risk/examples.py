@@ -37,7 +37,7 @@ def _of_parties() -> dict[str, str]:
                 f"{name}_outcome": f"mean outcome of {what}",
                 f"{name}_outcome_spread": f"spread of the outcomes of {what}",
                 f"{name}_recent_count": f"how many transactions {who} {part} in the last {RECENT_DAYS} days",
-                f"{name}_recent_bad_share": f"share of bad in {what} in the last {RECENT_DAYS} days",
+                f"{name}_recent_bad_share": f"share of bad in labels of {what}, said in the last {RECENT_DAYS} days",
                 f"{name}_freshness": f"how lately {who} {part} anything",
             }
         told[f"{party}_age"] = f"how long {who} has been known"

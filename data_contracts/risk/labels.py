@@ -46,7 +46,7 @@ LABELS = DataContract(
                 "labelled_at",
                 pa.timestamp("us", tz="UTC"),
                 nullable=False,
-                metadata={"unit": "since when it is known: of no day up to this one's anything was known of it"},
+                metadata={"unit": "when it became known; it counts for what happens on later days"},
             ),
             pa.field("day", pa.date32(), nullable=False),
         ]

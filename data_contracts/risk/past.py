@@ -29,7 +29,8 @@ def sums_of_pairs(transactions: pl.DataFrame) -> pl.DataFrame:
     Args:
         transactions: ``from_number``, ``to_number``, ``amount``, ``label``, ``outcome``; ``is_new``, whether it was not
             summed up before; ``day`` and ``window`` in which it happened; ``known_day`` and ``known_window`` in which
-            label and outcome were known, null where they still are to come.
+            label and outcome were known, null where they still are to come. An outcome counts with its label: without
+            one it does not count yet, whatever is in its column.
 
     Returns:
         Rows of table `pairs`, sorted.
@@ -52,7 +53,7 @@ def sums_of_pairs(transactions: pl.DataFrame) -> pl.DataFrame:
 
 def _entries(transactions: pl.DataFrame) -> pl.DataFrame:
     """Return one row for each that happened, and one for each label that was not known on that very day."""
-    is_known, is_new = pl.col("known_day").is_not_null(), pl.col("is_new")
+    is_known, is_new = pl.col("known_day").is_not_null() & pl.col("label").is_not_null(), pl.col("is_new")
     at_once = is_new & is_known & (pl.col("known_day") == pl.col("day"))
     dated = transactions.with_columns(at_once=at_once, happened_on="day")
     happened = dated.filter(is_new).with_columns(pl.when("at_once").then(pl.col("label", "outcome")))

@@ -8,4 +8,7 @@ from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.images import IMAGES
 from data_contracts.vision.labels import LABELS
 
-PROMISES = Promises(truth=IMAGES, labels=Labels(LABELS, key=("image_id",)), made=(CLASSES, EXAMPLES))
+LATER = Labels(LABELS, key=("image_id",))
+"""Labels that come by themselves."""
+
+PROMISES = Promises(truth=IMAGES, labels=LATER, made=(CLASSES, EXAMPLES))

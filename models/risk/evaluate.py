@@ -17,15 +17,14 @@ from data_contracts.evidence import Judgement, Reliability
 from data_contracts.job import RIVALS, EvaluateJob
 from data_contracts.manifest import publish, verify
 from data_contracts.risk.examples import EXAMPLES
-from data_contracts.table import Table
-from data_contracts.waiting import Waiting
+from data_contracts.waiting import counted
 from models.bootstrap import compare
 from models.metrics import Floats as Floats64
 from models.metrics import Scores, calibration
 from models.risk.baselines import Logistic, ShareOfBad
 from models.risk.boosting import Boosting
 from models.risk.config import RiskConfig
-from models.risk.metrics import METRICS, metric, metrics
+from models.risk.metrics import METRICS, metric, metrics, metrics_of_part
 from models.risk.rows import Floats, Rows, read
 from models.risk.scorers import open_scorer
 from models.risk.slices import parts
@@ -53,7 +52,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
         Every metric of every contestant on the transactions of the window's own days that have a label. Counts:
         ``units`` and ``targets``, these transactions; ``window_units`` and ``window_targets``, all of its own days;
         ``bad``, those of them that are; ``unlabelled``, the others of the window; those of `Waiting`. Slices:
-        `models.risk.slices.parts`; one that has labels of one kind alone has units and no metric.
+        `models.risk.slices.parts`, by `metrics_of_part`; none where nobody is judged.
 
     Raises:
         DamagedError: A contestant's folder is not as it was sealed.
@@ -63,35 +62,46 @@ def evaluate(job: EvaluateJob) -> Judgement:
     since = None if job.first_day is None else start_of(job.first_day, job.day_zone)
     window = read(job.tables, (job.window,), since=since)
     judged = window.labelled()
-    bad = int(judged.labels.sum())
-    can_be_judged = 0 < bad < len(judged.labels)
+    counts = _counts(job, window, judged)
     known = read(job.tables, job.known_windows).labelled()
     contestants = _contestants(job, config, known)
     scores = {name: Scores.of(_asked(one, judged.inputs), judged.labels) for name, one in contestants.items()}
     by = METRICS.decided_by(job.metric)
-    units = len(judged.labels) if can_be_judged else 0
 
     def values(weights: Floats64) -> dict[str, float]:
         return {name: metric(score.state(weights), by.primary, config) for name, score in scores.items()}
 
-    def judge(score: Scores, part: Flags) -> dict[str, float]:
-        return metrics(score.state(part.astype(np.float64)), config) if len(set(judged.labels[part])) > 1 else {}
-
-    chosen, ahead = compare(by, values, units)
-    waiting = Waiting.of(Table(job.tables.folder, EXAMPLES), job.tables.versions[EXAMPLES.name])
-    others = {"unlabelled": len(window.labels) - len(judged.labels), **(waiting.model_dump() if waiting else {})}
-    of_window = dict.fromkeys(("window_units", "window_targets"), len(window.labels))
-    of_judged = dict.fromkeys(("units", "targets"), units)
+    chosen, ahead = compare(by, values, counts["units"])
+    found = parts(judged, known) if counts["units"] else {}
     return Judgement(
         by=by,
         chosen=chosen,
         ahead=ahead,
         metrics={name: metrics(score.state(), config) for name, score in scores.items()},
-        counts={**of_judged, **of_window, "bad": bad, **others},
-        remarks=() if can_be_judged else (ONE_KIND,),
-        slices=sliced(parts(judged, known), {name: partial(judge, score) for name, score in scores.items()}),
+        counts=counts,
+        remarks=() if counts["units"] else (ONE_KIND,),
+        slices=sliced(found, {name: partial(_of_part, score, config) for name, score in scores.items()}),
         reliability=dict(_reliabilities(scores)),
     )
+
+
+def _counts(job: EvaluateJob, window: Rows, judged: Rows) -> dict[str, int]:
+    """Say how many are judged, how many there are, and what waits, see `evaluate`."""
+    bad, labelled, whole = int(judged.labels.sum()), len(judged.labels), len(window.labels)
+    units = labelled if 0 < bad < labelled else 0
+    return {
+        "units": units,
+        "targets": units,
+        "window_units": whole,
+        "window_targets": whole,
+        "bad": bad,
+        "unlabelled": whole - labelled,
+        **counted(job.tables, EXAMPLES),
+    }
+
+
+def _of_part(score: Scores, config: RiskConfig, part: Flags) -> dict[str, float]:
+    return metrics_of_part(score.state(part.astype(np.float64)), config)
 
 
 def _asked(contestant: Contestant, inputs: Floats) -> NDArray[np.float64]:

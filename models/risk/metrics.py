@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data_contracts.evidence import Metrics
-from models.metrics import Floats, area_under_curve, average_precision, calibration_error, cost, log_loss
+from models.metrics import NO, YES, Floats, area_under_curve, average_precision, calibration_error, cost, log_loss
 from models.risk.config import RiskConfig
 
 METRICS = Metrics(
@@ -16,6 +16,9 @@ METRICS = Metrics(
     unit="transaction",
     window="features as of the day before",
 )
+
+RANKS = ("auc", "ap")
+"""Metrics that say how well bad is told from good: there must be both."""
 
 _METRICS = {
     "auc": area_under_curve,
@@ -33,6 +36,12 @@ def metrics(sums: Floats, config: RiskConfig) -> dict[str, float]:
         config: From what chance on a transaction is taken for bad, and what mistakes cost.
     """
     return {name: metric(sums, name, config) for name in METRICS.shown}
+
+
+def metrics_of_part(sums: Floats, config: RiskConfig) -> dict[str, float]:
+    """Return the metrics of a part of the window: `metrics`, without `RANKS` where all in it are good, or bad."""
+    has_both = sums[NO].any() and sums[YES].any()
+    return {name: value for name, value in metrics(sums, config).items() if has_both or name not in RANKS}
 
 
 def metric(sums: Floats, name: str, config: RiskConfig) -> float:

@@ -16,10 +16,9 @@ from data_contracts.days import start_of
 from data_contracts.evidence import Judgement
 from data_contracts.job import EvaluateJob
 from data_contracts.manifest import verify
-from data_contracts.table import Table
 from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.pictures import Pixels
-from data_contracts.waiting import Waiting
+from data_contracts.waiting import counted
 from models.bootstrap import compare, means
 from models.vision.baselines import MOST_IMAGES, Logistic, Majority
 from models.vision.metrics import FEW_CLASSES, METRICS, Counts, Floats, of_classes, of_each
@@ -86,9 +85,32 @@ def evaluate(job: EvaluateJob) -> Judgement:
     form, known = Form.of(job.features), labels(job.tables)
     contestants = {name: Learned(Path(folder), known) for name, folder in job.contestants.items()}
     everybody: dict[str, Contestant] = {**contestants, **_baselines(job, form, known)}
-    nothing = Counts.of(np.empty((0, len(known))), np.empty(0, np.int64))
-    by, counts, late = METRICS.decided_by(job.metric), dict.fromkeys(everybody, nothing), 0
-    of_images: dict[str, list[Floats]] = {name: [] for name in everybody}
+    by = METRICS.decided_by(job.metric)
+    counts, of_images, late = _judged(job, form, everybody, len(known), by.primary)
+    of_class = next(iter(counts.values())).images
+    unknown = {f"unknown_classes.{name}": int(of_class[each.knows :].sum()) for name, each in contestants.items()}
+    images = int(of_class.sum())
+    all_judge = dict.fromkeys(("units", "targets", "window_units", "window_targets"), images)
+    chosen, ahead = compare(by, means(of_images), images)
+    return Judgement(
+        by=by,
+        chosen=chosen,
+        ahead=ahead,
+        metrics={name: each.metrics() for name, each in counts.items()},
+        slices=of_classes(counts, known),
+        counts={**all_judge, "late": late, **counted(job.tables, EXAMPLES), **unknown},
+        confusion={name: each.confusion(known) for name, each in counts.items() if len(known) <= FEW_CLASSES},
+        reliability={name: each.reliability() for name, each in counts.items() if not each.has_diverged},
+    )
+
+
+def _judged(
+    job: EvaluateJob, form: Form, everybody: Mapping[str, Contestant], classes_in_all: int, metric: str
+) -> tuple[dict[str, Counts], dict[str, Floats], int]:
+    """Return by contestant what is to be known of all images, and ``metric`` of each; and how many came late."""
+    nothing = Counts.of(np.empty((0, classes_in_all)), np.empty(0, np.int64))
+    counts, late = dict.fromkeys(everybody, nothing), 0
+    of_images = {name: [np.empty(0)] for name in everybody}
     for batch in batches(job.tables, [job.window], ["pixels", "class_number", "seen_at"]):
         own = _on_its_days(batch, job)
         late += batch.num_rows - own.num_rows
@@ -96,23 +118,8 @@ def evaluate(job: EvaluateJob) -> Judgement:
         for name, contestant in everybody.items():
             probability_BC = contestant.probabilities(pixels)
             counts[name] += Counts.of(probability_BC, class_B)
-            of_images[name].append(of_each(by.primary, probability_BC, class_B))
-    of_class = next(iter(counts.values())).images
-    waiting = Waiting.of(Table(job.tables.folder, EXAMPLES), job.tables.versions[EXAMPLES.name])
-    unknown = {f"unknown_classes.{name}": int(of_class[each.knows :].sum()) for name, each in contestants.items()}
-    images = dict.fromkeys(("units", "targets", "window_units", "window_targets"), int(of_class.sum()))
-    whole = {name: np.concatenate([np.empty(0), *each]) for name, each in of_images.items()}
-    chosen, ahead = compare(by, means(whole), images["units"])
-    return Judgement(
-        by=by,
-        chosen=chosen,
-        ahead=ahead,
-        metrics={name: each.metrics() for name, each in counts.items()},
-        slices=of_classes(counts, known),
-        counts={**images, "late": late, **(waiting.model_dump() if waiting else {}), **unknown},
-        confusion={name: each.confusion(known) for name, each in counts.items() if len(known) <= FEW_CLASSES},
-        reliability={name: each.reliability() for name, each in counts.items() if not each.has_diverged},
-    )
+            of_images[name].append(of_each(metric, probability_BC, class_B))
+    return counts, {name: np.concatenate(each) for name, each in of_images.items()}, late
 
 
 def _on_its_days(batch: pa.RecordBatch, job: EvaluateJob) -> pa.RecordBatch:

@@ -4,7 +4,7 @@ A row counts from the moment on at which both are known, and so its example belo
 day: it is judged by, or learned from, as if it had happened then. Labels are waited for so many days before and after
 their row's day, so a file of the truth, which is of one day, meets labels of a bounded number of days.
 
-Of several labels of one row the first in time counts. A row that was labelled once stays as it is.
+Of several labels of one row its own counts, or else the first in time. A row that was labelled once stays as it is.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from tasks.preprocess.truth import new_files, window_end
 
 KNOWN_AT, LABELLED_AT, IS_DISPUTED = "known_at", "labelled_at", "is_disputed"
 """Columns: when a row and its label were both there, when the label was, and whether another says something else."""
+WHICH_COUNTS = "a row's own counts, or else the first in time"
+"""Of labels that differ, for people."""
 _IS_OWN, _LATER = "is_own", " of the label"
 
 
@@ -123,11 +125,11 @@ def known(due: Due, promised: Labels) -> Known:
     return Known(*pl.collect_all([first, done]))
 
 
-def labelled(rows: pl.DataFrame, found: Known, due: Due, promised: Labels, time: str) -> pl.DataFrame:
+def labelled(rows: pl.LazyFrame, found: Known, due: Due, promised: Labels, time: str) -> pl.LazyFrame:
     """Return the rows that no night has done, in their order, with their labels and `KNOWN_AT`.
 
     A row may have a label of its own, in columns of the same names, which comes before any other: such a row is done
-    by the night that takes its file.
+    by the night that takes its file. It is disputed where another label says something else.
 
     Args:
         rows: Some of the file's, with the key's columns.
@@ -137,25 +139,28 @@ def labelled(rows: pl.DataFrame, found: Known, due: Due, promised: Labels, time:
         time: Column that says when a row happened.
 
     Returns:
-        The rows; labels, `KNOWN_AT` and `IS_DISPUTED` are null where a label is still to come.
+        The rows, and `IS_DISPUTED`; labels and `KNOWN_AT` are null where a label is still to come.
     """
-    key, says = list(promised.key), promised.says
-    own = [name for name in says if name in rows.columns]
-    fresh = rows.with_columns(is_labelled(promised, rows.columns).alias(_IS_OWN)).filter(
+    key, says, columns = list(promised.key), promised.says, rows.collect_schema().names()
+    own = [name for name in says if name in columns]
+    fresh = rows.with_columns(is_labelled(promised, columns).alias(_IS_OWN)).filter(
         pl.lit(due.is_new) | ~pl.col(_IS_OWN)
     )
-    joined = fresh.join(found.done, on=key, how="anti", maintain_order="left").join(
-        found.labels.rename({name: f"{name}{_LATER}" for name in says}), on=key, how="left", maintain_order="left"
+    later = found.labels.lazy().rename({name: f"{name}{_LATER}" for name in says})
+    joined = fresh.join(found.done.lazy(), on=key, how="anti", maintain_order="left").join(
+        later, on=key, how="left", maintain_order="left"
     )
     told = {name: pl.col(f"{name}{_LATER}") for name in says}
+    contradicted = [pl.col(name) != told[name] for name in own]
     return joined.with_columns(
-        *(pl.coalesce(name, later) if name in own else later.alias(name) for name, later in told.items()),
+        *(pl.coalesce(name, said) if name in own else said.alias(name) for name, said in told.items()),
         pl.when(_IS_OWN)
         .then(pl.col(time))
         .when(pl.col(LABELLED_AT).is_not_null())
         .then(pl.max_horizontal(time, LABELLED_AT))
         .alias(KNOWN_AT),
-    ).select(*rows.columns, *(name for name in says if name not in own), KNOWN_AT, IS_DISPUTED)
+        pl.any_horizontal(IS_DISPUTED, *contradicted).fill_null(value=False).alias(IS_DISPUTED),
+    ).select(*columns, *(name for name in says if name not in own), KNOWN_AT, IS_DISPUTED)
 
 
 def is_labelled(promised: Labels, columns: Sequence[str]) -> pl.Expr:

@@ -37,7 +37,8 @@ class _Side(NamedTuple):
     asked: frozenset[str]
 
     def keys(self, key: tuple[str, ...], other: _Side, label_days: int, is_done: pl.Expr) -> pl.LazyFrame:
-        """Read the keys of what is asked for, and of what the other side may find there."""
+        """Read the keys of what is asked for, if it has any, and of what the other side may find there."""
+        can_wait = pl.all_horizontal(pl.col(key).is_not_null()) & ~is_done
         wanted = {self.days[file] for file in self.asked}
         reach = {day for own in other.asked for day in _around(other.days[own], label_days)}
         files: defaultdict[tuple[int, bool], list[str]] = defaultdict(list)
@@ -46,7 +47,7 @@ class _Side(NamedTuple):
                 files[day, file in self.asked].append(file)
         empty = pl.DataFrame(self.contract.schema.empty_table()).lazy()
         return pl.concat(
-            frame.select(*key, pl.lit(day, pl.Int64).alias(_DAY), (pl.lit(is_asked) & ~is_done).alias(_ASKED))
+            frame.select(*key, pl.lit(day, pl.Int64).alias(_DAY), (pl.lit(is_asked) & can_wait).alias(_ASKED))
             for (day, is_asked), frame in [
                 ((0, False), empty),
                 *((of, scan(sorted(own), self.contract)) for of, own in sorted(files.items())),

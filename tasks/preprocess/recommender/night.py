@@ -28,9 +28,10 @@ from tasks.preprocess.recommender.ranges import (
     write_item_counts,
     write_items,
 )
-from tasks.preprocess.recommender.refuse import refuse_other_features, refuse_other_protocol
+from tasks.preprocess.recommender.refuse import refuse_other_protocol
 from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, count_users, spread_by_user
 from tasks.preprocess.recommender.tables import Tables
+from tasks.preprocess.refuse import refuse_other_features
 from tasks.preprocess.truth import refuse_lost_files
 from tasks.preprocess.write import count_values
 
@@ -71,7 +72,7 @@ def build_night(
         PreprocessError: One of its kinds; see `tasks.preprocess.errors`.
     """
     tables = Tables(workspace.tables)
-    refuse_other_features(tables, features)
+    refuse_other_features(tables.examples, features.model_dump())
     refuse_other_protocol(tables, validated.truth, protocol)
     with Client(cluster, set_as_default=False) as client:
         has_new = partial(tables.has_new, protocol=protocol)

@@ -12,5 +12,5 @@ class FeatureConfig(LabelsConfig, frozen=True, extra="forbid"):
 
     label_days: NonNegativeInt = Field(
         90,
-        description="Days after its transaction's own on which a label may come; one that comes later is not used.",
+        description="Days before or after its transaction's on which a label may come; one said later is not used.",
     )

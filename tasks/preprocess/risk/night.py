@@ -16,8 +16,10 @@ from typing import TypeVar
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
+from data_contracts.risk.promises import LATER
+from data_contracts.waiting import Waiting
 from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
-from tasks.preprocess.labels import Due
+from tasks.preprocess.labels import WHICH_COUNTS, Due
 from tasks.preprocess.risk.config import FeatureConfig
 from tasks.preprocess.risk.plan import Plan, hold_out_end, one_length
 from tasks.preprocess.risk.steps import (
@@ -31,6 +33,7 @@ from tasks.preprocess.risk.steps import (
 )
 from tasks.preprocess.risk.tables import Tables
 from tasks.preprocess.truth import group_files, refuse_lost_files
+from tasks.preprocess.waiting import count_waiting
 
 ROWS_PER_TASK = 250_000
 """Transactions whose features one Dask task computes."""
@@ -94,20 +97,20 @@ class _Night:
         due = tables.due(self.version, self.label_days)
         if tables.nights.begun != self.version:
             order = self._order(due, self._plan(due, window, held_out))
-            tables.begin(self._call(write_parties, order), self.version, order.plan)
+            tables.begin(self._call(write_parties, order), self.version, order.plan, self.label_days)
         order = self._order(due, tables.plan())
         self._commit_sums(order)
         orders, through = zip(*self._orders(order), strict=True)
         made: list[Made] = self.client.gather(self.client.map(write_examples, orders, through, pure=False))
         _refuse_loss(due, made)
-        waiting = self._call(partial(tables.waiting, label_days=self.label_days), self.version) if order.waits else None
+        waiting = self._waiting() if order.waits else None
         if waiting is not None:
             logger.info("by the end of %s %s", order.plan.window.last_day, waiting)
-        tables.finish([part for each in made for part in each.parts], self.version, self.label_days, waiting)
+        tables.finish([part for each in made for part in each.parts], self.version, waiting)
 
     def _order(self, due: Sequence[Due], plan: Plan) -> Order:
         waits = self.tables.waits(self.version)
-        return Order(self.folder, due, plan, f"night-{self.version:06}", self.day_zone, waits)
+        return Order(self.folder, due, plan, f"night-{self.version:06}", self.day_zone, waits=waits)
 
     def _orders(self, order: Order) -> Iterator[tuple[Order, str]]:
         """Cut a night's work into tasks: files that one night took, and the key of its newest window."""
@@ -131,10 +134,17 @@ class _Night:
 
     def _commit_sums(self, order: Order) -> None:
         """Commit `pairs`, then `party_days`, whichever is missing."""
-        missing = [table for table in (self.tables.pairs, self.tables.party_days) if not table.consumed(self.consumed)]
-        parts = self._call(write_sums, order) if missing else {}
-        for table in missing:
-            table.commit(parts[table.contract.name], [self.consumed])
+        both = {table.contract.name: table for table in (self.tables.pairs, self.tables.party_days)}
+        missing = [name for name, table in both.items() if not table.consumed(self.consumed)]
+        parts = self._call(partial(write_sums, missing=missing), order) if missing else {}
+        for name in missing:
+            both[name].commit(parts[name], [self.consumed])
+
+    def _waiting(self) -> Waiting:
+        """Count transactions without a label, and labels without one."""
+        tables = self.tables
+        ask = partial(count_waiting, tables.transactions, tables.labels, LATER, tables.nights.done)
+        return self._call(partial(ask, label_days=self.label_days), self.version)
 
     def _call(self, step: Callable[[Told], Answer], told: Told) -> Answer:
         """Have a worker do one step."""
@@ -156,7 +166,7 @@ def _refuse_loss(due: Sequence[Due], made: Sequence[Made]) -> None:
         *(f"{number:,}" for number in (taken, written, waiting, done)),
     )
     if disputed := sum(each.disputed for each in made):
-        logger.warning("%s transactions have labels that differ: the first in time counts", f"{disputed:,}")
+        logger.warning("%s transactions have labels that differ: %s", f"{disputed:,}", WHICH_COUNTS)
     if taken != read or read != written + waiting + done:
         raise RowsLostError(
             f"{taken:,} transactions were to be taken; {written:,} examples were written, {waiting:,} wait for their "

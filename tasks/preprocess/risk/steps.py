@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ from tasks.preprocess.risk.tables import Tables
 from tasks.preprocess.write import write_checked
 
 SIDES = {"from": "from_party", "to": "to_party"}
+SUMMED_UP = (*SIDES.values(), "amount", "label", "outcome", "is_new", "day", "known_day")
+"""Columns of which sums are made."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Order:
     plan: Plan
     name: str
     day_zone: str
-    waits: bool = False
+    waits: bool
 
 
 class Made(NamedTuple):
@@ -65,8 +67,12 @@ class Made(NamedTuple):
 
 def count_labels(due: Sequence[Due], day_zone: str) -> pl.DataFrame:
     """Return ``day`` and ``labelled``, how many transactions have a label since that day."""
-    rows = told(due, day_zone, waits=False)
-    return rows.group_by(day="known_day").agg(labelled=pl.col("label").count().cast(pl.Int64))
+    labelled = pl.col("label").count().cast(pl.Int64)
+    days = pl.concat(
+        rows.group_by(day="known_day").agg(labelled=labelled).collect(engine="streaming")
+        for rows in told(due, day_zone, waits=False)
+    )
+    return days.group_by("day").agg(pl.col("labelled").sum())
 
 
 def count_lengths(files: Sequence[str]) -> dict[int, int]:
@@ -94,13 +100,26 @@ def write_parties(order: Order) -> list[Part]:
     return write_checked(table.parties, new, order.name, order.plan.window.last_day, order.day_zone)
 
 
-def write_sums(order: Order) -> dict[str, list[Part]]:
-    """Write what the night's transactions and labels add to the past, by the table's name."""
+def write_sums(order: Order, missing: Collection[str]) -> dict[str, list[Part]]:
+    """Write what the night's transactions and labels add to the past.
+
+    Args:
+        order: With all files of the night.
+        missing: Names of the tables to write, `pairs` and `party_days`. Files of the other are left as they are.
+
+    Returns:
+        By the table's name files that nobody sees before its commit.
+    """
     tables, last_day = Tables(order.folder), order.plan.window.last_day
-    pairs = sums_of_pairs(_numbered(order, tables))
+    adds = pl.col("is_new") | pl.col("known_day").is_not_null()
+    rows = pl.concat(
+        each.filter(adds).select(SUMMED_UP).collect() for each in told(order.due, order.day_zone, waits=order.waits)
+    )
+    pairs = sums_of_pairs(_numbered(rows, order.plan, tables.numbers()))
     return {
-        "pairs": write_checked(tables.pairs, pairs, order.name, last_day, order.day_zone),
-        "party_days": write_checked(tables.party_days, sums_of_parties(pairs), order.name, last_day, order.day_zone),
+        table.contract.name: write_checked(table, sums, order.name, last_day, order.day_zone)
+        for table, sums in ((tables.pairs, pairs), (tables.party_days, sums_of_parties(pairs)))
+        if table.contract.name in missing
     }
 
 
@@ -112,7 +131,8 @@ def write_examples(order: Order, through: str) -> Made:
         through: Key of that night's newest window. What came with a later one, nobody knew.
     """
     tables, plan = Tables(order.folder), order.plan
-    rows = _numbered(order, tables)
+    taken = pl.concat(each.collect() for each in told(order.due, order.day_zone, waits=order.waits))
+    rows = _numbered(taken, plan, tables.numbers())
     own = rows.filter(pl.col("known_day").is_not_null()).with_columns(window="known_window")
     own = own.sort("window", "happened_at", "from_number", "to_number", "amount", "outcome", "label")
     numbers = pl.concat([own["from_number"], own["to_number"]]).unique()
@@ -129,10 +149,8 @@ def write_examples(order: Order, through: str) -> Made:
     )
 
 
-def _numbered(order: Order, tables: Tables) -> pl.DataFrame:
-    """Read the transactions with their parties' numbers, and the windows in which they happened and were known."""
-    numbers, plan = tables.numbers(), order.plan
-    rows = told(order.due, order.day_zone, waits=order.waits)
+def _numbered(rows: pl.DataFrame, plan: Plan, numbers: pl.DataFrame) -> pl.DataFrame:
+    """Return transactions with their parties' numbers, and the windows in which they happened and were known."""
     for side, column in SIDES.items():
         named = numbers.rename({"party": column, "number": f"{side}_number"})
         rows = rows.join(named, on=column, how="left", maintain_order="left").drop(column)

@@ -16,21 +16,19 @@ from data_contracts.risk.examples import EXAMPLES
 from data_contracts.risk.labels import LABELS
 from data_contracts.risk.numbers import NUMBERS
 from data_contracts.risk.parties import PARTIES
-from data_contracts.risk.promises import PROMISES
 from data_contracts.risk.sums import PAIRS, PARTY_DAYS
 from data_contracts.risk.transactions import TRANSACTIONS
 from data_contracts.staging import LABELS as SEEN_LABELS
 from data_contracts.table import Part, Table
 from data_contracts.waiting import Waiting
-from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due, due_files
 from tasks.preprocess.nights import Nights
+from tasks.preprocess.refuse import refuse_other_features
 from tasks.preprocess.risk.plan import Plan
 from tasks.preprocess.truth import came_with, window_end
-from tasks.preprocess.waiting import count_waiting
 
 LABEL_DAYS = "label_days"
-"""Mark of a commit of `examples`: how long its labels were waited for."""
+"""Mark of a commit of `parties`: how long labels are waited for, where they come."""
 
 
 class Tables:
@@ -66,9 +64,13 @@ class Tables:
         return due_files(self.transactions, self.labels, self.nights.done, version, label_days)
 
     def taken_by(self, due: Sequence[Due], newest: str) -> dict[str, str]:
-        """Return for each file the newest window, by its key, of the night that took it; tonight's own is ``newest``.
+        """Return for each file the key of the newest window of the night that took it.
 
-        A night takes the files that came after the one before, up to the end of its window.
+        A night takes the files that came since the one before it, up to the end of its window.
+
+        Args:
+            due: Files of a night, see `due`.
+            newest: Key of that night's own newest window, which its new files get.
         """
         old = [each.file for each in due if not each.is_new]
         windows = self.party_days.partitions() if old else []
@@ -80,31 +82,25 @@ class Tables:
             took[file] = next(key for key in windows if key > after)
         return took
 
-    def begin(self, parts: list[Part], version: int, plan: Plan) -> None:
-        """Begin a night: commit its new parties, and how it is planned."""
-        marks = {NUMBERS.name: plan.numbers, **self.nights.beginning(version, plan.window)}
+    def begin(self, parts: list[Part], version: int, plan: Plan, label_days: int) -> None:
+        """Begin a night: commit its new parties, how it is planned, and how long it waits for labels, if any come."""
+        waits = {LABEL_DAYS: label_days} if self.waits(version) else {}
+        marks = {NUMBERS.name: plan.numbers, **waits, **self.nights.beginning(version, plan.window)}
         self.parties.commit(parts, [self.nights.consumes(version)], marks=marks)
 
     def plan(self) -> Plan:
         """Return how the newest night was planned when it began; a night did begin."""
         return Plan(self.nights.window, self.nights.done is None, self.parties.mark(NUMBERS.name) or 0)
 
-    def waiting(self, version: int, label_days: int) -> Waiting:
-        """Count transactions without a label, and labels without one, see `tasks.preprocess.waiting`."""
-        promised = PROMISES.labels
-        assert promised is not None
-        return count_waiting(self.transactions, self.labels, promised, self.nights.done, version, label_days)
-
-    def finish(self, parts: list[Part], version: int, label_days: int, waiting: Waiting | None) -> None:
+    def finish(self, parts: list[Part], version: int, waiting: Waiting | None) -> None:
         """Commit a night's examples.
 
         Args:
             parts: Of them.
             version: Of `transactions` that it took.
-            label_days: See `FeatureConfig`; remembered where labels come.
             waiting: What waits, where labels come.
         """
-        waited = {} if waiting is None else {LABEL_DAYS: label_days, **waiting.model_dump()}
+        waited = {} if waiting is None else waiting.model_dump()
         marks = {**self.nights.end(version), NUMBERS.name: self.plan().numbers, **waited}
         self.examples.commit(parts, [self.nights.consumes(version)], marks=marks)
 
@@ -114,12 +110,7 @@ class Tables:
         Raises:
             OtherFeaturesError: It is so.
         """
-        before = self.examples.mark(LABEL_DAYS)
-        if before not in (None, label_days):
-            raise OtherFeaturesError(
-                f"{self.examples.uri} was made with features.label_days {before}, the settings say {label_days}. No "
-                "features were published. Set it back, or give these logs a name (and so tables) of their own."
-            )
+        refuse_other_features(self.parties, {LABEL_DAYS: label_days})
 
     def record(self) -> Night:
         """Return the record of the newest night, once it is done."""

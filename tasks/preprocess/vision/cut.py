@@ -17,7 +17,7 @@ from data_contracts.table import Part, Table
 from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.images import IMAGES
 from data_contracts.vision.pictures import NUMBERS, pixels
-from data_contracts.vision.promises import PROMISES
+from data_contracts.vision.promises import LATER
 from tasks.preprocess.labels import IS_DISPUTED, KNOWN_AT, Due, known, labelled
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.plan import Plan
@@ -107,11 +107,9 @@ class _Piece(NamedTuple):
 
 
 def _labelled(due: Due, columns: list[str], rows: int) -> Iterator[_Piece]:
-    promised = PROMISES.labels
-    assert promised is not None
-    found = known(due, promised)
+    found = known(due, LATER)
     for batch in _batches(due.file, columns, rows):
-        yield _Piece(batch.num_rows, labelled(pl.DataFrame(batch), found, due, promised, "seen_at"))
+        yield _Piece(batch.num_rows, labelled(pl.LazyFrame(batch), found, due, LATER, "seen_at").collect())
 
 
 def _batches(file: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:

@@ -15,12 +15,14 @@ from typing import TypeVar
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
+from data_contracts.vision.promises import LATER
 from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
-from tasks.preprocess.labels import Due
+from tasks.preprocess.labels import WHICH_COUNTS, Due
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.cut import Cut, Order, count_labels, cut_file
 from tasks.preprocess.vision.plan import Labels, Plan, hold_out_end, number_classes
 from tasks.preprocess.vision.tables import Tables
+from tasks.preprocess.waiting import count_waiting
 from tasks.preprocess.write import write_checked
 
 logger = logging.getLogger(__name__)
@@ -62,12 +64,20 @@ def build_night(
         for images in tables.nights.unfinished(validated.truth, has_new):
             due = tables.due(images, features.label_days)
             if tables.nights.begun != images:
-                _begin(client, tables, due, images, held_out, workspace.day_zone)
+                _begin(client, tables, due, images, features, held_out, workspace.day_zone)
             _finish(client, tables, due, images, features, workspace.day_zone)
     return tables.record()
 
 
-def _begin(client: Client, tables: Tables, due: Sequence[Due], images: int, held_out: HeldOut, day_zone: str) -> None:
+def _begin(
+    client: Client,
+    tables: Tables,
+    due: Sequence[Due],
+    images: int,
+    features: FeatureConfig,
+    held_out: HeldOut,
+    day_zone: str,
+) -> None:
     """Say which window takes which images, number the new classes, and commit both."""
     labels: defaultdict[date, Counter[str]] = defaultdict(Counter)
     for counts in _map(client, partial(count_labels, day_zone=day_zone), due):
@@ -78,7 +88,7 @@ def _begin(client: Client, tables: Tables, due: Sequence[Due], images: int, held
     name, through = f"night-{images:06}", plan.window.last_day
     write = partial(write_checked, tables.classes, name=name, through=through, day_zone=day_zone)
     (parts,) = _map(client, write, [new])
-    tables.begin(parts, images, plan)
+    tables.begin(parts, images, plan, features)
     logger.info("%s new classes: %s", f"{new.height:,}", ", ".join(new["label"].head(20)))
 
 
@@ -101,9 +111,10 @@ def _finish(
     ]
     cuts = _map(client, cut_file, orders)
     _refuse_loss(due, cuts)
-    (waiting,) = _map(client, partial(tables.waiting, label_days=features.label_days), [images])
+    ask = partial(count_waiting, tables.images, tables.labels, LATER, tables.nights.done)
+    (waiting,) = _map(client, partial(ask, label_days=features.label_days), [images])
     logger.info("by the end of %s %s", plan.window.last_day, waiting)
-    tables.finish([part for cut in cuts for part in cut.parts], images, features, waiting)
+    tables.finish([part for cut in cuts for part in cut.parts], images, waiting)
 
 
 def _refuse_loss(due: Sequence[Due], cuts: Sequence[Cut]) -> None:
@@ -122,7 +133,7 @@ def _refuse_loss(due: Sequence[Due], cuts: Sequence[Cut]) -> None:
         *(f"{number:,}" for number in (read, labelled, unlabelled, done)),
     )
     if disputed := sum(cut.disputed for cut in cuts):
-        logger.warning("%s images have labels that differ: the first in time counts", f"{disputed:,}")
+        logger.warning("%s images have labels that differ: %s", f"{disputed:,}", WHICH_COUNTS)
     if written != labelled or read != labelled + unlabelled + done:
         raise RowsLostError(
             f"{read:,} images were to be read; {labelled:,} labelled, {unlabelled:,} others and {done:,} done before "

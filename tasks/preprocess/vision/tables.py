@@ -17,15 +17,13 @@ from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.images import IMAGES
 from data_contracts.vision.labels import LABELS
 from data_contracts.vision.pictures import NUMBERS
-from data_contracts.vision.promises import PROMISES
 from data_contracts.waiting import Waiting
-from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due, due_files
 from tasks.preprocess.nights import Nights
+from tasks.preprocess.refuse import refuse_other_features
 from tasks.preprocess.truth import refuse_lost_files
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.plan import Plan
-from tasks.preprocess.waiting import count_waiting
 
 WINDOWS = "windows"
 """Note of a commit of `examples`: the keys of all windows so far, JSON. One may have no labelled image at all."""
@@ -60,12 +58,6 @@ class Tables:
         refuse_lost_files(self.images, images)
         return due_files(self.images, self.labels, self.nights.done, images, label_days)
 
-    def waiting(self, images: int, label_days: int) -> Waiting:
-        """Count images without a label, and labels without an image, see `tasks.preprocess.waiting`."""
-        promised = PROMISES.labels
-        assert promised is not None
-        return count_waiting(self.images, self.labels, promised, self.nights.done, images, label_days)
-
     def has_due(self, images: int, label_days: int) -> bool:
         """Whether there are any such."""
         return bool(self.due(images, label_days))
@@ -81,20 +73,19 @@ class Tables:
         """Read ``label`` and ``class_number`` of every class."""
         return pl.DataFrame(self.classes.read(columns=["label", "class_number"]))
 
-    def begin(self, parts: list[Part], images: int, plan: Plan) -> None:
-        """Commit a night's new classes, and how it is planned."""
-        marks = {**self.nights.beginning(images, plan.window), "first": int(plan.first)}
+    def begin(self, parts: list[Part], images: int, plan: Plan, features: FeatureConfig) -> None:
+        """Commit a night's new classes, how it is planned, and what images are made to."""
+        marks = {**self.nights.beginning(images, plan.window), "first": int(plan.first), **_made_with(features)}
         self.classes.commit(parts, [self.nights.consumes(images)], marks=marks)
 
     def plan(self) -> Plan:
         """Return how the newest night was planned when it began; a night did begin."""
         return Plan(window=self.nights.window, first=bool(self.classes.mark("first")))
 
-    def finish(self, parts: list[Part], images: int, features: FeatureConfig, waiting: Waiting) -> None:
+    def finish(self, parts: list[Part], images: int, waiting: Waiting) -> None:
         """Commit a night's examples."""
         windows = [*self.windows(), *self.plan().keys]
-        made = {"size": features.size, "numbers": NUMBERS[features.channels], "label_days": features.label_days}
-        marks = {**self.nights.end(images), **made, **waiting.model_dump()}
+        marks = {**self.nights.end(images), **waiting.model_dump()}
         self.examples.commit(parts, [self.nights.consumes(images)], marks=marks, notes={WINDOWS: json.dumps(windows)})
 
     def windows(self) -> list[str]:
@@ -117,24 +108,9 @@ class Tables:
         Raises:
             OtherFeaturesError: Every difference.
         """
-        wanted = {
-            "size": features.size,
-            "numbers": NUMBERS[features.channels],
-            "label_days": features.label_days,
-        }
-        names = {
-            "size": "features.size",
-            "numbers": "numbers a pixel (features.channels)",
-            "label_days": "features.label_days",
-        }
-        found = {name: self.examples.mark(name) for name in wanted}
-        listed = [
-            f"{names[name]}: the tables have {found[name]}, the settings say {wanted[name]}"
-            for name in wanted
-            if found[name] not in (None, wanted[name])
-        ]
-        if listed:
-            raise OtherFeaturesError(
-                f"{self.examples.uri} was made with other features: {'; '.join(listed)}. No features were published. "
-                "Give these images a name (and so tables) of their own, or set it back."
-            )
+        refuse_other_features(self.classes, _made_with(features))
+
+
+def _made_with(features: FeatureConfig) -> dict[str, int]:
+    """Return features as marks; channels are the numbers that a pixel has."""
+    return {"size": features.size, "channels": NUMBERS[features.channels], "label_days": features.label_days}

@@ -16,7 +16,7 @@ from data_contracts.parallelism import ParallelismConfig
 from tasks.preprocess.risk.plan import Plan, one_length
 from tasks.preprocess.risk.steps import Order, count_lengths, write_examples, write_parties, write_sums
 from tasks.preprocess.risk.tables import Tables
-from tests.tasks.preprocess.risk.nights import day, deals, publish, workspace
+from tests.tasks.preprocess.risk.nights import SUMS, day, deals, publish, workspace
 
 DAYS, A_DAY = 12, 150
 KNOWN, JUDGED = (day(DAYS - 3).isoformat(),), day(DAYS - 1).isoformat()
@@ -42,12 +42,12 @@ def write_tables(folder: Path, changed: Callable[[pl.DataFrame], pl.DataFrame] =
     window = Window(first_day=day(DAYS - 2), last_day=day(DAYS - 1))
     due = tables.due(0, label_days=0)
     numbers = one_length(count_lengths([each.file for each in due]), 0)
-    order = Order(home.tables, due, Plan(window, first=True, numbers=numbers), "night", "UTC")
-    tables.begin(write_parties(order), 0, order.plan)
-    for name, parts in write_sums(order).items():
+    order = Order(home.tables, due, Plan(window, first=True, numbers=numbers), "night", "UTC", waits=False)
+    tables.begin(write_parties(order), 0, order.plan, label_days=0)
+    for name, parts in write_sums(order, SUMS).items():
         getattr(tables, name).commit(parts, ["night"])
     made = write_examples(order, window.key)
-    tables.finish(made.parts, 0, label_days=0, waiting=None)
+    tables.finish(made.parts, 0, waiting=None)
     return TablesAt(folder=home.tables, versions=tables.record().tables)
 
 

@@ -15,11 +15,12 @@ from data_contracts.job import RIVALS, TablesAt
 from data_contracts.manifest import DamagedError, seal, verify
 from data_contracts.risk.examples import EXAMPLES
 from data_contracts.table import Table
+from models.metrics import state
 from models.risk.baselines import Logistic
 from models.risk.boosting import Boosting
 from models.risk.config import BoostingConfig, RiskConfig
 from models.risk.evaluate import ONE_KIND, evaluate
-from models.risk.metrics import METRICS
+from models.risk.metrics import METRICS, metrics_of_part
 from models.risk.rows import INPUTS, Rows, known_parties, read
 from models.risk.scorers import Network, open_scorer
 from models.risk.slices import parts
@@ -137,8 +138,26 @@ def test_a_window_with_labels_of_one_kind_says_so_and_judges_nobody(
     monkeypatch.setattr("models.risk.evaluate.read", all_good)
     found = evaluate(evaluate_job(tmp_path, tables))
     assert (found.counts["targets"], found.remarks) == (0, (ONE_KIND,))
-    assert all(not each for part in found.slices.values() for each in part.metrics.values())
+    assert not found.slices, "nobody is judged, so no part of it is"
     assert len(found.reliability) == len(found.metrics), "chances can be compared with what came all the same"
+
+
+@pytest.mark.parametrize(
+    ("labels", "left_out"),
+    [
+        pytest.param([0, 1], set(), id="both kinds"),
+        pytest.param([1, 1], {"auc", "ap"}, id="all bad"),
+        pytest.param([0, 0], {"auc", "ap"}, id="all good"),
+    ],
+)
+def test_of_a_part_of_one_kind_all_is_said_but_how_well_the_kinds_are_told_apart(
+    labels: list[int], left_out: set[str]
+) -> None:
+    found = metrics_of_part(state(np.array([-1.0, 2.0]), np.array(labels)), RiskConfig())
+    assert found.keys() == set(METRICS.shown) - left_out
+    assert np.isfinite(list(found.values())).all()
+    diverged = metrics_of_part(state(np.array([-1.0, np.nan]), np.array(labels)), RiskConfig())
+    assert np.isnan(list(diverged.values())).all()
 
 
 def test_logs_with_labels_of_one_kind_alone_are_refused(tables: TablesAt) -> None:

@@ -65,8 +65,8 @@ def _trips(due: Due, windows: list[Window], day_zone: str) -> pl.DataFrame:
     """Return the parcels of a file whose arrival is known since the last night; what came late is the newest's."""
     promised = PROMISES.labels
     assert promised is not None
-    rows = scan([due.file], PARCELS).collect()
-    arrived = labelled(rows, known(due, promised), due, promised, "sent_at").filter(pl.col(KNOWN_AT).is_not_null())
+    rows = labelled(scan([due.file], PARCELS), known(due, promised), due, promised, "sent_at")
+    arrived = rows.filter(pl.col(KNOWN_AT).is_not_null()).collect()
     day, newest = days_of(pl.col(KNOWN_AT), day_zone), windows[-1]
     key = pl.when(day < newest.first_day).then(pl.lit(windows[0].key)).otherwise(pl.lit(newest.key))
     return arrived.select(log_km=(pl.col("distance_km") + 1).log().cast(pl.Float32), hours="hours", window=key)

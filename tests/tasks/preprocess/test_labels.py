@@ -91,8 +91,8 @@ class House:
         assert promised is not None
         found = []
         for due in due_files(self.parcels, self.arrivals, self.done, number, WAIT):
-            rows = scan([due.file], PARCELS).collect()
-            done = labelled(rows, known(due, promised), due, promised, "sent_at").filter(pl.col(KNOWN_AT).is_not_null())
+            rows = labelled(scan([due.file], PARCELS), known(due, promised), due, promised, "sent_at")
+            done = rows.filter(pl.col(KNOWN_AT).is_not_null()).collect()
             found.append(
                 [
                     Made(name, number, (at - FIRST).days, hours)
@@ -167,10 +167,20 @@ def test_of_two_labels_the_first_in_time_counts_and_the_row_is_disputed(tmp_path
     (first, second) = due_files(house.parcels, house.arrivals, None, 1, WAIT)
     by_name = {}
     for due in (first, second):
-        rows = scan([due.file], PARCELS).collect()
-        joined = labelled(rows, known(due, promised), due, promised, "sent_at")
+        joined = labelled(scan([due.file], PARCELS), known(due, promised), due, promised, "sent_at").collect()
         by_name |= {name: (hours, own) for name, hours, own in joined.select("parcel_id", "hours", IS_DISPUTED).rows()}
     assert by_name == {"a": (3.0, True), "b": (5.0, False), "c": (9.0, True)}
+
+
+def test_a_row_is_disputed_by_a_label_that_says_something_else_than_its_own_which_counts(tmp_path: Path) -> None:
+    house, promised = House(tmp_path), PROMISES.labels
+    assert promised is not None
+    house.night(0, [(name, 0) for name in "abcde"], [("a", 0, 3.0), ("b", 0, 5.0), ("c", 0, 4.0)])
+    (due,) = due_files(house.parcels, house.arrivals, None, 0, WAIT)
+    own = pl.col("parcel_id").replace_strict({"a": 7.0, "b": 5.0, "d": 1.0}, default=None, return_dtype=pl.Float32)
+    rows = scan([due.file], PARCELS).with_columns(hours=own)
+    found = labelled(rows, known(due, promised), due, promised, "sent_at").select("hours", IS_DISPUTED).collect()
+    assert found.rows() == [(7.0, True), (5.0, False), (4.0, False), (1.0, False), (None, False)]
 
 
 def test_a_row_that_was_labelled_once_stays_as_it_is(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from tasks.preprocess.risk.tables import Tables
 
 A_DAY = 60
 HELD_OUT = HeldOut(min_targets=90, min_units=10)
-COMMITS = ("parties", "pairs", "party_days", "examples")
+SUMS = ("pairs", "party_days")
+COMMITS = ("parties", *SUMS, "examples")
 
 
 def day(number: int) -> date:

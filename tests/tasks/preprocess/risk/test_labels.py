@@ -153,16 +153,23 @@ def test_an_example_is_written_once_both_are_known_with_what_was_known_before_it
 def test_of_labels_of_one_transaction_the_first_counts_once(
     tmp_path: Path, cluster: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Said again, said otherwise, said otherwise once it is done; one more than `label_days` days late is not used."""
+    """Said again, said otherwise, said otherwise once it is done; one more than `label_days` days late is not used.
+
+    A night that began waits as long as it began with.
+    """
     home, log = workspace(tmp_path), [Deal(number % 4, number % 3, 3 + number % 3, amount=1.0) for number in range(12)]
     own = [(f"t{number}", number % 2, moment(number % 4, 600)) for number in range(12) if number not in (2, 3)]
     said = [("t0", 0, moment(1, 700)), ("t1", 0, moment(2, 700))]
     bare = rows([deal._replace(label=None) for deal in log], 0)
     caplog.set_level(logging.INFO)
     first = publish(home, bare, range(6), pl.DataFrame([*said, *own], SCHEMA, orient="row"))
+    with pytest.raises(Killed), killed_at("parties", "after"):
+        build(home, first, cluster, HELD, WAIT)
+    with pytest.raises(OtherFeaturesError, match=r"features.label_days: the tables have 4, the settings say 5"):
+        build(home, first, cluster, HELD, FeatureConfig(label_days=5))
     build(home, first, cluster, HELD, WAIT)
     assert "12 transactions: 10 are examples; 2 wait for their label" in caplog.text
-    assert "1 transactions have labels that differ: the first in time counts" in caplog.text
+    assert "1 transactions have labels that differ" in caplog.text
     later = [("t0", 1, moment(6, 0)), ("t2", 1, moment(6, 0)), ("t3", 1, moment(8, 0))]
     more = publish(home, bare[:1].with_columns(transaction_id=pl.lit("t99"), happened_at=moment(8, 900)), range(6, 9),
                    pl.DataFrame(later, SCHEMA, orient="row"))  # fmt: skip
@@ -173,8 +180,6 @@ def test_of_labels_of_one_transaction_the_first_counts_once(
     assert newest.select("label", "known_at").rows() == [(1, moment(6, 0))]
     everybody = pl.DataFrame(Tables(home.tables).party_days.read()).filter(pl.col("party") == 0)
     assert everybody.select("count", "labelled", "bad").sum().row(0) == (13, 11, 6)
-    with pytest.raises(OtherFeaturesError, match=r"made with features.label_days 4, the settings say 5"):
-        build(home, more, cluster, HELD, FeatureConfig(label_days=5))
 
 
 def test_a_night_in_which_nobody_said_anything_is_a_window_and_old_rows_are_labelled_when_labels_begin(
@@ -184,17 +189,23 @@ def test_a_night_in_which_nobody_said_anything_is_a_window_and_old_rows_are_labe
     log = [Deal(number % 4, 1, 2, label=number % 2, amount=1.0) for number in range(14)]
     bare = rows(log, 0).with_columns(
         label=pl.Series([number % 2 if number > 2 else None for number in range(14)], dtype=pl.Int8),
-        transaction_id=pl.Series([f"t{number}" for number in range(14)]),
+        transaction_id=pl.Series([f"t{number}" if number != 2 else None for number in range(14)]),
+        outcome=5.0,
     )
     build(home, publish(home, bare, range(4)), cluster, HELD, WAIT)
     one = bare[:1].with_columns(happened_at=moment(4, 900), transaction_id=pl.lit("t99"))
     quiet = build(home, publish(home, one, [4], pl.DataFrame(schema=SCHEMA)), cluster, HELD, WAIT)
     assert (quiet.windows[-1], examples(home, quiet).height) == (day(4).isoformat(), 14)
+    wanted = Waiting(rows_waiting=2, rows_given_up=1)
+    assert Waiting.of(Tables(home.tables).examples) == wanted, "one without an id has no label to wait for"
     two = one.with_columns(happened_at=moment(5, 900), transaction_id=pl.lit("t98"))
     said = pl.DataFrame([("t1", 1, moment(5, 0))], SCHEMA, orient="row")
     night = build(home, publish(home, two, [5], said), cluster, HELD, WAIT)
     found = examples(home, night).filter(pl.col("window") == night.window.key)
     assert found.select("label", "happened_at", "known_at").rows() == [(1, moment(1, 1), moment(5, 0))]
+    everybody = pl.DataFrame(Tables(home.tables).party_days.read()).filter(pl.col("party") == 0)
+    summed = everybody.select("count", "labelled", "outcomes", "outcome").sum().row(0)
+    assert summed == (16, 12, 12, 60.0), "an outcome counts once, with its label"
 
 
 def test_where_labels_come_a_transaction_that_none_can_find_is_kept_aside_or_stops_the_night(

@@ -117,6 +117,12 @@ def test_a_night_run_twice_commits_nothing_and_returns_the_same_record(undisturb
     assert sorted(Path(home.tables).rglob("*")) == files
 
 
+def visible(home: Workspace) -> dict[str, tuple[int, int, bytes]]:
+    """Return every committed file: which one it is, when it was written, and what is in it."""
+    files = [Path(file) for name in COMMITS for file in getattr(Tables(home.tables), name).file_rows()]
+    return {str(file): (file.stat().st_ino, file.stat().st_mtime_ns, file.read_bytes()) for file in files}
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("point", COMMITS)
 def test_nights_killed_at_a_commit_are_finished_by_a_rerun(
@@ -127,7 +133,9 @@ def test_nights_killed_at_a_commit_are_finished_by_a_rerun(
         validated = publish_night(home, number)
         with pytest.raises(Killed), killed_at(point, moment):
             build(home, validated, cluster)
+        before = visible(home)
         assert build(home, validated, cluster) == wanted
+        assert visible(home).items() >= before.items(), "files that were committed were written again"
     seen, wanted_rows = (rows(each, undisturbed.nights[1]) for each in (home, undisturbed.home))
     for table in COMMITS:
         assert seen[table].equals(wanted_rows[table]), table

@@ -81,8 +81,10 @@ def test_a_night_run_twice_changes_nothing_and_the_next_takes_only_what_is_new(d
 def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: Days) -> None:
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
-        _begin(client, tables, tables.due(validated.truth, 30), validated.truth, HELD_OUT, "UTC")
+        _begin(client, tables, tables.due(validated.truth, 30), validated.truth, FEATURES, HELD_OUT, "UTC")
     assert (tables.nights.begun, tables.nights.done) == (validated.truth, None)
+    with pytest.raises(OtherFeaturesError, match=r"(?s)\.size: the tables have 12, .* 8.*channels: .* have 1, .* 3\n"):
+        days.build(validated, FeatureConfig(size=8, channels="rgb"))
     night = days.build(validated, held_out=HeldOut(min_targets=30, min_units=30))  # would cut elsewhere
     assert night.windows == (PAST, HELD)
     assert examples(days, night).height == 3 * (A_DAY - 1)
@@ -91,7 +93,7 @@ def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: D
 def test_a_night_that_died_is_finished_before_the_next_begins(days: Days) -> None:
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
-        _begin(client, tables, tables.due(validated.truth, 30), validated.truth, HELD_OUT, "UTC")
+        _begin(client, tables, tables.due(validated.truth, 30), validated.truth, FEATURES, HELD_OUT, "UTC")
     days.write(3)
     night = days.build(days.publish())
     assert len(night.windows) == 3
@@ -101,7 +103,7 @@ def test_a_night_that_died_is_finished_before_the_next_begins(days: Days) -> Non
 def test_a_file_of_many_pictures_is_written_in_pieces(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
     validated, tables = days.publish(), Tables(days.workspace.tables)
     with Client(days.cluster, set_as_default=False) as client:
-        _begin(client, tables, tables.due(validated.truth, 30), validated.truth, HELD_OUT, "UTC")
+        _begin(client, tables, tables.due(validated.truth, 30), validated.truth, FEATURES, HELD_OUT, "UTC")
     monkeypatch.setattr(cut, "IMAGES_AT_ONCE", 6)
     monkeypatch.setattr(cut, "BYTES_OF_A_PART", 12 * 144)
     due, *_ = tables.due(validated.truth, 30)
@@ -174,13 +176,6 @@ def test_archives_of_pictures_are_taken_with_their_folders_for_labels(tmp_path: 
 def test_too_few_pictures_to_judge_are_refused(days: Days) -> None:
     with pytest.raises(TooFewTargetsError, match=r"57 labelled images on 3 days. Wanted at the end .* 57 labelled"):
         days.build(days.publish(), held_out=HeldOut(min_targets=57, min_units=1))
-
-
-def test_tables_of_other_features_are_refused(days: Days) -> None:
-    validated = days.publish()
-    days.build(validated)
-    with pytest.raises(OtherFeaturesError, match=r"features.size: the tables have 12, .* 8; .* have 1, .* 3\."):
-        days.build(validated, FeatureConfig(size=8, channels="rgb"))
 
 
 def test_images_have_no_leave_one_out(days: Days) -> None:
