@@ -32,7 +32,11 @@ from tasks.tidy.disk import disk_use, in_words
 if TYPE_CHECKING:
     from flows.settings import NightlySettings
 
+WIDTH = 140
+"""Columns, at least, where it is no terminal that says how many there are: a log has room."""
 console = Console(highlight=False, soft_wrap=True)
+if not console.is_terminal:
+    console.width = max(console.width, WIDTH)
 
 
 def line(text: str) -> None:
