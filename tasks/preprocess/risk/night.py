@@ -18,12 +18,11 @@ from distributed import Client
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
 from data_contracts.risk.promises import LATER
 from data_contracts.waiting import Waiting
-from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
-from tasks.preprocess.labels import WHICH_COUNTS, Due
+from tasks.preprocess.errors import OtherFeaturesError
+from tasks.preprocess.labels import Due
 from tasks.preprocess.risk.config import FeatureConfig
 from tasks.preprocess.risk.plan import Plan, hold_out_end, one_length
 from tasks.preprocess.risk.steps import (
-    Made,
     Order,
     count_labels,
     count_lengths,
@@ -32,6 +31,7 @@ from tasks.preprocess.risk.steps import (
     write_sums,
 )
 from tasks.preprocess.risk.tables import Tables
+from tasks.preprocess.taken import Taken, add_up
 from tasks.preprocess.truth import group_files, refuse_lost_files
 from tasks.preprocess.waiting import count_waiting
 
@@ -101,12 +101,12 @@ class _Night:
         order = self._order(due, tables.plan())
         self._commit_sums(order)
         orders, through = zip(*self._orders(order), strict=True)
-        made: list[Made] = self.client.gather(self.client.map(write_examples, orders, through, pure=False))
-        _refuse_loss(due, made)
+        taken: list[Taken] = self.client.gather(self.client.map(write_examples, orders, through, pure=False))
+        parts = add_up(due, taken, "transactions").parts
         waiting = self._waiting() if order.waits else None
         if waiting is not None:
             logger.info("by the end of %s %s", order.plan.window.last_day, waiting)
-        tables.finish([part for each in made for part in each.parts], self.version, waiting)
+        tables.finish(parts, self.version, waiting)
 
     def _order(self, due: Sequence[Due], plan: Plan) -> Order:
         waits = self.tables.waits(self.version)
@@ -150,26 +150,3 @@ class _Night:
         """Have a worker do one step."""
         answer: Answer = self.client.submit(step, told, pure=False).result()
         return answer
-
-
-def _refuse_loss(due: Sequence[Due], made: Sequence[Made]) -> None:
-    """See that every transaction is an example, was one before, or waits for its label; say how many are what.
-
-    Raises:
-        RowsLostError: One is not.
-    """
-    taken, written = sum(each.rows for each in due), sum(part.rows for each in made for part in each.parts)
-    read, waiting, done = (sum(getattr(each, what) for each in made) for what in ("read", "waiting", "done"))
-    logger.info(
-        "%s transactions: %s are examples; %s wait for their label, and are neither learned from nor judged by yet; "
-        "%s were done before",
-        *(f"{number:,}" for number in (taken, written, waiting, done)),
-    )
-    if disputed := sum(each.disputed for each in made):
-        logger.warning("%s transactions have labels that differ: %s", f"{disputed:,}", WHICH_COUNTS)
-    if taken != read or read != written + waiting + done:
-        raise RowsLostError(
-            f"{taken:,} transactions were to be taken; {written:,} examples were written, {waiting:,} wait for their "
-            f"label and {done:,} were done before. The examples were not published. Run the night again; if it stays, "
-            "this is a fault of the program."
-        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import polars as pl
 
@@ -19,6 +18,7 @@ from tasks.preprocess.labels import IS_DISPUTED, Due
 from tasks.preprocess.risk.plan import Plan
 from tasks.preprocess.risk.rows import told, transactions
 from tasks.preprocess.risk.tables import Tables
+from tasks.preprocess.taken import Taken
 from tasks.preprocess.write import write_checked
 
 SIDES = {"from": "from_party", "to": "to_party"}
@@ -45,24 +45,6 @@ class Order:
     name: str
     day_zone: str
     waits: bool
-
-
-class Made(NamedTuple):
-    """What became of the transactions of some files.
-
-    Attributes:
-        parts: Files of `examples` that nobody sees before their commit.
-        read: Transactions in the files.
-        waiting: Those whose label is to come.
-        done: Those that a night before has done.
-        disputed: Labelled ones of which another label says something else.
-    """
-
-    parts: list[Part]
-    read: int
-    waiting: int
-    done: int
-    disputed: int
 
 
 def count_labels(due: Sequence[Due], day_zone: str) -> pl.DataFrame:
@@ -123,7 +105,7 @@ def write_sums(order: Order, missing: Collection[str]) -> dict[str, list[Part]]:
     }
 
 
-def write_examples(order: Order, through: str) -> Made:
+def write_examples(order: Order, through: str) -> Taken:
     """Write what was known of each of the transactions the day before; all sums of the night are committed.
 
     Args:
@@ -140,7 +122,7 @@ def write_examples(order: Order, through: str) -> Made:
     features = measured(own, Past(party_days), Pairs(pairs))
     examples = pl.concat([own, features], how="horizontal")
     read = sum(due.rows for due in order.due)
-    return Made(
+    return Taken(
         parts=write_checked(tables.examples, examples, order.name, plan.window.last_day, order.day_zone),
         read=read,
         waiting=rows.height - own.height,

@@ -19,6 +19,7 @@ from data_contracts.vision.images import IMAGES
 from data_contracts.vision.pictures import NUMBERS, pixels
 from data_contracts.vision.promises import LATER
 from tasks.preprocess.labels import IS_DISPUTED, KNOWN_AT, Due, known, labelled
+from tasks.preprocess.taken import Taken
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.plan import Plan
 from tasks.preprocess.write import write_checked
@@ -51,24 +52,6 @@ class Order(NamedTuple):
     features: FeatureConfig
 
 
-class Cut(NamedTuple):
-    """What became of them.
-
-    Attributes:
-        parts: Files of `examples` that nobody sees before their commit.
-        labelled: Images in these.
-        unlabelled: Images that nobody said the class of yet.
-        done: Images that a night before has made examples of.
-        disputed: Labelled ones of which another label says something else.
-    """
-
-    parts: list[Part]
-    labelled: int = 0
-    unlabelled: int = 0
-    done: int = 0
-    disputed: int = 0
-
-
 def count_labels(due: Due, day_zone: str) -> Counter[tuple[date, str]]:
     """Count by day the labels that the images of a file have for this night; those without one are not counted."""
     counts: Counter[tuple[date, str]] = Counter()
@@ -78,25 +61,25 @@ def count_labels(due: Due, day_zone: str) -> Counter[tuple[date, str]]:
     return counts
 
 
-def cut_file(order: Order) -> Cut:
+def cut_file(order: Order) -> Taken:
     """Write the labelled images of a file as examples; the same file gives the same parts."""
-    features, cut = order.features, Cut([])
+    features, taken = order.features, Taken([])
     at_once = max(1, BYTES_OF_A_PART // (features.size**2 * NUMBERS[features.channels]))
     rows = min(IMAGES_AT_ONCE, at_once)
     held: list[pl.DataFrame] = []
     for found in _labelled(order.due, ["image", "image_id", "label", "seen_at"], rows):
         told = found.rows.drop_nulls(KNOWN_AT)
-        cut = cut._replace(
-            labelled=cut.labelled + told.height,
-            unlabelled=cut.unlabelled + found.rows.height - told.height,
-            done=cut.done + found.read - found.rows.height,
-            disputed=cut.disputed + int(told[IS_DISPUTED].sum()),
+        taken = taken._replace(
+            read=taken.read + found.read,
+            waiting=taken.waiting + found.rows.height - told.height,
+            done=taken.done + found.read - found.rows.height,
+            disputed=taken.disputed + int(told[IS_DISPUTED].sum()),
         )
         held.append(_decoded(told, order))
         if sum(map(len, held)) + rows > at_once:
-            held = _write(held, order, cut.parts)
-    _write(held, order, cut.parts)
-    return cut
+            held = _write(held, order, taken.parts)
+    _write(held, order, taken.parts)
+    return taken
 
 
 class _Piece(NamedTuple):

@@ -16,10 +16,11 @@ from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
 from data_contracts.vision.promises import LATER
-from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
-from tasks.preprocess.labels import WHICH_COUNTS, Due
+from tasks.preprocess.errors import OtherFeaturesError
+from tasks.preprocess.labels import Due
+from tasks.preprocess.taken import add_up
 from tasks.preprocess.vision.config import FeatureConfig
-from tasks.preprocess.vision.cut import Cut, Order, count_labels, cut_file
+from tasks.preprocess.vision.cut import Order, count_labels, cut_file
 from tasks.preprocess.vision.plan import Labels, Plan, hold_out_end, number_classes
 from tasks.preprocess.vision.tables import Tables
 from tasks.preprocess.waiting import count_waiting
@@ -109,36 +110,11 @@ def _finish(
         Order(file, plan, day_zone, tables.folder, f"{name}-{number:05}", classes, features)
         for number, file in enumerate(due)
     ]
-    cuts = _map(client, cut_file, orders)
-    _refuse_loss(due, cuts)
+    parts = add_up(due, _map(client, cut_file, orders), "images").parts
     ask = partial(count_waiting, tables.images, tables.labels, LATER, tables.nights.done)
     (waiting,) = _map(client, partial(ask, label_days=features.label_days), [images])
     logger.info("by the end of %s %s", plan.window.last_day, waiting)
-    tables.finish([part for cut in cuts for part in cut.parts], images, waiting)
-
-
-def _refuse_loss(due: Sequence[Due], cuts: Sequence[Cut]) -> None:
-    """See that every image of every file is an example, was one before, or has no label; say how many are what.
-
-    Raises:
-        RowsLostError: One is not.
-    """
-    read, written = sum(file.rows for file in due), sum(part.rows for cut in cuts for part in cut.parts)
-    labelled, unlabelled, done = (
-        sum(getattr(cut, what) for cut in cuts) for what in ("labelled", "unlabelled", "done")
-    )
-    logger.info(
-        "%s images read: %s labelled; %s have no label, and nobody learns from them or is judged by them; %s were done "
-        "before",
-        *(f"{number:,}" for number in (read, labelled, unlabelled, done)),
-    )
-    if disputed := sum(cut.disputed for cut in cuts):
-        logger.warning("%s images have labels that differ: %s", f"{disputed:,}", WHICH_COUNTS)
-    if written != labelled or read != labelled + unlabelled + done:
-        raise RowsLostError(
-            f"{read:,} images were to be read; {labelled:,} labelled, {unlabelled:,} others and {done:,} done before "
-            f"were, and {written:,} examples were written. No features were published. Start the night again."
-        )
+    tables.finish(parts, images, waiting)
 
 
 def _map(client: Client, function: Callable[[Asked], Answer], asked: Sequence[Asked]) -> list[Answer]:

@@ -168,7 +168,7 @@ def test_of_labels_of_one_transaction_the_first_counts_once(
     with pytest.raises(OtherFeaturesError, match=r"features.label_days: the tables have 4, the settings say 5"):
         build(home, first, cluster, HELD, FeatureConfig(label_days=5))
     build(home, first, cluster, HELD, WAIT)
-    assert "12 transactions: 10 are examples; 2 wait for their label" in caplog.text
+    assert "12 transactions: 10 are examples; 2 have no label yet" in caplog.text
     assert "1 transactions have labels that differ" in caplog.text
     later = [("t0", 1, moment(6, 0)), ("t2", 1, moment(6, 0)), ("t3", 1, moment(8, 0))]
     more = publish(home, bare[:1].with_columns(transaction_id=pl.lit("t99"), happened_at=moment(8, 900)), range(6, 9),

@@ -110,7 +110,7 @@ def test_a_file_of_many_pictures_is_written_in_pieces(days: Days, monkeypatch: p
     assert cut.count_labels(due, "UTC").total() == 19
     made = cut.cut_file(cut.Order(due, tables.plan(), "UTC", tables.folder, "night", classes(days), FEATURES))
     assert [part.rows for part in made.parts] == [11, 8]
-    assert (made.labelled, made.unlabelled) == (19, 1)
+    assert (made.read, made.written, made.waiting) == (20, 19, 1)
 
 
 def test_a_window_without_any_label_is_a_window_all_the_same(days: Days) -> None:
