@@ -80,11 +80,9 @@ def _timed(work: Callable[Given, Got]) -> Callable[Given, Got]:
     return timed
 
 
-if __name__ == "__main__":
-    listen()
-    main(FitJob, fit)
-    told = read(Path(sys.argv[1]), FitJob)
-    seen = account(Path(told.run_folder) / LEDGER).steps
+def leave(job: FitJob, rank: int) -> None:
+    """Write down what was noted."""
+    seen = account(Path(job.run_folder) / LEDGER).steps
     found = Clock(
         steps=tuple(_steps),
         worked=tuple(_worked),
@@ -93,4 +91,10 @@ if __name__ == "__main__":
         busy=tuple(_busy),
         losses=tuple(seen[step].loss for step in sorted(seen)),
     )
-    commit(found, clock_of(told, int(os.environ["RANK"])))
+    commit(found, clock_of(job, rank))
+
+
+if __name__ == "__main__":
+    listen()
+    main(FitJob, fit)
+    leave(read(Path(sys.argv[1]), FitJob), int(os.environ["RANK"]))

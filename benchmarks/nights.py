@@ -71,9 +71,9 @@ class Case:
         return EvaluateJob(
             use_case=self.settings.use_case,
             tables=self._tables,
-            window=self.night.window.key,
-            first_day=self.night.window.first_day,
-            known_windows=plan.known,
+            window=self.night.windows[-1],
+            first_day=self.night.window.first_day if self.night.protocol == "nightly" else None,
+            known_windows=self.night.windows[:-1],
             validation=plan.validation,
             contestants=contestants,
             config=self.settings.model.model_dump(mode="json"),
@@ -97,14 +97,14 @@ def shop(home: Path) -> Iterator[Case]:
     settings = _settings("shop", home, {"uri": str(logs / "*.csv.gz")})
     for name, days in (("shop", FIRST_DAYS), ("shop, next day", FIRST_DAYS + 1)):
         list(write_days(logs, world, world.first_day, world.first_day + timedelta(days=days - 1)))
-        yield Case(name, settings, _night(settings))
+        yield Case(name, settings, night_of(settings))
 
 
 def movielens(home: Path, folder: Path) -> Iterator[Case]:
     """Yield the one night that takes every third user of MovieLens-100K, with the defaults of `model`."""
     source: Config = {"uri": str(folder / "ml-100k.inter"), "where": THIRD}
     settings = _settings("ml-100k", home, source, RecommenderConfig().model_dump(mode="json"))
-    yield Case("ml-100k", settings, _night(settings))
+    yield Case("ml-100k", settings, night_of(settings))
 
 
 def _settings(example: str, home: Path, source: Config, model: Config | None = None) -> NightlySettings:
@@ -114,7 +114,7 @@ def _settings(example: str, home: Path, source: Config, model: Config | None = N
     return kind.model_validate({"home": home, "source": source, "model": model or {}})
 
 
-def _night(settings: NightlySettings) -> Night:
+def night_of(settings: NightlySettings) -> Night:
     """Take the logs that are there, as a night does."""
     workspace = settings.workspace()
     with dask_cluster(settings.cluster) as cluster:

@@ -131,10 +131,13 @@ class _NightBuilder:
 
     def _plan(self, spread: Spread, window: Window, held_out: HeldOut, protocol: Protocol) -> Plan:
         first = self.tables.nights.done is None
-        if first and protocol == "nightly":
+        if first:
             days = add_days(self._map(spread, partial(survey_range, spread=spread, day_zone=self.day_zone)))
-            window = hold_out_end(days, window.last_day, held_out)
-        elif not first:
+            if protocol == "nightly":
+                window = hold_out_end(days, window.last_day, held_out)
+            else:  # every event counts, those of a last day that is not complete too
+                window = Window(first_day=window.first_day, last_day=max(window.last_day, days["day"][-1]))
+        else:
             window = Window(first_day=self.tables.plan().window.last_day + timedelta(days=1), last_day=window.last_day)
         return Plan(window, first, protocol)
 
