@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.loop import step
 from benchmarks.nights import Case
@@ -106,7 +107,7 @@ class _Training:
         made: Any = module.configure_optimizers()  # Lightning allows much more than what this module returns
         self.optimizer: torch.optim.Optimizer = made["optimizer"]
         self.highest = [group["lr"] for group in self.optimizer.param_groups]
-        self.layers = [each for each in module.parameters() if each.requires_grad]
+        self.layers: list[Tensor] = [each for each in module.parameters() if each.requires_grad]
         self.average = [each.detach().clone() for each in self.layers]
         self.falls_over = falls_over and falls_over * math.ceil(len(data.training) / self.fit.batch_size)
         self.step = 0

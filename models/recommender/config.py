@@ -53,6 +53,8 @@ class SampledSoftmax(BaseModel, frozen=True, extra="forbid"):
 Loss = Annotated[FullSoftmax | SampledSoftmax, Field(discriminator="kind")]
 FULL_UP_TO = 2_000
 """Items up to which the full softmax is taken where no loss is set: there a step takes up to 1.6 times as long."""
+FULL_AT_MOST = 100_000
+"""Items up to which it can be asked for."""
 
 
 class OptimizerConfig(BaseModel, frozen=True, extra="forbid"):
@@ -103,6 +105,15 @@ class RecommenderConfig(ModelConfig, frozen=True, extra="forbid"):
             yield f"model.target_events {unknown} can never come: validation.allowed.event knows {list(kinds)}"
 
     def with_loss_for(self, items: int) -> Self:
-        """Return this with the loss that a catalogue of so many items is learned by."""
+        """Return this with the loss that a catalogue of so many items is learned by.
+
+        Raises:
+            ValueError: The loss that is set compares each target with too many items.
+        """
+        if isinstance(self.loss, FullSoftmax) and items > FULL_AT_MOST:
+            raise ValueError(
+                f"model.loss: full_softmax compares each target with all {items:,} items, and is for "
+                f"{FULL_AT_MOST:,} at most. Take kind: sampled_softmax, or leave model.loss out."
+            )
         by_size = FullSoftmax() if items <= FULL_UP_TO else SampledSoftmax()
         return self.model_copy(update={"loss": self.loss or by_size})
