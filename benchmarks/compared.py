@@ -38,6 +38,12 @@ class Setting:
     epochs: int = SIZES.epochs
     subject: Subject = RECOMMENDER
 
+    def refuses(self, way: ParallelismConfig) -> bool:
+        """Say whether it cannot be trained so."""
+        if way.rows == "sharded" and self.objective != "sampled_softmax":  # others read all rows, or have none
+            return True
+        return way.strategy == "pipeline" and way.schedule in self.subject.refused
+
     @property
     def steps(self) -> int:
         """How many make up all epochs."""
@@ -86,6 +92,7 @@ class Compared:
             "stages": self.way.pipeline_stages if pipeline else "",
             "replicas": self.way.replicas if pipeline else "",
             "schedule": self.way.schedule if pipeline else "",
+            "rows": self.way.rows,
             "use case": self.setting.subject.use_case,
             "precision": self.setting.precision,
             "objective": self.setting.objective,

@@ -36,18 +36,24 @@ SETTINGS = (
 )
 
 
+SHARDED_UNDER: tuple[Schedule, ...] = ("1f1b", "zero_bubble")
+"""Schedules under which rows are sharded, too: what the others do with rows is the same."""
+
+
 def ways(world: int) -> Iterable[ParallelismConfig]:
     """Return every way of splitting over so many processes; with one, `ddp` comes first."""
-    yield _way(world, strategy="ddp")
-    yield _way(world, strategy="fsdp")
+    for rows in ("local", "sharded") if world > 1 else ("local",):
+        yield _way(world, strategy="ddp", rows=rows)
+        yield _way(world, strategy="fsdp", rows=rows)
     for stages in (2, 4):
         if world % stages:
             continue
         for schedule in get_args(Schedule):
             for replicas in get_args(Replicas) if world > stages else ("ddp",):
-                yield _way(
-                    world, strategy="pipeline", pipeline_stages=stages, schedule=schedule, replicas=replicas
-                )  # fmt: skip
+                piped = {"pipeline_stages": stages, "schedule": schedule, "replicas": replicas}
+                yield _way(world, strategy="pipeline", **piped)
+                if schedule in SHARDED_UNDER:
+                    yield _way(world, strategy="pipeline", rows="sharded", **piped)
 
 
 def _way(world: int, **settings: object) -> ParallelismConfig:
@@ -75,7 +81,7 @@ def compare(
             (way, setting): _job(folder / f"world-{world}-{number}-{which}", tables[setting.subject], way, setting)
             for number, way in enumerate(own)
             for which, setting in enumerate(settings)
-            if way.strategy != "pipeline" or way.schedule not in setting.subject.refused
+            if not setting.refuses(way)
         }
         print(f"world {world}: {len(jobs)} trainings of {settings[0].steps} steps", flush=True)
         run_job(

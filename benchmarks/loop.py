@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from models.recommender.module import Batch, RecommenderModule
-from models.rows.exchange import set_gradient
 
 
 def step(module: RecommenderModule, batch: Batch, optimizer: torch.optim.Optimizer, number: int) -> float:
@@ -18,11 +17,9 @@ def step(module: RecommenderModule, batch: Batch, optimizer: torch.optim.Optimiz
     loss = module.loss(module.network(batch.inputs), batch.targets)
     optimizer.zero_grad()
     torch.autograd.backward(loss)
-    gradients = []
-    for rows, number_U, gradient_UD in module.release():
-        set_gradient(rows.weight, number_U, gradient_UD)
-        gradients.append(gradient_UD)
-    gradients += [each.grad for each in module.parameters() if each.requires_grad and each.grad is not None]
+    module.release()
+    told = [each.grad for each in module.parameters() if each.grad is not None]
+    gradients = [each.values() if each.is_sparse else each for each in told]
     torch._foreach_mul_(gradients, (fit.clip_norm / (torch.nn.utils.get_total_norm(gradients) + 1e-6)).clamp(max=1))
     optimizer.step()
     return float(loss)

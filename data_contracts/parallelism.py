@@ -22,6 +22,11 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     replicas: Replicas = Field("ddp", description="What the replicas of a stage hold, under `pipeline`.")
     schedule: Schedule = Field("1f1b", description="In which order the stages work, under `pipeline`.")
     microbatches: PositiveInt = Field(4, description="Parts that a replica's share of a batch goes through stages in.")
+    rows: Literal["local", "sharded"] = Field(
+        "local",
+        description="Where tables of rows lie, such as a vector for each item: all of them in each process, or "
+        "sharded, a range of rows in each.",
+    )
     gradients: Literal["float32", "bfloat16"] = Field(
         "float32", description="As what gradients travel; bfloat16 is half as much, and less exact."
     )
@@ -77,6 +82,8 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
                 f"average_every is {self.average_every} under `{self.strategy}`: only a process that has the whole "
                 "network can go on by itself. Leave it out, or take strategy: ddp."
             )
+        if self.rows == "sharded":
+            yield f"rows: sharded, and average_every is {self.average_every}: nobody has all rows to step by itself."
         if self.gradients != "float32":
             yield f"gradients: {self.gradients}, and average_every is {self.average_every}: then no gradient travels."
 

@@ -12,6 +12,7 @@ import torch
 
 from data_contracts.job import BEGAN, CHECKPOINT, HEARTBEAT, LEDGER, TRAINING, FitJob, FitResult, fail
 from data_contracts.manifest import DamagedError, publish, verify
+from data_contracts.parallelism import ParallelismConfig
 from data_contracts.process import main
 from models import memory
 from models.audit import LedgerError, account, audit, log_audit
@@ -73,7 +74,8 @@ def train(job: FitJob) -> FitResult | None:
     reached = checkpoints.reached()
     assert reached is not None
     _check(job, reached)
-    module = _module(parts, job, config)  # whole again, whatever was left of the other
+    alone = job.model_copy(update={"parallelism": ParallelismConfig()})
+    module = _module(parts, alone, config)  # whole again, whatever was left of the other
     checkpoints.load_best(dict(module.named_parameters()))
     return FitResult(
         checkpoint=str(_save(parts, module, folder)),

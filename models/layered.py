@@ -131,10 +131,16 @@ class LayeredModule(pl.LightningModule):
             rows.hold(number)
             self._held.append(rows)
 
-    def release(self) -> Iterator[tuple[Rows, Tensor, Tensor]]:
-        """Yield the tables of a step, and of each what `Rows.release` returns."""
+    def release(self, travels: str = "float32", *, together: bool = True) -> None:
+        """End a step for the tables that it has read; see `Rows.release`."""
         for rows in self._held:
-            yield (rows, *rows.release())
+            rows.release(travels, together=together)
+        self._held = []
+
+    def let_go(self) -> None:
+        """End a step that has learned nothing."""
+        for rows in self._held:
+            rows.let_go()
         self._held = []
 
     def training_step(self, batch: Batch, _: int) -> Tensor:

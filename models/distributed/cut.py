@@ -45,20 +45,27 @@ def cut_once(strategy: Strategy, module: LayeredModule, folder: Path, stages: in
         folder: Of the training: keeps the cut in ``stages.json``.
         stages: How many.
     """
-    cut = None
-    if strategy.is_global_zero:
-        try:
-            cut = read(folder / STAGES, Cut)
-        except (FileNotFoundError, ValueError):
-            cut = None
-        if cut is None or len(cut.starts) != stages + 1:
-            batch = next(iter(_data(module).train_dataloader()))
-            costs = measured(module, strategy.batch_to_device(batch))
+    cut = strategy.broadcast(_cut_before(folder, stages) if strategy.is_global_zero else None)
+    if cut is None:
+        batch = strategy.batch_to_device(next(iter(_data(module).train_dataloader())))
+        module.hold(batch)  # of all processes: each may have some rows of a table only
+        if strategy.is_global_zero:
+            costs = measured(module, batch)
             cut = Cut(starts=balanced(costs, stages), milliseconds=costs)
             commit(cut, folder / STAGES)
-    found = strategy.broadcast(cut)
-    assert found is not None
-    return found
+        module.let_go()
+        cut = strategy.broadcast(cut)
+    assert cut is not None
+    return cut
+
+
+def _cut_before(folder: Path, stages: int) -> Cut | None:
+    """Return the cut of a training that goes on; None where it begins, or is cut into another number of stages."""
+    try:
+        cut = read(folder / STAGES, Cut)
+    except (FileNotFoundError, ValueError):
+        return None
+    return cut if len(cut.starts) == stages + 1 else None
 
 
 def _data(module: LayeredModule) -> pl.LightningDataModule:
@@ -90,11 +97,9 @@ def balanced(costs: tuple[float, ...], stages: int) -> tuple[int, ...]:
 
 
 def measured(module: LayeredModule, batch: Batch) -> tuple[float, ...]:
-    """Return the milliseconds of each layer on a batch, there and back; those of the loss are the last layer's."""
+    """Return the milliseconds of each layer on a batch that is held, there and back; the loss is the last layer's."""
     layers = module.network.layers()
-    module.hold(batch)
     runs = [_run(module, batch) for _ in range(_TRIES)]
-    list(module.release())
     module.zero_grad()
     return tuple(round(median(run[number] for run in runs), 3) for number in range(len(layers)))
 

@@ -21,8 +21,8 @@ from typing_extensions import override
 
 from models.distributed.strategy import GangStrategy
 from models.layered import LayeredModule
-from models.rows.exchange import set_gradient
 from models.rows.optimizer import catch_up_averages
+from models.rows.table import Rows
 
 
 class Ddp(GangStrategy):
@@ -35,6 +35,10 @@ class Ddp(GangStrategy):
     def spread(self, module: LayeredModule) -> None:
         """Wrap the module, unless each process steps by itself."""
         if self.config.average_every == 1:
+            parts = [
+                f"{name}.weight" for name, each in module.named_modules() if isinstance(each, Rows) and not each.whole
+            ]
+            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(module, parts)  # type: ignore[no-untyped-call]
             wrapped = self._setup_model(module)
             wrapped.register_comm_hook(None, _HOOKS[self.config.gradients])
             self.model = wrapped
@@ -62,9 +66,7 @@ class Ddp(GangStrategy):
         for parameter in self.lightning_module.parameters():
             if parameter.grad is not None:
                 parameter.grad *= self.world_size
-        for rows, number_U, gradient_UD in self.lightning_module.release():
-            set_gradient(rows.weight, number_U, gradient_UD)
-        return None
+        return self.lightning_module.release(together=False)
 
     @override
     def optimizer_step(self, optimizer: Optimizer, closure: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:

@@ -9,9 +9,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, distributed, nn
@@ -19,7 +20,8 @@ from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load as read_tensors
 from torch.distributed.checkpoint.state_dict_saver import async_save
-from torch.distributed.tensor import DTensor, zeros
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Shard, zeros
 from torch.optim import Optimizer
 
 from models.rows.optimizer import STEP
@@ -36,12 +38,38 @@ class OtherModelError(ValueError):
     """A checkpoint is of another model; the message lists every tensor that differs."""
 
 
+class Split(NamedTuple):
+    """A tensor of which each process holds a range of rows, as torch's `chunk` cuts them.
+
+    Attributes:
+        mesh: Of the processes.
+        rows: Of the whole.
+    """
+
+    mesh: DeviceMesh
+    rows: int
+
+    def whole(self, own: Tensor) -> Tensor:
+        """Return the tensor that this process's rows are of, if it has rows; it lies where they lie."""
+        if not own.ndim:
+            return own
+        shape = torch.Size((self.rows, *own.shape[1:]))
+        stride = torch.empty(shape, device="meta").stride()
+        found: Tensor = DTensor.from_local(own, self.mesh, [Shard(0)], run_check=False, shape=shape, stride=stride)
+        return found
+
+
+Splits = Mapping[str, Split]
+"""By a parameter's name; what its optimiser remembers is split likewise."""
+
+
 def begin_save(
     folder: Path,
     parameters: dict[str, nn.Parameter],
     optimizer: Optimizer,
     beside: dict[str, Any] | None,
     writers: distributed.ProcessGroup,
+    splits: Splits,
 ) -> Future[None]:
     """Copy a training, and begin to write it into ``folder``; every process of it calls this, with what it holds.
 
@@ -51,13 +79,16 @@ def begin_save(
         optimizer: Of them.
         beside: Everything else; of one process only.
         writers: All processes, in a group that nothing else uses: they agree while the training goes on.
+        splits: What no process holds whole.
 
     Returns:
         Done when this process has written its part; the first one's when all have.
     """
-    state: State = {f"parameter.{name}": parameter.detach() for name, parameter in parameters.items()}
+    state: State = {}
     for name, parameter in parameters.items():
-        state |= {f"optimizer.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
+        own = {f"parameter.{name}": parameter.detach()}
+        own |= {f"optimizer.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
+        state |= {key: splits[name].whole(value) for key, value in own.items()} if name in splits else own
     if beside is not None:
         torch.save(beside, folder / LIGHTNING)
     writing = async_save(state, checkpoint_id=folder, process_group=writers)
@@ -65,19 +96,21 @@ def begin_save(
     return writing
 
 
-def load(folder: Path, parameters: dict[str, nn.Parameter], optimizer: Optimizer) -> dict[str, Any]:
+def load(folder: Path, parameters: dict[str, nn.Parameter], optimizer: Optimizer, splits: Splits) -> dict[str, Any]:
     """Fill ``parameters`` and the state of ``optimizer`` from ``folder``, and return what was saved beside them.
 
     Raises:
         OtherModelError: It holds other tensors.
     """
     saved, on_gpu = _saved(folder), any(group.get("fused") for group in optimizer.param_groups)
-    wanted: State = {f"parameter.{name}": parameter.detach() for name, parameter in parameters.items()}
+    wanted: State = {}
     states: dict[str, State] = {name: {} for name in parameters}
     for name, parameter in parameters.items():
-        start = f"optimizer.{name}."
+        own, start = {f"parameter.{name}": parameter.detach()}, f"optimizer.{name}."
         for full in (key for key in saved if key.startswith(start)):
-            states[name][full.removeprefix(start)] = wanted[full] = _room(parameter, saved[full], on_gpu=on_gpu)
+            room = _room(parameter, saved[full], on_gpu=on_gpu, is_split=name in splits)
+            states[name][full.removeprefix(start)] = own[full] = room
+        wanted |= {key: splits[name].whole(value) for key, value in own.items()} if name in splits else own
     _read(folder, wanted, saved)
     for name, parameter in parameters.items():
         optimizer.state[parameter] = states[name]
@@ -110,12 +143,14 @@ def _saved(folder: Path) -> dict[str, TensorStorageMetadata]:
     return {name: saved for name, saved in tensors.items() if isinstance(saved, TensorStorageMetadata)}
 
 
-def _room(parameter: nn.Parameter, saved: TensorStorageMetadata, *, on_gpu: bool) -> Tensor:
+def _room(parameter: nn.Parameter, saved: TensorStorageMetadata, *, on_gpu: bool, is_split: bool = False) -> Tensor:
     """Make room for a tensor of the optimiser; one with a row for each of the parameter's is split as that is.
 
     Single numbers lie with the processor, unless one kernel steps for all parameters (``fused``).
     """
     size, dtype = saved.size, saved.properties.dtype
+    if is_split and len(size):
+        size = torch.Size((parameter.shape[0], *size[1:]))
     if isinstance(parameter, DTensor) and len(size) and size[0] == parameter.shape[0]:
         split: Tensor = zeros(size, dtype=dtype, device_mesh=parameter.device_mesh, placements=parameter.placements)
         return split

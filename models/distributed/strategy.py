@@ -12,16 +12,17 @@ from typing import Any
 import torch
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from typing_extensions import override
 
 from data_contracts.parallelism import ParallelismConfig
-from models.distributed.saved import begin_save, load
+from models.distributed.saved import Split, Splits, begin_save, load
 from models.fit_config import FitConfig
 from models.layered import Batch, LayeredModule
-from models.rows.exchange import add_rows, set_gradient
+from models.rows.table import Rows
 
 
 class GangStrategy(DDPStrategy):
@@ -44,7 +45,7 @@ class GangStrategy(DDPStrategy):
     restore_checkpoint_after_setup = True
 
     def __init__(self, parallelism: ParallelismConfig, fit: FitConfig) -> None:
-        super().__init__(broadcast_buffers=False)  # they are the same everywhere, and stay so
+        super().__init__(forward_sync_buffers=False)  # they are the same everywhere, and stay so
         self.config = parallelism
         self.fit = fit
 
@@ -141,8 +142,7 @@ class GangStrategy(DDPStrategy):
 
     def collect(self) -> None:
         """End the step for tables of rows: they get their gradient, added over all processes."""
-        for rows, number_U, gradient_UD in self._module_of_layers().release():
-            set_gradient(rows.weight, *add_rows(number_U, gradient_UD, self.config.gradients))
+        self._module_of_layers().release(self.config.gradients)
 
     @override
     def configure_ddp(self) -> None:
@@ -159,6 +159,15 @@ class GangStrategy(DDPStrategy):
         assert self.lightning_module is not None
         self.reshard()
         return {self.aliases[name]: parameter for name, parameter in self.lightning_module.named_parameters()}
+
+    def splits(self) -> Splits:
+        """Return the tables of which this process has some rows."""
+        module, own = self._module_of_layers(), {}
+        for name, rows in module.named_modules():
+            if isinstance(rows, Rows) and not rows.whole:
+                mesh = init_device_mesh(self.root_device.type, (self.world_size,))
+                own[self.aliases[f"{name}.weight"]] = Split(mesh, rows.count)
+        return own
 
     def reshard(self) -> None:
         """Put away what was gathered for validation: it is not what is trained."""
@@ -199,7 +208,8 @@ class GangStrategy(DDPStrategy):
         """Begin to write what all processes hold into one folder that any way of splitting can go on from."""
         (optimizer,) = self.optimizers
         beside = checkpoint if self.is_global_zero else None
-        self.writing = begin_save(Path(filepath), self.parameters(), optimizer, beside, self._writers)
+        held = self.parameters()
+        self.writing = begin_save(Path(filepath), held, optimizer, beside, self._writers, self.splits())
 
     def after_writing(self, work: Callable[[], None]) -> Future[None]:
         """Do some work in the background once all of a checkpoint is written."""
@@ -209,7 +219,7 @@ class GangStrategy(DDPStrategy):
     def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
         """Take this process's part of what was saved, however it was split then."""
         (optimizer,) = self.optimizers
-        return load(Path(checkpoint_path), self.parameters(), optimizer)
+        return load(Path(checkpoint_path), self.parameters(), optimizer, self.splits())
 
 
 def _after(writing: Future[None], work: Callable[[], None]) -> None:

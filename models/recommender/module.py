@@ -24,6 +24,7 @@ from models.recommender.losses import NegativeSampler, full_softmax, sampled_sof
 from models.recommender.network import SasRec
 from models.recommender.weights import Weights, copy_into, new_network
 from models.rows.optimizer import RowwiseAdagradAndAdamW
+from models.rows.shard import Shard
 from models.rows.table import Rows
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,8 @@ class RecommenderModule(LayeredModule):
         config = RecommenderConfig.model_validate(job.config)
         counts = item_counts(job.tables, job.known_windows)
         torch.manual_seed(config.fit.seed)
-        network = new_network(len(counts) - 1, config, job.features)
+        shard = Shard.of_process(job.parallelism)
+        network = new_network(len(counts) - 1, config, job.features, shard)
         if job.warm_start is not None:
             copy_into(network, Path(job.warm_start))
         return cls(Weights(network, config, job.features), counts)

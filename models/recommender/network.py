@@ -17,7 +17,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from models.network import LayeredNetwork
 from models.recommender.config import DISTANCES, NetworkConfig
 from models.recommender.former import DistanceBlock
-from models.rows.table import Rows
+from models.rows.shard import Shard
+from models.rows.table import WHOLE, Rows
 
 INITIAL_STD = 0.02
 FEED_FORWARD_RATIO = 4
@@ -121,13 +122,14 @@ class SasRec(LayeredNetwork):
         max_length: L: longest history that it reads.
         config: Its shape.
         seed: Of the items' first rows.
+        shard: Which of the items' rows it has.
     """
 
-    def __init__(self, items: int, max_length: int, config: NetworkConfig, seed: int = 0) -> None:
+    def __init__(self, items: int, max_length: int, config: NetworkConfig, seed: int = 0, shard: Shard = WHOLE) -> None:
         super().__init__()
         self.items = items
         self.max_length = max_length
-        item = Rows(items + 1, config.width, std=INITIAL_STD, seed=seed)
+        item = Rows(items + 1, config.width, std=INITIAL_STD, seed=seed, shard=shard)
         self.embedding = Embedding(item, config.dropout)
         self.blocks = nn.ModuleList(
             DistanceBlock(config, max_length) if config.kind == DISTANCES else Block(config, max_length)

@@ -23,6 +23,8 @@ from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
 from data_contracts.job import Config
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.network import SasRec
+from models.rows.shard import Shard
+from models.rows.table import WHOLE
 from models.weights import copy_rows
 
 TENSORS = "model.safetensors"
@@ -101,9 +103,9 @@ class Weights:
     features: Config
 
 
-def new_network(items: int, config: RecommenderConfig, features: Config) -> SasRec:
-    """Make a network with fresh weights for items 1..``items``."""
-    return SasRec(items, max_length(features), config.network, config.fit.seed)
+def new_network(items: int, config: RecommenderConfig, features: Config, shard: Shard = WHOLE) -> SasRec:
+    """Make a network with fresh weights for items 1..``items``, with some of their rows or all."""
+    return SasRec(items, max_length(features), config.network, config.fit.seed, shard)
 
 
 def max_length(features: Config) -> int:
@@ -164,5 +166,9 @@ def copy_into(network: SasRec, folder: Path) -> None:
     Raises:
         WeightsError: A tensor is missing, left over or of another shape; the message lists all of them.
     """
-    rows = {ITEM_ROWS: min(read_record(folder).known_items, network.items) + 1}
-    copy_rows(dict(network.named_parameters()), load_file(folder / TENSORS), rows, folder)
+    tensors, own = load_file(folder / TENSORS), network.item.own
+    if ITEM_ROWS in tensors:  # of many processes the last one takes what there is beyond, if that is too much
+        tensors[ITEM_ROWS] = tensors[ITEM_ROWS][own.start : None if own.stop == network.item.count else own.stop]
+    known = min(read_record(folder).known_items, network.items) + 1
+    rows = {ITEM_ROWS: max(min(known, own.stop) - own.start, 0)}
+    copy_rows(dict(network.named_parameters()), tensors, rows, folder)

@@ -1,80 +1,113 @@
 """Rows of a table: vectors of things known by number, looked up before the first layer and scored after the last.
 
 They are no parameters of the layers that read them: nothing that splits layers over processes needs to know of them.
-A step holds the rows that it reads, and gives back their gradient. Shape letters: N rows, U rows of a step, D width.
+A step holds the rows that it reads, and gives back their gradient. Of a table that is too large for one process each
+has a range of rows, see `models.rows.shard`. Shape letters: N rows, U rows of a step, D width.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
+from models.rows.exchange import add_rows, set_gradient
 from models.rows.first_values import first_values
+from models.rows.shard import Route, Shard
 
 NOTHING = 0
 """Number that stands for padding, or for what is unknown: its row is zero, and is not learned."""
+WHOLE = Shard()
 
 
 class Rows(nn.Module):
-    """A table, all of it in this process; layers call it for rows by number, and may share it.
+    """A table, or this process's part of it; layers call it for rows by number, and may share it.
 
     Args:
-        rows: N, row `NOTHING` among them.
+        count: N, row `NOTHING` among them.
         width: D.
         std: Of first values, see `first_values`; all rows begin as zero when it is 0.
         seed: Of first values.
+        shard: What this process has of it.
+
+    Raises:
+        ValueError: That is nothing.
 
     Attributes:
-        weight: float (N, D). Autograd knows nothing of it.
+        weight: float (N, D), or the rows ``own``. Autograd knows nothing of it.
         held: The rows that a step reads, a leaf of autograd's graph, (U, D); None between steps.
     """
 
     held: nn.Parameter | None
 
-    def __init__(self, rows: int, width: int, *, std: float = 0.0, seed: int = 0) -> None:
+    def __init__(self, count: int, width: int, *, std: float = 0.0, seed: int = 0, shard: Shard = WHOLE) -> None:
         super().__init__()
-        values_ND = first_values(seed, torch.arange(rows).numpy(), width, std)
-        values_ND[NOTHING] = 0
+        self.count, self.width, self.shard = count, width, shard
+        self.own = shard.own(count)
+        if not self.own:
+            raise ValueError(
+                f"{count:,} rows cannot be shared by {shard.world:,} processes: each needs one, and process "
+                f"{shard.rank} would have none. Take fewer processes, or train.parallelism.rows: local."
+            )
+        values_ND = first_values(seed, np.arange(self.own.start, self.own.stop), width, std)
+        if NOTHING in self.own:
+            values_ND[NOTHING - self.own.start] = 0
         self.weight = nn.Parameter(values_ND, requires_grad=False)
         self.register_parameter("held", None)
 
     @property
-    def count(self) -> int:
-        """Return N."""
-        return self.weight.shape[0]
-
-    @property
-    def width(self) -> int:
-        """Return D."""
-        return self.weight.shape[1]
+    def whole(self) -> bool:
+        """Whether this process has all rows."""
+        return self.shard.world == 1
 
     def forward(self, number: Tensor) -> Tensor:
         """Return float (..., D) for numbers int64 (...); in a step they are some of those that are held."""
         if self.held is None:
+            assert self.whole
             return embedding(number, self.weight)
         return embedding(torch.searchsorted(self._number_U, number), self.held)
 
     def hold(self, number: Tensor | None) -> None:
-        """Begin a step that reads rows of these numbers, in any order and any number of times; all rows when None."""
+        """Begin a step that reads rows of these numbers, in any order and any number of times; all rows when None.
+
+        Where each process has some of the rows, all of them begin it together.
+
+        Raises:
+            ValueError: All rows are asked for, and this process has some only.
+        """
         if number is None:
-            self._number_U = torch.arange(len(self.weight), device=self.weight.device)
+            if not self.whole:
+                raise ValueError(f"all {self.count:,} rows are asked for at once, and each process has some only.")
+            self._number_U = torch.arange(self.count, device=self.weight.device)
             self.held = nn.Parameter(self.weight.detach())
-        else:
-            self._number_U = torch.unique(number)
+            return
+        self._number_U = torch.unique(number)
+        if self.whole:
             self.held = nn.Parameter(self.weight.detach()[self._number_U])
+        else:
+            self._route = Route.of(self._number_U, self.count, self.shard)
+            self.held = nn.Parameter(self._route.rows(self.weight.detach()))
 
-    def release(self) -> tuple[Tensor, Tensor]:
-        """End the step.
+    def let_go(self) -> None:
+        """End a step that has learned nothing."""
+        self.held = None
 
-        Returns:
-            The numbers that were held, int64 (U,), each once and sorted, and their gradient, float (U, D); row
-            `NOTHING` has none.
+    def release(self, travels: str = "float32", *, together: bool = True) -> None:
+        """End a step: give `weight` its gradient, which all rows but those that were read have none of.
+
+        Args:
+            travels: Kind of numbers that is sent between processes: those that there are, or ``bfloat16``.
+            together: Whether gradients are added over all processes; they step by themselves otherwise.
         """
         assert self.held is not None
         number_U, gradient_UD = self._number_U, self.held.grad
         self.held = None
         if gradient_UD is None:
             gradient_UD = self.weight.new_zeros(len(number_U), self.width)
-        learned_U = number_U != NOTHING
-        return number_U[learned_U], gradient_UD[learned_U]
+        if not self.whole:
+            number_U, gradient_UD = self._route.gradients(gradient_UD, travels)
+        elif together:
+            number_U, gradient_UD = add_rows(number_U, gradient_UD, travels)
+        learned_U = number_U + self.own.start != NOTHING
+        set_gradient(self.weight, number_U[learned_U], gradient_UD[learned_U])

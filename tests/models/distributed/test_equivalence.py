@@ -24,7 +24,7 @@ OF_FOUR = ParallelismConfig(
 
 
 OF_TWO = [way for way in ways(2) if way.schedule == "1f1b"]
-"""The default, which `ddp` and `fsdp` have too."""
+"""The default, which `ddp` and `fsdp` have too; rows local and sharded."""
 
 
 def test_ways_of_splitting_compute_the_same_and_one_broken_on_purpose_is_found(tmp_path: Path) -> None:
