@@ -24,11 +24,12 @@ from models.recommender.standing import Standing
 from models.recommender.targets import JudgedWindow
 from models.slices import sliced
 
-SCORES_AT_ONCE = 2**24
-"""Numbers in one matrix of scores, targets x items: at most 128 MiB; two or three such matrices live at a time."""
-
 TARGETS_AT_ONCE = 2_048
-"""Targets ranked together, at most, however few the items: so many examples may pass through a network at once."""
+"""Targets ranked together, and the rest of their example (at most L): some MiB each of states and of what is hidden.
+
+Neither how many items there are nor L bounds it: scores are taken by `models.rows` and read histories by
+`reading.states_after`, both a bounded number at once.
+"""
 
 MANY = 0.5
 """Share of a window's targets that share their user's moment, from which on people are told what that means."""
@@ -64,7 +65,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
     standings = {name: Standing(contestant) for name, contestant in contestants.items()}
     window = JudgedWindow(job, config)
     judged = [pl.DataFrame(schema={"user": pl.UInt32, "item": pl.Int32, "is_new": pl.Boolean})]
-    for batch in window.batches(min(TARGETS_AT_ONCE, SCORES_AT_ONCE // (items + 1) + 1)):
+    for batch in window.batches(TARGETS_AT_ONCE):
         for standing in standings.values():
             standing.add(batch)
         judged.append(batch.live.targets.select("user", "item", "is_new"))
