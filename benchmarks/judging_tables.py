@@ -1,7 +1,7 @@
 """What ``make bench-judging`` judges: ``python -m benchmarks.judging_tables FOLDER``, a program, so its memory is gone.
 
-A catalogue of a million items, all servable, a window that everybody knows, and two windows of the same next day: one of
-many users, one of the first few of them. The contestant has fresh weights: it costs what a good one costs.
+A catalogue of a million items, all servable, a window that everybody knows, and windows of the same next day: one of
+many users, others of the first few of them. The contestant has fresh weights: it costs what a good one costs.
 """
 
 from __future__ import annotations
