@@ -63,10 +63,10 @@ class Best(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """Scores of some rows; -inf where a row does not count."""
+    """Scores of some rows, -inf where a row does not count; the next piece is written over them."""
 
     first: int
-    score_RT: Tensor
+    score_TR: Tensor
     highest_T: Tensor
 
 
@@ -123,24 +123,34 @@ def ranks_and_best(
 
 def _pieces(state_TD: Tensor, blocks: Blocks, allowed_N: Tensor | None, hidden: Hidden | None) -> Iterator[_Piece]:
     size = max(SCORES_AT_ONCE // max(len(state_TD), 1), FEWEST_ROWS)
-    row_H = torch.empty(0, dtype=torch.int64, device=state_TD.device)
-    hidden = Hidden(row_H, row_H) if hidden is None else hidden
-    row_H, order_H = hidden.row_H.sort()
-    state_H = hidden.state_H[order_H]
+    nothing = torch.empty(0, dtype=torch.int64, device=state_TD.device)
+    state_H, row_H = hidden or Hidden(nothing, nothing)
+    row_H, order_H = row_H.sort()
+    state_H = state_H[order_H]
+    scores = _Room(state_TD.dtype, state_TD.device)
     for start, row_ND in blocks:
         edges = [*range(start, start + len(row_ND), size), start + len(row_ND)]
         within = torch.searchsorted(row_H, torch.tensor(edges, device=row_H.device)).tolist()
         for (first, end), (low, high) in zip(pairwise(edges), pairwise(within), strict=True):
-            score_RT = _products(row_ND[first - start : end - start], state_TD)
+            score_TR = scores.of(len(state_TD), end - first)
+            with torch.autocast(state_TD.device.type, enabled=False):
+                torch.mm(state_TD, row_ND[first - start : end - start].T, out=score_TR)
             if allowed_N is not None:
-                score_RT.index_fill_(0, (~allowed_N[first:end]).nonzero()[:, 0], -torch.inf)
-            score_RT[row_H[low:high] - first, state_H[low:high]] = -torch.inf
-            yield _Piece(first, score_RT, score_RT.amax(dim=0))
+                score_TR.index_fill_(1, (~allowed_N[first:end]).nonzero()[:, 0], -torch.inf)
+            score_TR[state_H[low:high], row_H[low:high] - first] = -torch.inf
+            yield _Piece(first, score_TR, score_TR.amax(dim=1))
 
 
-def _products(row_RD: Tensor, state_TD: Tensor) -> Tensor:
-    with torch.autocast(row_RD.device.type, enabled=False):
-        return row_RD @ state_TD.T
+class _Room:
+    """Memory that is written over: taken anew for every piece, it costs as much as the products that go there."""
+
+    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
+        self._room = torch.empty(0, dtype=dtype, device=device)
+
+    def of(self, rows: int, columns: int) -> Tensor:
+        if self._room.numel() < rows * columns:
+            self._room = self._room.new_empty(rows * columns)
+        return self._room[: rows * columns].view(rows, columns)
 
 
 class _Ranks:
@@ -150,18 +160,20 @@ class _Ranks:
         number_T, row_TD = targets
         self._number_T = number_T
         self._own_T = (state_TD * row_TD).sum(dim=1)
-        rounding_T = ROUNDING * torch.finfo(row_TD.dtype).eps * state_TD.norm(dim=1) * row_TD.norm(dim=1)
-        self._above_T, self._least_T = self._own_T + rounding_T, self._own_T - rounding_T
+        norms_T1 = state_TD.norm(dim=1, keepdim=True) * row_TD.norm(dim=1, keepdim=True)
+        rounding_T1 = ROUNDING * torch.finfo(row_TD.dtype).eps * norms_T1
+        self._above_T1, self._least_T1 = (self._own_T[:, None] + off_T1 for off_T1 in (rounding_T1, -rounding_T1))
+        self._flags = _Room(torch.float32, state_TD.device)  # numbers, as these are added much faster than flags
         self._twice_T = torch.zeros_like(self._own_T, dtype=torch.float64)
         self._highest_T = torch.full_like(self._own_T, -torch.inf)
 
     def add(self, piece: _Piece) -> None:
-        score_RT = piece.score_RT
         place_T = self._number_T - piece.first
-        here = ((place_T >= 0) & (place_T < len(score_RT))).nonzero()[:, 0]
-        score_RT[place_T[here], here] = -torch.inf
-        self._twice_T += (score_RT > self._above_T).sum(dim=0)
-        self._twice_T += (score_RT >= self._least_T).sum(dim=0)
+        here = ((place_T >= 0) & (place_T < piece.score_TR.shape[1])).nonzero()[:, 0]
+        piece.score_TR[here, place_T[here]] = -torch.inf
+        flag_TR = self._flags.of(*piece.score_TR.shape)
+        self._twice_T += torch.gt(piece.score_TR, self._above_T1, out=flag_TR).sum(dim=1)
+        self._twice_T += torch.ge(piece.score_TR, self._least_T1, out=flag_TR).sum(dim=1)
         self._highest_T = torch.maximum(self._highest_T, piece.highest_T)
 
     def ranks(self) -> Tensor:
@@ -182,7 +194,7 @@ class _Best:
         if not len(better_B):
             return
         count = self._score_TK.shape[1]
-        found = piece.score_RT[:, better_B].T.topk(min(count, len(piece.score_RT)))
+        found = piece.score_TR[better_B].topk(min(count, piece.score_TR.shape[1]))
         score = torch.cat([self._score_TK[better_B], found.values], dim=1)
         number = torch.cat([self._number_TK[better_B], found.indices + piece.first], dim=1)
         kept = score.topk(count)
