@@ -36,7 +36,7 @@ SIZES = Sizes(
 """Of both days' logs."""
 TARGETS = 5
 """Events of each user on the day that is judged."""
-MANY, FEW, FEWEST = 3_200, 160, 32
+MANY, FEW, FEWEST = 2_400, 160, 32
 """Users who are there on that day."""
 KNOWN, JUDGED = date(2026, 11, 1), date(2026, 11, 2)
 KIND = "view"
@@ -96,11 +96,13 @@ def _by_user(item_UE: NDArray[np.int32], day: date) -> pl.DataFrame:
     users, events = item_UE.shape
     start = datetime.combine(day, datetime.min.time())
     minutes = pl.Series([start + timedelta(minutes=minute) for minute in range(events)]).dt.replace_time_zone("UTC")
-    names = pl.DataFrame({"user_id": [f"user-{user:06}" for user in range(users)], "items": list(item_UE)})
+    names = pl.DataFrame(
+        {"user_id": [f"user-{user:06}" for user in range(users)], "items": pl.Series(item_UE).arr.to_list()}
+    )
     return names.with_columns(
         (plh.col("user_id").nchash.xxhash64() % BUCKETS).cast(pl.Int32).alias("bucket"),
-        kinds=pl.lit(pl.Series([[KIND] * events])),
-        timestamps=pl.lit(pl.Series([minutes.to_list()], dtype=pl.List(pl.Datetime("us", "UTC")))),
+        kinds=pl.lit(pl.Series([[KIND] * events])).first(),
+        timestamps=pl.lit(pl.Series([minutes])).first(),
     )
 
 

@@ -23,7 +23,7 @@ from models.recommender.layout import PADDING
 from models.recommender.split import validates
 from models.rows.listed import Pairs, Scored
 
-ROWS_AT_ONCE = 32_768
+ROWS_AT_ONCE = 8_192
 """Examples read at once; each holds at most L targets."""
 
 
@@ -128,7 +128,7 @@ def _targets(job: EvaluateJob, windows: Sequence[str], days: Days | None, chosen
     of_windows = pc.field("window").isin(windows)
     last = pl.concat_list(pl.lit(PADDING, pl.Int32), "context").list.tail(1)
     previous = pl.concat_list(last, "target").list.head(pl.col("target").list.len())
-    for batch in dataset.to_batches(columns=columns, filter=of_windows, batch_size=ROWS_AT_ONCE):
+    for batch in dataset.to_batches(columns=columns, filter=of_windows, batch_size=ROWS_AT_ONCE, batch_readahead=1):
         examples = pl.DataFrame(batch).filter(chosen, reach_days)
         lists = {"item": "target", "kind": "target_event", "time": "target_timestamp"}
         yield examples.select(previous=previous, **lists).explode("previous", *lists).filter(on_days)

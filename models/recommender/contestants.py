@@ -119,8 +119,8 @@ class Learned:
         return _by_list(self._popular, targets, hidden, Scored.nothing())
 
 
-def learned(name: str, folder: Path, popularity: Popularity, servable: Flags, max_length: int) -> Learned:
-    """Load a contestant's weights, or bundle, once it is verified.
+def opened(name: str, folder: Path, *, items: int, max_length: int) -> SasRec:
+    """Load the network of a contestant's weights, or bundle, once it is verified.
 
     Raises:
         ContestantError: It cannot rank the items of these tables; the message says what to do.
@@ -128,14 +128,14 @@ def learned(name: str, folder: Path, popularity: Popularity, servable: Flags, ma
     try:
         verify(folder)
         weights = load(folder)
-        _check(weights, items=len(servable) - 1, max_length=max_length)
+        _check(weights, items=items, max_length=max_length)
     except (DamagedError, WeightsError, SafetensorError, OSError, ValueError) as error:
         raise ContestantError(
             f"{name!r} cannot rank, so nobody was judged: {error}\nIts weights are in {folder}. What is damaged there "
             "is made or fetched again when the night is started again. A champion of another network loses its place "
             "when its alias is taken off in MLflow."
         ) from error
-    return Learned(weights.network, popularity, servable)
+    return weights.network
 
 
 def _check(weights: Ready, *, items: int, max_length: int) -> None:

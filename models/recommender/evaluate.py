@@ -17,9 +17,10 @@ from data_contracts.table import Table
 from models.bootstrap import compare, means
 from models.recommender.baselines import Markov, popularity, transitions
 from models.recommender.config import RecommenderConfig
-from models.recommender.contestants import Contestant, Counted, learned
+from models.recommender.contestants import Contestant, Counted, Learned, opened
 from models.recommender.counts import Numbers, item_counts
 from models.recommender.metrics import METRICS, Flags, head_items
+from models.recommender.network import SasRec
 from models.recommender.standing import Standing
 from models.recommender.targets import JudgedWindow
 from models.slices import sliced
@@ -57,11 +58,12 @@ def evaluate(job: EvaluateJob) -> Judgement:
     """
     config = RecommenderConfig.model_validate(job.config)
     items = Table(job.tables.folder, ITEMS).dataset(job.tables.versions[ITEMS.name]).count_rows()
+    networks = _networks(job, items)
     known = item_counts(job.tables, job.known_windows)
     counts = np.pad(known, (0, items + 1 - len(known)))
     servable = counts >= config.min_item_count
     servable[0] = False
-    contestants = _contestants(job, config, counts, servable)
+    contestants = _contestants(job, config, networks, counts, servable)
     standings = {name: Standing(contestant) for name, contestant in contestants.items()}
     window = JudgedWindow(job, config)
     judged = [pl.DataFrame(schema={"user": pl.UInt32, "item": pl.Int32, "is_new": pl.Boolean})]
@@ -110,14 +112,21 @@ def remarks(job: EvaluateJob, counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _contestants(
-    job: EvaluateJob, config: RecommenderConfig, counts: Numbers, servable: Flags
-) -> dict[str, Contestant]:
+def _networks(job: EvaluateJob, items: int) -> dict[str, SasRec]:
+    """Open what is judged first: it takes most memory while it is read, and whoever cannot rank ends the judging."""
     max_length = job.features["max_length"]
     assert isinstance(max_length, int)
+    return {
+        name: opened(name, Path(folder), items=items, max_length=max_length) for name, folder in job.contestants.items()
+    }
+
+
+def _contestants(
+    job: EvaluateJob, config: RecommenderConfig, networks: Mapping[str, SasRec], counts: Numbers, servable: Flags
+) -> dict[str, Contestant]:
     popular = popularity(job, config, counts)
     contestants: dict[str, Contestant] = {
-        name: learned(name, Path(folder), popular, servable, max_length) for name, folder in job.contestants.items()
+        name: Learned(network, popular, servable) for name, network in networks.items()
     }
     contestants["popularity"] = Counted(popular, servable)
     contestants["markov"] = Counted(Markov(transitions(job, config), popular), servable)
