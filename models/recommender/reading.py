@@ -10,8 +10,8 @@ from torch import Tensor
 from models.recommender.network import SasRec
 from models.rows.ranking import Blocks
 
-POSITIONS_AT_ONCE = 2**17
-"""Positions passing through the network together: 32 MiB a tensor of width 64, of which some live at a time."""
+POSITIONS_AT_ONCE = 2**14
+"""Positions passing through the network together: of width 64 each tensor has 4 MiB, 16 in the feed-forward layers."""
 
 
 def states_after(network: SasRec, item_BL: Tensor, row_T: Tensor, read_T: Tensor) -> Tensor:

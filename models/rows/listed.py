@@ -57,9 +57,9 @@ class Listed:
         by_score = np.argsort(-score_N, kind="stable")
         self._score_N = score_N
         self._allowed_N = allowed_N
-        self._order = by_score[allowed_N[by_score]]
+        self._order = by_score[allowed_N[by_score]].astype(np.int32)
         self._ascending = score_N[self._order[::-1]]
-        self._place_N = np.zeros(len(score_N), np.int64)
+        self._place_N = np.zeros(len(score_N), np.int32)
         self._place_N[self._order] = np.arange(len(self._order))
 
     def ranks(self, row_T: Numbers, hidden: Pairs, scored: Scored) -> Floats:
@@ -102,7 +102,7 @@ class Listed:
         return found
 
     def _places(self, pairs: Pairs) -> Pairs:
-        return Pairs(pairs.target_E, self._place_N[pairs.row_E])
+        return Pairs(pairs.target_E, self._place_N[pairs.row_E].astype(np.int64))
 
     def _joined(self, *some: Pairs) -> Pairs:
         """Return every pair of an allowed row once, sorted."""
