@@ -16,7 +16,7 @@ PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-recipes bench-train bench-wire bench-judging bench-gpu check
+.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-judging bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,12 @@ $(PEER)/.installed: benchmarks/peer-requirements.txt
 	$(PYTHON) -m venv $(PEER)
 	$(PEER)/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
+
+bench-learning: $(INSTALLED) ## Measure what is learned in a time beside code of before, 25 min; needs REAL_DATA's logs
+	@$(TIMED) python -m benchmarks.learning $(BENCH)
+
+bench-networks: $(INSTALLED) ## Compare networks of the recommender at equal time, 25 min
+	@$(TIMED) python -m benchmarks.networks $(BENCH)
 
 bench-train: $(INSTALLED) $(PEER)/.installed ## Measure trainings beside a bare loop and RecTools, 25 min; BENCH=--quick tries it
 	@$(TIMED) python -m benchmarks.train --peer $(PEER)/bin/python $(BENCH)

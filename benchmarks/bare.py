@@ -14,10 +14,12 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from benchmarks.clock import Clock
+from benchmarks.loop import step
 from data_contracts.job import FitJob
 from data_contracts.process import main
+from models.batches import shuffled
 from models.recommender.data import RecommenderData
-from models.recommender.module import RecommenderModule, Targets
+from models.recommender.module import Batch, RecommenderModule, Targets
 
 
 def bare(job: FitJob) -> Clock:
@@ -26,8 +28,9 @@ def bare(job: FitJob) -> Clock:
     data = RecommenderData(job)
     data.setup("fit")
     input_UL, target_UL = data.training.sequences.padded(np.arange(len(data.training)))
+    lengths = data.training.lengths()
     module = RecommenderModule.of(job)
-    fit, parameters = module.config.fit, list(module.parameters())
+    fit = module.config.fit
     made: Any = module.configure_optimizers()  # Lightning allows much more than what this module returns
     optimizer: torch.optim.Optimizer = made["optimizer"]
     rise: LambdaLR = made["lr_scheduler"]["scheduler"]
@@ -35,21 +38,15 @@ def bare(job: FitJob) -> Clock:
     worked: list[float] = []
     losses: list[float] = []
     for epoch in range(fit.max_epochs):
-        order = np.random.default_rng([fit.seed, epoch]).permutation(len(input_UL))
+        order = shuffled(data.training.lengths(), fit.batch_size, np.random.default_rng([fit.seed, epoch]))
         for start in range(0, len(order), fit.batch_size):
-            rows = torch.from_numpy(order[start : start + fit.batch_size])
-            targets = Targets(target_UL[rows], int((target_UL[rows] != 0).sum()), len(steps))
-            place = np.random.SeedSequence(
-                [fit.seed, len(steps), 0]
-            )  # as `models.steps.SeedOfStep`: the same is dropped
-            torch.manual_seed(int(place.generate_state(1, np.uint64)[0]))
-            loss = module.loss(module.network(input_UL[rows]), targets)
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            torch.nn.utils.clip_grad_norm_(parameters, fit.clip_norm)
-            optimizer.step()
+            rows = order[start : start + fit.batch_size]
+            longest = int(lengths[rows].max()) - 1
+            inputs, target_BL = input_UL[rows, :longest], target_UL[rows, :longest]
+            targets = Targets(target_BL, int((target_BL != 0).sum()), len(steps))
+            batch = Batch(inputs, targets, examples=len(rows), rows=rows, origin="")
+            losses.append(step(module, batch, optimizer, len(steps)))
             rise.step()
-            losses.append(float(loss))
             steps.append(time.perf_counter())
             worked.append(time.process_time())
     return Clock(steps=tuple(steps), worked=tuple(worked), losses=tuple(losses))

@@ -1,4 +1,4 @@
-"""`models.fit`, whose time is up by its processor's clock, and what `clocked` notes: ``benchmarks.budgeted job.json``."""
+"""`models.fit`, whose time is up by its processor's clock; notes what `clocked` does."""
 
 from __future__ import annotations
 

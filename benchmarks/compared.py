@@ -23,7 +23,7 @@ class Setting:
 
     Attributes:
         precision: Of weights and sums.
-        optimizer: Its kind; with default learning rates.
+        objective: What is minimised.
         loss: How far each step's loss may be from that of one process.
         weights: How far the last weights may be, norm of the difference over the norm; None where it says nothing:
             in float32, Adam takes the sign of what is all rounding for a number.
@@ -32,7 +32,7 @@ class Setting:
     """
 
     precision: str
-    optimizer: str
+    objective: str
     loss: float
     weights: float | None
     epochs: int = SIZES.epochs
@@ -46,7 +46,7 @@ class Setting:
     def config(self) -> dict[str, JsonValue]:
         """Return the `model` settings."""
         return {
-            **self.subject.model(self.optimizer),
+            **self.subject.model(self.objective),
             "fit": {
                 "batch_size": SIZES.batch,
                 "max_epochs": self.epochs,
@@ -88,7 +88,7 @@ class Compared:
             "schedule": self.way.schedule if pipeline else "",
             "use case": self.setting.subject.use_case,
             "precision": self.setting.precision,
-            "optimizer": self.setting.optimizer,
+            "objective": self.setting.objective,
             "loss": f"{self.loss:.1e}",
             "weights": f"{self.weights:.1e}",
             "equal": "yes" if self.equal else "**no**",

@@ -26,13 +26,13 @@ from data_contracts.parallelism import ParallelismConfig, Replicas, Schedule
 from tasks.job import run_job
 from tasks.train.agent import launcher
 
-EXACT = Setting("64-true", "adamw", loss=1e-9, weights=1e-9)
+EXACT = Setting("64-true", "sampled_softmax", loss=1e-9, weights=1e-9)
 SETTINGS = (
     EXACT,
-    Setting("64-true", "rowwise_adagrad", loss=1e-9, weights=1e-9),
-    Setting("32-true", "adamw", loss=1e-4, weights=None),
-    Setting("64-true", "adamw", loss=1e-9, weights=1e-9, subject=RISK),
-    Setting("64-true", "adamw", loss=1e-9, weights=1e-9, subject=VISION),
+    Setting("64-true", "full_softmax", loss=1e-9, weights=1e-9),
+    Setting("32-true", "sampled_softmax", loss=1e-4, weights=None),
+    Setting("64-true", "cross_entropy", loss=1e-9, weights=1e-9, subject=RISK),
+    Setting("64-true", "cross_entropy", loss=1e-9, weights=1e-9, subject=VISION),
 )
 
 

@@ -15,20 +15,21 @@ from pydantic import JsonValue
 
 from benchmarks.clock import Clock, clock_of
 from benchmarks.lab import ALONE, ENVIRONMENT
-from benchmarks.nights import EXAMPLES, Case, night_of
-from data_contracts.job import FitResult, commit, read
+from benchmarks.nights import EXAMPLES, Case, made_up_shop, night_of
+from data_contracts.job import Config, FitResult, commit, read
 from data_contracts.night import Night
 from flows.settings import NightlySettings
 from models.use_case import use_case
 from tasks.job import run_job
 from tasks.train.agent import launcher
 
-LOGS = {
+LOGS: dict[str, tuple[str, Config]] = {
+    "shop": ("", {}),
     "ml-100k": ("ml-100k.inter", {"features": {"max_length": 200}}),
     "amazon-beauty": ("amazon_beauty.txt", {}),
     "musical-instruments": ("musical_instruments_5core.jsonl", {}),
 }
-"""Example to its file, and what is set beside its settings."""
+"""Example to its file, and what is set beside its settings; the shop's logs are made up."""
 LEFT_OUT = 10
 """First steps that do not count."""
 
@@ -37,7 +38,8 @@ def case_of(example: str, data: Path, home: Path) -> Case:
     """Take the log into an empty house, by leave-one-out."""
     file, beside = LOGS[example]
     kind = NightlySettings.from_file(str(EXAMPLES / f"{example}.yaml"))
-    source = {**kind.told().get("source", {}), "uri": str(data.absolute() / file)}
+    uri = str(data.absolute() / file) if file else made_up_shop(home / "logs")
+    source = {**kind.told().get("source", {}), "uri": uri}
     settings = kind.model_validate({"home": home, "source": source, "protocol": "leave_one_out", **beside})
     taken = home / "night.json"
     if not taken.exists():

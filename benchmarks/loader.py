@@ -10,7 +10,7 @@ import torch
 from benchmarks.clock import Clock
 from data_contracts.job import FitJob
 from data_contracts.process import main
-from models.batches import Batches
+from models.batches import Batches, shuffled
 from models.recommender.data import RecommenderData
 
 EPOCHS = 10
@@ -23,7 +23,8 @@ def loader(job: FitJob) -> Clock:
     data.setup("fit")
     ready = []
     for epoch in range(EPOCHS):
-        order = np.random.default_rng([data.config.fit.seed, epoch]).permutation(len(data.training))
+        random = np.random.default_rng([data.config.fit.seed, epoch])
+        order = shuffled(data.training.lengths(), data.config.fit.batch_size, random)
         for _ in Batches(data.training, order, data.config.fit.batch_size, rank=0, world_size=1):
             ready.append(time.perf_counter())
     return Clock(steps=tuple(ready))

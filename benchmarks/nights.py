@@ -93,11 +93,16 @@ class Case:
 
 def shop(home: Path) -> Iterator[Case]:
     """Yield the made-up shop's first night, and the one of its next day."""
-    logs, world = home / "logs", WorldConfig()
-    settings = _settings("shop", home, {"uri": str(logs / "*.csv.gz")})
     for name, days in (("shop", FIRST_DAYS), ("shop, next day", FIRST_DAYS + 1)):
-        list(write_days(logs, world, world.first_day, world.first_day + timedelta(days=days - 1)))
+        settings = _settings("shop", home, {"uri": made_up_shop(home / "logs", days)})
         yield Case(name, settings, night_of(settings))
+
+
+def made_up_shop(logs: Path, days: int = FIRST_DAYS) -> str:
+    """Make up the shop's first days that are not there yet; return the URI of all of them."""
+    world = WorldConfig()
+    list(write_days(logs, world, world.first_day, world.first_day + timedelta(days=days - 1)))
+    return str(logs / "*.csv.gz")
 
 
 def movielens(home: Path, folder: Path) -> Iterator[Case]:

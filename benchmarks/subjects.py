@@ -38,7 +38,7 @@ class Subject:
     Attributes:
         use_case: Its name.
         write: Writes its tables into a folder.
-        model: Its `model` settings for a kind of optimiser, but for `fit`; nothing in it is drawn by each process.
+        model: Its `model` settings for what is minimised, but for `fit`; nothing in it is drawn by each process.
         features: Its `features` settings.
         refused: Schedules of a pipeline that it is not trained by.
     """
@@ -54,12 +54,12 @@ def _write_walks(folder: Path) -> TablesAt:
     return write_tables(folder, made_up(SIZES))
 
 
-def _recommender(optimizer: str) -> dict[str, JsonValue]:
+def _recommender(objective: str) -> dict[str, JsonValue]:
+    negatives = {"negatives": SIZES.negatives} if objective == "sampled_softmax" else {}
     return {
         "exclude_seen": False,
         "network": {"width": SIZES.width, "blocks": SIZES.blocks, "dropout": 0.0},
-        "loss": {"kind": "sampled_softmax", "negatives": SIZES.negatives},
-        "optimizer": {"kind": optimizer},
+        "loss": {"kind": objective, **negatives},
     }
 
 
@@ -102,13 +102,7 @@ def _committed(folder: Path, *tables: tuple[DataContract, pa.Table], marks: dict
     return TablesAt(folder=str(folder), versions=versions)
 
 
-def _require_adamw(use_case: str, optimizer: str) -> None:
-    if optimizer != "adamw":
-        raise ValueError(f"{use_case} is trained by adamw alone, got {optimizer!r}.")
-
-
-def _risk(optimizer: str) -> dict[str, JsonValue]:
-    _require_adamw("risk", optimizer)
+def _risk(_: str) -> dict[str, JsonValue]:
     return {"network": {"width": SIZES.width, "hidden": SIZES.blocks, "dropout": 0.0, "party_dropout": 0.0}}
 
 
@@ -131,9 +125,8 @@ def _write_pictures(folder: Path) -> TablesAt:
     return _committed(folder, (PICTURES, pa.table(pictures)), (CLASSES, classes))
 
 
-def _vision(optimizer: str) -> dict[str, JsonValue]:
+def _vision(_: str) -> dict[str, JsonValue]:
     """Return settings under which pictures are moved and mirrored: by draws of their own, whoever takes them."""
-    _require_adamw("vision", optimizer)
     width = SIZES.width // 2
     return {
         "network": {"widths": [width] * (SIZES.blocks // 2), "blocks": 2, "groups": width // 2},

@@ -59,18 +59,26 @@ def write_tables(folder: Path, item_UE: NDArray[np.int32]) -> TablesAt:
 
 def _examples(item_UE: NDArray[np.int32]) -> pa.Table:
     users, events = item_UE.shape
-    minute = np.tile(np.arange(events - 1) * 60_000_000, users)
+    microsecond_UE = np.tile(np.arange(events) * 60_000_000, (users, 1))
     columns = {
         "user_id": pa.array([f"user-{user:06}" for user in range(users)]),
-        "context": _lists(pa.array(item_UE[:, 0]), users),
-        "target": _lists(pa.array(item_UE[:, 1:].ravel()), users),
-        "target_event": _lists(pa.array(["view"] * len(minute)), users),
-        "target_timestamp": _lists(pa.array(minute, pa.timestamp("us", "UTC")), users),
+        **_beside("context", item_UE[:, :1], microsecond_UE[:, :1]),
+        **_beside("target", item_UE[:, 1:], microsecond_UE[:, 1:]),
         "window": pa.array([WINDOW] * users),
     }
     bucket = (plh.col("user_id").nchash.xxhash64() % BUCKETS).cast(pl.Int32)
     hashed = pl.DataFrame({"user_id": pl.Series(columns["user_id"])}).select(bucket).to_series().to_arrow()
     return pa.table({**columns, "bucket": hashed})
+
+
+def _beside(name: str, item_UE: NDArray[np.int32], microsecond_UE: NDArray[np.int64]) -> dict[str, pa.ListArray]:
+    """Return the items of some events, and their kinds and times beside them."""
+    users = len(item_UE)
+    return {
+        name: _lists(pa.array(item_UE.ravel()), users),
+        f"{name}_event": _lists(pa.array(["view"] * item_UE.size), users),
+        f"{name}_timestamp": _lists(pa.array(microsecond_UE.ravel(), pa.timestamp("us", "UTC")), users),
+    }
 
 
 def _lists(values: pa.Array, count: int) -> pa.ListArray:

@@ -6,19 +6,21 @@ import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.loop import step
 from benchmarks.nights import Case
 from data_contracts.manifest import publish
-from models.averages import share
+from models.batches import shuffled
+from models.power_average import share
 from models.recommender.data import RecommenderData
 from models.recommender.module import Batch, RecommenderModule, Targets
-from models.recommender.optimizer import make_optimizer
 from models.recommender.weights import save
+from models.rows.optimizer import catch_up_averages, swap_averages
 
 Kind = Literal["last", "averaged"]
 KINDS: tuple[Kind, Kind] = ("last", "averaged")
@@ -102,45 +104,43 @@ def train(
 class _Training:
     def __init__(self, module: RecommenderModule, data: RecommenderData, falls_over: int | None) -> None:
         self.module, self.data, self.fit = module, data, module.config.fit
-        self.parameters: list[Tensor] = list(module.parameters())
-        rows = [layer.weight for layer in module.network.modules() if isinstance(layer, torch.nn.Embedding)]
-        others = [each for each in self.parameters if all(each is not row for row in rows)]
-        self.optimizer = make_optimizer(rows, others, module.config.optimizer)
+        made: Any = module.configure_optimizers()  # Lightning allows much more than what this module returns
+        self.optimizer: torch.optim.Optimizer = made["optimizer"]
         self.highest = [group["lr"] for group in self.optimizer.param_groups]
-        self.average = [each.detach().clone() for each in self.parameters]
+        self.layers: list[Tensor] = [each for each in module.parameters() if each.requires_grad]
+        self.average = [each.detach().clone() for each in self.layers]
         self.falls_over = falls_over and falls_over * math.ceil(len(data.training) / self.fit.batch_size)
         self.step = 0
 
     def epoch(self, number: int) -> None:
         """Take an epoch's steps, in the order in which `models.batches` has them."""
         self.module.train()
-        order = np.random.default_rng([self.fit.seed, number]).permutation(len(self.data.training))
-        for first in range(0, len(order), self.fit.batch_size):
-            item_BL, target_BL = self.data.training.sequences.padded(order[first : first + self.fit.batch_size])
-            place = np.random.SeedSequence([self.fit.seed, self.step, 0])  # as `models.steps.SeedOfStep`
-            torch.manual_seed(int(place.generate_state(1, np.uint64)[0]))
+        examples, size = self.data.training, self.fit.batch_size
+        order = shuffled(examples.lengths(), size, np.random.default_rng([self.fit.seed, number]))
+        for first in range(0, len(order), size):
+            rows = order[first : first + size]
+            item_BL, target_BL = examples.sequences.padded(rows)
             targets = Targets(target_BL, int((target_BL != 0).sum()), self.step)
-            self._take(self.module.loss(self.module.network(item_BL), targets))
+            self._take(Batch(item_BL, targets, examples=len(rows), rows=rows, origin=""))
 
-    def _take(self, loss: Tensor) -> None:
+    def _take(self, batch: Batch) -> None:
         rate = min((self.step + 1) / max(self.fit.warm_up_steps, 1), 1.0)
         if self.falls_over:
             rate = min(rate, 1 - self.step / self.falls_over)
         for group, highest in zip(self.optimizer.param_groups, self.highest, strict=True):
             group["lr"] = rate * highest
-        self.optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.fit.clip_norm)
-        self.optimizer.step()
+        step(self.module, batch, self.optimizer, self.step)
         self.step += 1
-        torch._foreach_lerp_(self.average, [each.detach() for each in self.parameters], share(self.step))
+        torch._foreach_lerp_(self.average, [each.detach() for each in self.layers], share(self.step))
 
     @torch.no_grad()
     def keep(self, kind: Kind, folder: Path) -> float:
         """Validate one kind of weights, write them into ``folder``, and return the validation metric."""
-        own = [each.detach().clone() for each in self.parameters]
+        own = [each.detach().clone() for each in self.layers]
         if kind == "averaged":
-            torch._foreach_copy_(self.parameters, self.average)
+            torch._foreach_copy_(self.layers, self.average)
+            catch_up_averages(self.optimizer)
+            swap_averages(self.optimizer)
         self.module.eval()
         rows = np.arange(len(self.data.validation))
         item_BL, target_BL = self.data.validation.sequences.padded(rows)
@@ -150,5 +150,7 @@ class _Training:
         staged.parent.mkdir(parents=True, exist_ok=True)
         save(self.module.weights(), staged)
         publish(staged, folder, "weights")
-        torch._foreach_copy_(self.parameters, own)
+        torch._foreach_copy_(self.layers, own)
+        if kind == "averaged":
+            swap_averages(self.optimizer)
         return quality

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 BUNDLE = "bundle"
 """Name of a bundle's folder, wherever it lies."""
 RECORD, TRAINING = "bundle.json", "training.json"
-FORMAT = 2
+FORMAT = 3
 """Of the bundles that this code writes. A new one needs a step from the last, and a bundle of it under ``tests/``."""
 
 Steps = Mapping[int, Callable[[Config], Config]]
@@ -91,18 +91,27 @@ def in_todays_format(file: Path, steps: Steps) -> Config:
             f"{file} is of format {written}, this code reads up to {FORMAT}: newer code made it. Run that code, or "
             "put an older version in service."
         )
+    return {**_stepped(told, written, steps), "format": FORMAT}
+
+
+def _stepped(told: Config, written: int, steps: Steps) -> Config:
     for number in range(written, FORMAT):
         told = steps[number](told) if number in steps else told
-    return {**told, "format": FORMAT}
+    return told
 
 
-def training_settings(folder: Path) -> tuple[Config, Config]:
-    """Return the settings of model and features under which a bundle was trained, as that code wrote them."""
+def training_settings(folder: Path, steps: Steps) -> tuple[Config, Config]:
+    """Return the settings of model and features under which a bundle was trained, the former in today's words.
+
+    Args:
+        folder: Of the bundle.
+        steps: Of the model's settings.
+    """
     if (folder / TRAINING).exists():
         told = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
-        return told["model"], told["features"]
+        return _stepped(told["model"], told.get("format", 2), steps), told["features"]
     told = json.loads((folder / "model.json").read_text(encoding="utf-8"))  # where the first format has them
-    return told["config"], told["features"]
+    return _stepped(told["config"], 1, steps), told["features"]
 
 
 def find_version(tracking_uri: str, name: str, version: str) -> ModelVersion | None:

@@ -80,7 +80,7 @@ class Step:
     """
 
     added: tuple[pa.Field, ...] = ()
-    widened: Mapping[str, pa.DataType] = field(default_factory=dict)
+    widened: Mapping[str, pa.DataType] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         strict = [each.name for each in self.added if not each.nullable]

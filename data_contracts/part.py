@@ -16,6 +16,9 @@ from deltalake.transaction import AddAction
 from data_contracts.contract import DataContract
 from data_contracts.night import Value
 
+MOMENTS = pa.list_(pa.timestamp("us", tz="UTC"))
+"""Lists of this type rise, so differences are written: times are seldom the same, and a dictionary of them is large."""
+
 
 class Part(Value):
     """One Parquet file of a table, written but not yet visible."""
@@ -68,11 +71,25 @@ def _write(rows: pa.Table, contract: DataContract, folder: str, path: str, parti
     system, target = fsspec.url_to_fs(posixpath.join(folder, path))
     unfinished = f"{target}.{uuid4().hex}"
     system.makedirs(posixpath.dirname(target), exist_ok=True)
+    rising = [_leaf(each) for each in rows.schema if each.type == MOMENTS]
+    others = [_leaf(each) for each in rows.schema if each.type != MOMENTS]
     with system.open(unfinished, "wb") as file:
-        pq.write_table(rows, file, compression="zstd", row_group_size=contract.rows_per_row_group)
+        pq.write_table(
+            rows,
+            file,
+            compression="zstd",
+            row_group_size=contract.rows_per_row_group,
+            use_dictionary=others if rising else True,
+            column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED") or None,
+        )
         size = file.tell()
     system.mv(unfinished, target)
     return Part(path=path, size=size, rows=rows.num_rows, partition=partition)
+
+
+def _leaf(field: pa.Field) -> str:
+    """Return what Parquet calls the column, or the values of its lists."""
+    return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
 
 
 def _is_constant(column: pa.ChunkedArray) -> bool:

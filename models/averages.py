@@ -2,10 +2,8 @@
 
 An average lies with the optimiser's state of its parameter, so every way of splitting saves it without knowing of it.
 How much a step adds to it follows from the step's number alone, so a training that goes on elsewhere ends the same.
-What an optimiser keeps no state of (plain SGD, a frozen parameter) has no average: the weight itself is kept.
-
-Source: the power function's average of Karras et al., "Analyzing and Improving the Training Dynamics of Diffusion
-Models", CVPR 2024, section 3.1.
+What an optimiser keeps no state of (plain SGD, a frozen parameter) has no average: the weight itself is kept. Rows of
+tables have their averages by `models.rows.rules`: those that rest cost nothing.
 """
 
 from __future__ import annotations
@@ -19,14 +17,8 @@ from torch.distributed.tensor import DTensor
 from models.distributed.saved import AVERAGE
 from models.distributed.strategy import GangStrategy
 from models.layered import Batch
-
-GAMMA = 8
-"""Step t counts as t to the power of this: an average is (1 / (GAMMA + 2)) of its steps old, a tenth."""
-
-
-def share(steps: int) -> float:
-    """Return how much of the average is to be the weights after so many steps: all of it, after the first."""
-    return 1 - (1 - 1 / steps) ** (GAMMA + 1)
+from models.power_average import share
+from models.rows.optimizer import catch_up_averages, swap_averages
 
 
 class Averages(pl.Callback):
@@ -50,10 +42,13 @@ class Averages(pl.Callback):
         averages, weights = _averages(trainer)
         self._weights = [weight.clone() for weight in weights]
         _put(averages, weights)
+        catch_up_averages(trainer.optimizers[0])
+        swap_averages(trainer.optimizers[0])
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Go on with the weights."""
         _put(self._weights, _averages(trainer)[1])
+        swap_averages(trainer.optimizers[0])
 
 
 def _averages(trainer: pl.Trainer) -> tuple[list[Tensor], list[Tensor]]:
@@ -61,7 +56,8 @@ def _averages(trainer: pl.Trainer) -> tuple[list[Tensor], list[Tensor]]:
     assert isinstance(trainer.strategy, GangStrategy)
     trainer.strategy.reshard()
     (optimizer,) = trainer.optimizers
-    stepped = [each for group in optimizer.param_groups for each in group["params"] if optimizer.state.get(each)]
+    dense = [each for group in optimizer.param_groups for each in group["params"] if each.requires_grad]
+    stepped = [each for each in dense if optimizer.state.get(each)]
     for parameter in stepped:  # an optimiser begins where there is no state, so the first average comes after its step
         if AVERAGE not in optimizer.state[parameter]:
             optimizer.state[parameter][AVERAGE] = parameter.detach().clone()

@@ -1,6 +1,6 @@
 """How examples become batches, whatever is learned: read once on a host, ordered, dealt to processes, gone on with.
 
-The order does not depend on how many processes share the batches.
+The order follows from seed and epoch, and does not depend on how many processes share the batches.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ class Examples(Protocol):
 
 Own = TypeVar("Own", bound=Examples)
 
+STRETCH = 16
+"""Batches among which examples find others of their length: more save hardly anything, and batches differ less."""
+
 
 @dataclass
 class Batches:
@@ -119,6 +122,20 @@ class Batches:
         self.taken = state_dict["taken"]
 
 
+def shuffled(lengths: Numbers, batch_size: int, random: np.random.Generator) -> Numbers:
+    """Return the numbers of all examples in an order whose batches hold examples of about one length.
+
+    Examples are shuffled, sorted within stretches of `STRETCH` batches, and the batches shuffled: little of a batch is
+    padding, and its examples are any of one length. A last batch that is not full stays the last.
+    """
+    order = random.permutation(len(lengths))
+    stretch = np.arange(len(order)) // (STRETCH * batch_size)
+    order = order[np.lexsort((lengths[order], stretch))]
+    full = len(order) // batch_size * batch_size
+    batches = order[:full].reshape(-1, batch_size)
+    return np.concatenate([batches[random.permutation(len(batches))].ravel(), order[full:]])
+
+
 def dealt(lengths: Numbers, world_size: int) -> Numbers:
     """Say which process takes which row, so that all have as many, and as much to do: to and fro, the longest first."""
     place = np.arange(len(lengths))
@@ -169,7 +186,8 @@ class Data(lightning.LightningDataModule, Generic[Own]):
     def train_dataloader(self) -> Batches:
         """Return one epoch; each has an order of its own."""
         epoch = self._trainer().current_epoch
-        order = np.random.default_rng([self.fit.seed, epoch]).permutation(len(self.training))
+        random = np.random.default_rng([self.fit.seed, epoch])
+        order = shuffled(self.training.lengths(), self.fit.batch_size, random)
         steps = math.ceil(len(order) / self.fit.batch_size)
         return self._batches(self.training, order, first_step=epoch * steps)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from data_contracts.bundle import Steps
 from data_contracts.parallelism import ParallelismConfig
 
 
@@ -74,6 +75,9 @@ class FitConfig(BaseModel, frozen=True, extra="forbid"):
 
 class ModelConfig(BaseModel, frozen=True, extra="forbid"):
     """What is learned, and how: a use case adds its own settings, all of them with defaults."""
+
+    former: ClassVar[Steps] = {}
+    """What its settings in a bundle of one format say in the words of the next."""
 
     fit: FitConfig = Field(FitConfig(), description="How long it is trained, and in what steps.")
 

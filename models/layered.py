@@ -7,7 +7,7 @@ rows of a batch, and add what comes out.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, runtime_checkable
 
@@ -19,6 +19,7 @@ from torchmetrics import MeanMetric
 from typing_extensions import TypeVar
 
 from models.network import LayeredNetwork
+from models.rows.table import Rows
 
 
 class Targets(Protocol):
@@ -93,6 +94,7 @@ class LayeredModule(pl.LightningModule):
         self.sign = sign
         # A metric of its own: `log` of plain numbers rounds the sum of batch sizes over processes to whole numbers.
         self.validation = MeanMetric()
+        self._held: list[Rows] = []
 
     @abstractmethod
     def loss(self, output: Tensor, targets: Any) -> Tensor:  # noqa: ANN401, a use case has its own
@@ -111,6 +113,29 @@ class LayeredModule(pl.LightningModule):
             output: Of the last layer.
             batch: The use case's own `Batch`.
         """
+
+    def reads(self, batch: Any, *, first: bool, last: bool) -> Iterable[tuple[Rows, Tensor | None]]:  # noqa: ANN401, ARG002
+        """Return the tables of rows that a step reads, and of each the numbers that it reads there, None for all.
+
+        Args:
+            batch: The use case's own `Batch`.
+            first: Whether this process has the first layer.
+            last: Whether it has the last one, and so the loss.
+        """
+        return ()
+
+    def hold(self, batch: Batch, *, first: bool = True, last: bool = True) -> None:
+        """Begin a step on a batch, see `Rows.hold`; `release` ends it."""
+        self._held = []
+        for rows, number in self.reads(batch, first=first, last=last):
+            rows.hold(number)
+            self._held.append(rows)
+
+    def release(self) -> Iterator[tuple[Rows, Tensor, Tensor]]:
+        """Yield the tables of a step, and of each what `Rows.release` returns."""
+        for rows in self._held:
+            yield (rows, *rows.release())
+        self._held = []
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return this process's part of the loss."""

@@ -12,7 +12,7 @@ class LayeredNetwork(nn.Module):
 
     @abstractmethod
     def layers(self) -> list[nn.Module]:
-        """Return the layers in order; each takes what the one before returns. Two of them may share parameters."""
+        """Return the layers in order; each takes what the one before returns. They share nothing but tables of rows."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return what the last layer does."""

@@ -1,4 +1,8 @@
-"""Examples: events cut into context and targets. Written by ``preprocess``, read by ``train`` and ``evaluate``."""
+"""Examples: events cut into context and targets. Written by ``preprocess``, read by ``train`` and ``evaluate``.
+
+Put together, context and target are consecutive events of a user, and so are their kinds and times beside them. Of the
+context these are null, not known, in rows that were written before version 2.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from data_contracts.contract import DataContract, Limits
+from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.days import end_of
 from data_contracts.recommender.histories import BUCKETS
 from data_contracts.rules import between
@@ -21,11 +25,17 @@ def _checked(table: pa.Table) -> pa.Table:
     import polars as pl
 
     context, target, times = pl.col("context"), pl.col("target"), pl.col("target_timestamp")
+    before = pl.col(CONTEXT_TIMESTAMP.name)
+    steps = before.list.eval(pl.element().diff())  # Polars' own list.diff fails where all are null
     shown = pl.DataFrame(table).select(
         "bucket",
         context_length=context.list.len(),
         target_length=target.list.len(),
         lowest_index=pl.min_horizontal(context.list.min(), target.list.min()),
+        context_kinds_too_few=context.list.len() - pl.col(CONTEXT_EVENT.name).list.len().cast(pl.Int64),
+        context_times_too_few=context.list.len() - before.list.len().cast(pl.Int64),
+        context_shortest_step=steps.list.min().dt.total_microseconds(),
+        step_to_targets=(times.list.first() - before.list.last()).dt.total_microseconds(),
         kinds_too_few=target.list.len() - pl.col("target_event").list.len().cast(pl.Int64),
         times_too_few=target.list.len() - times.list.len().cast(pl.Int64),
         shortest_step=times.list.diff().list.min().dt.total_microseconds(),
@@ -40,12 +50,27 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
         between("context_length", 1, None, "context empty"),
         between("target_length", 1, None, "target empty"),
         between("lowest_index", 1, None, "item_index below 1"),
+        between("context_kinds_too_few", 0, 0, "context_event not as long as context"),
+        between("context_times_too_few", 0, 0, "context_timestamp not as long as context"),
+        between("context_shortest_step", 0, None, "context out of order"),
+        between("step_to_targets", 0, None, "context later than its targets"),
         between("kinds_too_few", 0, 0, "target_event not as long as target"),
         between("times_too_few", 0, 0, "target_timestamp not as long as target"),
         between("shortest_step", 0, None, "targets out of order"),
         between("last_time", None, end_of(limits.latest, limits.day_zone), "target after through"),
     ]
 
+
+CONTEXT_EVENT = pa.field(
+    "context_event",
+    pa.list_(pa.string()),
+    metadata={"unit": "kind, beside context; null: not known"},
+)
+CONTEXT_TIMESTAMP = pa.field(
+    "context_timestamp",
+    pa.list_(pa.timestamp("us", tz="UTC")),
+    metadata={"unit": "beside context; null: not known"},
+)
 
 EXAMPLES = DataContract(
     name="examples",
@@ -68,6 +93,8 @@ EXAMPLES = DataContract(
                 metadata={"unit": "beside target"},
             ),
             pa.field("window", pa.string(), nullable=False),
+            CONTEXT_EVENT,
+            CONTEXT_TIMESTAMP,
         ]
     ),
     written_by="preprocess",
@@ -76,4 +103,5 @@ EXAMPLES = DataContract(
     rows_per_row_group=4096,
     checked=_checked,
     row_rules=_row_rules,
+    steps=(Step(added=(CONTEXT_EVENT, CONTEXT_TIMESTAMP)),),
 )

@@ -92,7 +92,9 @@ def balanced(costs: tuple[float, ...], stages: int) -> tuple[int, ...]:
 def measured(module: LayeredModule, batch: Batch) -> tuple[float, ...]:
     """Return the milliseconds of each layer on a batch, there and back; those of the loss are the last layer's."""
     layers = module.network.layers()
+    module.hold(batch)
     runs = [_run(module, batch) for _ in range(_TRIES)]
+    list(module.release())
     module.zero_grad()
     return tuple(round(median(run[number] for run in runs), 3) for number in range(len(layers)))
 

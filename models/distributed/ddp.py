@@ -21,6 +21,8 @@ from typing_extensions import override
 
 from models.distributed.strategy import GangStrategy
 from models.layered import LayeredModule
+from models.rows.exchange import set_gradient
+from models.rows.optimizer import catch_up_averages
 
 
 class Ddp(GangStrategy):
@@ -52,15 +54,17 @@ class Ddp(GangStrategy):
         return whole
 
     @override
-    def backward(self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any) -> Tensor:
-        """Go back; a process that steps by itself takes the gradient of its part for that of the whole."""
-        loss = super().backward(closure_loss, optimizer, *args, **kwargs)
-        if self.config.average_every > 1:
-            assert self.lightning_module is not None
-            for parameter in self.lightning_module.parameters():
-                if parameter.grad is not None:
-                    parameter.grad *= self.world_size
-        return loss
+    def collect(self) -> None:
+        """Give tables their gradient; a process that steps by itself takes that of its part for that of the whole."""
+        if self.config.average_every == 1:
+            return super().collect()
+        assert isinstance(self.lightning_module, LayeredModule)
+        for parameter in self.lightning_module.parameters():
+            if parameter.grad is not None:
+                parameter.grad *= self.world_size
+        for rows, number_U, gradient_UD in self.lightning_module.release():
+            set_gradient(rows.weight, number_U, gradient_UD)
+        return None
 
     @override
     def optimizer_step(self, optimizer: Optimizer, closure: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
@@ -78,6 +82,7 @@ class Ddp(GangStrategy):
     def _average(self) -> None:
         assert self.lightning_module is not None
         (optimizer,) = self.optimizers
+        catch_up_averages(optimizer)
         held = [parameter.data for parameter in self.lightning_module.parameters()]
         held += [value for state in optimizer.state.values() for value in state.values() if value.ndim]
         whole = torch.cat([tensor.flatten() for tensor in held])

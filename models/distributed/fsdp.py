@@ -5,8 +5,6 @@ Source: Zhao et al., "PyTorch FSDP", VLDB 2023, as `torch.distributed.fsdp.fully
 
 from __future__ import annotations
 
-from collections import Counter
-
 import torch
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
@@ -15,14 +13,15 @@ from typing_extensions import override
 
 from models.distributed.strategy import GangStrategy
 from models.layered import LayeredModule
+from models.rows.table import Rows
 
 
 class Fsdp(GangStrategy):
-    """Fully sharded data parallel. Parameters that layers share stay with the whole."""
+    """Fully sharded data parallel. Layers share no parameters; tables of rows are none of theirs."""
 
     @override
     def spread(self, module: LayeredModule) -> None:
-        """Shard each layer that has its parameters for itself, then the rest."""
+        """Shard each layer, then the rest."""
         mesh = init_device_mesh(self.root_device.type, (self.world_size,))
         policy = travels_as(self.config.gradients)
         shard_layers(module.network.layers(), mesh, policy)
@@ -37,18 +36,21 @@ def travels_as(gradients: str) -> MixedPrecisionPolicy:
 
 
 def shard_layers(layers: list[nn.Module], mesh: DeviceMesh, policy: MixedPrecisionPolicy) -> None:
-    """Shard each layer that has its parameters for itself, but the last: the loss takes those of the head."""
-    owners = Counter(parameter for layer in layers for parameter in layer.parameters())
+    """Shard each layer but the last: the loss takes parameters of the head."""
     for layer in layers[:-1]:
-        if all(owners[parameter] == 1 for parameter in layer.parameters()):
-            shard(layer, mesh, policy)
+        shard(layer, mesh, policy)
 
 
 def shard(module: nn.Module, mesh: DeviceMesh, policy: MixedPrecisionPolicy) -> None:
     """Shard what is not sharded yet of a module, and have its gradients added."""
-    fully_shard(module, mesh=mesh, mp_policy=policy)
+    fully_shard(module, mesh=mesh, mp_policy=policy, ignored_params=in_rows(module))
     assert isinstance(module, FSDPModule)
     add_gradients(module)
+
+
+def in_rows(module: nn.Module) -> set[nn.Parameter]:
+    """Return the parameters of tables of rows, which have a way of their own."""
+    return {parameter for each in module.modules() if isinstance(each, Rows) for parameter in each.parameters()}
 
 
 def add_gradients(module: FSDPModule) -> None:

@@ -10,7 +10,6 @@ Sources: Huang et al., "GPipe", 2019; Narayanan et al., "PipeDream" (1F1B), 2019
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,11 @@ from torch.distributed.pipelining.schedules import (
     ScheduleInterleavedZeroBubble,
     _PipelineSchedule,
 )
-from torch.distributed.tensor import DTensor
 from typing_extensions import override
 
 from data_contracts.parallelism import Schedule
-from models.distributed.cut import Cut, cut_once
-from models.distributed.fsdp import add_gradients, shard, shard_layers, travels_as
+from models.distributed.cut import cut_once
+from models.distributed.fsdp import add_gradients, in_rows, shard, shard_layers, travels_as
 from models.distributed.strategy import GangStrategy, squared_norm
 from models.layered import Batch, LayeredModule, Targets
 
@@ -42,14 +40,6 @@ _SCHEDULES: dict[Schedule, type[_PipelineSchedule]] = {
     "interleaved": ScheduleInterleaved1F1B,
     "zero_bubble": ScheduleInterleavedZeroBubble,
 }
-
-
-@dataclass
-class _Tied:
-    """A parameter that layers of several processes share: each holds a copy, and gets the sum of their gradients."""
-
-    parameter: str
-    group: distributed.ProcessGroup
 
 
 class _Stage(nn.Sequential):
@@ -85,7 +75,6 @@ class Pipeline(GangStrategy):
         self._module = module
         layers = module.network.layers()
         cut = cut_once(self, module, Path(module.trainer.default_root_dir), self.config.stages)
-        self._tied = self._find_tied(module, cut)
         place = self.mesh["stage"].get_local_rank()
         own = [number for number in range(self.config.stages) if number % self.config.pipeline_stages == place]
         names = {layer: name for name, layer in module.named_modules()}
@@ -122,41 +111,21 @@ class Pipeline(GangStrategy):
                 shard_layers(list(stage), replicas, policy)
             shard(stage, replicas, policy)
         elif replicas.size() > 1:
-            replicate(stage, mesh=replicas, mp_policy=policy)
+            replicate(stage, mesh=replicas, mp_policy=policy, ignored_params=in_rows(stage))
             assert isinstance(stage, FSDPModule)
             add_gradients(stage)
         if isinstance(stage, FSDPModule):
             register_fsdp_forward_method(stage, "call")
         return stage
 
-    def _find_tied(self, module: LayeredModule, cut: Cut) -> list[_Tied]:
-        """Find the parameters of layers of several processes, and have those processes meet."""
-        owners: dict[str, set[int]] = {}
-        names = {id(parameter): name for name, parameter in module.named_parameters()}
-        for number in range(self.config.stages):
-            for layer in module.network.layers()[cut.of(number)]:
-                for parameter in layer.parameters():
-                    owners.setdefault(names[id(parameter)], set()).add(number % self.config.pipeline_stages)
-        found, own = [], self.mesh["replica"].get_local_rank()
-        for name, places in owners.items():
-            if len(places) == 1:
-                continue
-            # Every process makes every group, in the same order, or they wait for each other for ever.
-            groups = [
-                distributed.new_group([row[place] for place in sorted(places)]) for row in self.mesh.mesh.tolist()
-            ]
-            if self.mesh["stage"].get_local_rank() in places:
-                found.append(_Tied(name, groups[own]))
-        return found
-
     @override
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Run the schedule, which goes there and back at once; the gradients wait for `backward`."""
         losses: list[Tensor] = []
         self.take_gradients()  # of the step before
+        self._module.hold(batch, first=self._has_first, last=self.speaks_for_its_share)
         with self.precision_plugin.train_step_context():
             self._run(self._schedule.step, batch, losses)
-        self._add_tied()
         self.waiting = self.take_gradients()
         return torch.stack(losses).sum().detach() if losses else torch.zeros((), device=self.root_device)
 
@@ -164,6 +133,7 @@ class Pipeline(GangStrategy):
     def backward(self, closure_loss: Tensor, *_: object, **__: object) -> Tensor:
         """Hand over the gradients of the step."""
         self.give_gradients()
+        self.collect()
         return closure_loss
 
     @override
@@ -179,10 +149,8 @@ class Pipeline(GangStrategy):
 
     @override
     def squared_norm(self, parameters: list[nn.Parameter]) -> Tensor:
-        """Add up the stages; what two of them hold counts once."""
-        named = self._module.named_parameters()
-        own = [parameter for name, parameter in named if self.aliases[name] == name]
-        total = squared_norm(own).to(self.root_device)
+        """Add up the stages."""
+        total = squared_norm(parameters).to(self.root_device)
         distributed.all_reduce(total, group=self.mesh["stage"].get_group())
         return total
 
@@ -194,10 +162,3 @@ class Pipeline(GangStrategy):
 
     def _loss(self, output: Tensor, number: Tensor) -> Tensor:
         return self._stages[-1].call(self._module.loss, output, self._targets[int(number[0])])
-
-    def _add_tied(self) -> None:
-        parameters = self.parameters()
-        for tied in self._tied:
-            gradient = parameters[tied.parameter].grad
-            local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
-            distributed.all_reduce(local, group=tied.group)

@@ -22,6 +22,9 @@ from torch.distributed.checkpoint.state_dict_saver import async_save
 from torch.distributed.tensor import DTensor, zeros
 from torch.optim import Optimizer
 
+from models.rows.optimizer import STEP
+from models.rows.rules import caught_up
+
 AVERAGE = "average"
 """Of a parameter's weights: its name in the optimiser's state of it, see `models.averages`."""
 LIGHTNING = "lightning.pt"
@@ -74,7 +77,7 @@ def load(folder: Path, parameters: dict[str, nn.Parameter], optimizer: Optimizer
     for name, parameter in parameters.items():
         start = f"optimizer.{name}."
         for full in (key for key in saved if key.startswith(start)):
-            states[name][full.removeprefix(start)] = wanted[full] = _room(parameter, saved[full], on_gpu)
+            states[name][full.removeprefix(start)] = wanted[full] = _room(parameter, saved[full], on_gpu=on_gpu)
     _read(folder, wanted, saved)
     for name, parameter in parameters.items():
         optimizer.state[parameter] = states[name]
@@ -88,11 +91,18 @@ def load_averages(folder: Path, parameters: dict[str, nn.Parameter]) -> None:
     Raises:
         OtherModelError: The checkpoint in ``folder`` holds other tensors.
     """
-    saved, wanted = _saved(folder), State()
+    saved, wanted, rows = _saved(folder), State(), dict[str, State]()
     for name, parameter in parameters.items():
-        average = f"optimizer.{name}.{AVERAGE}"
+        key, average = f"optimizer.{name}", f"optimizer.{name}.{AVERAGE}"
         wanted[average if average in saved else f"parameter.{name}"] = parameter.detach()
+        if f"{key}.moved" in saved:
+            rows[name] = {each: _room(parameter, saved[f"{key}.{each}"], on_gpu=False) for each in ("moved", STEP)}
+            rows[name]["weight"] = wanted[f"parameter.{name}"] = torch.empty_like(parameter)
+            wanted |= {f"{key}.{each}": rows[name][each] for each in ("moved", STEP)}
     _read(folder, wanted, saved, alone=True)
+    for name, own in rows.items():
+        resting = parameters[name].detach()
+        resting.copy_(caught_up(own["weight"], resting, own["moved"], int(own[STEP])))
 
 
 def _saved(folder: Path) -> dict[str, TensorStorageMetadata]:
@@ -100,7 +110,7 @@ def _saved(folder: Path) -> dict[str, TensorStorageMetadata]:
     return {name: saved for name, saved in tensors.items() if isinstance(saved, TensorStorageMetadata)}
 
 
-def _room(parameter: nn.Parameter, saved: TensorStorageMetadata, on_gpu: bool) -> Tensor:  # noqa: FBT001
+def _room(parameter: nn.Parameter, saved: TensorStorageMetadata, *, on_gpu: bool) -> Tensor:
     """Make room for a tensor of the optimiser; one with a row for each of the parameter's is split as that is.
 
     Single numbers lie with the processor, unless one kernel steps for all parameters (``fused``).

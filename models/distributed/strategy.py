@@ -21,6 +21,7 @@ from data_contracts.parallelism import ParallelismConfig
 from models.distributed.saved import begin_save, load
 from models.fit_config import FitConfig
 from models.layered import Batch, LayeredModule
+from models.rows.exchange import add_rows, set_gradient
 
 
 class GangStrategy(DDPStrategy):
@@ -43,7 +44,7 @@ class GangStrategy(DDPStrategy):
     restore_checkpoint_after_setup = True
 
     def __init__(self, parallelism: ParallelismConfig, fit: FitConfig) -> None:
-        super().__init__()
+        super().__init__(broadcast_buffers=False)  # they are the same everywhere, and stay so
         self.config = parallelism
         self.fit = fit
 
@@ -69,10 +70,15 @@ class GangStrategy(DDPStrategy):
             `torch.nn.utils.clip_grad_norm_`, which knows nothing of stages.
         """
         assert self.lightning_module is not None
-        parameters = [each for each in self.lightning_module.parameters() if each.grad is not None]
-        length = self.squared_norm(parameters).sqrt()
+        stepped = [each for each in self.lightning_module.parameters() if each.grad is not None]
+        rows = [each.grad.values() for each in stepped if each.grad is not None and each.grad.is_sparse]
+        parameters = [each for each in stepped if each.grad is not None and not each.grad.is_sparse]
+        squared = [self.squared_norm(parameters), *(values.square().sum() for values in rows)]
+        length = torch.stack(squared).sum().sqrt()
         if length.isfinite():
             torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
+            for values in rows:
+                values.mul_((longest / (length + 1e-6)).clamp(max=1.0))
         return float(length)
 
     @override
@@ -82,6 +88,7 @@ class GangStrategy(DDPStrategy):
         Lightning clears gradients between a step and its backward pass.
         """
         self.take_gradients()  # of the step before
+        self._module_of_layers().hold(batch)
         *parts, last = batch.split(self.fit.accumulate)
         losses = [torch.zeros((), device=self.root_device)]
         for part in parts:
@@ -106,6 +113,10 @@ class GangStrategy(DDPStrategy):
         """Do not add gradients of what is done in here over the processes, if that is dear or wrong."""
         return nullcontext()
 
+    def _module_of_layers(self) -> LayeredModule:
+        assert isinstance(self.lightning_module, LayeredModule)
+        return self.lightning_module
+
     def take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
         """Take away the gradients that there are."""
         assert self.lightning_module is not None
@@ -124,13 +135,20 @@ class GangStrategy(DDPStrategy):
     def backward(self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any) -> Tensor:
         """Go back, from the gradients that are there already."""
         self.give_gradients()
-        return super().backward(closure_loss, optimizer, *args, **kwargs)
+        loss = super().backward(closure_loss, optimizer, *args, **kwargs)
+        self.collect()
+        return loss
+
+    def collect(self) -> None:
+        """End the step for tables of rows: they get their gradient, added over all processes."""
+        for rows, number_U, gradient_UD in self._module_of_layers().release():
+            set_gradient(rows.weight, *add_rows(number_U, gradient_UD, self.config.gradients))
 
     @override
     def configure_ddp(self) -> None:
         """Spread the module instead of wrapping it."""
         assert isinstance(self.model, LayeredModule)
-        # A parameter of two layers has two names: it is saved under the first, whichever of them a process has.
+        # A table of two layers has two names: it is saved under the first, whichever of them a process has.
         first: dict[int, str] = {}
         named = self.model.named_parameters(remove_duplicate=False)
         self.aliases = {name: first.setdefault(id(parameter), name) for name, parameter in named}

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from data_contracts.bundle import Steps
+from data_contracts.job import Config
 from models.fit_config import ModelConfig
+
+DISTANCES = "distances"
+"""Kind of network whose heads had learned what each distance adds; it answers, and is not trained any more."""
 
 
 class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
     """Shape of the network. Weights can be trained further only under the same shape."""
 
+    kind: Literal["sasrec"] = Field("sasrec", description="Blocks of SASRec, to which places count as distances.")
     width: PositiveInt = Field(64, description="D: numbers that describe an item, and a state.")
     blocks: PositiveInt = Field(2, description="Transformer blocks, one after another.")
     heads: PositiveInt = Field(2, description="Attention heads in each block; they share the width.")
@@ -47,27 +53,29 @@ class SampledSoftmax(BaseModel, frozen=True, extra="forbid"):
 Loss = Annotated[FullSoftmax | SampledSoftmax, Field(discriminator="kind")]
 FULL_UP_TO = 2_000
 """Items up to which the full softmax is taken where no loss is set: there a step takes up to 1.6 times as long."""
+FULL_AT_MOST = 100_000
+"""Items up to which it can be asked for."""
 
 
-class AdamWConfig(BaseModel, frozen=True, extra="forbid"):
-    """AdamW for every weight."""
+class OptimizerConfig(BaseModel, frozen=True, extra="forbid"):
+    """Row-wise Adagrad for the items' rows, one number of state a row; AdamW for the layers."""
 
-    kind: Literal["adamw"] = "adamw"
-    learning_rate: PositiveFloat = Field(2e-3, description="After warm-up.")
-    weight_decay: NonNegativeFloat = Field(0.01, description="Decoupled from the gradient.")
+    learning_rate: PositiveFloat = Field(2e-3, description="Of the layers, after warm-up.")
+    weight_decay: NonNegativeFloat = Field(0.01, description="Of the layers, decoupled from the gradient.")
+    row_learning_rate: PositiveFloat = Field(0.05, description="Of the items' rows, after warm-up.")
 
 
-class RowwiseAdagradConfig(BaseModel, frozen=True, extra="forbid"):
-    """Row-wise Adagrad for the rows of the item embedding, one number of state a row; AdamW for the rest."""
-
-    kind: Literal["rowwise_adagrad"] = "rowwise_adagrad"
-    learning_rate: PositiveFloat = Field(2e-3, description="Of AdamW, after warm-up.")
-    weight_decay: NonNegativeFloat = Field(0.01, description="Of AdamW, decoupled from the gradient.")
-    row_learning_rate: PositiveFloat = Field(0.05, description="Of the embedding's rows, after warm-up.")
+def _with_distances(told: Config) -> Config:
+    """Name the network of former days, which was the only one."""
+    network = told["network"]
+    assert isinstance(network, dict)
+    return {**told, "network": {**network, "kind": DISTANCES}}
 
 
 class RecommenderConfig(ModelConfig, frozen=True, extra="forbid"):
     """What the recommender learns, and how."""
+
+    former: ClassVar[Steps] = {2: _with_distances}
 
     target_events: tuple[str, ...] = Field((), description="Kinds of event learned and judged; empty takes all.")
     min_item_count: PositiveInt = Field(1, description="Items met less often are left out when examples are read.")
@@ -83,7 +91,7 @@ class RecommenderConfig(ModelConfig, frozen=True, extra="forbid"):
     loss: Loss | None = Field(
         None, description=f"By default full_softmax up to {FULL_UP_TO:,} items, sampled_softmax beyond."
     )
-    optimizer: Annotated[AdamWConfig | RowwiseAdagradConfig, Field(discriminator="kind")] = AdamWConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
 
     @property
     def layers(self) -> int:
@@ -97,6 +105,15 @@ class RecommenderConfig(ModelConfig, frozen=True, extra="forbid"):
             yield f"model.target_events {unknown} can never come: validation.allowed.event knows {list(kinds)}"
 
     def with_loss_for(self, items: int) -> Self:
-        """Return this with the loss that a catalogue of so many items is learned by."""
+        """Return this with the loss that a catalogue of so many items is learned by.
+
+        Raises:
+            ValueError: The loss that is set compares each target with too many items.
+        """
+        if isinstance(self.loss, FullSoftmax) and items > FULL_AT_MOST:
+            raise ValueError(
+                f"model.loss: full_softmax compares each target with all {items:,} items, and is for "
+                f"{FULL_AT_MOST:,} at most. Take kind: sampled_softmax, or leave model.loss out."
+            )
         by_size = FullSoftmax() if items <= FULL_UP_TO else SampledSoftmax()
         return self.model_copy(update={"loss": self.loss or by_size})

@@ -9,16 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from models.recommender.config import SampledSoftmax
-from models.recommender.network import Head
+from models.rows.softmax import cross_entropy
+from models.rows.table import Rows
 
 
-def full_softmax(head: Head, state_MD: Tensor, target_M: Tensor) -> Tensor:
+def full_softmax(item: Rows, state_MD: Tensor, target_M: Tensor) -> Tensor:
     """Return the summed cross-entropy of the targets among all items."""
-    logit_MN = state_MD @ head.item.weight[1:].T  # without padding, rather than at -inf: that is dear on the way back
-    return cross_entropy(logit_MN, target_M - 1, reduction="sum")
+    number_N = torch.arange(1, item.count, device=state_MD.device)
+    return cross_entropy(
+        state_MD, item(target_M), item(number_N), is_own_M=target_M, number_K=number_N, expected_K=None
+    )
 
 
 class NegativeSampler:
@@ -46,7 +48,7 @@ class NegativeSampler:
 
 
 def sampled_softmax(
-    head: Head, state_MD: Tensor, target_M: Tensor, negative_K: Tensor, log_expected_K: Tensor
+    item: Rows, state_MD: Tensor, target_M: Tensor, negative_K: Tensor, log_expected_K: Tensor
 ) -> Tensor:
     """Return the summed cross-entropy of the targets among themselves and the negatives.
 
@@ -57,9 +59,6 @@ def sampled_softmax(
         Bengio and Senecal, "Adaptive importance sampling to accelerate training of a neural probabilistic language
         model", 2008; the target itself uncorrected: Khrylchenko et al., "Correcting the LogQ correction", 2025.
     """
-    target_logit_M = (state_MD * head.item(target_M)).sum(dim=1)
-    logit_MK = head.logits(state_MD, negative_K) - log_expected_K.to(state_MD)
-    logit_MK = logit_MK.masked_fill(negative_K == target_M[:, None], float("-inf"))
-    log_total_M = torch.cat([target_logit_M[:, None], logit_MK], dim=1).logsumexp(dim=1)
-    total: Tensor = (log_total_M - target_logit_M).sum()
-    return total
+    own_MD, row_KD = item(target_M), item(negative_K)
+    expected_K = log_expected_K.to(state_MD)
+    return cross_entropy(state_MD, own_MD, row_KD, is_own_M=target_M, number_K=negative_K, expected_K=expected_K)

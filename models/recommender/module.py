@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from data_contracts.job import Config, FitJob
@@ -21,8 +22,9 @@ from models.recommender.config import FULL_UP_TO, RecommenderConfig, SampledSoft
 from models.recommender.counts import item_counts
 from models.recommender.losses import NegativeSampler, full_softmax, sampled_softmax
 from models.recommender.network import SasRec
-from models.recommender.optimizer import make_optimizer
 from models.recommender.weights import Weights, copy_into, new_network
+from models.rows.optimizer import RowwiseAdagradAndAdamW
+from models.rows.table import Rows
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +70,7 @@ class RecommenderModule(LayeredModule):
     def __init__(self, weights: Weights, item_counts: NDArray[np.int64]) -> None:
         super().__init__(weights.network.train(), MONITOR)
         self.items = weights.network.items
+        self.item = weights.network.item
         self.config: RecommenderConfig = weights.config.with_loss_for(self.items)
         self.features: Config = weights.features
         self.negatives = (
@@ -110,12 +113,24 @@ class RecommenderModule(LayeredModule):
         """Return this process's part of the global batch's mean loss; parts of all processes add up to it."""
         is_target_BL = targets.item_BL != 0
         state_MD, target_M = state_BLD[is_target_BL], targets.item_BL[is_target_BL]
+        item = self.network.head.item
         if self.negatives is None:
-            total = full_softmax(self.network.head, state_MD, target_M)
+            total = full_softmax(item, state_MD, target_M)
         else:
             negative_K, log_expected_K = (drawn.to(state_MD.device) for drawn in self.negatives.draw(targets.step))
-            total = sampled_softmax(self.network.head, state_MD, target_M, negative_K, log_expected_K)
+            total = sampled_softmax(item, state_MD, target_M, negative_K, log_expected_K)
         return total / targets.total
+
+    def reads(self, batch: Batch, *, first: bool, last: bool) -> Iterator[tuple[Rows, Tensor | None]]:
+        """See `LayeredModule.reads`: items of the inputs, and for the loss targets and negatives, or all there are."""
+        if last and self.negatives is None:
+            yield self.item, None
+            return
+        numbers = [batch.inputs.flatten()] if first else []
+        if last and self.negatives is not None:
+            negative_K, _ = self.negatives.draw(batch.targets.step)
+            numbers += [batch.targets.item_BL.flatten(), negative_K.to(batch.inputs.device)]
+        yield self.item, torch.cat([batch.inputs.new_zeros(1), *numbers])
 
     def quality(self, state_BLD: Tensor, batch: Batch) -> Tensor:
         """Return NDCG@10 of each row that has targets, averaged over them."""
@@ -157,9 +172,15 @@ class RecommenderModule(LayeredModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser, and the learning rate's rise over the first steps."""
-        rows = [layer.weight for layer in self.network.modules() if isinstance(layer, nn.Embedding)]
-        others = [parameter for parameter in self.network.parameters() if all(parameter is not row for row in rows)]
-        optimizer = make_optimizer(rows, others, self.config.optimizer)
+        others = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        told = self.config.optimizer
+        optimizer = RowwiseAdagradAndAdamW(
+            [self.item.weight],
+            others,
+            rate=told.learning_rate,
+            decay=told.weight_decay,
+            row_rate=told.row_learning_rate,
+        )
         rise = max(self.config.fit.warm_up_steps, 1)
         schedule = LambdaLR(optimizer, lambda step: min((step + 1) / rise, 1.0))
         return {

@@ -27,7 +27,7 @@ def states_after(network: SasRec, item_BL: Tensor, row_T: Tensor, read_T: Tensor
         Float (T, D).
     """
     size = max(POSITIONS_AT_ONCE // item_BL.shape[1], 1)
-    state_TD = network.head.item.weight.new_empty(len(row_T), network.head.item.embedding_dim)
+    state_TD = network.item.weight.new_empty(len(row_T), network.item.width)
     for start in range(0, len(item_BL), size):
         inside_T = (row_T >= start) & (row_T < start + size)
         state_BLD = network(item_BL[start : start + size])
@@ -37,9 +37,9 @@ def states_after(network: SasRec, item_BL: Tensor, row_T: Tensor, read_T: Tensor
 
 def item_rows(network: SasRec, item_T: Tensor) -> Tensor:
     """Return the rows of some items, float (T, D), for their numbers, int64 (T,)."""
-    return network.head.item.weight[item_T]
+    return network.item.weight[item_T]
 
 
 def blocks(network: SasRec) -> Blocks:
     """Yield what scores every item; row 0 is padding's."""
-    yield 0, network.head.item.weight
+    yield 0, network.item.weight

@@ -96,8 +96,9 @@ class Sequences:
 
     def targets(self) -> Numbers:
         """Count the targets of each row."""
-        before = np.concatenate([[0], np.cumsum(self.learned)])
-        return np.diff(before[self.offset])
+        counts, filled = np.zeros(len(self), np.int64), self.lengths() > 0
+        counts[filled] = np.add.reduceat(self.learned, self.offset[:-1][filled], dtype=np.int64)
+        return counts
 
     def take(self, rows: Numbers) -> Self:
         """Return these rows, in this order."""

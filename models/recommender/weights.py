@@ -34,6 +34,8 @@ ITEM_ROWS = "embedding.item.weight"
 class Shape(NetworkConfig, frozen=True, extra="ignore"):
     """A network's settings as its weights tell them: one that is unknown here does not keep them from answering."""
 
+    kind: Literal["sasrec", "distances"]  # type: ignore[assignment]  # of all networks that answer
+
 
 class ModelRecord(BaseModel, frozen=True, extra="ignore"):
     """What ``model.json`` says about the tensors beside it: all that answering needs, in format `FORMAT`.
@@ -67,7 +69,7 @@ def _from_the_first_format(told: Config) -> Config:
     }
 
 
-STEPS = {1: _from_the_first_format}
+STEPS = {1: _from_the_first_format, **RecommenderConfig.former}
 """What ``model.json`` of one format says in the words of the next."""
 
 
@@ -101,7 +103,7 @@ class Weights:
 
 def new_network(items: int, config: RecommenderConfig, features: Config) -> SasRec:
     """Make a network with fresh weights for items 1..``items``."""
-    return SasRec(items, max_length(features), config.network)
+    return SasRec(items, max_length(features), config.network, config.fit.seed)
 
 
 def max_length(features: Config) -> int:
@@ -129,7 +131,7 @@ def save(weights: Weights, folder: Path) -> None:
         exclude_seen=weights.config.exclude_seen,
     )
     (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
-    settings = {"model": weights.config.model_dump(mode="json"), "features": weights.features}
+    settings = {"format": FORMAT, "model": weights.config.model_dump(mode="json"), "features": weights.features}
     (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 

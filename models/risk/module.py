@@ -90,7 +90,7 @@ class RiskModule(LayeredModule):
             {"params": others, "weight_decay": self.config.weight_decay},
             {"params": parties, "weight_decay": self.config.party_decay},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate)
+        optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate, fused=True)
         rise = max(self.config.fit.warm_up_steps, 1)
         schedule = LambdaLR(optimizer, lambda step: min((step + 1) / rise, 1.0))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -62,7 +62,7 @@ def save(network: WideAndDeep, config: RiskConfig, features: Config, folder: Pat
     names = feature_names(network.first.numbers)
     record = NetworkRecord(format=FORMAT, network=shape, parties=network.parties, features=names)
     (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
-    settings = {"model": config.model_dump(mode="json"), "features": features}
+    settings = {"format": FORMAT, "model": config.model_dump(mode="json"), "features": features}
     (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 

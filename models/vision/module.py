@@ -97,7 +97,7 @@ class VisionModule(LayeredModule):
             parameters,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
-            fused=bool(parameters) and all(each.is_cuda for each in parameters),
+            fused=True,
         )
         images = len(self.trainer.datamodule.training)  # type: ignore[attr-defined]  # set by Trainer.fit
         steps = fit.max_epochs * math.ceil(images / fit.batch_size)

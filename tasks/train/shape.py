@@ -27,7 +27,7 @@ def shape_of(bundle: Path, model: BaseModel, features: BaseModel) -> Shape:
         features: As above.
     """
     try:
-        told = training_settings(bundle)
+        told = training_settings(bundle, getattr(model, "former", {}))  # of every use case's settings
         return shape(*(parsed_tolerantly(type(kind), each) for kind, each in zip((model, features), told, strict=True)))
     except (OSError, ValueError, KeyError):
         return {}

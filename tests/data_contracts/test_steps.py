@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -15,6 +16,7 @@ from data_contracts.night import Workspace
 from data_contracts.promises import Promises
 from data_contracts.reading import scan
 from data_contracts.table import Table
+from data_contracts.use_cases import promises
 
 PARTED = DataContract(
     name="things",
@@ -131,6 +133,43 @@ def test_a_table_from_before_versions_were_remembered_is_of_the_first(tmp_path: 
 def test_a_step_adds_no_column_that_must_not_be_null() -> None:
     with pytest.raises(ValueError, match=r"\['colour'\] are added and must not be null"):
         Step(added=(pa.field("colour", pa.string(), nullable=False),))
+
+
+VALUES = {
+    pa.string(): "a",
+    pa.binary(): b"a",
+    pa.date32(): date(2026, 1, 2),
+    pa.timestamp("us", tz="UTC"): datetime(2026, 1, 2, tzinfo=UTC),
+}
+OF_THE_HOUSE = [
+    pytest.param(contract, version, id=f"{use_case}-{contract.name}-{version}")
+    for use_case in ("recommender", "risk", "vision")
+    for contract in promises(use_case).contracts.values()
+    for version in range(1, contract.version)
+]
+
+
+def value(kind: pa.DataType) -> Any:
+    """Any one of that type."""
+    return [value(kind.value_type)] if pa.types.is_list(kind) else VALUES.get(kind, 1)
+
+
+@pytest.mark.parametrize(("contract", "version"), OF_THE_HOUSE)
+def test_a_table_of_the_house_goes_on_from_every_version_before(
+    tmp_path: Path, contract: DataContract, version: int
+) -> None:
+    later = {field.name for step in contract.steps[version - 1 :] for field in step.added}
+    before = pa.schema([field for field in contract.schema if field.name not in later])
+    old = Table(str(tmp_path), replace(contract, schema=before, steps=contract.steps[: version - 1]))
+    new = Table(str(tmp_path), contract)
+    row = {field.name: value(field.type) for field in contract.schema}
+    old.commit(old.write(pa.Table.from_pylist([row], before), "old"), ["one"])
+    new.take_steps()
+    new.commit(new.write(pa.Table.from_pylist([row], contract.schema), "new"), ["two"])
+    rows = new.read()
+    for name in later:
+        assert sorted(rows[name].to_pylist(), key=str) == sorted([None, row[name]], key=str), name
+    assert new.mark("contract") == contract.version
 
 
 def promised(truth: DataContract, *made: DataContract) -> Promises:

@@ -5,12 +5,15 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
 from data_contracts.contract import DataContract
+from data_contracts.reading import scan
 from data_contracts.table import Table
 
 CONTRACT = DataContract(
@@ -45,6 +48,23 @@ def test_a_filter_finds_its_rows_whatever_the_type_of_the_column(tmp_path: Path,
     table.commit(table.write(rows, "part"), consumed=["test"])
     assert table.read(where=pc.field(column) == value).num_rows == 1
     assert table.read(where=pc.field("weight").is_null()).num_rows == 1
+
+
+def test_lists_of_moments_are_written_as_differences_and_read_as_they_were(tmp_path: Path) -> None:
+    """Rising or not, empty, null, with a null among them: by PyArrow and by Polars."""
+    moments = pa.list_(pa.timestamp("us", tz="UTC"))
+    table = Table(str(tmp_path), dataclasses.replace(CONTRACT, schema=CONTRACT.schema.append(pa.field("at", moments))))
+    at = [[*range(0, 2**62, 2**53)], [2**62, -(2**62)], [], None, [0, None]]
+    texts, numbers = [f"text {number}" for number in range(5)], list(range(5))
+    rows = pa.table({"name": texts, "number": numbers, "weight": [0.5] * 5, "at": pa.array(at, moments)})
+    table.commit(table.write(rows, "part"), consumed=["test"])
+    (file,) = table.file_rows()
+    assert table.read().equals(table.contract.conform(rows))
+    assert scan([file], table.contract).select("at").collect().equals(pl.DataFrame(rows.select(["at"])))
+    group = pq.read_metadata(file).row_group(0)
+    encodings = {column: group.column(number).encodings for number, column in enumerate(table.contract.schema.names)}
+    assert "DELTA_BINARY_PACKED" in encodings.pop("at")
+    assert all("RLE_DICTIONARY" in others for others in encodings.values())
 
 
 @pytest.mark.parametrize("name", ["a", "two words", "50 %", "é/\U0001f4a1"])

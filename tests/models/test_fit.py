@@ -25,7 +25,7 @@ from tests.models.recommender.walks import walks
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 1, "dropout": 0.0},
     "loss": {"kind": "sampled_softmax", "negatives": 20},
-    "optimizer": {"kind": "rowwise_adagrad", "learning_rate": 0.01, "row_learning_rate": 0.05},
+    "optimizer": {"learning_rate": 0.01, "row_learning_rate": 0.05},
     "fit": {"batch_size": 37, "max_epochs": 3, "warm_up_steps": 5, "precision": "64-true"},
 }
 """Nothing random but order and negatives, in float64: what is equal must come out equal. 445 examples are 12 batches
@@ -131,7 +131,7 @@ def test_a_training_killed_and_damaged_again_and_again_ends_as_if_undisturbed(la
 def test_a_training_that_had_stopped_early_does_not_go_on_and_is_audited_all_the_same(lab: Lab) -> None:
     still: dict[str, JsonValue] = {
         **CONFIG,
-        "optimizer": {"kind": "rowwise_adagrad", "learning_rate": 1e-30, "row_learning_rate": 1e-30},
+        "optimizer": {"learning_rate": 1e-30, "row_learning_rate": 1e-30},
         "fit": {"batch_size": 200, "max_epochs": 9, "patience": 1},
     }
     job = lab.job("still", 1, still)
@@ -171,7 +171,7 @@ def test_a_training_whose_time_is_up_ends_after_an_epoch_with_the_best_so_far(la
 
 
 def test_a_loss_that_is_no_number_stops_the_training_by_name(lab: Lab) -> None:
-    wild: dict[str, JsonValue] = {**CONFIG, "optimizer": {"kind": "adamw", "learning_rate": 1e300}}
+    wild: dict[str, JsonValue] = {**CONFIG, "optimizer": {"learning_rate": 1e300}}
     job = lab.job("wild", 1, wild)
     with pytest.raises(JobFailedError):
         lab.train(job)

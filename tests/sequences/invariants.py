@@ -114,16 +114,17 @@ def _assert_examples(
     wanted = Counter(place for place, (_, is_new) in list(zip(order, timeline, strict=True))[1:] if is_new)
     targets = Counter[Place]()
     for row in rows:
-        target = list(zip(row["target_timestamp"], row["target"], row["target_event"], strict=True))
+        context, target = (
+            list(zip(row[f"{part}_timestamp"], row[part], row[f"{part}_event"], strict=True))
+            for part in ("context", "target")
+        )
         targets.update(target)
-        context, size = row["context"], len(row["context"]) + len(target)
+        size = len(context) + len(target)
         assert context
         assert size <= max_length + 1
-        assert any(
-            order[start + len(context) : start + size] == target
-            and [item for _, item, _ in order[start : start + len(context)]] == context
-            for start in range(len(order) - size + 1)
-        ), f"{row} is no part of {order}"
+        assert any(order[start : start + size] == [*context, *target] for start in range(len(order) - size + 1)), (
+            f"{row} is no part of {order}"
+        )
     assert targets == wanted
 
 

@@ -5,6 +5,7 @@ The order of a user's events is that of `tasks.preprocess.recommender.order`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -118,10 +119,8 @@ def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> p
     return users[pieces["user"]].select(
         "user_id",
         "bucket",
-        context=_slices(timeline["item_index"], row_ - context, context),
-        target=_slices(timeline["item_index"], row_, target),
-        target_event=_slices(timeline["event"], row_, target),
-        target_timestamp=_slices(timeline["timestamp"], row_, target),
+        *_slices(timeline, ("context", "context_event", "context_timestamp"), row_ - context, context),
+        *_slices(timeline, ("target", "target_event", "target_timestamp"), row_, target),
     )
 
 
@@ -139,9 +138,7 @@ def _histories(
     return users.select(
         "user_id",
         "bucket",
-        items=_slices(timeline["item_index"], start, length),
-        kinds=_slices(timeline["event"], start, length),
-        timestamps=_slices(timeline["timestamp"], start, length),
+        *_slices(timeline, ("items", "kinds", "timestamps"), start, length),
         seen=_seen(timeline, known, features.max_seen),
         event_count=before["event_count"].fill_null(0) + totals["new"].cast(pl.Int64),
     )
@@ -162,9 +159,15 @@ def _seen(timeline: pl.DataFrame, known: pl.DataFrame, max_seen: int) -> pl.Seri
     return seen.sort("user")["item_index"]
 
 
-def _slices(values: pl.Series, start: np.ndarray, length: np.ndarray) -> pl.Series:
-    """Return one list for each (start, length): ``values[start : start + length]``. Slices may overlap."""
+def _slices(
+    timeline: pl.DataFrame, names: tuple[str, str, str], start: np.ndarray, length: np.ndarray
+) -> Iterator[pl.Series]:
+    """Yield lists of items, kinds and times under ``names``, of the rows ``start`` to ``start + length``.
+
+    Slices may overlap.
+    """
     offsets = np.concatenate([[0], np.cumsum(length)])
-    row = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length)
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets), values.gather(row).to_arrow())
-    return pl.Series(lists)
+    row = pl.Series(np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length))
+    for name, column in zip(names, ("item_index", "event", "timestamp"), strict=True):
+        lists = pa.LargeListArray.from_arrays(pa.array(offsets), timeline[column].gather(row).to_arrow())
+        yield pl.Series(name, lists)

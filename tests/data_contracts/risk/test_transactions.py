@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,12 +9,9 @@ import pytest
 
 from data_contracts.check import check, name_of
 from data_contracts.contract import LATE, DataContract, Limits
-from data_contracts.risk.examples import EXAMPLES
 from data_contracts.risk.labels import LABELS
-from data_contracts.risk.sums import PAIRS
 from data_contracts.risk.transactions import TRANSACTIONS
 from data_contracts.staging import staging
-from data_contracts.table import Table
 
 LIMITS = Limits(first_day=date(2000, 1, 1), earliest=date(2026, 11, 19), latest=date(2026, 11, 22), max_id_bytes=8)
 GOOD: dict[str, Any] = {
@@ -30,17 +26,6 @@ GOOD: dict[str, Any] = {
     "source_row": 0,
     "problem": None,
     "original": None,
-}
-VALUES: dict[pa.DataType, Any] = {
-    pa.string(): "a",
-    pa.int8(): 1,
-    pa.int32(): 1,
-    pa.int64(): 1,
-    pa.list_(pa.float32()): [1.0, None],
-    pa.float32(): 0.5,
-    pa.float64(): 0.5,
-    pa.date32(): date(2026, 11, 22),
-    pa.timestamp("us", tz="UTC"): GOOD["happened_at"],
 }
 
 
@@ -98,24 +83,6 @@ def test_alone_in_its_table_it_breaks_the_same(changes: dict[str, object], rule:
 @pytest.mark.parametrize("numbers", [[], [1.0], None])
 def test_where_all_rows_have_as_many_numbers_any_number_of_them_will_do(numbers: list[float] | None) -> None:
     assert _broken({"numbers": numbers}, {"numbers": numbers}) == [None, None]
-
-
-STEPS = [(contract, version) for contract in (TRANSACTIONS, EXAMPLES, PAIRS) for version in range(1, contract.version)]
-
-
-@pytest.mark.parametrize(("contract", "version"), STEPS, ids=lambda each: getattr(each, "name", each))
-def test_a_table_of_a_version_before_goes_on(tmp_path: Path, contract: DataContract, version: int) -> None:
-    later = {field.name for step in contract.steps[version - 1 :] for field in step.added}
-    before = pa.schema([field for field in contract.schema if field.name not in later])
-    steps = contract.steps[: version - 1]
-    old, new = Table(str(tmp_path), replace(contract, schema=before, steps=steps)), Table(str(tmp_path), contract)
-    row = {field.name: VALUES[field.type] for field in contract.schema}
-    old.commit(old.write(pa.Table.from_pylist([row], before), "old"), ["one"])
-    new.take_steps()
-    new.commit(new.write(pa.Table.from_pylist([row], contract.schema), "new"), ["two"])
-    for name in later:
-        assert sorted(new.read()[name].to_pylist(), key=str) == sorted([None, row[name]], key=str), name
-    assert new.mark("contract") == contract.version
 
 
 WHO_LABELS = [

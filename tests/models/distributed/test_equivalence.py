@@ -28,7 +28,7 @@ OF_TWO = [way for way in ways(2) if way.schedule == "1f1b"]
 
 
 def test_ways_of_splitting_compute_the_same_and_one_broken_on_purpose_is_found(tmp_path: Path) -> None:
-    """Two processes, with the optimiser that is hard to split, and the hardest way of four; fsdp is broken.
+    """Two processes, with the loss that reads all rows, and the hardest way of four; fsdp is broken.
 
     That fsdp computes the same is seen in tests/integration/test_multinode.py.
     """

@@ -93,6 +93,8 @@ def _cut(before: list[Met], new: list[Met], max_length: int) -> list[dict[str, o
         rows.append(
             {
                 "context": [met.item for met in context],
+                "context_event": [met.kind for met in context],
+                "context_timestamp": [met.time for met in context],
                 "target": [met.item for met in target],
                 "target_event": [met.kind for met in target],
                 "target_timestamp": [met.time for met in target],

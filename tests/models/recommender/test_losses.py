@@ -6,37 +6,38 @@ import torch
 
 from models.recommender.config import NetworkConfig, SampledSoftmax
 from models.recommender.losses import NegativeSampler, full_softmax, sampled_softmax
-from models.recommender.network import Head, SasRec
+from models.recommender.network import SasRec
+from models.rows.table import Rows
 
 COUNTS = np.array([0, 1, 4, 9, 16, 100])
 
 
 @pytest.fixture
-def head() -> Head:
+def item() -> Rows:
     torch.manual_seed(0)
     network = SasRec(5, 4, NetworkConfig(width=8)).double()
-    torch.nn.init.normal_(network.head.item.weight)
-    return network.head
+    torch.nn.init.normal_(network.item.weight)
+    return network.item
 
 
-def test_full_softmax_is_the_summed_cross_entropy_without_padding(head: Head) -> None:
+def test_full_softmax_is_the_summed_cross_entropy_without_padding(item: Rows) -> None:
     state_MD, target_M = torch.randn(3, 8, dtype=torch.float64), torch.tensor([1, 5, 2])
-    scores = state_MD @ head.item.weight[1:].T
+    scores = state_MD @ item.weight[1:].T
     expected = (scores.logsumexp(1) - scores[torch.arange(3), target_M - 1]).sum()
-    torch.testing.assert_close(full_softmax(head, state_MD, target_M), expected)
+    torch.testing.assert_close(full_softmax(item, state_MD, target_M), expected)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
-def test_sampled_softmax_adds_up_to_the_full_one_on_average(head: Head, alpha: float) -> None:
+def test_sampled_softmax_adds_up_to_the_full_one_on_average(item: Rows, alpha: float) -> None:
     state_MD, target_M = torch.randn(2, 8, dtype=torch.float64), torch.tensor([5, 2])
     sampler = NegativeSampler(COUNTS, SampledSoftmax(negatives=50_000, alpha=alpha), seed=0)
-    sampled = sampled_softmax(head, state_MD, target_M, *sampler.draw(step=0))
-    torch.testing.assert_close(sampled, full_softmax(head, state_MD, target_M), rtol=0.02, atol=0.02)
+    sampled = sampled_softmax(item, state_MD, target_M, *sampler.draw(step=0))
+    torch.testing.assert_close(sampled, full_softmax(item, state_MD, target_M), rtol=0.02, atol=0.02)
 
 
-def test_a_negative_that_is_the_target_is_left_out(head: Head) -> None:
+def test_a_negative_that_is_the_target_is_left_out(item: Rows) -> None:
     state_MD, target_M = torch.randn(1, 8, dtype=torch.float64), torch.tensor([3])
-    hit = sampled_softmax(head, state_MD, target_M, torch.tensor([3, 3]), torch.zeros(2))
+    hit = sampled_softmax(item, state_MD, target_M, torch.tensor([3, 3]), torch.zeros(2))
     assert hit.item() == 0.0
 
 

@@ -9,8 +9,16 @@ import pytest
 import torch
 
 from data_contracts.job import FitJob, TablesAt, Validation
-from models.recommender.config import FULL_UP_TO, FullSoftmax, Loss, NetworkConfig, RecommenderConfig, SampledSoftmax
-from models.recommender.module import RecommenderModule, Targets
+from models.recommender.config import (
+    FULL_AT_MOST,
+    FULL_UP_TO,
+    FullSoftmax,
+    Loss,
+    NetworkConfig,
+    RecommenderConfig,
+    SampledSoftmax,
+)
+from models.recommender.module import Batch, RecommenderModule, Targets
 from models.recommender.weights import Weights, load, new_network, save
 from tests.models.recommender.tables import write_tables
 
@@ -36,8 +44,12 @@ def config(loss: FullSoftmax | SampledSoftmax, *, exclude_seen: bool = True) -> 
 def test_losses_and_gradients_of_the_shares_add_up_to_those_of_the_batch(loss: FullSoftmax | SampledSoftmax) -> None:
     def of(rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         made = module(config(loss))
-        value = made.loss(made.network(ITEM_BL[rows]), Targets(TARGET_BL[rows], TOTAL, step=3))
-        return value.detach(), torch.autograd.grad(value, made.network.embedding.item.weight)[0]
+        targets = Targets(TARGET_BL[rows], TOTAL, step=3)
+        made.hold(Batch(ITEM_BL[rows], targets, examples=3, rows=np.arange(3)[rows], origin=""))
+        value = made.loss(made.network(ITEM_BL[rows]), targets)
+        value.backward()  # type: ignore[no-untyped-call]
+        ((_, number, gradient),) = made.release()
+        return value.detach(), torch.zeros(6, 8).double().index_copy(0, number, gradient)
 
     whole, parts = of(slice(0, 3)), [of(slice(0, 2)), of(slice(2, 3))]
     torch.testing.assert_close(sum(value for value, _ in parts), whole[0])
@@ -55,6 +67,12 @@ def test_losses_and_gradients_of_the_shares_add_up_to_those_of_the_batch(loss: F
 )
 def test_the_loss_follows_the_catalogue_unless_it_is_set(asked: Loss | None, items: int, taken: Loss) -> None:
     assert RecommenderConfig(loss=asked).with_loss_for(items).loss == taken
+
+
+def test_a_full_softmax_over_too_many_items_is_refused() -> None:
+    wanted = r"model\.loss: full_softmax compares each target with all 100,001 items.*100,000 at most.*sampled_softmax"
+    with pytest.raises(ValueError, match=wanted):
+        RecommenderConfig(loss=FullSoftmax()).with_loss_for(FULL_AT_MOST + 1)
 
 
 def test_a_catalogue_that_has_grown_is_sampled_from_and_goes_on_from_a_champion_that_was_not(tmp_path: Path) -> None:

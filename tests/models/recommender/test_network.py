@@ -29,6 +29,25 @@ def test_the_order_of_items_matters(network: SasRec) -> None:
     assert not torch.allclose(network.scores(torch.tensor([[1, 2, 3]])), network.scores(torch.tensor([[2, 1, 3]])))
 
 
+def test_nearer_items_count_for_more_as_in_alibi() -> None:
+    """Where items say nothing, a head's attention falls with distance as the paper has it."""
+    network = SasRec(9, 6, NetworkConfig(width=8, heads=2)).double().eval()
+    block = network.blocks[0]
+    torch.nn.init.zeros_(block.query_key_value.weight)
+    torch.nn.init.eye_(block.attention_out.weight)
+    with torch.no_grad():
+        block.query_key_value.weight[16:] = torch.eye(8)  # values are the states
+    state_BLD = torch.randn(1, 6, 8).double()
+    with torch.no_grad():
+        seen = block._attend(state_BLD) - block.attention_out.bias
+    for head, slope in enumerate((1 / 16, 1 / 256)):
+        back = torch.arange(5, -1, -1).double()
+        weight = torch.softmax(-slope * back, dim=0)
+        torch.testing.assert_close(
+            seen[0, 5, 4 * head : 4 * head + 4], weight @ state_BLD[0, :, 4 * head : 4 * head + 4]
+        )
+
+
 def test_every_item_has_a_score_and_padding_has_none(network: SasRec) -> None:
     scores = network.scores(torch.tensor([[1, 2]]))
     assert scores.shape == (1, 10)

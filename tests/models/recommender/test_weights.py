@@ -27,7 +27,7 @@ def test_weights_come_back_as_they_were(saved: Weights, tmp_path: Path) -> None:
     histories = torch.tensor([[1, 2, 3], [5, 4, 0]])
     assert torch.equal(loaded.network.scores(histories), saved.network.scores(histories))
     assert (loaded.exclude_seen, loaded.network.max_length, loaded.network.items) == (True, 4, 5)
-    assert training_settings(tmp_path / "weights") == (CONFIG.model_dump(mode="json"), FEATURES)
+    assert training_settings(tmp_path / "weights", {}) == (CONFIG.model_dump(mode="json"), FEATURES)
     assert not loaded.network.training
 
 

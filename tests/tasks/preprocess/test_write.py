@@ -15,15 +15,19 @@ from tasks.preprocess.write import write_checked
 
 THROUGH = date(2026, 1, 1)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+BEFORE_NOON = NOON - timedelta(microseconds=1)
 EXAMPLE = {
     "user_id": "u",
     "bucket": 1023,
     "context": [1],
+    "context_event": ["buy"],
+    "context_timestamp": [NOON],
     "target": [2, 1],
     "target_event": ["view", "buy"],
     "target_timestamp": [NOON, NOON],
     "window": "2026-01-01",
 }
+NO_CONTEXT: dict[str, object] = {"context": [], "context_event": [], "context_timestamp": []}
 HISTORY = {
     "user_id": "u",
     "bucket": 0,
@@ -42,14 +46,35 @@ COUNT = {"item_index": 1, "count": 1, "window": "2026-01-01"}
     ("contract", "rows", "broken"),
     [
         pytest.param(EXAMPLES, [EXAMPLE | {"bucket": 1024}], ["bucket out of range"], id="bucket"),
-        pytest.param(EXAMPLES, [EXAMPLE, EXAMPLE | {"context": []}], ["context empty"], id="context"),
+        pytest.param(EXAMPLES, [EXAMPLE, EXAMPLE | NO_CONTEXT], ["context empty"], id="context"),
         pytest.param(EXAMPLES, [EXAMPLE | {"context": [0]}], ["item_index below 1"], id="padding in context"),
         pytest.param(EXAMPLES, [EXAMPLE | {"target_event": ["view"]}], ["target_event not as long"], id="kinds"),
         pytest.param(
             EXAMPLES,
-            [EXAMPLE | {"target_timestamp": [NOON, NOON - timedelta(microseconds=1)]}],
+            [EXAMPLE | {"target_timestamp": [NOON, BEFORE_NOON]}],
             ["targets out of order"],
             id="order",
+        ),
+        pytest.param(
+            EXAMPLES, [EXAMPLE | {"context_event": []}], ["context_event not as long"], id="kinds of the context"
+        ),
+        pytest.param(
+            EXAMPLES,
+            [EXAMPLE | {"context_timestamp": [NOON] * 2}],
+            ["context_timestamp not as long"],
+            id="times of the context",
+        ),
+        pytest.param(
+            EXAMPLES,
+            [EXAMPLE | {"context": [1, 1], "context_event": ["view"] * 2, "context_timestamp": [NOON, BEFORE_NOON]}],
+            ["context out of order"],
+            id="order of the context",
+        ),
+        pytest.param(
+            EXAMPLES,
+            [EXAMPLE | {"target_timestamp": [BEFORE_NOON, NOON]}],
+            ["context later than its targets"],
+            id="context after targets",
         ),
         pytest.param(
             EXAMPLES,
@@ -76,7 +101,14 @@ def test_rows_that_break_a_rule_are_not_written(
 
 
 @pytest.mark.parametrize(
-    ("contract", "row"), [(EXAMPLES, EXAMPLE), (HISTORIES, HISTORY), (ITEMS, ITEM), (ITEM_COUNTS, COUNT)]
+    ("contract", "row"),
+    [
+        (EXAMPLES, EXAMPLE),
+        (EXAMPLES, EXAMPLE | {"context_event": None, "context_timestamp": None}),
+        (HISTORIES, HISTORY),
+        (ITEMS, ITEM),
+        (ITEM_COUNTS, COUNT),
+    ],
 )
 def test_rows_that_keep_their_contract_are_written(
     tmp_path: Path, contract: DataContract, row: dict[str, object]

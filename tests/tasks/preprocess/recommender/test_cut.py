@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.cut import Cut, close, cut_window
-from tests.tasks.preprocess.recommender.logs import Event, frame, no_histories, number
+from tests.tasks.preprocess.recommender.logs import START, Event, frame, no_histories, number
 
 KIND = st.sampled_from(["view", "buy"])
 ITEM = st.sampled_from(["a", "b", "B", "é", "z", "\U0001f4a1"])
@@ -39,7 +39,7 @@ def cut_nights(nights: Sequence[Sequence[Event]], max_length: int, max_seen: int
 
 class Piece(NamedTuple):
     user_id: str
-    context: list[str]
+    context: list[tuple[int, str, str]]
     target: list[tuple[int, str, str]]
 
 
@@ -60,9 +60,8 @@ def plain_pieces(known: dict[str, list[Event]], night: Sequence[Event], length: 
                 least_context = min(position, max(1, length // 2))
                 stop = min(end, position + length + 1 - least_context)
                 begin = max(0, stop - length - 1)
-                targets = [event for event, _ in merged[position:stop]]
-                context = [event.item_id for event, _ in merged[begin:position]]
-                pieces.append(Piece(user, context, [(e.second, e.item_id, e.event) for e in targets]))
+                events = [(event.second, event.item_id, event.event) for event, _ in merged[begin:stop]]
+                pieces.append(Piece(user, events[: position - begin], events[position - begin :]))
                 position = stop
         known[user] = [event for event, _ in merged][-length:]
     return pieces
@@ -70,16 +69,13 @@ def plain_pieces(known: dict[str, list[Event]], night: Sequence[Event], length: 
 
 def seen_pieces(cut: Cut, items: pl.DataFrame) -> list[Piece]:
     names = dict(items.select("item_index", "item_id").iter_rows())
-    first = frame([Event(0, "a", "view", "u")])["timestamp"][0]
+
+    def events(row: dict[str, Any], part: str) -> list[tuple[int, str, str]]:
+        times = [int((time - START).total_seconds()) for time in row[f"{part}_timestamp"]]
+        return list(zip(times, [names[index] for index in row[part]], row[f"{part}_event"], strict=True))
+
     return [
-        Piece(
-            row["user_id"],
-            [names[index] for index in row["context"]],
-            [
-                (int((time - first).total_seconds()), names[index], kind)
-                for time, index, kind in zip(row["target_timestamp"], row["target"], row["target_event"], strict=True)
-            ],
-        )
+        Piece(row["user_id"], events(row, "context"), events(row, "target"))
         for row in cut.examples.iter_rows(named=True)
     ]
 
@@ -96,12 +92,11 @@ def test_examples_are_what_the_rules_say_event_by_event(nights: list[list[Event]
 @given(NIGHTS, LENGTH)
 @PROPERTY
 def test_no_context_event_is_later_than_its_targets(nights: list[list[Event]], length: int) -> None:
-    """Items are named after their second, so that a context shows when it happened."""
-    nights = [[event._replace(item_id=f"{event.second:02}{event.item_id}") for event in night] for night in nights]
     items = number(frame([event for night in nights for event in night]))
     for cut in cut_nights(nights, length):
         for piece in seen_pieces(cut, items):
-            assert max(int(item[:2]) for item in piece.context) <= min(second for second, _, _ in piece.target)
+            seconds = [second for second, _, _ in [*piece.context, *piece.target]]
+            assert seconds == sorted(seconds)
             assert 1 <= len(piece.context) <= length
             assert len(piece.context) + len(piece.target) <= length + 1
 
@@ -203,7 +198,8 @@ def test_spans_are_cut_so(stored: str, new: str, contexts_and_targets: list[tupl
     nights = [[Event(letters.index(item), item, "view", "u") for item in night] for night in (stored, new) if night]
     items = number(frame([event for night in nights for event in night]))
     pieces = seen_pieces(cut_nights(nights, 4)[-1], items)
-    assert [("".join(p.context), "".join(item for _, item, _ in p.target)) for p in pieces] == contexts_and_targets
+    spelled = [tuple("".join(item for _, item, _ in part) for part in (p.context, p.target)) for p in pieces]
+    assert spelled == contexts_and_targets
 
 
 def test_histories_of_another_order_within_a_moment_go_on_in_this_one() -> None:

@@ -12,7 +12,7 @@ from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import WindowCounts
 from tasks.preprocess.recommender.cut import Cut, close, cut_window
 from tasks.preprocess.recommender.segments import MOMENT, in_segments
-from tests.tasks.preprocess.recommender.logs import Event, frame, no_histories, number
+from tests.tasks.preprocess.recommender.logs import START, Event, frame, no_histories, number
 from tests.tasks.preprocess.recommender.test_cut import EVENT, LENGTH, PROPERTY, Piece, seen_pieces
 
 ROBOT = st.builds(Event, st.integers(0, 12), st.sampled_from("abB\u00e9z"), st.just("view"), st.just("robot"))
@@ -78,23 +78,18 @@ def test_a_window_in_segments_has_the_targets_and_histories_of_the_whole(
 def test_a_context_in_a_segment_is_what_came_right_before_its_targets(
     before: list[Event], night: list[Event], length: int, rows: int
 ) -> None:
-    """Items are named after their second, so that a context shows when it happened."""
-    before, night = (
-        [event._replace(item_id=f"{event.second:02}{event.item_id}") for event in events] for events in (before, night)
-    )
     items = number(frame([*before, *night]))
     known = cut_in_segments(frame(before), no_histories(), items, length, rows=1_000).histories
     names = dict(items.select("item_index", "item_id").iter_rows())
     for piece in seen_pieces(cut_in_segments(frame(night), known, items, length, rows), items):
-        own = known.filter(pl.col("user_id") == piece.user_id).explode("items", "kinds")
+        own = known.filter(pl.col("user_id") == piece.user_id).explode("items", "kinds", "timestamps")
         remembered = [
-            Event(int(names[number][:2]), names[number], kind, piece.user_id)
-            for number, kind in own.select("items", "kinds").iter_rows()
+            Event(int((time - START).total_seconds()), names[number], kind, piece.user_id)
+            for number, kind, time in own.select("items", "kinds", "timestamps").iter_rows()
         ]
         timeline = sorted([*remembered, *(e for e in night if e.user_id == piece.user_id)], key=attrgetter("place"))
-        merged = [event.item_id for event in timeline]
-        piece_items = [*piece.context, *(item for _, item, _ in piece.target)]
-        places = range(len(merged) - len(piece_items) + 1)
-        assert any(merged[place : place + len(piece_items)] == piece_items for place in places)
+        merged = [event[:3] for event in timeline]
+        events = [*piece.context, *piece.target]
+        assert any(merged[place : place + len(events)] == events for place in range(len(merged) - len(events) + 1))
         assert 1 <= len(piece.context) <= length
-        assert len(piece_items) <= length + 1
+        assert len(events) <= length + 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.averages import share
+from models.power_average import share
 
 
 def average(weights: list[float]) -> float:

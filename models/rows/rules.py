@@ -1,0 +1,79 @@
+"""How rows learn: row-wise Adagrad, and their averages; only what a step has read is touched. Plain PyTorch.
+
+A row's average is needed when rows validate or are saved, but a row that rests must cost nothing meanwhile. While it
+rests at w from step m to step t, its average goes from a to w + (a - w) (m / t)^(gamma + 1): the product of what
+`models.power_average` leaves of an average in each of these steps. So it is enough to remember m.
+
+Shape letters: N rows, U rows that a step has read, D width.
+
+Sources: row-wise Adagrad of FBGEMM (`EXACT_ROWWISE_ADAGRAD`), as used by TorchRec; Gupta et al., 2014.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from models.power_average import kept, share
+
+EPSILON = 1e-8
+
+
+class RowState(NamedTuple):
+    """What a table's optimiser remembers; names are those in a checkpoint.
+
+    Attributes:
+        sum_of_squares: Of a row's gradients, each the mean over its numbers, (N, 1).
+        moved: Step in which it moved last, from 1; 0 before, (N, 1).
+        average: Of its values as of that step, (N, D).
+    """
+
+    sum_of_squares: Tensor
+    moved: Tensor
+    average: Tensor
+
+    @classmethod
+    def of(cls, weight_ND: Tensor) -> Self:
+        """Return that of a table which no step has touched."""
+        return cls(torch.zeros_like(weight_ND[:, :1]), torch.zeros_like(weight_ND[:, :1]), weight_ND.clone())
+
+
+@torch.no_grad()
+def take_step(
+    weight_ND: Tensor, state: RowState, number_U: Tensor, gradient_UD: Tensor, *, rate: float, step: int
+) -> None:
+    """Move some rows.
+
+    A row's step is divided by the root of the sum, over all steps, of its mean squared gradient: a rare row keeps large
+    steps until it is met. A row without gradient neither moves nor decays.
+
+    Args:
+        weight_ND: The rows, changed in place.
+        state: Of them, changed in place.
+        number_U: Which of them, each once.
+        gradient_UD: Of the loss, summed over all processes.
+        rate: Learning rate.
+        step: Of the training, from 1.
+    """
+    row_UD, sum_U1 = weight_ND[number_U], state.sum_of_squares[number_U]
+    average_UD = caught_up(row_UD, state.average[number_U], state.moved[number_U], step - 1)
+    sum_U1 = sum_U1 + gradient_UD.square().mean(dim=1, keepdim=True)
+    row_UD = row_UD - rate * gradient_UD / (sum_U1.sqrt() + EPSILON)
+    weight_ND[number_U] = row_UD
+    state.sum_of_squares[number_U] = sum_U1
+    state.average[number_U] = average_UD.lerp_(row_UD, share(step))
+    state.moved[number_U] = float(step)
+
+
+@torch.no_grad()
+def catch_up(weight_ND: Tensor, state: RowState, step: int) -> None:
+    """Bring the averages of all rows to ``step``, in place."""
+    state.average.copy_(caught_up(weight_ND, state.average, state.moved, step))
+    state.moved.fill_(float(step))
+
+
+def caught_up(row_UD: Tensor, average_UD: Tensor, moved_U1: Tensor, step: int) -> Tensor:
+    """Return averages as of ``step``, of rows that rested since they moved last."""
+    return row_UD + (average_UD - row_UD) * kept(moved_U1, max(step, 1))

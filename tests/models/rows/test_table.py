@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from models.rows import softmax
+from models.rows.first_values import first_values
+from models.rows.table import Rows
+
+
+def test_first_values_are_a_rows_own_whoever_makes_it() -> None:
+    whole, some = np.arange(1_000), np.array([3, 999, 0])
+    drawn = first_values(7, whole, 16, 0.02)
+    torch.testing.assert_close(first_values(7, some, 16, 0.02), drawn[some], rtol=0, atol=0)
+    assert drawn.mean().abs() < 1e-3
+    assert float(drawn.std()) == pytest.approx(0.02, rel=0.02)
+    assert len(torch.unique(drawn)) > 0.99 * drawn.numel()
+    assert not torch.equal(drawn, first_values(8, whole, 16, 0.02))
+
+
+@pytest.mark.parametrize("number", [torch.tensor([5, 2, 5, 0]), None], ids=["some", "all"])
+def test_a_step_gets_the_gradient_of_what_it_read_and_padding_has_none(number: torch.Tensor | None) -> None:
+    rows = Rows(8, 3, std=1.0)
+    assert torch.equal(rows.weight[0], torch.zeros(3))
+    before = rows(torch.tensor([[5, 2], [0, 5]]))
+    rows.hold(number)
+    read = rows(torch.tensor([[5, 2], [0, 5]]))
+    assert torch.equal(read, before)
+    read.sum().backward()
+    number_U, gradient_UD = rows.release()
+    told = dict(zip(number_U.tolist(), gradient_UD[:, 0].tolist(), strict=True))
+    assert {each: gradient for each, gradient in told.items() if gradient} == {2: 1, 5: 2}
+    assert 0 not in told
+    assert rows.held is None
+
+
+def test_a_step_that_learned_nothing_of_its_rows_has_no_gradient() -> None:
+    rows = Rows(8, 3, std=1.0)
+    rows.hold(torch.tensor([4, 3]))
+    number_U, gradient_UD = rows.release()
+    assert number_U.tolist() == [3, 4]
+    assert not gradient_UD.any()
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 100])
+def test_cross_entropy_in_pieces_is_torchs_own_with_all_its_gradients(
+    pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    state = torch.randn(10, 4, dtype=torch.float64, requires_grad=True)
+    table = torch.randn(7, 4, dtype=torch.float64, requires_grad=True)
+    target = torch.randint(7, (10,))
+    wanted = cross_entropy(state @ table.T, target, reduction="sum")
+    wanted_gradients = torch.autograd.grad(2 * wanted, [state, table])
+    monkeypatch.setattr(softmax, "SCORES_AT_ONCE", 7 * -(-10 // pieces))
+    numbers = torch.arange(7)
+    seen = softmax.cross_entropy(state, table[target], table, is_own_M=target, number_K=numbers, expected_K=None)
+    torch.testing.assert_close(seen, wanted)
+    torch.testing.assert_close(torch.autograd.grad(2 * seen, [state, table]), wanted_gradients)
+
+
+def test_no_state_has_no_loss_and_gradients_of_the_right_shape() -> None:
+    state, table = torch.zeros(0, 4, requires_grad=True), torch.randn(7, 4, requires_grad=True)
+    target = torch.zeros(0, dtype=torch.int64)
+    loss = softmax.cross_entropy(
+        state, table[target], table, is_own_M=target, number_K=torch.arange(7), expected_K=None
+    )
+    loss.backward()
+    assert loss.item() == 0
+    assert table.grad is not None
+    assert not table.grad.any()
