@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,7 +24,9 @@ from tasks.evaluate.judge import ENVIRONMENT
 BEFORE = "22a4091"
 FASTER, MEMORY = 5, 1_000
 """The bars: how many times the pace of before; MB of the process."""
-ROUNDS = 2
+PROGRAMS = ("judging_tables.py", "tables.py")
+"""Make tables and weights by the code of before: that of today reads these, and not the other way round."""
+ROUNDS = 1
 SAME = 1e-3
 """Most that a metric of the same targets may differ by, relative: scores nearer than rounding are equal now."""
 
@@ -56,10 +59,13 @@ def milliseconds_a_target(fewer: Judging, more: Judging) -> float:
     return 1_000 * (more.cost.processor - fewer.cost.processor) / targets
 
 
-def difference(one: Judgement, other: Judgement) -> float:
-    """Return by how much any metric differs at most, relative to the larger one."""
+def difference(one: Judgement, other: Judgement, *, of_ranks: bool) -> float:
+    """Return by how much any metric, of ranks or of lists, differs at most, relative to the larger one."""
     pairs = [
-        (value, other.metrics[name][metric]) for name, values in one.metrics.items() for metric, value in values.items()
+        (value, other.metrics[name][metric])
+        for name, values in one.metrics.items()
+        for metric, value in values.items()
+        if metric.startswith("coverage") != of_ranks
     ]
     return max(0.0 if a == b else abs(a - b) / max(abs(a), abs(b)) for a, b in pairs)
 
@@ -71,7 +77,9 @@ def rows(today: Sequence[Sequence[Judging]], before: Sequence[Sequence[Judging]]
     pace_before = [milliseconds_a_target(each[0], each[-1]) for each in before]
     faster = [old / new for new, old in zip(pace, pace_before, strict=True)]
     memory = [each[-1].cost.memory for each in today]
-    off = [difference(new[1].found, old[1].found) for new, old in zip(today, before, strict=True)]
+    both = [(new[1].found, old[1].found) for new, old in zip(today, before, strict=True)]
+    off = [difference(new, old, of_ranks=True) for new, old in both]
+    lists_off = [difference(new, old, of_ranks=False) for new, old in both]
     return [
         Row("processor time of a target", pace, "ms"),
         Row(f"processor time of a target at {BEFORE}", pace_before, "ms"),
@@ -84,6 +92,7 @@ def rows(today: Sequence[Sequence[Judging]], before: Sequence[Sequence[Judging]]
         Row(f"{few:,} targets at {BEFORE}, wall clock", [each[1].cost.wall for each in before], "s"),
         Row(f"{few:,} targets at {BEFORE}, memory", [each[1].cost.memory for each in before], "MB"),
         Row(f"{few:,} targets, largest difference of a metric", off, "", f"≤ {SAME:g}, relative", max(off) <= SAME),
+        Row(f"{few:,} targets, largest difference of a coverage", lists_off, ""),
     ]  # fmt: skip
 
 
@@ -95,7 +104,9 @@ def main() -> None:
     found: dict[Path, list[list[Judging]]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="bench-judging-") as name, worktree(BEFORE, Path(name) / BEFORE) as old:
         made = Path(name) / "made"
-        run(TODAY, "benchmarks.judging_tables", [str(made), *(["--quick"] if is_quick else [])])
+        for program in PROGRAMS:
+            shutil.copy(TODAY / "benchmarks" / program, old / "benchmarks")
+        run(old, "benchmarks.judging_tables", [str(made), *(["--quick"] if is_quick else [])])
         users = sorted((folder for folder in made.iterdir() if folder.name.isdigit()), key=lambda each: int(each.name))
         for number in range(ROUNDS):
             for tree in (TODAY, old)[:: -1 if number % 2 else 1]:
@@ -112,6 +123,7 @@ def main() -> None:
             f"The code of before judged up to {before[0][-1].found.counts['targets']:,} targets, that of today up to "
             f"{today[0][-1].found.counts['targets']:,}. A target's time is that of those that the largest window has "
             "more than the smallest: what any window costs (torch, weights, counting pairs) is in neither.",
+            "Which of equals is in a list of ten, and so in a coverage, nobody promises.",
             "Made-up logs, weights that are not trained. Both with threads that sleep while they wait, as judging has "
             "them now: where they spin, a busy machine makes either slower, by more than they differ.",
         ],

@@ -25,8 +25,9 @@ from models.recommender.standing import Standing
 from models.recommender.targets import JudgedWindow
 from models.slices import sliced
 
-TARGETS_AT_ONCE = 2_048
-"""Targets ranked together, and the rest of their example (at most L): some MiB each of states and of what is hidden.
+TARGETS_AT_ONCE = 512
+"""Targets ranked together, and the rest of their example (at most L): each has some KiB of what is hidden, and
+a line for each item that ever followed its last one, some MiB of it where that is among the most popular.
 
 Neither how many items there are nor L bounds it: scores are taken by `models.rows` and read histories by
 `reading.states_after`, both a bounded number at once.
