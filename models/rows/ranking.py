@@ -105,14 +105,9 @@ def best(
 
 @torch.no_grad()
 def ranks_and_best(
-    state_TD: Tensor,
-    targets: Targets,
-    blocks: Blocks,
-    count: int,
-    *,
-    allowed_N: Tensor | None = None,
-    hidden: Hidden | None = None,
-) -> tuple[Tensor, Best]:
+    state_TD: Tensor, targets: Targets, blocks: Blocks, count: int, *,
+    allowed_N: Tensor | None = None, hidden: Hidden | None = None,
+) -> tuple[Tensor, Best]:  # fmt: skip
     """Return what `ranks` and `best` do, from one pass over the table."""
     ranked, found = _Ranks(state_TD, targets), _Best(state_TD, count)
     for piece in _pieces(state_TD, blocks, allowed_N, hidden):
