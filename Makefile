@@ -16,7 +16,7 @@ PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-gpu check
+.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-judging bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -99,6 +99,9 @@ bench-baselines: $(INSTALLED) ## Count popularity and Markov on real logs, over 
 
 bench-recipes: $(INSTALLED) ## Judge recipes of training on the shop and on ml-100k, from three seeds: 11 min of processor time to train
 	@$(TIMED) python -m benchmarks.recipes shop; python -m benchmarks.recipes ml-100k
+
+bench-judging: $(INSTALLED) ## Judge among a million items, beside code of before; BENCH=--quick tries it
+	@$(TIMED) python -m benchmarks.judging $(BENCH)
 
 bench-gpu: $(INSTALLED) ## Measure how well a GPU is used; on a machine that has one
 	@$(TIMED) python -m benchmarks.gpu $(BENCH)

@@ -23,7 +23,7 @@ FOLLOWED = 0.5
 """Share of events that are the usual next one of the event before; the others are drawn by popularity."""
 
 
-def made_up(sizes: Sizes, seed: int = 0) -> NDArray[np.int32]:
+def walks(sizes: Sizes, seed: int = 0) -> NDArray[np.int32]:
     """Return item numbers from 1, (users, events): popularity falls as 1 / rank, and each item has a usual next one."""
     random = np.random.default_rng(seed)
     chance = np.cumsum(1 / np.arange(1, sizes.items + 1))
@@ -32,8 +32,14 @@ def made_up(sizes: Sizes, seed: int = 0) -> NDArray[np.int32]:
     following = random.permutation(sizes.items)
     for event in range(1, sizes.events):
         drawn[:, event] = np.where(follows[:, event], following[drawn[:, event - 1]], drawn[:, event])
-    _, number = np.unique(drawn, return_inverse=True)  # items that nobody met have no number
-    return np.asarray(number.reshape(drawn.shape) + 1, np.int32)
+    return np.asarray(drawn + 1, np.int32)
+
+
+def made_up(sizes: Sizes, seed: int = 0) -> NDArray[np.int32]:
+    """Return `walks` among the items that anybody met: the others have no number."""
+    walked = walks(sizes, seed)
+    _, number = np.unique(walked, return_inverse=True)
+    return np.asarray(number.reshape(walked.shape) + 1, np.int32)
 
 
 def write_tables(folder: Path, item_UE: NDArray[np.int32]) -> TablesAt:

@@ -21,8 +21,9 @@ from models.recommender.config import RecommenderConfig
 from models.recommender.counts import Days, Numbers, Scores, popular_lately
 from models.recommender.layout import PADDING
 from models.recommender.split import validates
+from models.rows.listed import Pairs, Scored
 
-ROWS_AT_ONCE = 32_768
+ROWS_AT_ONCE = 8_192
 """Examples read at once; each holds at most L targets."""
 
 
@@ -37,9 +38,14 @@ class Popularity:
     def __init__(self, counts: Scores) -> None:
         self.counts = counts
 
-    def scores(self, previous: Numbers) -> Scores:
-        """Return float64 (T, N + 1), the same row for every one of the T items in ``previous``."""
-        return np.tile(self.counts, (len(previous), 1))
+    @property
+    def listed(self) -> Scores:
+        """What each item scores, whatever came before, float64 (N + 1,)."""
+        return self.counts
+
+    def followed(self, _previous: Numbers) -> Scored:
+        """Say which items score otherwise after each of T ``previous`` ones: none do."""
+        return Scored.nothing()
 
 
 class Markov:
@@ -52,15 +58,19 @@ class Markov:
 
     def __init__(self, transitions: pl.DataFrame, popularity: Popularity) -> None:
         self.transitions = transitions
-        self.tie_break = popularity.counts / (popularity.counts.max() + 1)
+        self.tie_break: Scores = popularity.counts / (popularity.counts.max() + 1)
 
-    def scores(self, previous: Numbers) -> Scores:
-        """Return float64 (T, N + 1): whole part the transitions from ``previous`` (T,), fraction the popularity."""
+    @property
+    def listed(self) -> Scores:
+        """What each item scores that did not follow, float64 (N + 1,): popularity as a fraction."""
+        return self.tie_break
+
+    def followed(self, previous: Numbers) -> Scored:
+        """Say which items followed each of T ``previous`` ones: whole part the transitions, fraction the popularity."""
         rows = pl.DataFrame({"row": np.arange(len(previous)), "previous": previous.astype(np.int32)})
         followed = rows.join(self.transitions, on="previous")
-        scores = np.tile(self.tie_break, (len(previous), 1))
-        scores[followed["row"].to_numpy(), followed["item"].to_numpy()] += followed["count"].to_numpy()
-        return scores
+        item = followed["item"].to_numpy().astype(np.int64)
+        return Scored(Pairs(followed["row"].to_numpy(), item), self.tie_break[item] + followed["count"].to_numpy())
 
 
 def popularity(job: EvaluateJob, config: RecommenderConfig, known: Numbers) -> Popularity:
@@ -118,7 +128,7 @@ def _targets(job: EvaluateJob, windows: Sequence[str], days: Days | None, chosen
     of_windows = pc.field("window").isin(windows)
     last = pl.concat_list(pl.lit(PADDING, pl.Int32), "context").list.tail(1)
     previous = pl.concat_list(last, "target").list.head(pl.col("target").list.len())
-    for batch in dataset.to_batches(columns=columns, filter=of_windows, batch_size=ROWS_AT_ONCE):
+    for batch in dataset.to_batches(columns=columns, filter=of_windows, batch_size=ROWS_AT_ONCE, batch_readahead=1):
         examples = pl.DataFrame(batch).filter(chosen, reach_days)
         lists = {"item": "target", "kind": "target_event", "time": "target_timestamp"}
         yield examples.select(previous=previous, **lists).explode("previous", *lists).filter(on_days)

@@ -1,44 +1,56 @@
-"""Who is judged: networks and baselines, made to score the same targets.
+"""Who is judged: networks and baselines, made to rank the same targets.
 
 A contestant reads only items that it knows and may serve; where it has read none, popular items are its answer, as
-they are when it serves. Shape letters: B examples, L positions, D width, T targets, N items.
+they are when it serves. Shape letters: B examples, L positions, D width, T targets, N items, K best ones, H hidden.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
-from torch import Tensor
-from torch.nn.functional import pad
 
 from data_contracts.manifest import DamagedError, verify
 from models.recommender.baselines import Markov, Popularity
-from models.recommender.layout import Batch
+from models.recommender.layout import PADDING, Batch
+from models.recommender.metrics import LIST_LENGTH, Flags, Floats, Numbers
 from models.recommender.network import SasRec
+from models.recommender.reading import blocks, item_rows, states_after
 from models.recommender.weights import Ready, load
+from models.rows.listed import Listed, Pairs, Scored
+from models.rows.ranking import Hidden, Targets, ranks_and_best
 from models.weights import WeightsError
-
-Flags = NDArray[np.bool_]
 
 
 class ContestantError(Exception):
     """A contestant cannot rank; nobody was judged."""
 
 
+class Ranked(NamedTuple):
+    """Where targets stand.
+
+    Attributes:
+        rank_T: Float64, from 0; NaN where a contestant diverged; any number where it does not know the target.
+        best: Items in the list of `LIST_LENGTH` best ones of some target, by number, in any order.
+    """
+
+    rank_T: Floats
+    best: Numbers
+
+
 class Contestant(Protocol):
-    """Scores items as the next of each target's user."""
+    """Ranks the targets of users, each among all items."""
 
     knows: Flags
     """Items it can recommend, by number, (N + 1,)."""
 
-    def scores(self, batch: Batch) -> Tensor:
-        """Return float (T, N + 1), the higher the sooner recommended; what it does not know has any score."""
+    def rank(self, batch: Batch) -> Ranked:
+        """Rank each target among the items that it knows, but for those hidden, ties at half rank."""
         ...
 
 
@@ -48,11 +60,13 @@ class Counted:
     def __init__(self, baseline: Popularity | Markov, knows: Flags) -> None:
         self.baseline = baseline
         self.knows = knows
+        self._listed = Listed(baseline.listed, knows)
 
-    def scores(self, batch: Batch) -> Tensor:
-        """See `Contestant.scores`."""
+    def rank(self, batch: Batch) -> Ranked:
+        """See `Contestant.rank`."""
         _, targets = _read(batch, self.knows)
-        return torch.from_numpy(self.baseline.scores(targets["previous"].to_numpy()))
+        hidden = _hidden(batch, np.ones(len(targets), bool))
+        return _by_list(self._listed, targets, hidden, self.baseline.followed(targets["previous"].to_numpy()))
 
 
 class Learned:
@@ -66,27 +80,47 @@ class Learned:
 
     def __init__(self, network: SasRec, popularity: Popularity, servable: Flags) -> None:
         self.network = network
-        self.popularity = popularity
         self.knows = servable & (np.arange(len(servable)) <= network.items)
+        self._popular = Listed(popularity.listed, self.knows)
+        self._allowed_N = torch.from_numpy(self.knows[: network.items + 1])
+
+    def rank(self, batch: Batch) -> Ranked:
+        """See `Contestant.rank`."""
+        read, targets = _read(batch, self.knows)
+        has_read_T = (targets["items_read"] > 0).to_numpy()
+        rank_T, bests = np.empty(len(has_read_T)), []
+        for rank, chosen_T in ((partial(self._by_network, read), has_read_T), (self._by_count, ~has_read_T)):
+            rank_T[chosen_T], best = rank(targets.filter(chosen_T), _hidden(batch, chosen_T))
+            bests.append(best)
+        return Ranked(rank_T, np.concatenate(bests))
 
     @torch.inference_mode()
-    def scores(self, batch: Batch) -> Tensor:
-        """See `Contestant.scores`. Each example is read once, however many targets it has."""
-        read, targets = _read(batch, self.knows)
+    def _by_network(self, read: pl.DataFrame, targets: pl.DataFrame, hidden: Pairs) -> Ranked:
+        """Rank targets before which something was read. Each example is read once, however many targets it has."""
         read_T = targets["items_read"].to_torch()
-        item_BL = np.zeros((batch.events["example"].n_unique(), max(int(read_T.max()), 1)), np.int64)
+        longest = int(read_T.max()) if len(read_T) else 1
+        item_BL = np.zeros((read["row"].n_unique(), longest), np.int64)
         cells = read.filter("known", pl.col("items_read") < item_BL.shape[1])
         item_BL[cells["row"], cells["items_read"]] = cells["item"]
-        state_BLD = self.network(torch.from_numpy(item_BL))
-        state_TD = state_BLD[targets["row"].to_torch(), (read_T - 1).clamp(min=0)]
-        scores = pad(self.network.head.logits(state_TD), (0, len(self.knows) - self.network.items - 1))
-        popular = self.popularity.scores(targets.filter(pl.col("items_read") == 0)["item"].to_numpy())
-        scores[read_T == 0] = torch.from_numpy(popular).float()
-        return scores
+        state_TD = states_after(self.network, torch.from_numpy(item_BL), targets["row"].to_torch(), read_T)
+        item_T = torch.from_numpy(np.where(self.knows[targets["item"]], targets["item"], PADDING))
+        rank_T, best = ranks_and_best(
+            state_TD,
+            Targets(item_T, item_rows(self.network, item_T)),
+            blocks(self.network),
+            LIST_LENGTH,
+            allowed_N=self._allowed_N,
+            hidden=Hidden(*map(torch.from_numpy, hidden)),
+        )
+        return Ranked(rank_T.numpy(), best.number_TK[best.score_TK.isfinite()].numpy())
+
+    def _by_count(self, targets: pl.DataFrame, hidden: Pairs) -> Ranked:
+        """Rank targets before which nothing was read, as is done when the model serves."""
+        return _by_list(self._popular, targets, hidden, Scored.nothing())
 
 
-def learned(name: str, folder: Path, popularity: Popularity, servable: Flags, max_length: int) -> Learned:
-    """Load a contestant's weights, or bundle, once it is verified.
+def opened(name: str, folder: Path, *, items: int, max_length: int) -> SasRec:
+    """Load the network of a contestant's weights, or bundle, once it is verified.
 
     Raises:
         ContestantError: It cannot rank the items of these tables; the message says what to do.
@@ -94,14 +128,14 @@ def learned(name: str, folder: Path, popularity: Popularity, servable: Flags, ma
     try:
         verify(folder)
         weights = load(folder)
-        _check(weights, items=len(servable) - 1, max_length=max_length)
+        _check(weights, items=items, max_length=max_length)
     except (DamagedError, WeightsError, SafetensorError, OSError, ValueError) as error:
         raise ContestantError(
             f"{name!r} cannot rank, so nobody was judged: {error}\nIts weights are in {folder}. What is damaged there "
             "is made or fetched again when the night is started again. A champion of another network loses its place "
             "when its alias is taken off in MLflow."
         ) from error
-    return Learned(weights.network, popularity, servable)
+    return weights.network
 
 
 def _check(weights: Ready, *, items: int, max_length: int) -> None:
@@ -115,6 +149,19 @@ def _check(weights: Ready, *, items: int, max_length: int) -> None:
         )
     if problems:
         raise WeightsError(f"it was trained on other tables: {'; '.join(problems)}.")
+
+
+def _by_list(listed: Listed, targets: pl.DataFrame, hidden: Pairs, scored: Scored) -> Ranked:
+    best_TK = listed.best(len(targets), hidden, scored, LIST_LENGTH)
+    return Ranked(listed.ranks(targets["item"].to_numpy(), hidden, scored), best_TK[best_TK >= 0])
+
+
+def _hidden(batch: Batch, chosen_T: Flags) -> Pairs:
+    """Return what is hidden for the chosen ones of a batch's targets, which are numbered anew."""
+    number_T = chosen_T.cumsum() - 1
+    target_H, item_H = (batch.hidden[name].to_numpy().astype(np.int64) for name in ("target", "item"))
+    kept_H = chosen_T[target_H]
+    return Pairs(number_T[target_H[kept_H]], item_H[kept_H])
 
 
 def _read(batch: Batch, knows: Flags) -> tuple[pl.DataFrame, pl.DataFrame]:

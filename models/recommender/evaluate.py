@@ -17,18 +17,21 @@ from data_contracts.table import Table
 from models.bootstrap import compare, means
 from models.recommender.baselines import Markov, popularity, transitions
 from models.recommender.config import RecommenderConfig
-from models.recommender.contestants import Contestant, Counted, learned
+from models.recommender.contestants import Contestant, Counted, Learned, opened
 from models.recommender.counts import Numbers, item_counts
 from models.recommender.metrics import METRICS, Flags, head_items
+from models.recommender.network import SasRec
 from models.recommender.standing import Standing
 from models.recommender.targets import JudgedWindow
 from models.slices import sliced
 
-SCORES_AT_ONCE = 2**24
-"""Numbers in one matrix of scores, targets x items: at most 128 MiB; two or three such matrices live at a time."""
+TARGETS_AT_ONCE = 512
+"""Targets ranked together, and the rest of their example (at most L): each has some KiB of what is hidden, and
+a line for each item that ever followed its last one, some MiB of it where that is among the most popular.
 
-TARGETS_AT_ONCE = 2_048
-"""Targets ranked together, at most, however few the items: so many examples may pass through a network at once."""
+Neither how many items there are nor L bounds it: scores are taken by `models.rows` and read histories by
+`reading.states_after`, both a bounded number at once.
+"""
 
 MANY = 0.5
 """Share of a window's targets that share their user's moment, from which on people are told what that means."""
@@ -56,15 +59,16 @@ def evaluate(job: EvaluateJob) -> Judgement:
     """
     config = RecommenderConfig.model_validate(job.config)
     items = Table(job.tables.folder, ITEMS).dataset(job.tables.versions[ITEMS.name]).count_rows()
+    networks = _networks(job, items)
     known = item_counts(job.tables, job.known_windows)
     counts = np.pad(known, (0, items + 1 - len(known)))
     servable = counts >= config.min_item_count
     servable[0] = False
-    contestants = _contestants(job, config, counts, servable)
+    contestants = _contestants(job, config, networks, counts, servable)
     standings = {name: Standing(contestant) for name, contestant in contestants.items()}
     window = JudgedWindow(job, config)
     judged = [pl.DataFrame(schema={"user": pl.UInt32, "item": pl.Int32, "is_new": pl.Boolean})]
-    for batch in window.batches(min(TARGETS_AT_ONCE, SCORES_AT_ONCE // (items + 1) + 1)):
+    for batch in window.batches(TARGETS_AT_ONCE):
         for standing in standings.values():
             standing.add(batch)
         judged.append(batch.live.targets.select("user", "item", "is_new"))
@@ -109,14 +113,21 @@ def remarks(job: EvaluateJob, counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _contestants(
-    job: EvaluateJob, config: RecommenderConfig, counts: Numbers, servable: Flags
-) -> dict[str, Contestant]:
+def _networks(job: EvaluateJob, items: int) -> dict[str, SasRec]:
+    """Open what is judged first: it takes most memory while it is read, and whoever cannot rank ends the judging."""
     max_length = job.features["max_length"]
     assert isinstance(max_length, int)
+    return {
+        name: opened(name, Path(folder), items=items, max_length=max_length) for name, folder in job.contestants.items()
+    }
+
+
+def _contestants(
+    job: EvaluateJob, config: RecommenderConfig, networks: Mapping[str, SasRec], counts: Numbers, servable: Flags
+) -> dict[str, Contestant]:
     popular = popularity(job, config, counts)
     contestants: dict[str, Contestant] = {
-        name: learned(name, Path(folder), popular, servable, max_length) for name, folder in job.contestants.items()
+        name: Learned(network, popular, servable) for name, network in networks.items()
     }
     contestants["popularity"] = Counted(popular, servable)
     contestants["markov"] = Counted(Markov(transitions(job, config), popular), servable)

@@ -30,20 +30,6 @@ Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
 
 
-def ranks(scores_TN: NDArray[np.floating], item_T: Numbers) -> Floats:
-    """Return how many items score better than each target, plus half of the others that score the same.
-
-    Args:
-        scores_TN: One row a target, one score an item; -inf for what must not be recommended.
-        item_T: The targets' columns.
-    """
-    own_T1 = np.take_along_axis(scores_TN, item_T[:, None], axis=1)
-    better_T = np.count_nonzero(scores_TN > own_T1, axis=1)
-    others_T = np.count_nonzero(scores_TN == own_T1, axis=1) - 1
-    rank_T: Floats = better_T + others_T / 2
-    return rank_T
-
-
 def gains(rank: Floats) -> dict[str, Floats]:
     """Score every target by its rank.
 

@@ -1,7 +1,9 @@
-"""Answers requests: a user or a history in, the best next items out. Shape letters: B rows, L positions, N items.
+"""Answers requests: a user or a history in, the best next items out.
 
 Of a history counts what the model knows: items that are unknown to it, or too rare to be learned, are skipped, and
 ``source`` says how many. When nothing is left, popular items are the answer, and ``source`` says why.
+
+Shape letters: B rows, L positions, D width, N items.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ from data_contracts.contract import SchemaMismatchError
 from data_contracts.recommender.requests import ANSWERS, DEFAULT_K, MAX_HISTORY, MAX_K, REQUESTS
 from models.recommender.bundle import CATALOGUE
 from models.recommender.histories import Histories, Numbers
+from models.recommender.reading import blocks, states_after
 from models.recommender.weights import load
-
-SCORES_AT_ONCE = 2**24
-"""Numbers in 64 MiB of float32."""
+from models.rows.ranking import Hidden
+from models.rows.ranking import best as best_rows
 
 Scores = npt.NDArray[np.float32]
 
@@ -52,7 +54,6 @@ class RecommenderPredictor:
 
     Args:
         folder: Of a bundle, verified.
-        scores_at_once: Most numbers in one matrix of scores; longer batches are answered in pieces.
 
     Raises:
         FileNotFoundError: A file of the bundle, or the table of histories that it names, is not there.
@@ -61,7 +62,7 @@ class RecommenderPredictor:
     request_schema = REQUESTS.schema
     answer_schema = ANSWERS.schema
 
-    def __init__(self, folder: Path, *, scores_at_once: int = SCORES_AT_ONCE) -> None:
+    def __init__(self, folder: Path) -> None:
         weights = load(folder)
         catalogue = pl.read_parquet(folder / CATALOGUE, glob=False)
         self._network = weights.network
@@ -73,8 +74,7 @@ class RecommenderPredictor:
         self._counts = np.array([0, *catalogue["count"]], dtype=np.float64)
         by_count = np.argsort(-self._counts, kind="stable")
         self._popular = by_count[self._servable[by_count]].astype(np.int32)
-        self._rows_at_once = max(1, scores_at_once // len(self._item_ids))
-        self._unservable = torch.from_numpy(~self._servable)
+        self._allowed_N = torch.from_numpy(self._servable)
 
     def predict(self, requests: pa.Table) -> pa.Table:
         """Answer every row: `data_contracts.recommender.requests` says what with.
@@ -85,9 +85,8 @@ class RecommenderPredictor:
         asked = [self._understand(row) for row in _checked(requests)]
         answers = {row: self._by_count(one) for row, one in enumerate(asked) if not len(one.items)}
         by_network = [row for row in range(len(asked)) if row not in answers]
-        for start in range(0, len(by_network), self._rows_at_once):
-            rows = by_network[start : start + self._rows_at_once]
-            answers |= zip(rows, self._by_network([asked[row] for row in rows]), strict=True)
+        if by_network:
+            answers |= zip(by_network, self._by_network([asked[row] for row in by_network]), strict=True)
         return pa.Table.from_pylist([answers[row] for row in range(len(asked))], schema=self.answer_schema)
 
     def _understand(self, request: dict[str, object]) -> Asked:
@@ -123,23 +122,33 @@ class RecommenderPredictor:
 
     @torch.inference_mode()
     def _by_network(self, asked: Sequence[Asked]) -> list[dict[str, object]]:
-        """Answer by the network, all rows in one pass."""
-        item_BL = np.zeros((len(asked), max(len(one.items) for one in asked)), dtype=np.int64)
+        """Answer by the network, all rows in one pass over the items."""
+        length_B = np.array([len(one.items) for one in asked])
+        item_BL = np.zeros((len(asked), length_B.max()), dtype=np.int64)
         for row, one in enumerate(asked):
             item_BL[row, : len(one.items)] = one.items
-        score_BN = self._network.scores(torch.from_numpy(item_BL))
-        score_BN[:, self._unservable] = float("-inf")
-        hidden_rows = np.repeat(np.arange(len(asked)), [len(one.hidden) for one in asked])
-        score_BN[hidden_rows, np.concatenate([one.hidden for one in asked])] = float("-inf")
-        best_BK = score_BN.topk(min(max(one.k for one in asked), len(self._popular)))
+        number_B = torch.arange(len(asked))
+        state_BD = states_after(self._network, torch.from_numpy(item_BL), number_B, torch.from_numpy(length_B))
+        best = best_rows(
+            state_BD,
+            blocks(self._network),
+            min(max(one.k for one in asked), len(self._popular)),
+            allowed_N=self._allowed_N,
+            hidden=_hidden(asked),
+        )
         answers = []
-        for one, numbers, scores in zip(asked, best_BK.indices.numpy(), best_BK.values.numpy(), strict=True):
+        for one, numbers, scores in zip(asked, best.number_TK.numpy(), best.score_TK.numpy(), strict=True):
             ranked = np.isfinite(scores[: one.k])
             answers.append(self._answer(one, numbers[: one.k][ranked], scores[: one.k][ranked]))
         return answers
 
     def _answer(self, asked: Asked, numbers: Numbers, scores: Scores) -> dict[str, object]:
         return {"item_id": self._item_ids[numbers].tolist(), "score": scores.tolist(), "source": asked.source}
+
+
+def _hidden(asked: Sequence[Asked]) -> Hidden:
+    rows = np.repeat(np.arange(len(asked)), [len(one.hidden) for one in asked])
+    return Hidden(torch.from_numpy(rows), torch.from_numpy(np.concatenate([one.hidden for one in asked])).long())
 
 
 def _checked(requests: pa.Table) -> list[dict[str, object]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-import torch
 
 from data_contracts.evidence import NIGHTLY
 from models.recommender.contestants import Contestant
@@ -17,7 +16,6 @@ from models.recommender.metrics import (
     gains,
     means_of_users,
     rank_metrics,
-    ranks,
 )
 
 
@@ -64,22 +62,15 @@ class _Ranked:
 
     def __init__(self, contestant: Contestant) -> None:
         self.contestant = contestant
-        self._knows = torch.from_numpy(contestant.knows)
-        self._recommended = torch.zeros(len(contestant.knows), dtype=torch.bool)
+        self._recommended = np.zeros(len(contestant.knows), bool)
         self._ranks: list[Floats] = []
 
-    @torch.inference_mode()
     def add(self, batch: Batch) -> None:
-        """Rank a batch of targets."""
-        scores_TN = self.contestant.scores(batch)
-        diverged_T = scores_TN.sum(dim=1).isnan()
-        scores_TN.masked_fill_(~self._knows, -torch.inf)
-        scores_TN[batch.hidden["target"].to_torch().long(), batch.hidden["item"].to_torch().long()] = -torch.inf
-        item_T = batch.targets["item"].to_torch().long()
-        rank_T = torch.from_numpy(ranks(scores_TN.numpy(), item_T.numpy())).masked_fill_(diverged_T, torch.nan)
-        self._ranks.append(rank_T.masked_fill_(~self._knows[item_T], torch.inf).numpy())
-        best = scores_TN.topk(min(LIST_LENGTH, scores_TN.shape[1]))
-        self._recommended[best.indices[best.values.isfinite()]] = True
+        """Rank a batch of targets; one that the contestant does not know is a miss."""
+        ranked = self.contestant.rank(batch)
+        knows_T = self.contestant.knows[batch.targets["item"].to_numpy()]
+        self._ranks.append(np.where(knows_T, ranked.rank_T, np.inf))
+        self._recommended[ranked.best] = True
 
     def ranks(self) -> Floats:
         """Return the rank of every target."""
@@ -89,5 +80,5 @@ class _Ranked:
         """See `Standing.metrics`."""
         if not self._ranks:
             return {}
-        share = coverage(self._recommended.numpy(), servable)
+        share = coverage(self._recommended, servable)
         return rank_metrics(self.ranks(), user.to_numpy().astype(np.int64)) | {f"coverage@{LIST_LENGTH}": share}

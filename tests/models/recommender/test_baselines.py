@@ -79,14 +79,13 @@ def test_validation_pairs_are_not_counted(tables: TablesAt) -> None:
 def test_markov_ranks_by_transitions_then_by_popularity(tables: TablesAt) -> None:
     judged = job(tables)
     markov = Markov(transitions(judged, ALL_KINDS), popular(judged))
-    after_2, after_nothing = markov.scores(np.array([2, 0]))
-    assert np.argsort(-after_2, kind="stable").tolist() == [3, 1, 2, 0]
-    assert after_2[2] == after_nothing[2]
-    assert after_nothing[1] == after_nothing[2] > after_nothing[3] > after_nothing[0]
-
-
-def test_popularity_answers_the_same_whatever_came_before() -> None:
-    assert Popularity(np.array([0.0, 5, 2])).scores(np.array([1, 2])).tolist() == [[0, 5, 2], [0, 5, 2]]
+    followed = markov.followed(np.array([2, 0]))
+    assert followed.pairs.target_E.tolist() == [0, 0], "padding was followed by nothing"
+    assert dict(zip(followed.pairs.row_E.tolist(), followed.score_E.tolist(), strict=True)) == {
+        1: pytest.approx(1 + 4 / 5),
+        3: pytest.approx(2 + 3 / 5),
+    }
+    assert markov.listed[1] == markov.listed[2] > markov.listed[3] > markov.listed[0]
 
 
 WINDOW = date(2026, 11, 3)

@@ -5,12 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from models.recommender.metrics import coverage, gains, head_items, means_of_users, rank_metrics, ranks
-
-
-def test_ranks_count_what_is_better_and_half_of_what_is_equal() -> None:
-    scores = np.array([[-np.inf, 3, 2, 2, 2, 1]] * 3)
-    assert ranks(scores, np.array([1, 2, 5])).tolist() == [0, 2, 4]
+from models.recommender.metrics import coverage, gains, head_items, means_of_users, rank_metrics
 
 
 def test_the_first_place_is_worth_one_everywhere() -> None:

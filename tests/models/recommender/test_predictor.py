@@ -11,9 +11,11 @@ import torch
 
 from data_contracts.recommender.requests import MAX_K, REQUESTS
 from models.publish import write_bundle
+from models.recommender import reading
 from models.recommender.histories import Histories
 from models.recommender.predictor import RecommenderPredictor
 from models.recommender.weights import load
+from models.rows import ranking
 from tests.models.serving.tiny_shop import item, publish_job, write_tables, write_weights
 
 Ask = Callable[..., dict[str, Any]]
@@ -101,17 +103,22 @@ def test_only_the_last_items_that_the_network_reads_matter(ask: Ask) -> None:
     assert answer["score"] == pytest.approx([scores[item_id] for item_id in answer["item_id"]], abs=1e-5)
 
 
-def test_a_batch_is_answered_as_its_rows_are_alone_also_in_pieces(ask: Ask, bundle: Path) -> None:
+def test_a_batch_is_answered_as_its_rows_are_alone_also_in_pieces(
+    ask: Ask, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     requests: list[dict[str, object]] = [
         {"user_id": "ada", "k": 2},
         {"history": [], "k": 3},
         {"history": [item(7)], "k": 5},
     ]
     requests += [{"history": [item(number)], "k": 4} for number in (1, 2, 3)]
-    in_pieces = RecommenderPredictor(bundle, scores_at_once=22)
+    alone_each = [ask(**request) for request in requests]
+    monkeypatch.setattr(ranking, "SCORES_AT_ONCE", 1)
+    monkeypatch.setattr(ranking, "FEWEST_ROWS", 4)
+    monkeypatch.setattr(reading, "POSITIONS_AT_ONCE", 1)
+    in_pieces = RecommenderPredictor(bundle)
     answers = in_pieces.predict(pa.Table.from_pylist(requests, schema=REQUESTS.schema)).to_pylist()
-    for request, answer in zip(requests, answers, strict=True):
-        alone = ask(**request)
+    for alone, answer in zip(alone_each, answers, strict=True):
         assert answer["item_id"] == alone["item_id"]
         assert answer["score"] == pytest.approx(alone["score"], abs=1e-5)
 
