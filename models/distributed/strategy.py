@@ -71,15 +71,15 @@ class GangStrategy(DDPStrategy):
             `torch.nn.utils.clip_grad_norm_`, which knows nothing of stages.
         """
         assert self.lightning_module is not None
-        stepped = [each for each in self.lightning_module.parameters() if each.grad is not None]
-        rows = [each.grad.values() for each in stepped if each.grad is not None and each.grad.is_sparse]
-        parameters = [each for each in stepped if each.grad is not None and not each.grad.is_sparse]
-        squared = [self.squared_norm(parameters), *(values.square().sum() for values in rows)]
-        length = torch.stack(squared).sum().sqrt()
+        parameters = [
+            each for each in self.lightning_module.parameters() if each.grad is not None and each.requires_grad
+        ]
+        tables = {id(each): each for each in self._module_of_layers().modules() if isinstance(each, Rows)}.values()
+        length = torch.stack([self.squared_norm(parameters), *(each.squared_norm() for each in tables)]).sum().sqrt()
         if length.isfinite():
             torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
-            for values in rows:
-                values.mul_((longest / (length + 1e-6)).clamp(max=1.0))
+            for each in tables:
+                each.scale_gradient((longest / (length + 1e-6)).clamp(max=1.0))
         return float(length)
 
     @override

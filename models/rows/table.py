@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn.functional import embedding
 
 from models.rows.exchange import add_rows, set_gradient
@@ -88,6 +88,19 @@ class Rows(nn.Module):
         else:
             self._route = Route.of(self._number_U, self.count, self.shard)
             self.held = nn.Parameter(self._route.rows(self.weight.detach()))
+
+    def squared_norm(self) -> Tensor:
+        """Return the squared length of the gradient of all rows, those of other processes too."""
+        assert self.weight.grad is not None
+        total: Tensor = self.weight.grad.values().square().sum()
+        if not self.whole:
+            distributed.all_reduce(total)
+        return total
+
+    def scale_gradient(self, factor: Tensor) -> None:
+        """Scale it."""
+        assert self.weight.grad is not None
+        self.weight.grad.values().mul_(factor)
 
     def let_go(self) -> None:
         """End a step that has learned nothing."""
