@@ -114,20 +114,28 @@ class LayeredModule(pl.LightningModule):
             batch: The use case's own `Batch`.
         """
 
-    def reads(self, batch: Any, *, first: bool, last: bool) -> Iterable[tuple[Rows, Tensor | None]]:  # noqa: ANN401, ARG002
+    def reads(
+        self,
+        batch: Any,  # noqa: ANN401, ARG002
+        *,
+        first: bool,  # noqa: ARG002
+        last: bool,  # noqa: ARG002
+        learns: bool,  # noqa: ARG002
+    ) -> Iterable[tuple[Rows, Tensor | None]]:
         """Return the tables of rows that a step reads, and of each the numbers that it reads there, None for all.
 
         Args:
             batch: The use case's own `Batch`.
             first: Whether this process has the first layer.
-            last: Whether it has the last one, and so the loss.
+            last: Whether it has the last one, and so the loss, or the validation metric.
+            learns: Whether it is the loss.
         """
         return ()
 
-    def hold(self, batch: Batch, *, first: bool = True, last: bool = True) -> None:
+    def hold(self, batch: Batch, *, first: bool = True, last: bool = True, learns: bool = True) -> None:
         """Begin a step on a batch, see `Rows.hold`; `release` ends it."""
         self._held = []
-        for rows, number in self.reads(batch, first=first, last=last):
+        for rows, number in self.reads(batch, first=first, last=last, learns=learns):
             rows.hold(number)
             self._held.append(rows)
 
@@ -136,6 +144,12 @@ class LayeredModule(pl.LightningModule):
         for rows in self._held:
             rows.release(travels, together=together)
         self._held = []
+
+    def assist(self) -> None:
+        """Take part in ranking rows for other processes, with no states of its own."""
+        for rows in self.modules():
+            if isinstance(rows, Rows) and not rows.whole:
+                rows.assist()
 
     def let_go(self) -> None:
         """End a step that has learned nothing."""

@@ -139,13 +139,16 @@ class Pipeline(GangStrategy):
     @override
     def validation_step(self, batch: Batch, _: int) -> None:
         """Run the stages, and judge in the last."""
+        self.hold_parts(batch, first=self._has_first, last=self.speaks_for_its_share)
         with self.precision_plugin.val_step_context():
             output = self._run(self._schedule.eval, batch, [])
             if output is None:
+                self._module.assist()
                 judged = torch.empty(0, device=self.root_device)
             else:
                 judged = self._stages[-1].call(self._module.quality, output, batch)
             self._module.judged(judged)
+        self._module.let_go()
 
     @override
     def squared_norm(self, parameters: list[nn.Parameter]) -> Tensor:

@@ -100,6 +100,18 @@ class GangStrategy(DDPStrategy):
         self.waiting = self.take_gradients()
         return self._forward(last, number) + torch.stack(losses).sum()
 
+    @override
+    def validation_step(self, batch: Batch, number: int) -> None:
+        """Judge this process's share."""
+        self.hold_parts(batch)
+        super().validation_step(batch, number)
+        self._module_of_layers().let_go()
+
+    def hold_parts(self, batch: Batch, *, first: bool = True, last: bool = True) -> None:
+        """Hold what a batch reads of tables that no process has whole; see `LayeredModule.hold`."""
+        if self.splits():
+            self._module_of_layers().hold(batch, first=first, last=last, learns=False)
+
     def _forward(self, batch: Batch, number: int) -> Tensor:
         loss = super().training_step(batch, number)
         assert isinstance(loss, Tensor)
@@ -228,10 +240,10 @@ def _after(writing: Future[None], work: Callable[[], None]) -> None:
 
 
 def squared_norm(parameters: list[nn.Parameter]) -> Tensor:
-    """Return the squared length of the gradients of parameters that this process or its shards hold whole."""
+    """Return the squared length, float64, of the gradients of parameters that this process or its shards hold whole."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
-        return torch.zeros((), dtype=parameters[0].dtype if parameters else None)
+        return torch.zeros((), dtype=torch.float64)
     length = torch.nn.utils.get_total_norm(gradients, foreach=True)
     whole: Tensor = length.full_tensor() if isinstance(length, DTensor) else length
-    return whole.square()
+    return whole.double().square()

@@ -24,6 +24,7 @@ from models.recommender.losses import NegativeSampler, full_softmax, sampled_sof
 from models.recommender.network import SasRec
 from models.recommender.weights import Weights, copy_into, new_network
 from models.rows.optimizer import RowwiseAdagradAndAdamW
+from models.rows.ranking import Hidden
 from models.rows.shard import Shard
 from models.rows.table import Rows
 
@@ -31,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 MONITOR = "validation/ndcg_at_10"
 LIST_LENGTH = 10
-LOGITS_AT_ONCE = 1 << 24
-"""Scores that validation holds at once; 64 MiB in float32."""
 
 
 @dataclass
@@ -123,29 +122,25 @@ class RecommenderModule(LayeredModule):
             total = sampled_softmax(item, state_MD, target_M, negative_K, log_expected_K)
         return total / targets.total
 
-    def reads(self, batch: Batch, *, first: bool, last: bool) -> Iterator[tuple[Rows, Tensor | None]]:
+    def reads(self, batch: Batch, *, first: bool, last: bool, learns: bool) -> Iterator[tuple[Rows, Tensor | None]]:
         """See `LayeredModule.reads`: items of the inputs, and for the loss targets and negatives, or all there are."""
-        if last and self.negatives is None:
+        if last and learns and self.negatives is None:
             yield self.item, None
             return
-        numbers = [batch.inputs.flatten()] if first else []
-        if last and self.negatives is not None:
-            negative_K, _ = self.negatives.draw(batch.targets.step)
-            numbers += [batch.targets.item_BL.flatten(), negative_K.to(batch.inputs.device)]
-        yield self.item, torch.cat([batch.inputs.new_zeros(1), *numbers])
+        numbers = [batch.inputs.new_zeros(1)]
+        if first:
+            numbers.append(batch.inputs.flatten())
+        if last:
+            numbers.append(batch.targets.item_BL.flatten())
+        if last and learns and self.negatives is not None:
+            numbers.append(self.negatives.draw(batch.targets.step)[0].to(batch.inputs.device))
+        yield self.item, torch.cat(numbers)
 
     def quality(self, state_BLD: Tensor, batch: Batch) -> Tensor:
         """Return NDCG@10 of each row that has targets, averaged over them."""
         row_M, position_M = batch.targets.item_BL.nonzero(as_tuple=True)
         state_MD, target_M = state_BLD[row_M, position_M], batch.targets.item_BL[row_M, position_M]
-        size = max(LOGITS_AT_ONCE // (self.network.items + 1), 1)
-        pieces = [slice(start, start + size) for start in range(0, max(len(row_M), 1), size)]
-        gain_M = torch.cat(
-            [
-                self.gains(state_MD[piece], target_M[piece], batch.inputs[row_M[piece]], position_M[piece])
-                for piece in pieces
-            ]
-        )
+        gain_M = self.gains(state_MD, target_M, batch.inputs[row_M], position_M)
         targets_B = row_M.bincount(minlength=len(batch.inputs))
         gain_B = gain_M.new_zeros(len(batch.inputs)).index_add(0, row_M, gain_M) / targets_B
         return gain_B[targets_B > 0]
@@ -162,15 +157,12 @@ class RecommenderModule(LayeredModule):
         Returns:
             NDCG@10 of each target, float (M,); NaN where the network gave no number.
         """
-        logit_MN = self.network.head.logits(state_MD)
-        target_logit_M1 = logit_MN.gather(1, target_M[:, None])
-        if self.config.exclude_seen:
-            later_ML = torch.arange(item_ML.shape[1], device=item_ML.device) > position_M[:, None]
-            logit_MN.scatter_(1, item_ML.masked_fill(later_ML, 0), float("-inf"))
-        logit_MN.scatter_(1, target_M[:, None], float("-inf"))
-        rank_M = (logit_MN > target_logit_M1).sum(dim=1) + 0.5 * (logit_MN == target_logit_M1).sum(dim=1)
+        place_L = torch.arange(item_ML.shape[1], device=item_ML.device)
+        is_seen_ML = (place_L <= position_M[:, None]) & self.config.exclude_seen
+        hidden = Hidden(is_seen_ML.nonzero()[:, 0], item_ML[is_seen_ML])
+        rank_M = self.item.ranks(state_MD, target_M, hidden)
         gain_M: Tensor = (rank_M < LIST_LENGTH) / torch.log2(rank_M + 2)
-        return gain_M.masked_fill(target_logit_M1[:, 0].isnan(), float("nan"))
+        return gain_M
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser, and the learning rate's rise over the first steps."""

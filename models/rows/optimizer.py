@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
 
     Args:
         tables: Weights of `models.rows.table.Rows`; their gradient is sparse, and used up by a step.
-        others: Parameters, or groups of them with settings of their own.
+        others: All that this process has of them, none where it has only a table.
         rate: Learning rate of the others.
         decay: Of the others' weights, decoupled from the gradient.
         row_rate: Learning rate of rows.
@@ -28,14 +29,14 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
     def __init__(
         self,
         tables: Iterable[Tensor],
-        others: Iterable[Tensor] | Iterable[dict[str, object]],
+        others: Iterable[Tensor],
         *,
         rate: float,
         decay: float = 0.0,
         row_rate: float,
     ) -> None:
-        super().__init__(others, lr=rate, weight_decay=decay, fused=True)
-        self.add_param_group({"params": list(tables), "lr": row_rate})
+        groups: list[dict[str, Any]] = [{"params": list(others)}, {"params": list(tables), "lr": row_rate}]
+        super().__init__(groups, lr=rate, weight_decay=decay, fused=True)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]

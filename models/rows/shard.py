@@ -6,12 +6,14 @@ Shape letters: N rows of the table, U of a step, V that this process is asked fo
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, distributed
 
 from data_contracts.parallelism import ParallelismConfig
+from models.rows.ranking import Hidden, Targets
 
 
 class Shard(NamedTuple):
@@ -94,3 +96,41 @@ class Route(NamedTuple):
         own_U, place_V = torch.unique(self.asked_V, return_inverse=True)
         added_UD = gradient_UD.new_zeros(len(own_U), gradient_UD.shape[1])
         return own_U, added_UD.index_add_(0, place_V, got_VD.to(gradient_UD))
+
+
+class Asked(NamedTuple):
+    """States for which rows are to be ranked."""
+
+    state_TD: Tensor
+    targets: Targets
+    hidden: Hidden
+
+
+def ranked_by_all(asked: Asked, rank: Callable[[Asked], Tensor]) -> Tensor:
+    """Have the states of all processes ranked by each among its own rows, and return the sums for this one's, (T,).
+
+    Args:
+        asked: This process's states; there may be none.
+        rank: Ranks among this process's rows.
+    """
+    count_W = _of_all(torch.tensor([len(asked.state_TD)], device=asked.state_TD.device)).tolist()
+    first = sum(count_W[: distributed.get_rank()])
+    parts = asked.state_TD, asked.targets.number_T, asked.targets.row_TD
+    hidden = asked.hidden.state_H + first, asked.hidden.row_H
+    state_AD, number_A, row_AD, *hidden_A = (_of_all(part) for part in (*parts, *hidden))
+    rank_A = rank(Asked(state_AD, Targets(number_A, row_AD), Hidden(*hidden_A)))
+    distributed.all_reduce(rank_A)
+    return rank_A[first : first + len(asked.state_TD)]
+
+
+def _of_all(part: Tensor) -> Tensor:
+    """Return the rows of all processes, one after another; each may have any number of them."""
+    world = distributed.get_world_size()
+    count_W = [torch.zeros(1, dtype=torch.int64, device=part.device) for _ in range(world)]
+    distributed.all_gather(count_W, torch.tensor([len(part)], device=part.device))
+    most = max(int(count) for count in count_W)
+    padded = part.new_zeros(most, *part.shape[1:])
+    padded[: len(part)] = part
+    found = [torch.empty_like(padded) for _ in range(world)]
+    distributed.all_gather(found, padded)
+    return torch.cat([each[: int(count)] for each, count in zip(found, count_W, strict=True)])

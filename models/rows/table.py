@@ -14,7 +14,8 @@ from torch.nn.functional import embedding
 
 from models.rows.exchange import add_rows, set_gradient
 from models.rows.first_values import first_values
-from models.rows.shard import Route, Shard
+from models.rows.ranking import Hidden, Targets, ranks
+from models.rows.shard import Asked, Route, Shard, ranked_by_all
 
 NOTHING = 0
 """Number that stands for padding, or for what is unknown: its row is zero, and is not learned."""
@@ -89,10 +90,29 @@ class Rows(nn.Module):
             self._route = Route.of(self._number_U, self.count, self.shard)
             self.held = nn.Parameter(self._route.rows(self.weight.detach()))
 
+    def ranks(self, state_TD: Tensor, number_T: Tensor, hidden: Hidden) -> Tensor:
+        """Rank rows for states, see `models.rows.ranking.ranks`; the targets' are at hand, as `forward` has them.
+
+        Where each process has some of the rows, all of them call this together, each with states of its own, or none.
+        """
+        first = max(self.own.start, NOTHING + 1)
+        block = (first, self.weight[first - self.own.start :])
+        asked = Asked(state_TD.to(self.weight.dtype), Targets(number_T, self(number_T)), hidden)
+        if self.whole:
+            return ranks(asked.state_TD, asked.targets, [block], hidden=hidden)
+        return ranked_by_all(
+            asked, lambda all_of: ranks(all_of.state_TD, all_of.targets, [block], hidden=all_of.hidden)
+        )
+
+    def assist(self) -> None:
+        """Rank this process's rows for others."""
+        nothing = torch.empty(0, dtype=torch.int64, device=self.weight.device)
+        self.ranks(self.weight.new_zeros(0, self.width), nothing, Hidden(nothing, nothing))
+
     def squared_norm(self) -> Tensor:
-        """Return the squared length of the gradient of all rows, those of other processes too."""
+        """Return the squared length, float64, of the gradient of all rows, those of other processes too."""
         assert self.weight.grad is not None
-        total: Tensor = self.weight.grad.values().square().sum()
+        total: Tensor = self.weight.grad.values().double().square().sum()
         if not self.whole:
             distributed.all_reduce(total)
         return total
