@@ -62,7 +62,7 @@ class OptimizerConfig(BaseModel, frozen=True, extra="forbid"):
 
     learning_rate: PositiveFloat = Field(2e-3, description="Of the layers, after warm-up.")
     weight_decay: NonNegativeFloat = Field(0.01, description="Of the layers, decoupled from the gradient.")
-    row_learning_rate: PositiveFloat = Field(0.05, description="Of the items' rows, after warm-up.")
+    row_learning_rate: PositiveFloat = Field(0.1, description="Of the items' rows, after warm-up.")
 
 
 def _with_distances(told: Config) -> Config:

@@ -21,7 +21,6 @@ from models.rows.shard import Shard
 from models.rows.table import WHOLE, Rows
 
 INITIAL_STD = 0.02
-FEED_FORWARD_RATIO = 4
 
 
 class Embedding(nn.Module):
@@ -53,9 +52,9 @@ class Block(nn.Module):
         self.attention_out = nn.Linear(D, D)
         self.feed_forward_norm = nn.LayerNorm(D)
         self.feed_forward = nn.Sequential(
-            nn.Linear(D, FEED_FORWARD_RATIO * D),
+            nn.Linear(D, D),
             nn.ReLU(),
-            nn.Linear(FEED_FORWARD_RATIO * D, D),
+            nn.Linear(D, D),
         )
         self.dropout = nn.Dropout(config.dropout)
 
