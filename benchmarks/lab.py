@@ -73,8 +73,8 @@ class Lab:
         job = self.job(sizes, ALONE)
         return run_job(module, job, Path(job.run_folder), Clock, environment=ENVIRONMENT, on_line=_ignore)
 
-    def train_peer(self, sizes: Sizes, loss: str) -> Clock:
-        """Train RecTools' SASRec on the same events.
+    def train_peer(self, sizes: Sizes, loss: str, *, flat: bool) -> Clock:
+        """Train RecTools' SASRec, the usual or the flat one, on the same events.
 
         Raises:
             JobFailedError: It did not come to its end.
@@ -93,7 +93,8 @@ class Lab:
             "lr": 2e-3,
             "batch_size": sizes.batch,
         }
-        told.write_text(json.dumps({"events": str(self._tables(sizes)[1]), "model": model}), encoding="utf-8")
+        events = str(self._tables(sizes)[1])
+        told.write_text(json.dumps({"events": events, "model": model, "flat": flat}), encoding="utf-8")
         script = Path(__file__).with_name("peer.py")
         code = follow([str(self.peer), "-W", "ignore", str(script), str(told)], log, ENVIRONMENT, _ignore, _always)
         if code != 0:
