@@ -16,7 +16,7 @@ PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-judging bench-gpu check
+.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-recovery bench-judging bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -91,8 +91,11 @@ bench-line: $(INSTALLED) ## Measure the way from logs to examples on 20 million 
 bench-formats: $(INSTALLED) ## Measure how fast CSV, JSON Lines and Parquet are staged, beside PyArrow alone; BENCH=--quick tries it
 	@$(TIMED) python -m benchmarks.formats $(BENCH)
 
-bench-wire: $(INSTALLED) ## Measure what travels in a step, beside what was learned; as root
+bench-wire: $(INSTALLED) ## Measure what travels in a step, beside what was learned and code of before; as root
 	@$(TIMED) unshare --net sh -c 'ip link set lo up && python -m benchmarks.wire $(BENCH)'
+
+bench-recovery: $(INSTALLED) ## Measure how soon a training goes on after one of its ranks was killed; as root
+	@$(TIMED) python -m benchmarks.recovery $(BENCH)
 
 bench-baselines: $(INSTALLED) ## Count popularity and Markov on real logs, over several spans, by a script of its own
 	@$(TIMED) python -m benchmarks.reference; python -m benchmarks.recent

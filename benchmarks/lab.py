@@ -44,16 +44,33 @@ class Lab:
 
     def fit(self, sizes: Sizes, parallelism: ParallelismConfig = ALONE, *, full_softmax: bool = False) -> list[Clock]:
         """Train as shipped, and return the clock of every process."""
-        job = self._job(sizes, parallelism, full_softmax=full_softmax)
+        job = self.job(sizes, parallelism, full_softmax=full_softmax)
         run_job(
             "benchmarks.clocked", job, Path(job.run_folder), FitResult,
             launcher=launcher(parallelism), environment=ENVIRONMENT, on_line=_ignore,
         )  # fmt: skip
         return [read(clock_of(job, rank), Clock) for rank in range(parallelism.worlds[0])]
 
+    def job(self, sizes: Sizes, parallelism: ParallelismConfig, *, full_softmax: bool = False) -> FitJob:
+        """Return a new training, in a folder of its own that is not made yet."""
+        return FitJob(
+            use_case="recommender",
+            run_folder=str(self._folder("fit")),
+            tables=self._tables(sizes)[0],
+            windows=(WINDOW,),
+            known_windows=(WINDOW,),
+            validation=Validation(window="none"),  # nobody validates: only training is measured
+            parallelism=parallelism,
+            checkpoints=CHECKPOINTS,
+            config=sizes.model(full_softmax=full_softmax),
+            features={"max_length": sizes.length},
+            tracking_uri=self._client.tracking_uri,
+            run_id=self._client.create_run(self._experiment).info.run_id,
+        )
+
     def run(self, module: str, sizes: Sizes) -> Clock:
         """Run another module on the same job, in one process."""
-        job = self._job(sizes, ALONE)
+        job = self.job(sizes, ALONE)
         return run_job(module, job, Path(job.run_folder), Clock, environment=ENVIRONMENT, on_line=_ignore)
 
     def train_peer(self, sizes: Sizes, loss: str) -> Clock:
@@ -83,22 +100,6 @@ class Lab:
             raise JobFailedError(failure("benchmarks/peer.py", code, log))
         found = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         return Clock(steps=tuple(found["steps"]))
-
-    def _job(self, sizes: Sizes, parallelism: ParallelismConfig, *, full_softmax: bool = False) -> FitJob:
-        return FitJob(
-            use_case="recommender",
-            run_folder=str(self._folder("fit")),
-            tables=self._tables(sizes)[0],
-            windows=(WINDOW,),
-            known_windows=(WINDOW,),
-            validation=Validation(window="none"),  # nobody validates: only training is measured
-            parallelism=parallelism,
-            checkpoints=CHECKPOINTS,
-            config=sizes.model(full_softmax=full_softmax),
-            features={"max_length": sizes.length},
-            tracking_uri=self._client.tracking_uri,
-            run_id=self._client.create_run(self._experiment).info.run_id,
-        )
 
     def _folder(self, name: str) -> Path:
         self._runs += 1

@@ -63,6 +63,8 @@ PIPED = replace(SHORT, blocks=6)
 """Blocks enough for two stages of about equal cost."""
 WIRE = Sizes(users=6_000, events=33, items=2_000, length=32, width=64, blocks=2, batch=128, negatives=512, epochs=4)
 """Steps enough to see what is learned."""
+LARGE = replace(WIRE, users=12_000, items=250_000, epochs=1)
+"""Somebody meets 100,240 of its items: so many have a number."""
 GPU = Sizes(
     users=20_480, events=201, items=10_000, length=200, width=256, blocks=4, batch=1_024, negatives=512,
     epochs=10, left_out=20, precision="bf16-mixed",
