@@ -33,7 +33,7 @@ class Rows(nn.Module):
         shard: What this process has of it.
 
     Raises:
-        ValueError: That is nothing.
+        ValueError: There are more processes than rows.
 
     Attributes:
         weight: float (N, D), or the rows ``own``. Autograd knows nothing of it.
@@ -46,10 +46,10 @@ class Rows(nn.Module):
         super().__init__()
         self.count, self.width, self.shard = count, width, shard
         self.own = shard.own(count)
-        if not self.own:
+        if shard.world > count:
             raise ValueError(
-                f"{count:,} rows cannot be shared by {shard.world:,} processes: each needs one, and process "
-                f"{shard.rank} would have none. Take fewer processes, or train.parallelism.rows: local."
+                f"{count:,} rows cannot be shared by {shard.world:,} processes: each needs one. Take fewer processes, "
+                "or train.parallelism.rows: local."
             )
         values_ND = first_values(seed, np.arange(self.own.start, self.own.stop), width, std)
         if NOTHING in self.own:
@@ -75,7 +75,7 @@ class Rows(nn.Module):
         Where each process has some of the rows, all of them begin it together.
 
         Raises:
-            ValueError: All rows are asked for, and this process has some only.
+            ValueError: A row is asked for that nobody has; or all of them, and this process has some only.
         """
         if number is None:
             if not self.whole:
@@ -84,6 +84,12 @@ class Rows(nn.Module):
             self.held = nn.Parameter(self.weight.detach())
             return
         self._number_U = torch.unique(number)
+        if len(strangers := self._number_U[(self._number_U < 0) | (self._number_U >= self.count)]):
+            raise ValueError(
+                f"row {int(strangers[0])} is asked for, and {len(strangers) - 1:,} others that no process has: the "
+                f"table has rows 0 to {self.count - 1:,}. The examples know things that came after the table: is "
+                "known_windows of the job older than its windows?"
+            )
         if self.whole:
             self.held = nn.Parameter(self.weight.detach()[self._number_U])
         else:

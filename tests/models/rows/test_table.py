@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from models.rows import softmax
 from models.rows.first_values import first_values
+from models.rows.shard import Shard
 from models.rows.table import Rows
 
 
@@ -36,6 +37,25 @@ def test_a_step_gets_the_gradient_of_what_it_read_and_padding_has_none(number: t
     assert {each: gradient for each, gradient in told.items() if gradient} == {2: 1, 5: 2}
     assert 0 not in told
     assert rows.held is None
+
+
+def test_a_row_that_nobody_has_is_named() -> None:
+    rows = Rows(8, 3)
+    with pytest.raises(ValueError, match=r"row 8 is asked for, and 1 others that no process has: .* rows 0 to 7"):
+        rows.hold(torch.tensor([3, 9, 8, 9]))
+
+
+def test_more_processes_than_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"3 rows cannot be shared by 4 processes: each needs one"):
+        Rows(3, 2, shard=Shard(3, 4))
+
+
+@pytest.mark.parametrize(("count", "world"), [(10, 1), (10, 3), (9, 3), (7, 4), (5, 5)])
+def test_ranges_of_rows_are_those_of_torchs_chunk_and_rows_their_own(count: int, world: int) -> None:
+    whole = Rows(count, 2, std=1.0, seed=3).weight
+    parts = [Rows(count, 2, std=1.0, seed=3, shard=Shard(rank, world)) for rank in range(world)]
+    assert torch.equal(torch.cat([part.weight for part in parts]), whole)
+    assert [len(part.weight) for part in parts] == [len(chunk) for chunk in whole.chunk(world)]
 
 
 def test_a_step_that_learned_nothing_of_its_rows_has_no_gradient() -> None:
