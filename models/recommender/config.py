@@ -22,7 +22,7 @@ class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
     width: PositiveInt = Field(64, description="D: numbers that describe an item, and a state.")
     blocks: PositiveInt = Field(2, description="Transformer blocks, one after another.")
     heads: PositiveInt = Field(2, description="Attention heads in each block; they share the width.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Share of numbers dropped while training.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Share of numbers dropped while training.")
 
     @property
     def layers(self) -> int:
