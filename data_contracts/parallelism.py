@@ -24,7 +24,7 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     microbatches: PositiveInt = Field(4, description="Parts that a replica's share of a batch goes through stages in.")
     rows: Literal["local", "sharded"] = Field(
         "local",
-        description="Where tables of rows lie, such as a vector for each item: all of them in each process, or "
+        description="Where tables of rows lie, vectors of things known by number: all of them in each process, or "
         "sharded, a range of rows in each.",
     )
     gradients: Literal["float32", "bfloat16"] = Field(

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from data_contracts.job import JOB, RESULT, FitJob, FitResult, TablesAt, Validation, commit, read
 from data_contracts.parallelism import ParallelismConfig
-from models.recommender.weights import load
+from models.recommender.weights import ITEM_ROWS, load
 from tasks.job import LOG, JobFailedError, failure
 from tests.models.ranks import run_ranks
 from tests.models.recommender.tables import write_tables
@@ -89,4 +89,5 @@ class Lab:
 
 
 def weights_of(result: FitResult) -> dict[str, torch.Tensor]:
-    return dict(load(Path(result.checkpoint)).network.named_parameters())
+    network = load(Path(result.checkpoint)).network
+    return {**dict(network.named_parameters()), ITEM_ROWS: torch.cat([row_RD for _, row_RD in network.item.blocks()])}
