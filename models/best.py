@@ -37,7 +37,6 @@ def write_best(
     staged, is_first, splits = folder / f".{CHECKPOINT}.staged", rank() == 0, splits_of(module, device)
     if is_first:
         shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir()
     if splits:
         module.to(device)
         distributed.barrier()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import warnings
@@ -23,6 +22,7 @@ from models.fit_config import FitConfig
 from models.layered import LayeredModule
 from models.ledger import Ledger
 from models.progress import DivergedError, Progress
+from models.rows.optimizer import give_back
 from models.steps import Clip, EndAtOnce, InTime, SeedOfStep
 from models.trainer import fit_layers, make_trainer, patience, rank
 from models.use_case import UseCase, use_case
@@ -52,7 +52,6 @@ def train(job: FitJob) -> FitResult | None:
     config = FitConfig.model_validate(job.config.get("fit", {}))
     in_time = InTime(job.max_seconds, folder / BEGAN)
     checkpoints, device = _trained(job, parts, config, in_time)
-    gc.collect()  # the table of the training is as much memory as the one to come
     if rank() and job.parallelism.rows == "local":
         return None
     reached = checkpoints.reached()
@@ -94,6 +93,7 @@ def _trained(job: FitJob, parts: UseCase, config: FitConfig, in_time: InTime) ->
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.resumed(), weights_only=True)
+        give_back(trainer.optimizers)
     elif parallelism.rows == "sharded":
         trainer.strategy.setup_environment()
     return checkpoints, trainer.strategy.root_device

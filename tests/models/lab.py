@@ -57,10 +57,13 @@ class Lab:
             run_id=self.client.create_run(found).info.run_id,
         )
 
-    def train(self, job: FitJob, fault: tuple[str, str, int] | None = None) -> FitResult:
-        """Train to the end, or until a process is killed at a commit point: before or after it, the n-th time."""
+    def train(self, job: FitJob, fault: tuple[str, str, int] | None = None, *, memory: int | None = None) -> FitResult:
+        """Train to the end, or until a process is killed at a commit point: before or after it, the n-th time.
+
+        Each process may take ``memory`` bytes more than it has when it begins.
+        """
         self.lines.clear()
-        environment = {"OMP_NUM_THREADS": "1"}
+        environment = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
         if fault is not None:
             self.once = self.folder / f"killed-{uuid4().hex}"
             point, moment, count = fault
@@ -70,7 +73,7 @@ class Lab:
         folder.mkdir(exist_ok=True)
         (folder / RESULT).unlink(missing_ok=True)
         commit(job, folder / JOB)
-        code = run_ranks(folder / JOB, job.parallelism.worlds[0], environment, folder / LOG)
+        code = run_ranks(folder / JOB, job.parallelism.worlds[0], environment, folder / LOG, memory)
         self.lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
         if not (folder / RESULT).exists():
             raise JobFailedError(failure("models.fit", code, folder / LOG))

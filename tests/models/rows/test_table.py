@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from models.rows import softmax
 from models.rows.first_values import first_values
+from models.rows.shard import Shard
 from models.rows.table import Rows
 
 
@@ -18,6 +19,11 @@ def test_first_values_are_a_rows_own_whoever_makes_it() -> None:
     assert float(drawn.std()) == pytest.approx(0.02, rel=0.02)
     assert len(torch.unique(drawn)) > 0.99 * drawn.numel()
     assert not torch.equal(drawn, first_values(8, whole, 16, 0.02))
+
+
+def test_rows_for_which_a_process_has_no_room_are_refused_before_they_are_made() -> None:
+    with pytest.raises(ValueError, match=r"process 2 of 3 has no room for its 333,333,333,332 of 1,0"):
+        Rows(10**12, 64, shard=Shard(2, 3))
 
 
 @pytest.mark.parametrize("number", [torch.tensor([5, 2, 5, 0]), None], ids=["some", "all"])
