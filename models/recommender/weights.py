@@ -5,7 +5,7 @@ file                    content
 ======================  ==================================================================================
 `model.safetensors`     the tensors
 `rows-*.safetensors`    the items' rows, where a training had them in shards: a file of each, see `models.rows.files`
-`model.json`            what answering needs to know of them; see `models.recommender.record`
+`model.json`            what answering needs to know of them, see `models.recommender.record`
 `training.json`         the settings that they were trained under, for people and for the next training
 ======================  ==================================================================================
 """
