@@ -77,7 +77,7 @@ class FitJob(Value):
 class FitResult(Value):
     """A trained model's weights."""
 
-    checkpoint: str = Field(description="Folder with `model.safetensors` and `model.json`.")
+    checkpoint: str = Field(description="Folder with `model.safetensors`, `model.json`, and files of sharded rows.")
     epochs: int
     samples: int = Field(description="Examples seen, repeats counted.")
     metrics: dict[str, float]

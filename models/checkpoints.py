@@ -32,7 +32,7 @@ from torch import nn
 from data_contracts.job import CheckpointConfig, commit, read
 from data_contracts.manifest import damage, publish, verify
 from data_contracts.night import Value
-from models.distributed.saved import load_averages
+from models.distributed.saved import Splits, load_averages
 from models.distributed.strategy import GangStrategy
 from models.layered import Batch, Loader
 from models.progress import Progress
@@ -98,15 +98,15 @@ class Checkpoints(Checkpoint):
         """Return what Lightning goes on from; None when it starts."""
         return None if self.newest is None else self.newest / NEWEST
 
-    def load_best(self, parameters: dict[str, nn.Parameter]) -> None:
-        """Fill the parameters of one process that holds all of them with those of the best epoch; there is one.
+    def load_best(self, parameters: dict[str, nn.Parameter], splits: Splits) -> None:
+        """Fill parameters with those of the best epoch, see `load_averages`; there is one.
 
         Raises:
             DamagedError: It was changed meanwhile.
         """
         assert self.newest is not None
         verify(self.newest)
-        load_averages(self.newest / BEST, parameters)
+        load_averages(self.newest / BEST, parameters, splits)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Remove damaged checkpoints, now that every process went on from the one before.
@@ -147,8 +147,9 @@ class Checkpoints(Checkpoint):
         self._save(trainer, metrics, epochs=trainer.current_epoch + 1, ended=trainer.fit_loop.done)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Wait for the last one."""
+        """Wait for the last one, and have every process know it."""
         self._written(trainer)
+        self.newest = trainer.strategy.broadcast(self.newest)
 
     def _pace(self, trainer: pl.Trainer, steps: int | None) -> None:
         """Agree on the next step that is saved: the first process's clock decides, and asking it every step costs."""

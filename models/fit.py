@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import warnings
 from pathlib import Path
 
 import torch
 
-from data_contracts.job import BEGAN, CHECKPOINT, HEARTBEAT, LEDGER, TRAINING, FitJob, FitResult, fail
-from data_contracts.manifest import DamagedError, publish, verify
+from data_contracts.job import BEGAN, HEARTBEAT, LEDGER, TRAINING, FitJob, FitResult, fail
+from data_contracts.manifest import DamagedError, verify
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.process import main
 from models import memory
 from models.audit import LedgerError, account, audit, log_audit
 from models.averages import Averages
+from models.best import write_best
 from models.checkpoints import Checkpoints, TrainingProgress
 from models.fit_config import FitConfig
 from models.layered import LayeredModule
 from models.ledger import Ledger
 from models.progress import DivergedError, Progress
+from models.rows.optimizer import give_back
 from models.steps import Clip, EndAtOnce, InTime, SeedOfStep
 from models.trainer import fit_layers, make_trainer, patience, rank
 from models.use_case import UseCase, use_case
@@ -33,7 +34,7 @@ PROGRAMMING = (TypeError, AttributeError, NameError, ImportError)
 
 
 def train(job: FitJob) -> FitResult | None:
-    """Train to the end, going on from the newest whole checkpoint if there is one; best weights go to ``checkpoint``.
+    """Train to the end, going on from the newest whole checkpoint if there is one; see `write_best` for what follows.
 
     Returns:
         What came out, from rank 0; None from every other.
@@ -47,12 +48,36 @@ def train(job: FitJob) -> FitResult | None:
     _hush()
     _require_memory()
     torch.set_num_threads(job.parallelism.threads_per_process)
+    folder, parts = Path(job.run_folder), use_case(job.use_case)
+    config = FitConfig.model_validate(job.config.get("fit", {}))
+    in_time = InTime(job.max_seconds, folder / BEGAN)
+    checkpoints, device = _trained(job, parts, config, in_time)
+    if rank() and job.parallelism.rows == "local":
+        return None
+    reached = checkpoints.reached()
+    assert reached is not None
+    if not rank():
+        _check(job, reached)
+    alone = job.model_copy(update={"parallelism": ParallelismConfig(rows=job.parallelism.rows)})
+    module = _module(parts, alone, config)  # its layers whole again, whatever was left of the other
+    written = write_best(parts, module, checkpoints, folder, device)
+    if rank():
+        return None
+    return FitResult(
+        checkpoint=str(written),
+        epochs=reached.epochs,
+        samples=reached.samples,
+        metrics=reached.metrics,
+        remark=in_time.remark(reached.epochs, config.max_epochs),
+    )
+
+
+def _trained(job: FitJob, parts: UseCase, config: FitConfig, in_time: InTime) -> tuple[Checkpoints, torch.device]:
+    """Train to the end, and return what was saved and the device that processes meet on; they can meet again."""
     folder = Path(job.run_folder)
     parallelism = job.parallelism.with_processes(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    parts = use_case(job.use_case)
     if job.warm_start is not None:
         verify(Path(job.warm_start))
-    config = FitConfig.model_validate(job.config.get("fit", {}))
     module = _module(parts, job, config)
     fit_layers(module.network.layers(), parallelism, config)
     heartbeat = folder / HEARTBEAT
@@ -62,28 +87,16 @@ def train(job: FitJob) -> FitResult | None:
         folder / TRAINING, job.run_id, job.checkpoints, module.monitor, progress, sign=module.sign
     )
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
-    in_time = InTime(job.max_seconds, folder / BEGAN)
     steps = [SeedOfStep(config.seed), Clip(config.clip_norm), Averages()]
     callbacks = [patience(module, config), EndAtOnce(), in_time, *steps, progress, ledger, checkpoints]
     trainer = make_trainer(job, parallelism, config, callbacks)
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.resumed(), weights_only=True)
-    if not trainer.is_global_zero:
-        return None
-    reached = checkpoints.reached()
-    assert reached is not None
-    _check(job, reached)
-    alone = job.model_copy(update={"parallelism": ParallelismConfig()})
-    module = _module(parts, alone, config)  # whole again, whatever was left of the other
-    checkpoints.load_best(dict(module.named_parameters()))
-    return FitResult(
-        checkpoint=str(_save(parts, module, folder)),
-        epochs=reached.epochs,
-        samples=reached.samples,
-        metrics=reached.metrics,
-        remark=in_time.remark(reached.epochs, config.max_epochs),
-    )
+        give_back(trainer.optimizers)
+    elif parallelism.rows == "sharded":
+        trainer.strategy.setup_environment()
+    return checkpoints, trainer.strategy.root_device
 
 
 def _hush() -> None:
@@ -92,15 +105,6 @@ def _hush() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # Lightning, of torch's new names
     warnings.filterwarnings("ignore", message=".*across ranks is zero")  # nothing to validate on: the data says so
     warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # each reads the best weights alone
-
-
-def _save(parts: UseCase, module: LayeredModule, folder: Path) -> Path:
-    """Write the weights beside where they belong, seal and rename them; return where they are."""
-    staged = folder / f".{CHECKPOINT}.staged"
-    shutil.rmtree(staged, ignore_errors=True)
-    parts.save(module, staged)
-    publish(staged, folder / CHECKPOINT, "weights")
-    return folder / CHECKPOINT
 
 
 def _module(parts: UseCase, job: FitJob, config: FitConfig) -> LayeredModule:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -14,6 +17,18 @@ ADVICE = (
 MOST_KILLS = 3
 """Under one agent: so many are no accident."""
 _KILLS_BEFORE = "NIGHTSHIFT_OOM_KILLS"
+
+
+class Limit(NamedTuple):
+    """How much memory a process may have.
+
+    Attributes:
+        bytes: At most.
+        name: Of who says so.
+    """
+
+    bytes: int
+    name: str
 
 
 def is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
@@ -34,12 +49,15 @@ def oom_kills(root: Path = Path("/")) -> int:
 
 
 def _counters(root: Path) -> list[Path]:
+    return [*(group / "memory.events" for group in _groups(root)), root / "proc/vmstat"]
+
+
+def _groups(root: Path) -> list[Path]:
     try:
         groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
         groups = []
-    own = [line.removeprefix("0::/") for line in groups if line.startswith("0::/")]
-    return [*(root / "sys/fs/cgroup" / path / "memory.events" for path in own), root / "proc/vmstat"]
+    return [root / "sys/fs/cgroup" / line.removeprefix("0::/") for line in groups if line.startswith("0::/")]
 
 
 def _count(file: Path) -> int | None:
@@ -48,6 +66,36 @@ def _count(file: Path) -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+
+
+def limit(root: Path = Path("/")) -> Limit | None:
+    """Return the lowest limit of this process's memory; None where there is none.
+
+    What a control group (version 2) or the host has is divided among the processes of a training on this host.
+    """
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    shared = (Limit(each.bytes // processes, f"its part of {each.name}") for each in _shared(root))
+    return min([*_own(), *shared], default=None)
+
+
+def _own() -> Iterator[Limit]:
+    for name, number in (("RLIMIT_DATA", resource.RLIMIT_DATA), ("RLIMIT_AS", resource.RLIMIT_AS)):
+        most, _ = resource.getrlimit(number)
+        if most != resource.RLIM_INFINITY:
+            yield Limit(most, name)
+
+
+def _shared(root: Path) -> Iterator[Limit]:
+    for group in _groups(root):
+        try:
+            yield Limit(int((group / "memory.max").read_text(encoding="utf-8")), "memory.max")
+        except (OSError, ValueError):  # "max": none
+            continue
+    try:
+        lines = (root / "proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    yield from (Limit(int(line.split()[1]) * 1024, "MemTotal") for line in lines if line.startswith("MemTotal:"))
 
 
 def count_from_here() -> None:

@@ -63,7 +63,10 @@ class UseCase(Protocol):
         ...
 
     def save(self, module: pl.LightningModule, folder: Path) -> None:
-        """Write the weights and their config: safetensors and JSON."""
+        """Write the weights and their config: safetensors and JSON.
+
+        Where each process has some rows of a table, all call this: each writes its own, the first everything else.
+        """
         ...
 
     def evaluate(self, job: EvaluateJob) -> Judgement:

@@ -20,12 +20,13 @@ from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load as read_tensors
 from torch.distributed.checkpoint.state_dict_saver import async_save
-from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor, Shard, zeros
 from torch.optim import Optimizer
 
 from models.rows.optimizer import STEP
-from models.rows.rules import caught_up
+from models.rows.rules import catch_up_in_pieces
+from models.rows.table import Rows
 
 AVERAGE = "average"
 """Of a parameter's weights: its name in the optimiser's state of it, see `models.averages`."""
@@ -63,6 +64,16 @@ Splits = Mapping[str, Split]
 """By a parameter's name; what its optimiser remembers is split likewise."""
 
 
+def splits_of(module: nn.Module, device: torch.device) -> Splits:
+    """Return the tables of which this process has some rows, by the first name of each; they lie on ``device``."""
+    tables = {f"{name}.weight": rows for name, rows in module.named_modules() if isinstance(rows, Rows)}
+    return {
+        name: Split(init_device_mesh(device.type, (rows.shard.world,)), rows.count)
+        for name, rows in tables.items()
+        if not rows.whole
+    }
+
+
 def begin_save(
     folder: Path,
     parameters: dict[str, nn.Parameter],
@@ -88,7 +99,7 @@ def begin_save(
     for name, parameter in parameters.items():
         own = {f"parameter.{name}": parameter.detach()}
         own |= {f"optimizer.{name}.{key}": value for key, value in optimizer.state[parameter].items()}
-        state |= {key: splits[name].whole(value) for key, value in own.items()} if name in splits else own
+        state |= _as_saved(own, splits.get(name))
     if beside is not None:
         torch.save(beside, folder / LIGHTNING)
     writing = async_save(state, checkpoint_id=folder, process_group=writers)
@@ -110,7 +121,7 @@ def load(folder: Path, parameters: dict[str, nn.Parameter], optimizer: Optimizer
         for full in (key for key in saved if key.startswith(start)):
             room = _room(parameter, saved[full], on_gpu=on_gpu, is_split=name in splits)
             states[name][full.removeprefix(start)] = own[full] = room
-        wanted |= {key: splits[name].whole(value) for key, value in own.items()} if name in splits else own
+        wanted |= _as_saved(own, splits.get(name))
     _read(folder, wanted, saved)
     for name, parameter in parameters.items():
         optimizer.state[parameter] = states[name]
@@ -118,8 +129,10 @@ def load(folder: Path, parameters: dict[str, nn.Parameter], optimizer: Optimizer
     return beside
 
 
-def load_averages(folder: Path, parameters: dict[str, nn.Parameter]) -> None:
-    """Fill ``parameters`` of one process that holds all of them with their averages; what never moved has none.
+def load_averages(folder: Path, parameters: dict[str, nn.Parameter], splits: Splits) -> None:
+    """Fill ``parameters`` with their averages; what never moved has none.
+
+    One process that holds all of them calls this, or every process, where each has some rows of a table.
 
     Raises:
         OtherModelError: The checkpoint in ``folder`` holds other tensors.
@@ -127,15 +140,22 @@ def load_averages(folder: Path, parameters: dict[str, nn.Parameter]) -> None:
     saved, wanted, rows = _saved(folder), State(), dict[str, State]()
     for name, parameter in parameters.items():
         key, average = f"optimizer.{name}", f"optimizer.{name}.{AVERAGE}"
-        wanted[average if average in saved else f"parameter.{name}"] = parameter.detach()
+        own = {average if average in saved else f"parameter.{name}": parameter.detach()}
         if f"{key}.moved" in saved:
-            rows[name] = {each: _room(parameter, saved[f"{key}.{each}"], on_gpu=False) for each in ("moved", STEP)}
-            rows[name]["weight"] = wanted[f"parameter.{name}"] = torch.empty_like(parameter)
-            wanted |= {f"{key}.{each}": rows[name][each] for each in ("moved", STEP)}
-    _read(folder, wanted, saved, alone=True)
+            rows[name] = {
+                each: _room(parameter, saved[f"{key}.{each}"], on_gpu=False, is_split=name in splits)
+                for each in ("moved", STEP)
+            }
+            rows[name]["weight"] = own[f"parameter.{name}"] = torch.empty_like(parameter)
+            own |= {f"{key}.{each}": rows[name][each] for each in ("moved", STEP)}
+        wanted |= _as_saved(own, splits.get(name))
+    _read(folder, wanted, saved, alone=not splits)
     for name, own in rows.items():
-        resting = parameters[name].detach()
-        resting.copy_(caught_up(own["weight"], resting, own["moved"], int(own[STEP])))
+        catch_up_in_pieces(own["weight"], parameters[name].detach(), own["moved"], int(own[STEP]))
+
+
+def _as_saved(own: State, split: Split | None) -> State:
+    return {key: split.whole(value) for key, value in own.items()} if split else own
 
 
 def _saved(folder: Path) -> dict[str, TensorStorageMetadata]:

@@ -12,14 +12,13 @@ from typing import Any
 import torch
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
-from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from typing_extensions import override
 
 from data_contracts.parallelism import ParallelismConfig
-from models.distributed.saved import Split, Splits, begin_save, load
+from models.distributed.saved import Splits, begin_save, load, splits_of
 from models.fit_config import FitConfig
 from models.layered import Batch, LayeredModule
 from models.rows.table import Rows
@@ -109,7 +108,7 @@ class GangStrategy(DDPStrategy):
 
     def hold_parts(self, batch: Batch, *, first: bool = True, last: bool = True) -> None:
         """Hold what a batch reads of tables that no process has whole; see `LayeredModule.hold`."""
-        if self.splits():
+        if not all(rows.whole for rows in self._module_of_layers().modules() if isinstance(rows, Rows)):
             self._module_of_layers().hold(batch, first=first, last=last, learns=False)
 
     def _forward(self, batch: Batch, number: int) -> Tensor:
@@ -174,12 +173,8 @@ class GangStrategy(DDPStrategy):
 
     def splits(self) -> Splits:
         """Return the tables of which this process has some rows."""
-        module, own = self._module_of_layers(), {}
-        for name, rows in module.named_modules():
-            if isinstance(rows, Rows) and not rows.whole:
-                mesh = init_device_mesh(self.root_device.type, (self.world_size,))
-                own[self.aliases[f"{name}.weight"]] = Split(mesh, rows.count)
-        return own
+        found = splits_of(self._module_of_layers(), self.root_device)
+        return {self.aliases[name]: split for name, split in found.items()}
 
     def reshard(self) -> None:
         """Put away what was gathered for validation: it is not what is trained."""

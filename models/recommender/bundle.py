@@ -4,6 +4,7 @@
 file                    content
 ======================  ==================================================================================
 `model.safetensors`     weights, and what is to be known of them (`models.recommender.weights`)
+`rows-*.safetensors`
 `model.json`
 `training.json`
 `items.parquet`         item_id, item_index (1…N), count (`counts.popular_lately`), servable
@@ -27,7 +28,7 @@ from data_contracts.recommender.requests import DEFAULT_K
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import Days, item_counts, popular_lately
-from models.recommender.weights import RECORD, TENSORS, read_record
+from models.recommender.record import RECORD, files_of, read_record
 
 CATALOGUE = "items.parquet"
 EXAMPLE_K = 5
@@ -43,9 +44,10 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
     Raises:
         ValueError: The tables hold other items than the weights know, or none of them may be served.
     """
-    for name in (TENSORS, RECORD, TRAINING):
+    record = read_record(Path(job.checkpoint))
+    for name in (*files_of(record), RECORD, TRAINING):
         shutil.copyfile(Path(job.checkpoint) / name, folder / name)
-    record, config = read_record(folder), RecommenderConfig.model_validate(job.config)
+    config = RecommenderConfig.model_validate(job.config)
     catalogue = _catalogue(job, record.known_items, config)
     if catalogue["item_index"].to_list() != list(range(1, record.known_items + 1)):
         raise ValueError(

@@ -20,7 +20,7 @@ from models.recommender.baselines import Markov, Popularity
 from models.recommender.layout import PADDING, Batch
 from models.recommender.metrics import LIST_LENGTH, Flags, Floats, Numbers
 from models.recommender.network import SasRec
-from models.recommender.reading import blocks, item_rows, states_after
+from models.recommender.reading import states_after
 from models.recommender.weights import Ready, load
 from models.rows.listed import Listed, Pairs, Scored
 from models.rows.ranking import Hidden, Targets, ranks_and_best
@@ -106,8 +106,8 @@ class Learned:
         item_T = torch.from_numpy(np.where(self.knows[targets["item"]], targets["item"], PADDING))
         rank_T, best = ranks_and_best(
             state_TD,
-            Targets(item_T, item_rows(self.network, item_T)),
-            blocks(self.network),
+            Targets(item_T, self.network.item(item_T)),
+            self.network.item.blocks(),
             LIST_LENGTH,
             allowed_N=self._allowed_N,
             hidden=Hidden(*map(torch.from_numpy, hidden)),

@@ -70,6 +70,7 @@ class RecommenderModule(LayeredModule):
     def __init__(self, weights: Weights, item_counts: NDArray[np.int64]) -> None:
         super().__init__(weights.network.train(), MONITOR)
         self.items = weights.network.items
+        assert isinstance(weights.network.item, Rows), "rows on disk are not learned"
         self.item = weights.network.item
         self.config: RecommenderConfig = weights.config.with_loss_for(self.items)
         self.features: Config = weights.features
@@ -114,12 +115,11 @@ class RecommenderModule(LayeredModule):
         """Return this process's part of the global batch's mean loss; parts of all processes add up to it."""
         is_target_BL = targets.item_BL != 0
         state_MD, target_M = state_BLD[is_target_BL], targets.item_BL[is_target_BL]
-        item = self.network.head.item
         if self.negatives is None:
-            total = full_softmax(item, state_MD, target_M)
+            total = full_softmax(self.item, state_MD, target_M)
         else:
             negative_K, log_expected_K = (drawn.to(state_MD.device) for drawn in self.negatives.draw(targets.step))
-            total = sampled_softmax(item, state_MD, target_M, negative_K, log_expected_K)
+            total = sampled_softmax(self.item, state_MD, target_M, negative_K, log_expected_K)
         return total / targets.total
 
     def reads(self, batch: Batch, *, first: bool, last: bool, learns: bool) -> Iterator[tuple[Rows, Tensor | None]]:

@@ -17,16 +17,20 @@ from torch.nn.functional import scaled_dot_product_attention
 from models.network import LayeredNetwork
 from models.recommender.config import DISTANCES, NetworkConfig
 from models.recommender.former import DistanceBlock
+from models.rows.files import RowsOnDisk
 from models.rows.shard import Shard
 from models.rows.table import WHOLE, Rows
 
 INITIAL_STD = 0.02
 
+Table = Rows | RowsOnDisk
+"""The items' rows: to learn, or on disk, where the network only answers."""
+
 
 class Embedding(nn.Module):
     """From items to states."""
 
-    def __init__(self, item: Rows, dropout: float) -> None:
+    def __init__(self, item: Table, dropout: float) -> None:
         super().__init__()
         self.item = item
         self.dropout = nn.Dropout(dropout)
@@ -93,7 +97,7 @@ def _places(config: NetworkConfig, max_length: int) -> Tensor:
 class Head(nn.Module):
     """From states to scores, by the same item embedding that the network reads."""
 
-    def __init__(self, item: Rows) -> None:
+    def __init__(self, item: Table) -> None:
         super().__init__()
         self.item = item
         self.norm = nn.LayerNorm(item.width)
@@ -108,7 +112,7 @@ class Head(nn.Module):
         if item_K is not None:
             chosen: Tensor = state_MD @ self.item(item_K).T
             return chosen
-        logits_MN = state_MD @ self.item.weight.T
+        logits_MN = torch.cat([state_MD @ row_RD.T for _, row_RD in self.item.blocks()], dim=1)
         logits_MN[:, 0] = float("-inf")
         return logits_MN
 
@@ -120,15 +124,14 @@ class SasRec(LayeredNetwork):
         items: N: how many items it knows.
         max_length: L: longest history that it reads.
         config: Its shape.
-        seed: Of the items' first rows.
-        shard: Which of the items' rows it has.
+        item: Their rows, N + 1 of them; fresh ones, see `new_rows`, when omitted.
     """
 
-    def __init__(self, items: int, max_length: int, config: NetworkConfig, seed: int = 0, shard: Shard = WHOLE) -> None:
+    def __init__(self, items: int, max_length: int, config: NetworkConfig, item: Table | None = None) -> None:
         super().__init__()
         self.items = items
         self.max_length = max_length
-        item = Rows(items + 1, config.width, std=INITIAL_STD, seed=seed, shard=shard)
+        item = new_rows(items, config) if item is None else item
         self.embedding = Embedding(item, config.dropout)
         self.blocks = nn.ModuleList(
             DistanceBlock(config, max_length) if config.kind == DISTANCES else Block(config, max_length)
@@ -151,6 +154,11 @@ class SasRec(LayeredNetwork):
         last_B = (item_BL != 0).sum(dim=1) - 1
         state_BLD = self(item_BL)
         return self.head.logits(state_BLD[torch.arange(len(item_BL), device=item_BL.device), last_B])
+
+
+def new_rows(items: int, config: NetworkConfig, seed: int = 0, shard: Shard = WHOLE) -> Rows:
+    """Make fresh rows of items 1..``items``, after padding's; of them those of ``shard``."""
+    return Rows(items + 1, config.width, std=INITIAL_STD, seed=seed, shard=shard)
 
 
 def _initialise(module: nn.Module) -> None:

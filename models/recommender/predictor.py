@@ -23,7 +23,7 @@ from data_contracts.contract import SchemaMismatchError
 from data_contracts.recommender.requests import ANSWERS, DEFAULT_K, MAX_HISTORY, MAX_K, REQUESTS
 from models.recommender.bundle import CATALOGUE
 from models.recommender.histories import Histories, Numbers
-from models.recommender.reading import blocks, states_after
+from models.recommender.reading import states_after
 from models.recommender.weights import load
 from models.rows.ranking import Hidden
 from models.rows.ranking import best as best_rows
@@ -131,7 +131,7 @@ class RecommenderPredictor:
         state_BD = states_after(self._network, torch.from_numpy(item_BL), number_B, torch.from_numpy(length_B))
         best = best_rows(
             state_BD,
-            blocks(self._network),
+            self._network.item.blocks(),
             min(max(one.k for one in asked), len(self._popular)),
             allowed_N=self._allowed_N,
             hidden=_hidden(asked),

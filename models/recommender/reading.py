@@ -1,6 +1,6 @@
-"""What a network has read, and what it scores by: the one place that knows where a network keeps these.
+"""What a network knows after it has read some of a history, a bounded number of positions at once.
 
-Shape letters: B histories, L positions, T states, D width, N items.
+Shape letters: B histories, L positions, T states, D width.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from models.recommender.network import SasRec
-from models.rows.ranking import Blocks
 
 POSITIONS_AT_ONCE = 2**14
 """Positions passing through the network together: of width 64 each tensor has 4 MiB, 16 in the feed-forward layers."""
@@ -27,19 +26,9 @@ def states_after(network: SasRec, item_BL: Tensor, row_T: Tensor, read_T: Tensor
         Float (T, D).
     """
     size = max(POSITIONS_AT_ONCE // item_BL.shape[1], 1)
-    state_TD = network.item.weight.new_empty(len(row_T), network.item.width)
+    state_TD = network.head.norm.weight.new_empty(len(row_T), network.item.width)
     for start in range(0, len(item_BL), size):
         inside_T = (row_T >= start) & (row_T < start + size)
         state_BLD = network(item_BL[start : start + size])
         state_TD[inside_T] = state_BLD[row_T[inside_T] - start, read_T[inside_T] - 1]
     return state_TD
-
-
-def item_rows(network: SasRec, item_T: Tensor) -> Tensor:
-    """Return the rows of some items, float (T, D), for their numbers, int64 (T,)."""
-    return network.item.weight[item_T]
-
-
-def blocks(network: SasRec) -> Blocks:
-    """Yield what scores every item; row 0 is padding's."""
-    yield 0, network.item.weight

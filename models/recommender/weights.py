@@ -4,7 +4,8 @@
 file                    content
 ======================  ==================================================================================
 `model.safetensors`     the tensors
-`model.json`            what answering needs to know of them; older formats are read, see `ModelRecord`
+`rows-*.safetensors`    the items' rows, where a training had them in shards: a file of each, see `models.rows.files`
+`model.json`            what answering needs to know of them, see `models.recommender.record`
 `training.json`         the settings that they were trained under, for people and for the next training
 ======================  ==================================================================================
 """
@@ -14,65 +15,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, PositiveInt
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 
-from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
+from data_contracts.bundle import FORMAT, TRAINING
 from data_contracts.job import Config
-from models.recommender.config import NetworkConfig, RecommenderConfig
-from models.recommender.network import SasRec
+from models.recommender.config import RecommenderConfig
+from models.recommender.network import SasRec, new_rows
+from models.recommender.record import RECORD, TENSORS, ModelRecord, Shape, read_record
+from models.rows.files import RowsOnDisk, write_own
 from models.rows.shard import Shard
-from models.rows.table import WHOLE
+from models.rows.table import WHOLE, Rows
 from models.weights import copy_rows
 
-TENSORS = "model.safetensors"
-RECORD = "model.json"
 ITEM_ROWS = "embedding.item.weight"
 """The one tensor with a row an item, 1..N, after padding's row 0."""
-
-
-class Shape(NetworkConfig, frozen=True, extra="ignore"):
-    """A network's settings as its weights tell them: one that is unknown here does not keep them from answering."""
-
-    kind: Literal["sasrec", "distances"]  # type: ignore[assignment]  # of all networks that answer
-
-
-class ModelRecord(BaseModel, frozen=True, extra="ignore"):
-    """What ``model.json`` says about the tensors beside it: all that answering needs, in format `FORMAT`.
-
-    Attributes:
-        format: Of the bundle. In the first one, the whole of `RecommenderConfig` and the features stood here.
-        use_case: Whose weights they are.
-        network: Its settings.
-        max_length: L, the longest history that it reads, events.
-        known_items: N; it knows items 1..N.
-        exclude_seen: Whether what a user had before is left out of answers.
-    """
-
-    format: PositiveInt
-    use_case: Literal["recommender"] = "recommender"
-    network: Shape
-    max_length: PositiveInt
-    known_items: PositiveInt
-    exclude_seen: bool
-
-
-def _from_the_first_format(told: Config) -> Config:
-    config, features = (told[name] for name in ("config", "features"))
-    assert isinstance(config, dict)
-    assert isinstance(features, dict)
-    return {
-        "network": config["network"],
-        "max_length": features["max_length"],
-        "known_items": told["known_items"],
-        "exclude_seen": config["exclude_seen"],
-    }
-
-
-STEPS = {1: _from_the_first_format, **RecommenderConfig.former}
-"""What ``model.json`` of one format says in the words of the next."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +38,7 @@ class Ready:
     """A network that answers.
 
     Attributes:
-        network: Knows items 1..``network.items``; on the CPU, dropout off.
+        network: Knows items 1..``network.items``; on the CPU, dropout off. Rows that are in shards stay on disk.
         exclude_seen: Whether what a user had before is left out of answers.
     """
 
@@ -105,7 +63,8 @@ class Weights:
 
 def new_network(items: int, config: RecommenderConfig, features: Config, shard: Shard = WHOLE) -> SasRec:
     """Make a network with fresh weights for items 1..``items``, with some of their rows or all."""
-    return SasRec(items, max_length(features), config.network, config.fit.seed, shard)
+    item = new_rows(items, config.network, config.fit.seed, shard)
+    return SasRec(items, max_length(features), config.network, item)
 
 
 def max_length(features: Config) -> int:
@@ -121,9 +80,19 @@ def max_length(features: Config) -> int:
 
 
 def save(weights: Weights, folder: Path) -> None:
-    """Write ``weights`` into ``folder``, which is made; a tensor that layers share is written once."""
+    """Write ``weights`` into ``folder``, which is made; a tensor that layers share is written once.
+
+    Where each process has some of the rows, all call this: each writes its own, the first everything else.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    item = weights.network.item
+    assert isinstance(item, Rows)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.network.named_parameters()}
+    if not item.whole:
+        write_own(item, ITEM_ROWS, folder)
+        del tensors[ITEM_ROWS]
+    if item.shard.rank:
+        return
     save_file(tensors, folder / TENSORS)
     record = ModelRecord(
         format=FORMAT,
@@ -131,19 +100,11 @@ def save(weights: Weights, folder: Path) -> None:
         max_length=weights.network.max_length,
         known_items=weights.network.items,
         exclude_seen=weights.config.exclude_seen,
+        shards=item.shard.world,
     )
     (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
     settings = {"format": FORMAT, "model": weights.config.model_dump(mode="json"), "features": weights.features}
     (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
-
-
-def read_record(folder: Path) -> ModelRecord:
-    """Read what ``model.json`` in ``folder`` says, of whatever format.
-
-    Raises:
-        BundleFormatError: It is of a format that is newer than this code.
-    """
-    return ModelRecord.model_validate(in_todays_format(folder / RECORD, STEPS))
 
 
 def load(folder: Path) -> Ready:
@@ -155,7 +116,8 @@ def load(folder: Path) -> Ready:
         WeightsError: The tensors are not those that its ``model.json`` describes.
     """
     record = read_record(folder)
-    network = SasRec(record.known_items, record.max_length, record.network)
+    item = None if record.shards == 1 else _on_disk(folder, record)
+    network = SasRec(record.known_items, record.max_length, record.network, item)
     copy_into(network, folder)
     return Ready(network.eval(), record.exclude_seen)
 
@@ -166,9 +128,22 @@ def copy_into(network: SasRec, folder: Path) -> None:
     Raises:
         WeightsError: A tensor is missing, left over or of another shape; the message lists all of them.
     """
-    tensors, own = load_file(folder / TENSORS), network.item.own
-    if ITEM_ROWS in tensors:  # of many processes the last one takes what there is beyond, if that is too much
-        tensors[ITEM_ROWS] = tensors[ITEM_ROWS][own.start : None if own.stop == network.item.count else own.stop]
-    known = min(read_record(folder).known_items, network.items) + 1
-    rows = {ITEM_ROWS: max(min(known, own.stop) - own.start, 0)}
-    copy_rows(dict(network.named_parameters()), tensors, rows, folder)
+    record, item = read_record(folder), network.item
+    with safe_open(folder / TENSORS, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys() if name != ITEM_ROWS}  # noqa: SIM118
+        if not isinstance(item, Rows):
+            copy_rows(dict(network.named_parameters()), tensors, {}, folder)
+            return
+        # Of many processes the last one takes what there is beyond, if that is too much.
+        start, stop = item.own.start, None if item.own.stop == item.count else item.own.stop
+        if record.shards > 1:
+            tensors[ITEM_ROWS] = _on_disk(folder, record).between(start, stop)
+        elif ITEM_ROWS in file.keys():  # noqa: SIM118
+            tensors[ITEM_ROWS] = file.get_slice(ITEM_ROWS)[start:stop]
+        known = min(record.known_items, network.items) + 1
+        rows = {ITEM_ROWS: max(min(known, item.own.stop) - item.own.start, 0)}
+        copy_rows(dict(network.named_parameters()), tensors, rows, folder)
+
+
+def _on_disk(folder: Path, record: ModelRecord) -> RowsOnDisk:
+    return RowsOnDisk(folder, ITEM_ROWS, count=record.known_items + 1, width=record.network.width, files=record.shards)

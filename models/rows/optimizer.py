@@ -82,5 +82,13 @@ def swap_averages(optimizer: Optimizer) -> None:
         table.data, state["average"] = state["average"], table.data
 
 
+def give_back(optimizers: Iterable[Optimizer]) -> None:
+    """Give back the memory of tables and of what is remembered of them; they are of no use any more."""
+    for optimizer in optimizers:
+        for table, _ in list(states_of_rows(optimizer)):
+            del optimizer.state[table]
+            table.data = table.new_empty(0)
+
+
 def _rows_of(state: dict[str, Tensor]) -> RowState:
     return RowState(**{name: state[name] for name in RowState._fields})

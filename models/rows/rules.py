@@ -19,6 +19,8 @@ from torch import Tensor
 from models.power_average import kept, share
 
 EPSILON = 1e-8
+ROWS_AT_ONCE = 2**14
+"""Whose averages are made together: copies of all would be as much memory as the table."""
 
 
 class RowState(NamedTuple):
@@ -70,8 +72,16 @@ def take_step(
 @torch.no_grad()
 def catch_up(weight_ND: Tensor, state: RowState, step: int) -> None:
     """Bring the averages of all rows to ``step``, in place."""
-    state.average.copy_(caught_up(weight_ND, state.average, state.moved, step))
+    catch_up_in_pieces(weight_ND, state.average, state.moved, step)
     state.moved.fill_(float(step))
+
+
+def catch_up_in_pieces(weight_ND: Tensor, average_ND: Tensor, moved_N1: Tensor, step: int) -> None:
+    """See `caught_up`; some rows at a time, in place."""
+    for weight_UD, average_UD, moved_U1 in zip(
+        *(torch.split(each, ROWS_AT_ONCE) for each in (weight_ND, average_ND, moved_N1)), strict=True
+    ):
+        average_UD.copy_(caught_up(weight_UD, average_UD, moved_U1, step))
 
 
 def caught_up(row_UD: Tensor, average_UD: Tensor, moved_U1: Tensor, step: int) -> Tensor:

@@ -14,7 +14,8 @@ from torch.nn.functional import embedding
 
 from models.rows.exchange import add_rows, set_gradient
 from models.rows.first_values import first_values
-from models.rows.ranking import Hidden, Targets, ranks
+from models.rows.ranking import Blocks, Hidden, Targets, ranks
+from models.rows.room import require_room
 from models.rows.shard import Asked, Route, Shard, ranked_by_all
 
 NOTHING = 0
@@ -33,7 +34,7 @@ class Rows(nn.Module):
         shard: What this process has of it.
 
     Raises:
-        ValueError: There are more processes than rows.
+        ValueError: There are more processes than rows, or its memory does not hold them.
 
     Attributes:
         weight: float (N, D), or the rows ``own``. Autograd knows nothing of it.
@@ -51,6 +52,8 @@ class Rows(nn.Module):
                 f"{count:,} rows cannot be shared by {shard.world:,} processes: each needs one. Take fewer processes, "
                 "or train.parallelism.rows: local."
             )
+        if not self.whole:
+            require_room(count, width, shard)
         values_ND = first_values(seed, np.arange(self.own.start, self.own.stop), width, std)
         if NOTHING in self.own:
             values_ND[NOTHING - self.own.start] = 0
@@ -68,6 +71,11 @@ class Rows(nn.Module):
             assert self.whole
             return embedding(number, self.weight)
         return embedding(torch.searchsorted(self._number_U, number), self.held)
+
+    def blocks(self) -> Blocks:
+        """Yield all rows of a process that has them, in one block."""
+        assert self.whole
+        yield 0, self.weight
 
     def hold(self, number: Tensor | None) -> None:
         """Begin a step that reads rows of these numbers, in any order and any number of times; all rows when None.

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from data_contracts.job import JOB, RESULT, FitJob, FitResult, TablesAt, Validation, commit, read
 from data_contracts.parallelism import ParallelismConfig
-from models.recommender.weights import load
+from models.recommender.weights import ITEM_ROWS, load
 from tasks.job import LOG, JobFailedError, failure
 from tests.models.ranks import run_ranks
 from tests.models.recommender.tables import write_tables
@@ -57,10 +57,13 @@ class Lab:
             run_id=self.client.create_run(found).info.run_id,
         )
 
-    def train(self, job: FitJob, fault: tuple[str, str, int] | None = None) -> FitResult:
-        """Train to the end, or until a process is killed at a commit point: before or after it, the n-th time."""
+    def train(self, job: FitJob, fault: tuple[str, str, int] | None = None, *, memory: int | None = None) -> FitResult:
+        """Train to the end, or until a process is killed at a commit point: before or after it, the n-th time.
+
+        Each process may take ``memory`` bytes more than it has when it begins.
+        """
         self.lines.clear()
-        environment = {"OMP_NUM_THREADS": "1"}
+        environment = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
         if fault is not None:
             self.once = self.folder / f"killed-{uuid4().hex}"
             point, moment, count = fault
@@ -70,7 +73,7 @@ class Lab:
         folder.mkdir(exist_ok=True)
         (folder / RESULT).unlink(missing_ok=True)
         commit(job, folder / JOB)
-        code = run_ranks(folder / JOB, job.parallelism.worlds[0], environment, folder / LOG)
+        code = run_ranks(folder / JOB, job.parallelism.worlds[0], environment, folder / LOG, memory)
         self.lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
         if not (folder / RESULT).exists():
             raise JobFailedError(failure("models.fit", code, folder / LOG))
@@ -89,4 +92,5 @@ class Lab:
 
 
 def weights_of(result: FitResult) -> dict[str, torch.Tensor]:
-    return dict(load(Path(result.checkpoint)).network.named_parameters())
+    network = load(Path(result.checkpoint)).network
+    return {**dict(network.named_parameters()), ITEM_ROWS: torch.cat([row_RD for _, row_RD in network.item.blocks()])}

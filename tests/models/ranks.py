@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
@@ -27,7 +28,7 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.models.imported"])
 
 
-def run_ranks(job: Path, processes: int, environment: Mapping[str, str], log: Path) -> int:
+def run_ranks(job: Path, processes: int, environment: Mapping[str, str], log: Path, memory: int | None = None) -> int:
     """Run ``models.fit`` in so many processes; return the exit code of the first that failed, with which all end.
 
     Args:
@@ -35,6 +36,7 @@ def run_ranks(job: Path, processes: int, environment: Mapping[str, str], log: Pa
         processes: How many, on this host.
         environment: Of each, over what torchelastic would tell it.
         log: Gets what they say.
+        memory: Bytes that each may take beside what it has when it begins; any when None.
     """
     log.write_bytes(b"")
     world = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "GROUP_WORLD_SIZE": 1, "GROUP_RANK": 0}
@@ -44,7 +46,7 @@ def run_ranks(job: Path, processes: int, environment: Mapping[str, str], log: Pa
     for rank in range(processes):
         told = world | meeting | {"RANK": rank, "LOCAL_RANK": rank}
         own = {**os.environ, **{name: str(value) for name, value in told.items()}, **environment}
-        ranks.append(_context.Process(target=_rank, args=(str(job), own, str(log)), daemon=True))
+        ranks.append(_context.Process(target=_rank, args=(str(job), own, str(log), memory), daemon=True))
     try:
         for each in ranks:
             each.start()
@@ -68,7 +70,28 @@ def _end_with(parent: BaseProcess) -> None:
     os._exit(1)
 
 
-def _rank(job: str, environment: dict[str, str], log: str) -> None:
+def limit_memory(further: int) -> None:
+    """Let this process take so many bytes more; what it maps and does not write is none of its memory, to Linux."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[5])
+    most = pages * resource.getpagesize() + further
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def run_limited(work: Callable[..., None], *arguments: object, memory: int) -> int:
+    """Do some work in a process that may take so many bytes; return its exit code."""
+    process = _context.Process(target=_limited, args=(work, arguments, memory), daemon=True)
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _limited(work: Callable[..., None], arguments: Sequence[object], memory: int) -> None:
+    limit_memory(memory)
+    work(*arguments)
+
+
+def _rank(job: str, environment: dict[str, str], log: str, memory: int | None) -> None:
     threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
@@ -76,5 +99,7 @@ def _rank(job: str, environment: dict[str, str], log: str) -> None:
     os.dup2(out, 1)
     os.dup2(out, 2)
     sys.argv = ["models.fit", job]
+    if memory is not None:
+        limit_memory(memory)
     rank_zero_only.rank = int(environment["RANK"])  # Lightning looks it up when it is imported
     main(FitJob, fit)

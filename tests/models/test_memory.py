@@ -36,6 +36,21 @@ def test_kills_are_counted_where_the_kernel_counts_them(
     assert memory.oom_kills(host(tmp_path, group=group, events=events, whole=whole)) == kills
 
 
+def test_the_lowest_limit_counts_and_what_processes_share_is_divided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert memory.limit(tmp_path) is None
+    root = host(tmp_path, group="0::/night.slice\n", events={"night.slice": 0}, whole=None)
+    (root / "proc/meminfo").write_text("MemTotal:        8000 kB\nMemFree: 1 kB\n")
+    assert memory.limit(root) == (2000 * 1024, "its part of MemTotal")
+    own = root / "sys/fs/cgroup/night.slice/memory.max"
+    own.write_text("max\n")
+    assert memory.limit(root) == (2000 * 1024, "its part of MemTotal")
+    own.write_text("4000\n")
+    assert memory.limit(root) == (1000, "its part of memory.max")
+
+
 def test_only_kills_since_the_beginning_count(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter([5, 5, 7])
     monkeypatch.setattr(memory, "oom_kills", lambda: next(counts))

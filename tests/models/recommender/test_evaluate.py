@@ -17,8 +17,9 @@ from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.contestants import ContestantError
 from models.recommender.evaluate import evaluate, remarks
 from models.recommender.network import SasRec
+from models.recommender.record import TENSORS
 from models.recommender.targets import JudgedWindow
-from models.recommender.weights import TENSORS, Weights, new_network, save
+from models.recommender.weights import Weights, new_network, save
 from tests.models.recommender.tables import Event, Events, write_tables
 
 LENGTH = 4

@@ -7,7 +7,9 @@ import torch
 
 from data_contracts.bundle import training_settings
 from models.recommender.config import NetworkConfig, RecommenderConfig
+from models.recommender.record import files_of, read_record
 from models.recommender.weights import Weights, copy_into, load, new_network, save
+from models.rows.shard import Shard
 from models.weights import WeightsError
 
 CONFIG = RecommenderConfig(network=NetworkConfig(width=8))
@@ -38,6 +40,42 @@ def test_new_items_get_rows_and_known_ones_keep_theirs(saved: Weights, tmp_path:
     histories = torch.tensor([[1, 2, 3]])
     torch.testing.assert_close(grown.scores(histories)[:, :6], saved.network.scores(histories))
     assert torch.equal(grown.embedding.item.weight[6:], fresh[6:])
+
+
+def save_in_shards(folder: Path, items: int, processes: int) -> None:
+    for rank in reversed(range(processes)):
+        torch.manual_seed(0)
+        network = new_network(items, CONFIG, dict(FEATURES), Shard(rank, processes))
+        save(Weights(network, CONFIG, dict(FEATURES)), folder)
+
+
+def test_weights_in_shards_answer_as_they_do_in_one_file(saved: Weights, tmp_path: Path) -> None:
+    save_in_shards(tmp_path / "shards", 5, 3)
+    for folder, count in (("weights", 1), ("shards", 4)):
+        files = {path.name for path in (tmp_path / folder).glob("*.safetensors")}
+        assert (set(files_of(read_record(tmp_path / folder))), len(files)) == (files, count)
+    histories = torch.tensor([[1, 2, 3], [5, 4, 0]])
+    torch.testing.assert_close(load(tmp_path / "shards").network.scores(histories), saved.network.scores(histories))
+
+
+@pytest.mark.parametrize(("written_by", "read_by"), [(3, 1), (3, 2), (1, 3), (2, 5)])
+def test_any_number_of_processes_go_on_from_any_number_of_shards(tmp_path: Path, written_by: int, read_by: int) -> None:
+    save_in_shards(tmp_path, 5, written_by)
+    known = new_network(5, CONFIG, dict(FEATURES)).item.weight
+    other = CONFIG.model_copy(update={"fit": CONFIG.fit.model_copy(update={"seed": 1})})
+    fresh = new_network(8, other, dict(FEATURES)).item.weight
+    grown = []
+    for rank in range(read_by):
+        network = new_network(8, other, dict(FEATURES), Shard(rank, read_by))
+        copy_into(network, tmp_path)
+        grown.append(network.item.weight)
+    assert torch.equal(torch.cat(grown), torch.cat([known, fresh[6:]]))
+
+
+def test_a_network_that_knows_fewer_items_than_shards_is_refused(tmp_path: Path) -> None:
+    save_in_shards(tmp_path, 5, 2)
+    with pytest.raises(WeightsError, match=r"embedding\.item\.weight: \(4, 8\), wanted \(2, 8\)"):
+        copy_into(new_network(3, CONFIG, dict(FEATURES), Shard(1, 2)), tmp_path)
 
 
 def test_weights_of_another_shape_are_refused_with_every_difference(saved: Weights, tmp_path: Path) -> None:

@@ -21,6 +21,11 @@ def test_first_values_are_a_rows_own_whoever_makes_it() -> None:
     assert not torch.equal(drawn, first_values(8, whole, 16, 0.02))
 
 
+def test_rows_for_which_a_process_has_no_room_are_refused_before_they_are_made() -> None:
+    with pytest.raises(ValueError, match=r"process 2 of 3 has no room for its 333,333,333,332 of 1,0"):
+        Rows(10**12, 64, shard=Shard(2, 3))
+
+
 @pytest.mark.parametrize("number", [torch.tensor([5, 2, 5, 0]), None], ids=["some", "all"])
 def test_a_step_gets_the_gradient_of_what_it_read_and_padding_has_none(number: torch.Tensor | None) -> None:
     rows = Rows(8, 3, std=1.0)
