@@ -69,11 +69,9 @@ class GangStrategy(DDPStrategy):
         Source:
             `torch.nn.utils.clip_grad_norm_`, which knows nothing of stages.
         """
-        assert self.lightning_module is not None
-        parameters = [
-            each for each in self.lightning_module.parameters() if each.grad is not None and each.requires_grad
-        ]
-        tables = {id(each): each for each in self._module_of_layers().modules() if isinstance(each, Rows)}.values()
+        module = self._module_of_layers()
+        parameters = [each for each in module.parameters() if each.grad is not None and each.requires_grad]
+        tables = [each for each in module.modules() if isinstance(each, Rows) and each.weight.grad is not None]
         length = torch.stack([self.squared_norm(parameters), *(each.squared_norm() for each in tables)]).sum().sqrt()
         if length.isfinite():
             torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
