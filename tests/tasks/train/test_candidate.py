@@ -18,7 +18,7 @@ from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Night, Window, Workspace
 from data_contracts.parallelism import ParallelismConfig
 from models.fit_config import FitConfig
-from models.recommender.config import AdamWConfig, NetworkConfig, RecommenderConfig
+from models.recommender.config import NetworkConfig, OptimizerConfig, RecommenderConfig
 from models.recommender.record import TENSORS, read_record
 from models.recommender.weights import load
 from tasks.champion import table_ids
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 WINDOWS = {"2026-11-01": 8, "2026-11-02": 3, "2026-11-03": 2, "2026-11-04": 2}
 MODEL = RecommenderConfig(
     network=NetworkConfig(width=16, blocks=1),
-    optimizer=AdamWConfig(learning_rate=0.01),
+    optimizer=OptimizerConfig(learning_rate=0.01),
     fit=FitConfig(batch_size=32, max_epochs=2, warm_up_steps=5),
 )
 TRAIN = TrainConfig(parallelism=ParallelismConfig(processes_per_node=1))
@@ -176,7 +176,7 @@ def test_answers_that_cannot_be_read_are_given_again(house: House, first: Candid
 
 
 def test_a_training_that_fails_marks_its_run_as_failed(house: House) -> None:
-    wild = MODEL.model_copy(update={"optimizer": AdamWConfig(learning_rate=1e30)})
+    wild = MODEL.model_copy(update={"optimizer": OptimizerConfig(learning_rate=1e30)})
     with pytest.raises(JobFailedError, match="DivergedError"):
         house.train(windows=3, model=wild)
     failed = house.client.search_runs(["1"], filter_string="attributes.status = 'FAILED'")
