@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,8 +126,11 @@ def _losses(job: FitJob) -> torch.Tensor:
 
 def _weights(job: FitJob) -> torch.Tensor:
     result = FitResult.model_validate_json((Path(job.run_folder) / "result.json").read_text(encoding="utf-8"))
-    tensors: Mapping[str, torch.Tensor] = load_file(Path(result.checkpoint) / "model.safetensors")
-    return torch.cat([tensors[name].double().flatten() for name in sorted(tensors)])
+    tensors: dict[str, list[torch.Tensor]] = {}
+    for file in sorted(Path(result.checkpoint).glob("*.safetensors")):  # rows may be in several, in order
+        for name, tensor in load_file(file).items():
+            tensors.setdefault(name, []).append(tensor.double().flatten())
+    return torch.cat([part for name in sorted(tensors) for part in tensors[name]])
 
 
 def table(found: Sequence[Compared]) -> str:
