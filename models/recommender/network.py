@@ -22,6 +22,7 @@ from models.rows.shard import Shard
 from models.rows.table import WHOLE, Rows
 
 INITIAL_STD = 0.02
+FEED_FORWARD_RATIO = 4
 
 Table = Rows | RowsOnDisk
 """The items' rows: to learn, or on disk, where the network only answers."""
@@ -56,9 +57,9 @@ class Block(nn.Module):
         self.attention_out = nn.Linear(D, D)
         self.feed_forward_norm = nn.LayerNorm(D)
         self.feed_forward = nn.Sequential(
-            nn.Linear(D, D),
-            nn.ReLU(),
-            nn.Linear(D, D),
+            nn.Linear(D, FEED_FORWARD_RATIO * D),
+            nn.GELU(),
+            nn.Linear(FEED_FORWARD_RATIO * D, D),
         )
         self.dropout = nn.Dropout(config.dropout)
 
@@ -87,7 +88,7 @@ def _places(config: NetworkConfig, max_length: int) -> Tensor:
     """
     head_width = config.width // config.heads
     root = head_width**0.5  # attention divides products by it
-    slope_H = 2.0 ** (-8 / config.heads * torch.arange(1, config.heads + 1))
+    slope_H = 2.0 ** (-8 / config.heads * torch.arange(config.heads))  # the first one steeper than ALiBi's (ADR 45)
     place_L3Hd = torch.zeros(max_length, 3, config.heads, head_width)
     place_L3Hd[:, 0, :, 0] = root
     place_L3Hd[:, 1, :, 0] = slope_H * torch.arange(max_length)[:, None]

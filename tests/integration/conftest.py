@@ -32,6 +32,7 @@ QUICK = {
     "MODEL__FIT__MAX_EPOCHS": "8",
     "MODEL__FIT__BATCH_SIZE": "16",
     "MODEL__FIT__WARM_UP_STEPS": "5",
+    "MODEL__NETWORK__DROPOUT": "0.1",
     "HELD_OUT__MIN_TARGETS": "50",
     "HELD_OUT__MIN_UNITS": "20",
 }
