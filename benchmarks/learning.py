@@ -41,10 +41,10 @@ class Trial(NamedTuple):
 
 
 TRIALS = (
-    Trial("ml-100k", 90, pace=2.5, quality=1.35),
+    Trial("ml-100k", 90.0, pace=2.5, quality=1.35),
     Trial("ml-100k", None, pace=None, quality=1.05),
-    Trial("amazon-beauty", 60, pace=3, quality=None),
-    Trial("musical-instruments", 40, pace=3, quality=None),
+    Trial("amazon-beauty", 60.0, pace=3, quality=None),
+    Trial("musical-instruments", 40.0, pace=3, quality=None),
 )
 
 
