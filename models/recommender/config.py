@@ -104,16 +104,25 @@ class RecommenderConfig(ModelConfig, frozen=True, extra="forbid"):
         if kinds and (unknown := sorted(set(self.target_events) - set(kinds))):
             yield f"model.target_events {unknown} can never come: validation.allowed.event knows {list(kinds)}"
 
-    def with_loss_for(self, items: int) -> Self:
+    def with_loss_for(self, items: int, *, sharded: bool = False) -> Self:
         """Return this with the loss that a catalogue of so many items is learned by.
 
+        Args:
+            items: How many.
+            sharded: Whether no process has the rows of all of them.
+
         Raises:
-            ValueError: The loss that is set compares each target with too many items.
+            ValueError: The loss that is set compares each target with too many items, or with rows of others.
         """
+        if isinstance(self.loss, FullSoftmax) and sharded:
+            raise ValueError(
+                "model.loss: full_softmax compares each target with all items, and under train.parallelism.rows: "
+                "sharded no process has them all. Take kind: sampled_softmax, or leave model.loss out."
+            )
         if isinstance(self.loss, FullSoftmax) and items > FULL_AT_MOST:
             raise ValueError(
                 f"model.loss: full_softmax compares each target with all {items:,} items, and is for "
                 f"{FULL_AT_MOST:,} at most. Take kind: sampled_softmax, or leave model.loss out."
             )
-        by_size = FullSoftmax() if items <= FULL_UP_TO else SampledSoftmax()
+        by_size = FullSoftmax() if items <= FULL_UP_TO and not sharded else SampledSoftmax()
         return self.model_copy(update={"loss": self.loss or by_size})

@@ -19,7 +19,7 @@ def full_softmax(item: Rows, state_MD: Tensor, target_M: Tensor) -> Tensor:
     """Return the summed cross-entropy of the targets among all items."""
     number_N = torch.arange(1, item.count, device=state_MD.device)
     return cross_entropy(
-        state_MD, item(target_M), item(number_N), is_own_M=target_M, number_K=number_N, expected_K=None
+        state_MD, item(target_M), item(number_N), target_M=target_M, number_K=number_N, expected_K=None
     )
 
 
@@ -61,4 +61,4 @@ def sampled_softmax(
     """
     own_MD, row_KD = item(target_M), item(negative_K)
     expected_K = log_expected_K.to(state_MD)
-    return cross_entropy(state_MD, own_MD, row_KD, is_own_M=target_M, number_K=negative_K, expected_K=expected_K)
+    return cross_entropy(state_MD, own_MD, row_KD, target_M=target_M, number_K=negative_K, expected_K=expected_K)

@@ -86,9 +86,11 @@ class RecommenderModule(LayeredModule):
 
         Raises:
             WeightsError: The weights to start from are of another shape.
+            ValueError: The loss does not go with the number of items, or with where their rows lie.
         """
-        config = RecommenderConfig.model_validate(job.config)
         counts = item_counts(job.tables, job.known_windows)
+        config = RecommenderConfig.model_validate(job.config)
+        config = config.with_loss_for(len(counts) - 1, sharded=job.parallelism.rows == "sharded")
         torch.manual_seed(config.fit.seed)
         shard = Shard.of_process(job.parallelism)
         network = new_network(len(counts) - 1, config, job.features, shard)
@@ -161,7 +163,7 @@ class RecommenderModule(LayeredModule):
         is_seen_ML = (place_L <= position_M[:, None]) & self.config.exclude_seen
         hidden = Hidden(is_seen_ML.nonzero()[:, 0], item_ML[is_seen_ML])
         rank_M = self.item.ranks(state_MD, target_M, hidden)
-        gain_M: Tensor = (rank_M < LIST_LENGTH) / torch.log2(rank_M + 2)
+        gain_M: Tensor = ((rank_M < LIST_LENGTH) / torch.log2(rank_M + 2)).float()  # as the metric adds them up
         return gain_M
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

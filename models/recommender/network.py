@@ -96,7 +96,10 @@ def _places(config: NetworkConfig, max_length: int) -> Tensor:
 
 
 class Head(nn.Module):
-    """From states to scores, by the same item embedding that the network reads."""
+    """From states to those that are scored, by rows of the items.
+
+    A pipeline's last stage takes the gradient of all that its layers have, so the head has the rows, too.
+    """
 
     def __init__(self, item: Table) -> None:
         super().__init__()
@@ -104,18 +107,9 @@ class Head(nn.Module):
         self.norm = nn.LayerNorm(item.width)
 
     def forward(self, state_BLD: Tensor) -> Tensor:
-        """Return the states that `logits` scores, float (B, L, D)."""
+        """Return the states whose products with items' rows are scores, float (B, L, D)."""
         normed: Tensor = self.norm(state_BLD)
         return normed
-
-    def logits(self, state_MD: Tensor, item_K: Tensor | None = None) -> Tensor:
-        """Return float (M, K) for the items ``item_K``; for every item, (M, N + 1), when omitted, padding at -inf."""
-        if item_K is not None:
-            chosen: Tensor = state_MD @ self.item(item_K).T
-            return chosen
-        logits_MN = torch.cat([state_MD @ row_RD.T for _, row_RD in self.item.blocks()], dim=1)
-        logits_MN[:, 0] = float("-inf")
-        return logits_MN
 
 
 class SasRec(LayeredNetwork):
@@ -145,16 +139,6 @@ class SasRec(LayeredNetwork):
     def layers(self) -> list[nn.Module]:
         """Return the layers in order; each takes what the one before returns, so the list can be cut anywhere."""
         return [self.embedding, *self.blocks, self.head]
-
-    def scores(self, item_BL: Tensor) -> Tensor:
-        """Return the scores of all items as the next of each row, float (B, N + 1); column 0, padding, is -inf.
-
-        Args:
-            item_BL: int64, oldest first, 0 = padding on the right; a row holds an item at least, B may be 0.
-        """
-        last_B = (item_BL != 0).sum(dim=1) - 1
-        state_BLD = self(item_BL)
-        return self.head.logits(state_BLD[torch.arange(len(item_BL), device=item_BL.device), last_B])
 
 
 def new_rows(items: int, config: NetworkConfig, seed: int = 0, shard: Shard = WHOLE) -> Rows:

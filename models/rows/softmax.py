@@ -18,7 +18,7 @@ SCORES_AT_ONCE = 1 << 20
 
 
 def cross_entropy(
-    state_MD: Tensor, own_MD: Tensor, row_KD: Tensor, *, is_own_M: Tensor, number_K: Tensor, expected_K: Tensor | None
+    state_MD: Tensor, own_MD: Tensor, row_KD: Tensor, *, target_M: Tensor, number_K: Tensor, expected_K: Tensor | None
 ) -> Tensor:
     """Return the summed cross-entropy of each state's own row among itself and all rows of others that compete.
 
@@ -26,14 +26,14 @@ def cross_entropy(
         state_MD: A score is a state's product with a row.
         own_MD: Row of each state's target.
         row_KD: Rows that compete; one may be there several times.
-        is_own_M: Number of each state's target, int64: it does not compete with itself.
+        target_M: Number of each state's target, int64: it does not compete with itself.
         number_K: Numbers of the rows, int64, sorted where ``expected_K`` is None, and each once.
         expected_K: Logarithm of how often each row was expected to be drawn, which its score is less by; None where
             the rows are all there are.
     """
     with torch.autocast(state_MD.device.type, enabled=False):
         parts = (state_MD, own_MD, row_KD)
-        total: Tensor = _CrossEntropy.apply(*parts, is_own_M, number_K, expected_K)  # type: ignore[no-untyped-call]
+        total: Tensor = _CrossEntropy.apply(*parts, target_M, number_K, expected_K)  # type: ignore[no-untyped-call]
     return total
 
 
@@ -44,7 +44,7 @@ class _CrossEntropy(torch.autograd.Function):
         state_MD: Tensor,
         own_MD: Tensor,
         row_KD: Tensor,
-        is_own_M: Tensor,
+        target_M: Tensor,
         number_K: Tensor,
         expected_K: Tensor | None,
     ) -> Tensor:
@@ -57,11 +57,11 @@ class _CrossEntropy(torch.autograd.Function):
             state_mD, own_mD = state_MD[piece], own_MD[piece]
             score_mK = state_mD @ row_KD.T
             if expected_K is None:
-                place_m = torch.searchsorted(number_K, is_own_M[piece])
+                place_m = torch.searchsorted(number_K, target_M[piece])
                 score_mK.scatter_(1, place_m[:, None], -torch.inf)
             else:
                 score_mK -= expected_K
-                score_mK.masked_fill_(number_K == is_own_M[piece, None], -torch.inf)
+                score_mK.masked_fill_(number_K == target_M[piece, None], -torch.inf)
             own_m1 = (state_mD * own_mD).sum(dim=1, keepdim=True)
             highest_m1 = torch.maximum(score_mK.amax(dim=1, keepdim=True), own_m1)
             score_mK.sub_(highest_m1).exp_()

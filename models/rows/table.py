@@ -87,7 +87,10 @@ class Rows(nn.Module):
         """
         if number is None:
             if not self.whole:
-                raise ValueError(f"all {self.count:,} rows are asked for at once, and each process has some only.")
+                raise ValueError(
+                    f"all {self.count:,} rows are asked for at once, and each process has some only. Ask for those "
+                    "that a step reads, or take train.parallelism.rows: local."
+                )
             self._number_U = torch.arange(self.count, device=self.weight.device)
             self.held = nn.Parameter(self.weight.detach())
             return

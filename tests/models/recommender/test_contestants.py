@@ -15,6 +15,7 @@ from models.recommender.layout import Batch
 from models.recommender.metrics import LIST_LENGTH
 from models.recommender.network import SasRec
 from models.recommender.standing import Standing
+from tests.models.recommender.scored import scores as scores_of
 from tests.models.rows import plain
 
 ITEMS, LENGTH = 40, 5
@@ -96,7 +97,7 @@ def test_a_network_ranks_as_its_whole_list_does_and_by_popularity_where_it_read_
     for target, items in enumerate(drawn.read(learned.knows)):
         if items:
             with torch.no_grad():
-                scores = network.scores(torch.tensor([items]))[0].numpy()
+                scores = scores_of(network, torch.tensor([items]))[0].numpy()
             score_TN[target, : known + 1] = np.append(0, scores[1:].astype(float).round(4))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "POSITIONS_AT_ONCE", int(drawn.random.integers(1, 12)))

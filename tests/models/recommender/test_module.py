@@ -76,6 +76,12 @@ def test_a_full_softmax_over_too_many_items_is_refused() -> None:
         RecommenderConfig(loss=FullSoftmax()).with_loss_for(FULL_AT_MOST + 1)
 
 
+def test_where_no_process_has_all_rows_items_are_sampled_and_a_full_softmax_is_refused() -> None:
+    assert RecommenderConfig().with_loss_for(5, sharded=True).loss == SampledSoftmax()
+    with pytest.raises(ValueError, match=r"full_softmax .*rows: sharded no process has them all\. Take kind: sampled"):
+        RecommenderConfig(loss=FullSoftmax()).with_loss_for(5, sharded=True)
+
+
 def test_a_catalogue_that_has_grown_is_sampled_from_and_goes_on_from_a_champion_that_was_not(tmp_path: Path) -> None:
     few, many = {"user-0": [1, 2, 3]}, {"user-0": list(range(1, FULL_UP_TO + 2))}
     tables = write_tables(tmp_path / "tables", {"a": few, "b": many}, max_length=4)

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.network import SasRec
+from tests.models.recommender.scored import scores as scores_of
 
 
 @pytest.fixture
@@ -22,11 +23,13 @@ def test_a_state_depends_on_nothing_that_comes_later(network: SasRec) -> None:
 
 def test_scores_do_not_depend_on_padding(network: SasRec) -> None:
     padded = torch.tensor([[1, 2, 3, 0, 0], [5, 6, 7, 8, 9]])
-    torch.testing.assert_close(network.scores(padded)[:1], network.scores(torch.tensor([[1, 2, 3]])))
+    torch.testing.assert_close(scores_of(network, padded)[:1], scores_of(network, torch.tensor([[1, 2, 3]])))
 
 
 def test_the_order_of_items_matters(network: SasRec) -> None:
-    assert not torch.allclose(network.scores(torch.tensor([[1, 2, 3]])), network.scores(torch.tensor([[2, 1, 3]])))
+    assert not torch.allclose(
+        scores_of(network, torch.tensor([[1, 2, 3]])), scores_of(network, torch.tensor([[2, 1, 3]]))
+    )
 
 
 def test_nearer_items_count_for_more() -> None:
@@ -48,27 +51,10 @@ def test_nearer_items_count_for_more() -> None:
         )
 
 
-def test_every_item_has_a_score_and_padding_has_none(network: SasRec) -> None:
-    scores = network.scores(torch.tensor([[1, 2]]))
-    assert scores.shape == (1, 10)
-    assert scores[0, 0] == float("-inf")
-    assert scores[0, 1:].isfinite().all()
-
-
-def test_no_rows_are_no_scores(network: SasRec) -> None:
-    assert network.scores(torch.zeros(0, 3, dtype=torch.int64)).shape == (0, 10)
-
-
 def test_the_layers_one_after_another_are_the_network(network: SasRec) -> None:
     item_BL = torch.tensor([[1, 2, 3]])
     first, rest = network.layers()[0], torch.nn.Sequential(*network.layers()[1:])
     torch.testing.assert_close(rest(first(item_BL)), network(item_BL))
-
-
-def test_some_scores_are_those_of_all(network: SasRec) -> None:
-    state_MD = network(torch.tensor([[1, 2, 3]]))[0]
-    chosen = torch.tensor([4, 7])
-    torch.testing.assert_close(network.head.logits(state_MD, chosen), network.head.logits(state_MD)[:, chosen])
 
 
 def test_heads_must_share_the_width() -> None:

@@ -16,6 +16,7 @@ from models.recommender.histories import Histories
 from models.recommender.predictor import RecommenderPredictor
 from models.recommender.weights import load
 from models.rows import ranking
+from tests.models.recommender.scored import scores as scores_of
 from tests.models.serving.tiny_shop import item, publish_job, write_tables, write_weights
 
 Ask = Callable[..., dict[str, Any]]
@@ -41,7 +42,7 @@ def ask(bundle: Path) -> Ask:
 
 def test_a_history_is_answered_by_the_network_best_first_and_without_what_was_seen(ask: Ask, bundle: Path) -> None:
     answer = ask(history=[item(1), item(2)], k=3)
-    scores = load(bundle).network.scores(torch.tensor([[1, 2]]))[0].tolist()
+    scores = scores_of(load(bundle).network, torch.tensor([[1, 2]]))[0].tolist()
     wanted = sorted(range(3, 10), key=lambda number: -scores[number])[:3]
     assert answer["item_id"] == [item(number) for number in wanted]
     assert answer["score"] == pytest.approx([scores[number] for number in wanted], abs=1e-5)

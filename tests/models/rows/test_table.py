@@ -84,7 +84,7 @@ def test_cross_entropy_in_pieces_is_torchs_own_with_all_its_gradients(
     wanted_gradients = torch.autograd.grad(2 * wanted, [state, table])
     monkeypatch.setattr(softmax, "SCORES_AT_ONCE", 7 * -(-10 // pieces))
     numbers = torch.arange(7)
-    seen = softmax.cross_entropy(state, table[target], table, is_own_M=target, number_K=numbers, expected_K=None)
+    seen = softmax.cross_entropy(state, table[target], table, target_M=target, number_K=numbers, expected_K=None)
     torch.testing.assert_close(seen, wanted)
     torch.testing.assert_close(torch.autograd.grad(2 * seen, [state, table]), wanted_gradients)
 
@@ -93,7 +93,7 @@ def test_no_state_has_no_loss_and_gradients_of_the_right_shape() -> None:
     state, table = torch.zeros(0, 4, requires_grad=True), torch.randn(7, 4, requires_grad=True)
     target = torch.zeros(0, dtype=torch.int64)
     loss = softmax.cross_entropy(
-        state, table[target], table, is_own_M=target, number_K=torch.arange(7), expected_K=None
+        state, table[target], table, target_M=target, number_K=torch.arange(7), expected_K=None
     )
     loss.backward()
     assert loss.item() == 0
