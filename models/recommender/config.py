@@ -90,7 +90,7 @@ class RecommenderConfig(ModelConfig, frozen=True, extra="forbid"):
     network: NetworkConfig = NetworkConfig()
     loss: Loss | None = Field(
         None,
-        description=f"By default full_softmax up to {FULL_UP_TO:,} items, sampled_softmax beyond, or if rows are sharded.",
+        description=f"Null: full_softmax up to {FULL_UP_TO:,} items, sampled_softmax beyond or if rows are sharded.",
     )
     optimizer: OptimizerConfig = OptimizerConfig()
 
