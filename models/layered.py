@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import MeanMetric
@@ -166,6 +167,16 @@ class LayeredModule(pl.LightningModule):
         self.judged(self.quality(self.network(batch.inputs), batch))
 
     def judged(self, quality_B: Tensor) -> None:
-        """Count the metric of some rows, none where others count them; every process says so in every step."""
+        """Count the metric of some rows, none where others count them."""
         self.validation.update(quality_B)
+
+    def on_validation_epoch_end(self) -> None:
+        """Have the metric of all rows, over all processes, said and looked at."""
         self.log(self.monitor, self.validation)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Leave a batch where it is made, on the CPU: Lightning looks for tensors in all that it is made of."""
+        if device.type == "cpu":
+            return batch
+        moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return moved

@@ -81,7 +81,7 @@ class Pipeline(GangStrategy):
         for number in range(self.config.stages):
             for layer in layers[cut.of(number)] if number not in own else ():
                 module.set_submodule(names[layer], nn.Identity())
-        self._stages = [self._replicated(_Stage(*layers[cut.of(number)])) for number in own]
+        self.apart = self._stages = [self._replicated(_Stage(*layers[cut.of(number)])) for number in own]
         group = self.mesh["stage"].get_group()
         stages = [
             PipelineStage(stage, number, self.config.stages, self.root_device, group=group)
@@ -96,12 +96,6 @@ class Pipeline(GangStrategy):
             loss_fn=self._loss,
             scale_grads=False,
         )
-
-    @override
-    def sharded(self) -> list[FSDPModule]:
-        """Return the modules that this process holds a slice of; a stage is not in the module's own tree."""
-        stages = [stage for stage in self._stages if isinstance(stage, FSDPModule)]
-        return [*super().sharded(), *stages]
 
     def _replicated(self, stage: _Stage) -> _Stage:
         """Share a stage's work with its replicas."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -37,10 +37,15 @@ class GangStrategy(DDPStrategy):
     Attributes:
         equal_shares: Whether every process needs batches of one shape.
         speaks_for_its_share: Whether no other process takes the same rows of a batch and says so.
+        apart: Modules that hold layers, outside of the trained module's own tree.
+        learned: Parameters that this process steps, or its slices of them.
+        tables: Of rows, which it has or has some rows of.
+        sharded: Modules that it holds a slice of.
     """
 
     equal_shares = False
     speaks_for_its_share = True
+    apart: Sequence[nn.Module] = ()
     restore_checkpoint_after_setup = True
 
     def __init__(self, parallelism: ParallelismConfig, fit: FitConfig) -> None:
@@ -69,9 +74,8 @@ class GangStrategy(DDPStrategy):
         Source:
             `torch.nn.utils.clip_grad_norm_`, which knows nothing of stages.
         """
-        module = self._module_of_layers()
-        parameters = [each for each in module.parameters() if each.grad is not None and each.requires_grad]
-        tables = [each for each in module.modules() if isinstance(each, Rows) and each.weight.grad is not None]
+        parameters = [each for each in self.learned if each.grad is not None]
+        tables = [each for each in self.tables if each.weight.grad is not None]
         length = torch.stack([self.squared_norm(parameters), *(each.squared_norm() for each in tables)]).sum().sqrt()
         if length.isfinite():
             torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
@@ -106,7 +110,7 @@ class GangStrategy(DDPStrategy):
 
     def hold_parts(self, batch: Batch, *, first: bool = True, last: bool = True) -> None:
         """Hold what a batch reads of tables that no process has whole; see `LayeredModule.hold`."""
-        if not all(rows.whole for rows in self._module_of_layers().modules() if isinstance(rows, Rows)):
+        if not all(rows.whole for rows in self.tables):
             self._module_of_layers().hold(batch, first=first, last=last, learns=False)
 
     def _forward(self, batch: Batch, number: int) -> Tensor:
@@ -129,8 +133,7 @@ class GangStrategy(DDPStrategy):
 
     def take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
         """Take away the gradients that there are."""
-        assert self.lightning_module is not None
-        found = [(each, each.grad) for each in self.lightning_module.parameters() if each.grad is not None]
+        found = [(each, each.grad) for each in self.learned if each.grad is not None]
         for parameter, _ in found:
             parameter.grad = None
         return found
@@ -162,6 +165,10 @@ class GangStrategy(DDPStrategy):
         named = self.model.named_parameters(remove_duplicate=False)
         self.aliases = {name: first.setdefault(id(parameter), name) for name, parameter in named}
         self.spread(self.model)
+        module = self._module_of_layers()
+        self.learned = [each for each in module.parameters() if each.requires_grad]
+        self.tables = [each for each in module.modules() if isinstance(each, Rows)]
+        self.sharded = [each for each in (*module.modules(), *self.apart) if isinstance(each, FSDPModule)]
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Return what this process holds, by the names that the whole module has for it."""
@@ -176,13 +183,8 @@ class GangStrategy(DDPStrategy):
 
     def reshard(self) -> None:
         """Put away what was gathered for validation: it is not what is trained."""
-        for each in self.sharded():
+        for each in self.sharded:
             each.reshard()
-
-    def sharded(self) -> list[FSDPModule]:
-        """Return the modules that this process holds a slice of."""
-        assert self.lightning_module is not None
-        return [module for module in self.lightning_module.modules() if isinstance(module, FSDPModule)]
 
     @override
     def lightning_module_state_dict(self) -> dict[str, Any]:
