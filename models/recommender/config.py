@@ -23,6 +23,9 @@ class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
     blocks: PositiveInt = Field(2, description="Transformer blocks, one after another.")
     heads: PositiveInt = Field(2, description="Attention heads in each block; they share the width.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Share of numbers dropped while training.")
+    item_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of a history's items hidden while training; helps where items are rare."
+    )
 
     @property
     def layers(self) -> int:

@@ -23,6 +23,8 @@ from models.recommender.sequences import Sequences
 from models.recommender.split import validates
 from models.recommender.weights import max_length
 
+CONTEXT = 32
+"""Items before a row's first target that a training computes: nothing is learned from their own states (ADR 49)."""
 _KINDS = ("training", "validation")
 
 
@@ -111,7 +113,8 @@ class RecommenderData(Data[SequenceExamples]):
                 f"{learned.num_rows:,} examples, none with a target that counts. "
                 "Check model.target_events, model.min_item_count and model.min_user_count."
             )
-        return training, Sequences.of(recent.filter(validating), counts, self.config, self.windows)
+        validation = Sequences.of(recent.filter(validating), counts, self.config, self.windows)
+        return training.shortened(CONTEXT), validation
 
     def _of_frequent_users(self, examples: pa.Table) -> pa.Table:
         if self.config.min_user_count == 1:

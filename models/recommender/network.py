@@ -31,14 +31,15 @@ Table = Rows | RowsOnDisk
 class Embedding(nn.Module):
     """From items to states."""
 
-    def __init__(self, item: Table, dropout: float) -> None:
+    def __init__(self, item: Table, config: NetworkConfig) -> None:
         super().__init__()
         self.item = item
-        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Dropout1d(config.item_dropout)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, item_BL: Tensor) -> Tensor:
         """Return float (B, L, D) for item numbers int64 (B, L)."""
-        state_BLD: Tensor = self.dropout(self.item(item_BL))
+        state_BLD: Tensor = self.dropout(self.hidden(self.item(item_BL)))
         return state_BLD
 
 
@@ -127,7 +128,7 @@ class SasRec(LayeredNetwork):
         self.items = items
         self.max_length = max_length
         item = new_rows(items, config) if item is None else item
-        self.embedding = Embedding(item, config.dropout)
+        self.embedding = Embedding(item, config)
         self.blocks = nn.ModuleList(
             DistanceBlock(config, max_length) if config.kind == DISTANCES else Block(config, max_length)
             for _ in range(config.blocks)

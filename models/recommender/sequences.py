@@ -102,10 +102,18 @@ class Sequences:
 
     def take(self, rows: Numbers) -> Self:
         """Return these rows, in this order."""
-        length = self.lengths()[rows]
+        return self._cut(self.offset[:-1][rows], self.lengths()[rows], self.window[rows])
+
+    def shortened(self, context: int) -> Self:
+        """Return what is left when so many items, at most, come before each row's first target; all rows have one."""
+        first = np.flatnonzero(self.learned)[_starts(self.targets())[:-1]]
+        start = np.maximum(first - context, self.offset[:-1])
+        return self._cut(start, self.offset[1:] - start, self.window)
+
+    def _cut(self, start: Numbers, length: Numbers, window: NDArray[np.int32]) -> Self:
         offset = _starts(length)
-        where = np.arange(offset[-1]) + np.repeat(self.offset[:-1][rows] - offset[:-1], length)
-        return type(self)(self.item[where], self.learned[where], offset, self.window[rows])
+        where = np.arange(offset[-1]) + np.repeat(start - offset[:-1], length)
+        return type(self)(self.item[where], self.learned[where], offset, window)
 
     def padded(self, rows: Numbers, *, count: int = 1, length: int = 1) -> tuple[Tensor, Tensor]:
         """Pad rows on the right to the longest of them.

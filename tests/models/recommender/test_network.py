@@ -57,6 +57,16 @@ def test_the_layers_one_after_another_are_the_network(network: SasRec) -> None:
     torch.testing.assert_close(rest(first(item_BL)), network(item_BL))
 
 
+def test_hidden_items_are_hidden_whole_and_only_while_training() -> None:
+    network = SasRec(9, 400, NetworkConfig(width=8, dropout=0, item_dropout=0.5))
+    item_BL = torch.ones(1, 400, dtype=torch.int64)
+    state_BLD = network.embedding.train()(item_BL)
+    hidden_BL = (state_BLD == 0).all(dim=2)
+    assert ((state_BLD == 0).any(dim=2) == hidden_BL).all()
+    assert 100 < hidden_BL.sum() < 300
+    assert (network.embedding.eval()(item_BL) != 0).all()
+
+
 def test_heads_must_share_the_width() -> None:
     with pytest.raises(ValidationError, match=r"heads \(3\) must divide width \(8\)"):
         NetworkConfig(width=8, heads=3)

@@ -72,6 +72,23 @@ def test_padded_rows_are_what_a_loop_would_make_of_them(examples: list[Example],
     assert got.targets().sum() == sum(np.count_nonzero(row) for _, row in expected)
 
 
+@given(EXAMPLES, CONFIGS, st.integers(1, 4))
+def test_shortened_rows_keep_all_targets_and_so_many_items_before_the_first(
+    examples: list[Example], config: RecommenderConfig, context: int
+) -> None:
+    left = []
+    for row, wanted in naive(examples, config):
+        first = next(place for place, item in enumerate(wanted) if item)
+        start = max(first + 1 - context, 0)
+        left.append((row[start:], wanted[start:]))
+    shortened = sequences(examples, config).shortened(context)
+    assert [len(row) for row, _ in left] == [length - 1 for length in shortened.lengths()]
+    inputs, targets = shortened.padded(np.arange(len(left)))
+    for (row, wanted), input_L, target_L in zip(left, inputs.tolist(), targets.tolist(), strict=bool(left)):
+        assert input_L[: len(row)] == row
+        assert target_L[: len(row)] == wanted
+
+
 def test_rows_can_be_taken_in_any_order() -> None:
     got = sequences([([1], [(2, "view")]), ([3, 4], [(6, "view"), (1, "buy")])], RecommenderConfig())
     inputs, targets = got.padded(np.array([1, 0, 1]))
