@@ -40,13 +40,18 @@ def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ALONE) -> t
     )
 
 
-def tuned(threads: int) -> dict[str, str]:
-    """Return the variables of a process that trains: its threads, and huge pages for its tensors.
+_KEPT = ("hugetlb=1", f"mmap_threshold={32 << 20}", f"trim_threshold={256 << 20}")
+"""Blocks up to 32 MiB, glibc's most, come from the heap, and the heap keeps 256 MiB that nobody needs."""
 
-    glibc gives large blocks back to the kernel and takes them again in every step; with pages of 4 KiB a quarter of a
-    step's time went into that (glibc 2.35 or later, where the kernel has transparent huge pages).
+
+def tuned(threads: int) -> dict[str, str]:
+    """Return the variables of a process that trains: its threads, and how it has memory for its tensors.
+
+    glibc gives large blocks back to the kernel, and a step takes them again, zeroed, page by page. It learns not to,
+    but not below Dask's workers: they set MALLOC_TRIM_THRESHOLD_, and a step took twice as long. So blocks are kept,
+    and pages are huge (glibc 2.35 or later, where the kernel has transparent huge pages).
     """
-    return {"OMP_NUM_THREADS": str(threads), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+    return {"OMP_NUM_THREADS": str(threads), "GLIBC_TUNABLES": ":".join(f"glibc.malloc.{each}" for each in _KEPT)}
 
 
 def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -> int:
