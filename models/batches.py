@@ -192,10 +192,10 @@ class Data(lightning.LightningDataModule, Generic[Own]):
         return self._batches(self.training, order, first_step=epoch * steps)
 
     def val_dataloader(self) -> Batches | list[Batches]:
-        """Return the validating examples in the order of the table; nothing where there are none."""
+        """Return the validating examples, those of one length together; nothing where there are none."""
         if not len(self.validation):
             return []
-        return self._batches(self.validation, np.arange(len(self.validation)))
+        return self._batches(self.validation, np.argsort(self.validation.lengths(), kind="stable"))
 
     def _batches(self, of: Examples, order: Numbers, first_step: int = 0) -> Batches:
         strategy = self._trainer().strategy

@@ -48,8 +48,8 @@ def tuned(threads: int) -> dict[str, str]:
     """Return the variables of a process that trains: its threads, and how it has memory for its tensors.
 
     glibc gives large blocks back to the kernel, and a step takes them again, zeroed, page by page. It learns not to,
-    but not below Dask's workers: they set MALLOC_TRIM_THRESHOLD_, and a step took twice as long. So blocks are kept,
-    and pages are huge (glibc 2.35 or later, where the kernel has transparent huge pages).
+    but not below Dask's workers: they set MALLOC_TRIM_THRESHOLD_, and steps took up to half as long again. So blocks
+    are kept, and pages are huge (glibc 2.35 or later, where the kernel has transparent huge pages).
     """
     return {"OMP_NUM_THREADS": str(threads), "GLIBC_TUNABLES": ":".join(f"glibc.malloc.{each}" for each in _KEPT)}
 
