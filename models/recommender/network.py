@@ -19,7 +19,7 @@ from models.recommender.config import DISTANCES, NetworkConfig
 from models.recommender.former import DistanceBlock
 from models.rows.files import RowsOnDisk
 from models.rows.shard import Shard
-from models.rows.table import WHOLE, Rows
+from models.rows.table import NOTHING, WHOLE, Rows
 
 INITIAL_STD = 0.02
 FEED_FORWARD_RATIO = 4
@@ -34,12 +34,15 @@ class Embedding(nn.Module):
     def __init__(self, item: Table, config: NetworkConfig) -> None:
         super().__init__()
         self.item = item
-        self.hidden = nn.Dropout1d(config.item_dropout)
+        self.item_dropout = config.item_dropout
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, item_BL: Tensor) -> Tensor:
         """Return float (B, L, D) for item numbers int64 (B, L)."""
-        state_BLD: Tensor = self.dropout(self.hidden(self.item(item_BL)))
+        if self.training and self.item_dropout:
+            chance_BL = torch.rand(item_BL.shape, device=item_BL.device)
+            item_BL = item_BL.masked_fill(chance_BL < self.item_dropout, NOTHING)
+        state_BLD: Tensor = self.dropout(self.item(item_BL))
         return state_BLD
 
 
