@@ -33,7 +33,7 @@ class Ddp(GangStrategy):
 
     @override
     def spread(self, module: LayeredModule) -> None:
-        """Wrap the module, unless each process steps by itself, or there is one only."""
+        """Wrap the module, unless each process steps by itself, or is alone."""
         if self.config.average_every == 1 and self.world_size > 1:
             parts = [
                 f"{name}.weight" for name, each in module.named_modules() if isinstance(each, Rows) and not each.whole

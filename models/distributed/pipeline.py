@@ -81,7 +81,7 @@ class Pipeline(GangStrategy):
         for number in range(self.config.stages):
             for layer in layers[cut.of(number)] if number not in own else ():
                 module.set_submodule(names[layer], nn.Identity())
-        self.apart = self._stages = [self._replicated(_Stage(*layers[cut.of(number)])) for number in own]
+        self.outside = self._stages = [self._replicated(_Stage(*layers[cut.of(number)])) for number in own]
         group = self.mesh["stage"].get_group()
         stages = [
             PipelineStage(stage, number, self.config.stages, self.root_device, group=group)

@@ -37,15 +37,15 @@ class GangStrategy(DDPStrategy):
     Attributes:
         equal_shares: Whether every process needs batches of one shape.
         speaks_for_its_share: Whether no other process takes the same rows of a batch and says so.
-        apart: Modules that hold layers, outside of the trained module's own tree.
-        learned: Parameters that this process steps, or its slices of them.
-        tables: Of rows, which it has or has some rows of.
-        sharded: Modules that it holds a slice of.
+        outside: Modules that hold layers, and are not in the trained module's own tree.
+        learned: This process's parameters of layers, or its slices of them; like those below, as `spread` left them.
+        tables: Tables of rows, whole or in part.
+        sliced: Modules of which it holds a slice.
     """
 
     equal_shares = False
     speaks_for_its_share = True
-    apart: Sequence[nn.Module] = ()
+    outside: Sequence[nn.Module] = ()
     restore_checkpoint_after_setup = True
 
     def __init__(self, parallelism: ParallelismConfig, fit: FitConfig) -> None:
@@ -168,7 +168,7 @@ class GangStrategy(DDPStrategy):
         module = self._module_of_layers()
         self.learned = [each for each in module.parameters() if each.requires_grad]
         self.tables = [each for each in module.modules() if isinstance(each, Rows)]
-        self.sharded = [each for each in (*module.modules(), *self.apart) if isinstance(each, FSDPModule)]
+        self.sliced = [each for each in (*module.modules(), *self.outside) if isinstance(each, FSDPModule)]
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Return what this process holds, by the names that the whole module has for it."""
@@ -183,7 +183,7 @@ class GangStrategy(DDPStrategy):
 
     def reshard(self) -> None:
         """Put away what was gathered for validation: it is not what is trained."""
-        for each in self.sharded:
+        for each in self.sliced:
             each.reshard()
 
     @override

@@ -24,7 +24,7 @@ from models.recommender.split import validates
 from models.recommender.weights import max_length
 
 CONTEXT = 32
-"""Items before a row's first target that a training computes: nothing is learned from their own states (ADR 49)."""
+"""Items before a row's first target that a training computes: but the last, their states predict nothing (ADR 49)."""
 _KINDS = ("training", "validation")
 
 

@@ -25,6 +25,8 @@ RENDEZVOUS = "is_host=false,last_call_timeout=2,keep_alive_interval=2,keep_alive
 """torchelastic's: an agent that gave no sign of life for 2 x 5 s has died; a busy host may take some seconds."""
 
 
+GIVES_BACK = "MALLOC_TRIM_THRESHOLD_"
+"""Set by Dask for its workers: memory goes back to the kernel at once, and each step takes it again, zeroed."""
 ALONE = ("--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--rdzv-id=alone")
 """Where an agent meets nobody else."""
 
@@ -40,18 +42,19 @@ def launcher(parallelism: ParallelismConfig, meet: tuple[str, ...] = ALONE) -> t
     )
 
 
-_KEPT = ("hugetlb=1", f"mmap_threshold={32 << 20}", f"trim_threshold={256 << 20}")
-"""Blocks up to 32 MiB, glibc's most, come from the heap, and the heap keeps 256 MiB that nobody needs."""
-
-
 def tuned(threads: int) -> dict[str, str]:
     """Return the variables of a process that trains: its threads, and how it has memory for its tensors.
 
-    glibc gives large blocks back to the kernel, and a step takes them again, zeroed, page by page. It learns not to,
-    but not below Dask's workers: they set MALLOC_TRIM_THRESHOLD_, and steps took up to half as long again. So blocks
-    are kept, and pages are huge (glibc 2.35 or later, where the kernel has transparent huge pages).
+    glibc takes large blocks from the kernel page by page; with pages of 4 KiB a quarter of a step's time went into that
+    (glibc 2.35 or later, where the kernel has transparent huge pages).
     """
-    return {"OMP_NUM_THREADS": str(threads), "GLIBC_TUNABLES": ":".join(f"glibc.malloc.{each}" for each in _KEPT)}
+    return {"OMP_NUM_THREADS": str(threads), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
+def surroundings(host: str, threads: int) -> dict[str, str]:
+    """Return the environment of an agent and its ranks, from that of a worker of Dask."""
+    kept = {name: value for name, value in os.environ.items() if name != GIVES_BACK}
+    return {**kept, **environment(host), **tuned(threads)}
 
 
 def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -> int:
@@ -79,7 +82,7 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
         return follow(
             [*COMMAND, *launcher(job.parallelism, meet), "models.fit", str(folder / JOB)],
             own / LOG,
-            {**os.environ, **environment(host), **tuned(job.parallelism.threads_per_process)},
+            surroundings(host, job.parallelism.threads_per_process),
             lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),
             lambda: is_wanted(worker, key) and is_at(meeting, folder / AGENTS) and not failures(folder),
         )

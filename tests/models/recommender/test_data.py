@@ -13,13 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.job import FitJob, TablesAt, Validation
+from data_contracts.parallelism import ParallelismConfig
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.table import Table
 from models.batches import Batches, dealt
-from models.recommender.data import RecommenderData, SequenceExamples
+from models.fit_config import FitConfig
+from models.recommender.data import CONTEXT, RecommenderData, SequenceExamples
 from models.recommender.module import Batch
 from models.recommender.replay import draw, quotas
 from models.recommender.sequences import Sequences
+from models.trainer import make_trainer
 from tests.models.recommender.tables import Events, write_tables
 
 USERS = [f"user-{number}" for number in range(200)]
@@ -86,6 +89,15 @@ def test_only_targets_of_the_events_asked_for_count(tables: TablesAt) -> None:
 def test_a_repeat_is_learned_only_where_seen_items_may_be_recommended(tables: TablesAt) -> None:
     assert set(read(fit_job(tables)).training.targets()) == {1}
     assert set(read(fit_job(tables, config={"exclude_seen": False})).training.targets()) == {2}
+
+
+def test_a_training_computes_the_end_of_a_context_and_what_validates_reads_all(tmp_path: Path) -> None:
+    learner = next(user for user in USERS if user not in VALIDATING)
+    before: dict[str, Events] = {user: list(range(1, 2 * CONTEXT)) for user in (learner, VALIDATING[0])}
+    new: dict[str, Events] = {user: [2 * CONTEXT, 2 * CONTEXT + 1] for user in before}
+    data = read(fit_job(write_tables(tmp_path, {"a": before, "b": new}, max_length=100)))
+    assert data.training.sequences.item.tolist() == list(range(CONTEXT, 2 * CONTEXT + 2))
+    assert data.validation.sequences.item.tolist() == list(range(1, 2 * CONTEXT + 2))
 
 
 def test_rare_items_and_users_are_left_out(tables: TablesAt) -> None:
@@ -160,6 +172,21 @@ def test_global_batches_do_not_depend_on_how_many_share_them(rows: int, world_si
             assert part.targets.total == whole.targets.total == int(whole.targets.item_BL.count_nonzero())
             assert part.targets.step == 5 + step
             assert part.examples == whole.examples
+
+
+def test_what_validates_comes_once_and_in_the_order_of_its_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")  # the first would log
+    longer = {user: [1 + number % 9 for number in range(2 + place)] for place, user in enumerate(VALIDATING[::-1])}
+    users: dict[str, Events] = {**longer, "user-0": [1, 2]}
+    job = fit_job(write_tables(tmp_path, {"a": {}, "b": users}, max_length=100))
+    data = read(job)
+    data.trainer = make_trainer(job, ParallelismConfig(processes_per_node=1), FitConfig(batch_size=3), [])
+    batches = data.val_dataloader()
+    rows = [row for batch in batches for row in batch.rows]
+    assert sorted(rows) == list(range(len(VALIDATING)))
+    assert (np.diff(data.validation.lengths()[rows]) >= 0).all()
 
 
 def test_every_example_comes_once_in_an_epoch() -> None:

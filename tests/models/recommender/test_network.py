@@ -58,13 +58,17 @@ def test_the_layers_one_after_another_are_the_network(network: SasRec) -> None:
 
 
 def test_hidden_items_are_hidden_whole_and_only_while_training() -> None:
-    network = SasRec(9, 400, NetworkConfig(width=8, dropout=0, item_dropout=0.5))
+    embedding = SasRec(9, 400, NetworkConfig(width=8, dropout=0, item_dropout=0.5)).embedding
     item_BL = torch.ones(1, 400, dtype=torch.int64)
-    state_BLD = network.embedding.train()(item_BL)
-    hidden_BL = (state_BLD == 0).all(dim=2)
-    assert ((state_BLD == 0).any(dim=2) == hidden_BL).all()
-    assert 100 < hidden_BL.sum() < 300
-    assert (network.embedding.eval()(item_BL) != 0).all()
+    row_D = embedding.eval()(item_BL)[0, 0]
+    assert (embedding(item_BL) == row_D).all()
+    hidden = []
+    for _ in range(2):
+        state_BLD = embedding.train()(item_BL)
+        hidden.append((state_BLD == 0).all(dim=2))
+        assert 100 < hidden[-1].sum() < 300
+        assert (state_BLD[~hidden[-1]] == row_D).all()
+    assert not hidden[0].equal(hidden[1])
 
 
 def test_heads_must_share_the_width() -> None:
