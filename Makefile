@@ -73,7 +73,7 @@ $(PEER)/.installed: benchmarks/peer-requirements.txt
 bench-learning: $(INSTALLED) ## Measure what is learned in a time beside code of before, 25 min; needs REAL_DATA's logs
 	@$(TIMED) python -m benchmarks.learning $(BENCH)
 
-bench-networks: $(INSTALLED) ## Compare networks of the recommender at equal time, 25 min
+bench-networks: $(INSTALLED) ## Compare networks of the recommender at equal time, 20 min
 	@$(TIMED) python -m benchmarks.networks $(BENCH)
 
 bench-train: $(INSTALLED) $(PEER)/.installed ## Measure trainings beside a bare loop and RecTools, 25 min; BENCH=--quick tries it

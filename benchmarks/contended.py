@@ -101,14 +101,14 @@ class Contender:
             torch._foreach_lerp_(self.average, [each.detach() for each in self.layers], share(self.steps))
 
     @torch.no_grad()
-    def judged(self, *parts: Timed) -> list[tuple[float, float]]:
-        """Return NDCG@10 and HR@10 of its average, on each of these."""
+    def judged(self, timed: Timed) -> tuple[float, float]:
+        """Return NDCG@10 and HR@10 of its average."""
         own = [each.detach().clone() for each in self.layers]
         torch._foreach_copy_(self.layers, self.average)
         catch_up_averages(self.optimizer)
         swap_averages(self.optimizer)
         self.module.eval()
-        found = [self._judge(part) for part in parts]
+        found = self._judge(timed)
         self.module.train()
         torch._foreach_copy_(self.layers, own)
         swap_averages(self.optimizer)
@@ -137,9 +137,9 @@ def contend(job: FitJob, test: str, kind: str, seconds: float) -> tuple[float, f
         before = time.process_time()
         contender.learn(training, epoch)
         spent, epoch = spent + time.process_time() - before, epoch + 1
-        (validated, _), tested = contender.judged(validation, last)
+        validated, _ = contender.judged(validation)
         if validated > best:
-            best, found = validated, tested
+            best, found = validated, contender.judged(last)
     return (*found, epoch)
 
 

@@ -106,7 +106,7 @@ class _Training:
         self.module, self.data, self.fit = module, data, module.config.fit
         made: Any = module.configure_optimizers()  # Lightning allows much more than what this module returns
         self.optimizer: torch.optim.Optimizer = made["optimizer"]
-        self.highest = [group["lr"] for group in self.optimizer.param_groups]
+        self.highest: list[float] = made["lr_scheduler"]["scheduler"].base_lrs
         self.layers: list[Tensor] = [each for each in module.parameters() if each.requires_grad]
         self.average = [each.detach().clone() for each in self.layers]
         self.falls_over = falls_over and falls_over * math.ceil(len(data.training) / self.fit.batch_size)

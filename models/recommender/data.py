@@ -23,7 +23,7 @@ from models.recommender.sequences import Sequences
 from models.recommender.split import validates
 from models.recommender.weights import max_length
 
-CONTEXT = 32
+CONTEXT = 64
 """Items before a row's first target that a training computes: but the last, their states predict nothing (ADR 49)."""
 _KINDS = ("training", "validation")
 

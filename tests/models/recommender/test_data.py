@@ -95,7 +95,7 @@ def test_a_training_computes_the_end_of_a_context_and_what_validates_reads_all(t
     learner = next(user for user in USERS if user not in VALIDATING)
     before: dict[str, Events] = {user: list(range(1, 2 * CONTEXT)) for user in (learner, VALIDATING[0])}
     new: dict[str, Events] = {user: [2 * CONTEXT, 2 * CONTEXT + 1] for user in before}
-    data = read(fit_job(write_tables(tmp_path, {"a": before, "b": new}, max_length=100)))
+    data = read(fit_job(write_tables(tmp_path, {"a": before, "b": new}, max_length=4 * CONTEXT)))
     assert data.training.sequences.item.tolist() == list(range(CONTEXT, 2 * CONTEXT + 2))
     assert data.validation.sequences.item.tolist() == list(range(1, 2 * CONTEXT + 2))
 
