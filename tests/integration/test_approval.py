@@ -36,6 +36,7 @@ from tasks.evaluate.pictures import pictures
 from tasks.evaluate.record import record_evidence
 from tasks.promote.config import GateConfig
 from tasks.promote.task import promote
+from tests.databases import mlflow_in
 from tests.integration.conftest import ROOT, free_ports, until
 from tests.patience import LONG_SECONDS
 
@@ -48,7 +49,7 @@ GATE = GateConfig(approval=True)
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     home = tmp_path_factory.mktemp("home")
-    return Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=f"sqlite:///{home}/mlflow.db")
+    return Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=mlflow_in(home))
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from data_contracts.job import JOB, RESULT, FitJob, FitResult, TablesAt, Validat
 from data_contracts.parallelism import ParallelismConfig
 from models.recommender.weights import ITEM_ROWS, load
 from tasks.job import LOG, JobFailedError, failure
+from tests.databases import mlflow_in
 from tests.models.ranks import run_ranks
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
@@ -34,7 +35,7 @@ class Lab:
     def of(cls, folder: Path, *, steps: int = 10, max_length: int = 8) -> Lab:
         """Lay out 150 users' walks, of so many steps in the first window and a few in two more."""
         tables = write_tables(folder / "tables", walks({"a": steps, "b": 4, "c": 2}, users=150), max_length=max_length)
-        return cls(folder, tables, MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db"))
+        return cls(folder, tables, MlflowClient(tracking_uri=mlflow_in(folder)))
 
     def job(self, name: str, processes: int, config: dict[str, JsonValue], tables: TablesAt | None = None) -> FitJob:
         experiment = self.client.get_experiment_by_name("lab")

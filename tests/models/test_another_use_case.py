@@ -14,6 +14,7 @@ from data_contracts.job import JOB, RESULT, FitJob, FitResult, TablesAt, Validat
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.table import Table
 from tasks.job import LOG
+from tests.databases import mlflow_in
 from tests.models.ranks import run_ranks
 from tests.parcels.contracts.trips import TRIPS
 from tests.parcels.models.network import load
@@ -33,7 +34,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> TablesAt:
 
 
 def train(folder: Path, tables: TablesAt, **parallelism: object) -> FitResult:
-    client = MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
+    client = MlflowClient(tracking_uri=mlflow_in(folder))
     experiment = client.create_experiment("trips", str(folder / "artifacts"))
     job = FitJob(
         use_case="tests.parcels",

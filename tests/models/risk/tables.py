@@ -16,6 +16,7 @@ from data_contracts.parallelism import ParallelismConfig
 from tasks.preprocess.risk.plan import Plan, one_length
 from tasks.preprocess.risk.steps import Order, count_lengths, write_examples, write_parties, write_sums
 from tasks.preprocess.risk.tables import Tables
+from tests.databases import mlflow_in
 from tests.tasks.preprocess.risk.nights import SUMS, day, deals, publish, workspace
 
 DAYS, A_DAY = 12, 150
@@ -63,7 +64,7 @@ def fit_job(folder: Path, tables: TablesAt, config: dict[str, JsonValue], **para
         parallelism=ParallelismConfig.model_validate({"max_restarts": 0} | parallelism),
         config=config,
         features={},
-        tracking_uri=f"sqlite:///{folder}/mlflow.db",
+        tracking_uri=mlflow_in(folder),
         run_id="none",
     )
 

@@ -19,6 +19,7 @@ from data_contracts.table import Table
 from models.publish import publish
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import Weights, new_network, save
+from tests.databases import mlflow_in
 
 WINDOWS = ("2026-01-06", "2026-01-07")
 KNOWN = 10
@@ -107,7 +108,7 @@ def publish_job(folder: Path, *, tracking_uri: str = "", run_id: str = "run-1", 
 
 def new_run(folder: Path) -> tuple[str, str]:
     """Make an MLflow database under ``folder`` with experiment `shop` and a run; return its URI and the run's id."""
-    tracking_uri = f"sqlite:///{folder}/mlflow.db"
+    tracking_uri = mlflow_in(folder)
     client = MlflowClient(tracking_uri=tracking_uri)
     experiment = client.get_experiment_by_name("shop")
     artifacts = (folder / "artifacts").as_uri()
@@ -129,7 +130,7 @@ def register_two(folder: Path, *, name: str = "shop") -> str:
     """Register versions 1 and 2, make version 1 champion, and return MLflow's URI."""
     champion = register(folder, seed=0, name=name)
     register(folder, seed=1, name=name)
-    tracking_uri = f"sqlite:///{folder}/mlflow.db"
+    tracking_uri = mlflow_in(folder)
     MlflowClient(tracking_uri=tracking_uri).set_registered_model_alias(name, "champion", champion)
     return tracking_uri
 

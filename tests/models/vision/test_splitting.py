@@ -13,6 +13,7 @@ from data_contracts.parallelism import ParallelismConfig
 from models.vision.module import VisionModule
 from models.vision.weights import load
 from tasks.job import LOG
+from tests.databases import mlflow_in
 from tests.models.ranks import run_ranks
 from tests.models.vision.tables import NETWORK, WINDOWS, fit_job, write_tables
 
@@ -30,7 +31,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> TablesAt:
 
 
 def train(folder: Path, tables: TablesAt, **parallelism: object) -> FitResult:
-    client = MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
+    client = MlflowClient(tracking_uri=mlflow_in(folder))
     run = client.create_run(client.create_experiment("bars", str(folder / "artifacts"))).info.run_id
     way = ParallelismConfig.model_validate({"max_restarts": 0} | parallelism)
     job = fit_job(tables, folder, parallelism=way, config=CONFIG, tracking_uri=client.tracking_uri, run_id=run)

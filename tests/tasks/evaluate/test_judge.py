@@ -24,6 +24,7 @@ from tasks.evaluate.judge import judge
 from tasks.evaluate.record import learned
 from tasks.evaluate.shown import as_markdown
 from tasks.job import JobFailedError
+from tests.databases import mlflow_in
 from tests.models.recommender.tables import Events, write_tables
 
 PAST: dict[str, Events] = {"ann": [1, 2, 3, 1], "bob": [1, 2, 4], "cat": [2, 5]}
@@ -40,7 +41,7 @@ class Features(BaseModel):
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     home = tmp_path_factory.mktemp("home")
-    return Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=f"sqlite:///{home}/mlflow.db")
+    return Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=mlflow_in(home))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from data_contracts.night import HeldOut, ModelVersion, Night, Promotion, Protoc
 from models.recommender.metrics import METRICS
 from tasks.promote.config import GateConfig
 from tasks.promote.record import decide_once
+from tests.databases import mlflow_in
 from tests.killing import Killed, Moment, killed_at
 
 COUNTS = {"window_targets": 2_000, "window_units": 300, "targets": 1_800, "units": 280}
@@ -20,7 +21,7 @@ COUNTS = {"window_targets": 2_000, "window_units": 300, "targets": 1_800, "units
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     home = tmp_path_factory.mktemp("home")
-    return Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=f"sqlite:///{home}/mlflow.db")
+    return Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=mlflow_in(home))
 
 
 @pytest.fixture(scope="module")

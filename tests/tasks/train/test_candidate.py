@@ -26,6 +26,7 @@ from tasks.job import JobFailedError
 from tasks.train.candidate import CANDIDATE, train_candidate
 from tasks.train.config import TrainConfig
 from tasks.train.run import find_or_make_run, key_of
+from tests.databases import mlflow_in
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
 
@@ -51,7 +52,7 @@ class House:
         self.cluster = cluster
         self.lines: list[str] = []
         self.heartbeats: list[Heartbeat] = []
-        tracking_uri = f"sqlite:///{home}/mlflow.db"
+        tracking_uri = mlflow_in(home)
         self.workspace = Workspace(name="shop", use_case="recommender", home=str(home), tracking_uri=tracking_uri)
         self.client = MlflowClient(tracking_uri=tracking_uri)
         self.tables = write_tables(Path(self.workspace.tables), walks(WINDOWS, users=150), max_length=8)
