@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -50,11 +51,11 @@ def zipped(path: Path) -> Path:
 def stage(uri: str, **settings: Any) -> list[dict[str, Any]]:
     source = SourceConfig.model_validate({"uri": uri, "format": "files", "columns": COLUMNS} | settings)
     found: list[dict[str, Any]] = []
-    for file in list_files(uri):
-        target = Path(file.path or uri).with_suffix(".staged")
-        stage_file(file, str(target), source, SOUNDS)
-        found += sorted(pq.read_table(target).to_pylist(), key=lambda row: row["source_row"])
-        target.unlink()
+    with TemporaryDirectory() as folder:
+        for number, file in enumerate(list_files(uri)):
+            target = f"{folder}/{number}"
+            stage_file(file, target, source, SOUNDS)
+            found += sorted(pq.read_table(target).to_pylist(), key=lambda row: row["source_row"])
     return found
 
 
