@@ -31,8 +31,7 @@ class Trial(NamedTuple):
         log: Example.
         seconds: Of processor time; as long as the example says when None.
         pace: How much faster examples are to be taken, x; None where it is not looked at.
-        quality: By what the later NDCG@10 is to be better, x; None likewise. Losses are compared where it is looked at:
-            elsewhere today's example drops, or hides, more.
+        quality: By what the later NDCG@10 is to be better, x; None likewise.
     """
 
     log: str
@@ -71,8 +70,7 @@ def rows_of(trial: Trial, old: dict[str, Any], new: dict[str, Any]) -> Iterator[
         steps = min(len(old["losses"]), len(new["losses"]))
         before, today = (float(np.mean(each["losses"][max(steps - LAST, 0) : steps])) for each in (old, new))
         yield Row(f"loss around step {steps:,}, before", [before], "nats")
-        bar = ("<= before", today <= before) if trial.quality is not None else ()
-        yield Row("today", [today], "nats", *bar)
+        yield Row("today", [today], "nats", "<= before", today <= before)
     yield Row(f"{name}: NDCG@10, before ({old['epochs']} epochs, {old['processor']:.0f} s)", [old["ndcg@10"]], "")
     yield Row(f"today ({new['epochs']} epochs, {new['processor']:.0f} s)", [new["ndcg@10"]], "")
     if trial.quality is not None:
