@@ -6,17 +6,15 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import polars as pl
-import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.contenders import Hstu, Ligr, Times
+from benchmarks.contenders import Ligr
 from benchmarks.learned import case_of
 from benchmarks.loop import step
 from data_contracts.job import FitJob
@@ -27,39 +25,11 @@ from models.power_average import share
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import item_counts
 from models.recommender.module import Batch, RecommenderModule, Targets
-from models.recommender.sequences import Sequences
+from models.recommender.sequences import Sequences, columns_for
 from models.rows.optimizer import catch_up_averages, swap_averages
 
 Numbers = NDArray[np.int64]
-LISTS = ["context", "target", "target_event", "context_timestamp", "target_timestamp"]
 ROWS_AT_ONCE = 256
-
-
-class Timed(NamedTuple):
-    """Sequences, and when each of their items was met, seconds, beside them."""
-
-    sequences: Sequences
-    second: Numbers
-
-    @classmethod
-    def read(cls, job: FitJob, window: str, counts: Numbers) -> Timed:
-        """Read the examples of one window; all of their items are known."""
-        dataset = Table(job.tables.folder, EXAMPLES).dataset(job.tables.versions[EXAMPLES.name])
-        rows = dataset.to_table(columns=LISTS, filter=pc.field("window") == window)
-        numbered = [str(number) for number in range(rows.num_rows)]
-        rows = rows.append_column("window", pa.array(numbered))
-        sequences = Sequences.of(rows, counts, RecommenderConfig.model_validate(job.config), tuple(numbered))
-        times = pl.DataFrame(rows)[sequences.window].select(pl.concat_list("context_timestamp", "target_timestamp"))
-        second = times.explode("context_timestamp").to_series().dt.epoch("s").to_numpy()
-        return cls(sequences, second)
-
-    def batch(self, rows: Numbers, number: int) -> tuple[Batch, Tensor]:
-        """Return a batch, and when what stands at each of its places was met."""
-        item_BL, target_BL = self.sequences.padded(rows)
-        place_BL = self.sequences.offset[:-1][rows, None] + np.arange(item_BL.shape[1])
-        second_BL = self.second[np.minimum(place_BL, len(self.second) - 1)]
-        targets = Targets(target_BL, int((target_BL != 0).sum()), number)
-        return Batch(item_BL, targets, len(rows), rows, ""), torch.from_numpy(second_BL)
 
 
 class Contender:
@@ -71,12 +41,10 @@ class Contender:
     """
 
     def __init__(self, job: FitJob, kind: str) -> None:
-        self.module, self.times = RecommenderModule.of(job), Times()
-        network, length = self.module.network, self.module.network.max_length
-        shape = self.module.config.network
-        others: dict[str, Any] = {"ligr": lambda: Ligr(shape, length), "hstu": lambda: Hstu(shape, length, self.times)}
-        if kind in others:
-            network.blocks = nn.ModuleList(others[kind]() for _ in range(shape.blocks))
+        self.module = RecommenderModule.of(job)
+        network, shape = self.module.network, self.module.config.network
+        if kind == "ligr":
+            network.blocks = nn.ModuleList(Ligr(shape, network.max_length) for _ in range(shape.blocks))
             for layer in network.blocks.modules():
                 if isinstance(layer, nn.Linear):
                     nn.init.normal_(layer.weight, std=0.02)
@@ -89,47 +57,61 @@ class Contender:
         self.average = [each.detach().clone() for each in self.layers]
         self.steps = 0
 
-    def learn(self, timed: Timed, epoch: int) -> None:
+    def learn(self, sequences: Sequences, epoch: int) -> None:
         """Take an epoch's steps."""
         fit = self.module.config.fit
-        order = shuffled(timed.sequences.lengths(), fit.batch_size, np.random.default_rng([fit.seed, epoch]))
+        order = shuffled(sequences.lengths(), fit.batch_size, np.random.default_rng([fit.seed, epoch]))
         for first in range(0, len(order), fit.batch_size):
-            batch, self.times.second_BL = timed.batch(order[first : first + fit.batch_size], self.steps)
+            batch = batch_of(sequences, order[first : first + fit.batch_size], self.steps)
             step(self.module, batch, self.optimizer, self.steps)
             self.rise.step()
             self.steps += 1
             torch._foreach_lerp_(self.average, [each.detach() for each in self.layers], share(self.steps))
 
     @torch.no_grad()
-    def judged(self, timed: Timed) -> tuple[float, float]:
+    def judged(self, sequences: Sequences) -> tuple[float, float]:
         """Return NDCG@10 and HR@10 of its average."""
         own = [each.detach().clone() for each in self.layers]
         torch._foreach_copy_(self.layers, self.average)
         catch_up_averages(self.optimizer)
         swap_averages(self.optimizer)
         self.module.eval()
-        found = self._judge(timed)
+        found = self._judge(sequences)
         self.module.train()
         torch._foreach_copy_(self.layers, own)
         swap_averages(self.optimizer)
         return found
 
-    def _judge(self, timed: Timed) -> tuple[float, float]:
+    def _judge(self, sequences: Sequences) -> tuple[float, float]:
         gains = []
-        rows = np.argsort(timed.sequences.lengths(), kind="stable")
+        rows = np.argsort(sequences.lengths(), kind="stable")
         for first in range(0, len(rows), ROWS_AT_ONCE):
-            batch, self.times.second_BL = timed.batch(rows[first : first + ROWS_AT_ONCE], 0)
+            batch = batch_of(sequences, rows[first : first + ROWS_AT_ONCE], 0)
             gains.append(self.module.quality(self.module.network(batch.inputs), batch))
         gain = torch.cat(gains)
         return float(gain.mean()), float((gain > 0).double().mean())
+
+
+def sequences_of(job: FitJob, window: str, counts: Numbers, config: RecommenderConfig) -> Sequences:
+    """Read the examples of one window."""
+    dataset = Table(job.tables.folder, EXAMPLES).dataset(job.tables.versions[EXAMPLES.name])
+    rows = dataset.to_table(columns=columns_for(config), filter=pc.field("window") == window)
+    return Sequences.of(rows, counts, config, (window,))
+
+
+def batch_of(sequences: Sequences, rows: Numbers, number: int) -> Batch:
+    """Return the batch of a step."""
+    met_BL2, target_BL = sequences.padded(rows)
+    return Batch(met_BL2, Targets(target_BL, int((target_BL != 0).sum()), number), len(rows), rows, "")
 
 
 def contend(job: FitJob, test: str, kind: str, seconds: float) -> tuple[float, float, int]:
     """Train for so long, and return NDCG@10 and HR@10 of the test by the epoch that validates best, and the epochs."""
     torch.set_num_threads(1)
     counts = item_counts(job.tables, job.known_windows)
+    config = RecommenderConfig.model_validate(job.config)
     training, validation, last = (
-        Timed.read(job, window, counts) for window in (*job.windows, job.validation.window, test)
+        sequences_of(job, window, counts, config) for window in (*job.windows, job.validation.window, test)
     )
     contender, spent, epoch = Contender(job, kind), 0.0, 0
     best, found = -1.0, (0.0, 0.0)
@@ -148,6 +130,10 @@ def main() -> None:
     log, kind, seed, data, home, seconds = sys.argv[1:]
     case = case_of(log, Path(data), Path(home))
     job = case.fit_job(int(seed), None)
+    network = job.config["network"]
+    assert isinstance(network, dict)
+    config = {**job.config, "network": {**network, "kind": "sasrec" if kind == "ligr" else kind}}
+    job = job.model_copy(update={"config": config})
     print(json.dumps(contend(job, case.night.windows[-1], kind, float(seconds))))
 
 

@@ -29,7 +29,7 @@ from benchmarks.pace import pace, step_seconds, waiting
 from benchmarks.results import Row, record, section
 from benchmarks.sizes import GPU, Sizes, quick
 from models.recommender.config import NetworkConfig
-from models.recommender.network import SasRec
+from models.recommender.network import SequenceNetwork
 
 ROUNDS = 3
 PEAKS = {
@@ -45,7 +45,7 @@ PEAKS = {
 def step_flops(sizes: Sizes) -> float:
     """Return the floating-point operations of a step, by the formula above."""
     with torch.device("meta"):
-        network = SasRec(sizes.items, sizes.length, NetworkConfig(width=sizes.width, blocks=sizes.blocks))
+        network = SequenceNetwork(sizes.items, sizes.length, NetworkConfig(width=sizes.width, blocks=sizes.blocks))
     parameters = sum(each.numel() for block in network.blocks for each in block.parameters())
     tokens = sizes.batch * min(sizes.length, sizes.events - 1)
     attention = 12 * sizes.blocks * sizes.width * min(sizes.length, sizes.events - 1)

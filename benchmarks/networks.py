@@ -27,7 +27,7 @@ SECONDS = 40.0
 KINDS = {
     "sasrec": "SASRec, places as distances (`kind: sasrec`)",
     "ligr": "LiGR blocks (eSASRec), places as distances",
-    "hstu": "HSTU, how far back and how long ago",
+    "hstu": "HSTU, how far back and how long ago (`kind: hstu`)",
 }
 AT_ONCE = 2
 """Trainings, of one thread each."""

@@ -119,9 +119,9 @@ class _Training:
         order = shuffled(examples.lengths(), size, np.random.default_rng([self.fit.seed, number]))
         for first in range(0, len(order), size):
             rows = order[first : first + size]
-            item_BL, target_BL = examples.sequences.padded(rows)
+            met_BL2, target_BL = examples.sequences.padded(rows)
             targets = Targets(target_BL, int((target_BL != 0).sum()), self.step)
-            self._take(Batch(item_BL, targets, examples=len(rows), rows=rows, origin=""))
+            self._take(Batch(met_BL2, targets, examples=len(rows), rows=rows, origin=""))
 
     def _take(self, batch: Batch) -> None:
         rate = min((self.step + 1) / max(self.fit.warm_up_steps, 1), 1.0)
@@ -143,9 +143,9 @@ class _Training:
             swap_averages(self.optimizer)
         self.module.eval()
         rows = np.arange(len(self.data.validation))
-        item_BL, target_BL = self.data.validation.sequences.padded(rows)
-        batch = Batch(item_BL, Targets(target_BL, 1, 0), examples=len(rows), rows=rows, origin="")
-        quality = float(self.module.quality(self.module.network(item_BL), batch).mean())
+        met_BL2, target_BL = self.data.validation.sequences.padded(rows)
+        batch = Batch(met_BL2, Targets(target_BL, 1, 0), examples=len(rows), rows=rows, origin="")
+        quality = float(self.module.quality(self.module.network(met_BL2), batch).mean())
         staged = folder.with_name(f".{folder.name}")
         staged.parent.mkdir(parents=True, exist_ok=True)
         save(self.module.weights(), staged)

@@ -30,6 +30,11 @@ REQUESTS = DataContract(
                 metadata={"unit": f"item_id, oldest first, at most {MAX_HISTORY}; or user_id"},
             ),
             pa.field("k", pa.int32(), metadata={"unit": f"items wanted, 1…{MAX_K}; {DEFAULT_K} when null"}),
+            pa.field(
+                "times",
+                pa.list_(pa.string()),
+                metadata={"unit": "ISO 8601, UTC unless said, beside history; null: all at once"},
+            ),
         ]
     ),
     written_by="clients",

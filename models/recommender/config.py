@@ -18,7 +18,9 @@ DISTANCES = "distances"
 class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
     """Shape of the network. Weights can be trained further only under the same shape."""
 
-    kind: Literal["sasrec"] = Field("sasrec", description="Blocks of SASRec, to which places count as distances.")
+    kind: Literal["sasrec", "hstu"] = Field(
+        "sasrec", description="sasrec: places count as distances; hstu: so does how long ago it was."
+    )
     width: PositiveInt = Field(64, description="D: numbers that describe an item, and a state.")
     blocks: PositiveInt = Field(2, description="Transformer blocks, one after another.")
     heads: PositiveInt = Field(2, description="Attention heads in each block; they share the width.")
@@ -31,6 +33,11 @@ class NetworkConfig(BaseModel, frozen=True, extra="forbid"):
     def layers(self) -> int:
         """Pieces that the network can be cut into: the embedding, the blocks, and the head."""
         return self.blocks + 2
+
+    @property
+    def knows_times(self) -> bool:
+        """Whether it matters how long ago an item was met."""
+        return self.kind == "hstu"
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:

@@ -19,7 +19,7 @@ from data_contracts.manifest import DamagedError, verify
 from models.recommender.baselines import Markov, Popularity
 from models.recommender.layout import PADDING, Batch
 from models.recommender.metrics import LIST_LENGTH, Flags, Floats, Numbers
-from models.recommender.network import SasRec
+from models.recommender.network import SequenceNetwork
 from models.recommender.reading import states_after
 from models.recommender.weights import Ready, load
 from models.rows.listed import Listed, Pairs, Scored
@@ -78,7 +78,7 @@ class Learned:
         servable: Items that may be recommended at all, (N + 1,).
     """
 
-    def __init__(self, network: SasRec, popularity: Popularity, servable: Flags) -> None:
+    def __init__(self, network: SequenceNetwork, popularity: Popularity, servable: Flags) -> None:
         self.network = network
         self.knows = servable & (np.arange(len(servable)) <= network.items)
         self._popular = Listed(popularity.listed, self.knows)
@@ -99,10 +99,10 @@ class Learned:
         """Rank targets before which something was read. Each example is read once, however many targets it has."""
         read_T = targets["items_read"].to_torch()
         longest = int(read_T.max()) if len(read_T) else 1
-        item_BL = np.zeros((read["row"].n_unique(), longest), np.int64)
-        cells = read.filter("known", pl.col("items_read") < item_BL.shape[1])
-        item_BL[cells["row"], cells["items_read"]] = cells["item"]
-        state_TD = states_after(self.network, torch.from_numpy(item_BL), targets["row"].to_torch(), read_T)
+        met_BL2 = np.zeros((read["row"].n_unique(), longest, 2), np.int64)
+        cells = read.filter("known", pl.col("items_read") < longest)
+        met_BL2[cells["row"], cells["items_read"]] = cells.select("item", pl.col("time").dt.epoch("s"))
+        state_TD = states_after(self.network, torch.from_numpy(met_BL2), targets["row"].to_torch(), read_T)
         item_T = torch.from_numpy(np.where(self.knows[targets["item"]], targets["item"], PADDING))
         rank_T, best = ranks_and_best(
             state_TD,
@@ -119,7 +119,7 @@ class Learned:
         return _by_list(self._popular, targets, hidden, Scored.nothing())
 
 
-def opened(name: str, folder: Path, *, items: int, max_length: int) -> SasRec:
+def opened(name: str, folder: Path, *, items: int, max_length: int) -> SequenceNetwork:
     """Load the network of a contestant's weights, or bundle, once it is verified.
 
     Raises:

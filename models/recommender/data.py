@@ -18,8 +18,8 @@ from models.batches import Data, Share
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import frequent_users, item_counts
 from models.recommender.module import Batch, Targets
-from models.recommender.replay import COLUMNS, draw
-from models.recommender.sequences import Sequences
+from models.recommender.replay import draw
+from models.recommender.sequences import Sequences, columns_for
 from models.recommender.split import validates
 from models.recommender.weights import max_length
 
@@ -55,10 +55,10 @@ class SequenceExamples:
 
     def batch(self, rows: NDArray[np.int64], share: Share) -> Batch:
         """Pad rows to the longest of them, or to the longest that there may be."""
-        item_BL, target_BL = self.sequences.padded(rows, count=share.height, length=self.length if share.fixed else 0)
+        met_BL2, target_BL = self.sequences.padded(rows, count=share.height, length=self.length if share.fixed else 0)
         origin = ", ".join(self.windows[number] for number in np.unique(self.sequences.window[rows]))
         targets = Targets(target_BL, share.targets, share.step)
-        return Batch(item_BL, targets, examples=share.examples, rows=rows, origin=origin)
+        return Batch(met_BL2, targets, examples=share.examples, rows=rows, origin=origin)
 
 
 class RecommenderData(Data[SequenceExamples]):
@@ -100,11 +100,12 @@ class RecommenderData(Data[SequenceExamples]):
         counts = item_counts(job.tables, job.known_windows)
         dataset = Table(job.tables.folder, EXAMPLES).dataset(job.tables.versions[EXAMPLES.name])
         windows = sorted({*job.windows, job.validation.window})
-        recent = self._of_frequent_users(dataset.to_table(columns=COLUMNS, filter=pc.field("window").isin(windows)))
+        columns, chosen = columns_for(self.config), pc.field("window").isin(windows)
+        recent = self._of_frequent_users(dataset.to_table(columns=columns, filter=chosen))
         validating = _mask(recent, validates(job.validation))
         learned = recent.filter(pc.and_not(pc.is_in(recent["window"], pa.array(job.windows)), validating))
         wanted = round(job.replay * learned.num_rows)
-        older = draw(dataset, job.replayed, wanted, seed=self.config.fit.seed, night=job.known_windows[-1])
+        older = draw(dataset, job.replayed, wanted, columns, seed=self.config.fit.seed, night=job.known_windows[-1])
         learned = pa.concat_tables([learned, self._of_frequent_users(older)])
         training = Sequences.of(learned, counts, self.config, self.windows)
         if not len(training):

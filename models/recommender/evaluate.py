@@ -20,7 +20,7 @@ from models.recommender.config import RecommenderConfig
 from models.recommender.contestants import Contestant, Counted, Learned, opened
 from models.recommender.counts import Numbers, item_counts
 from models.recommender.metrics import METRICS, Flags, head_items
-from models.recommender.network import SasRec
+from models.recommender.network import SequenceNetwork
 from models.recommender.standing import Standing
 from models.recommender.targets import JudgedWindow
 from models.slices import sliced
@@ -113,7 +113,7 @@ def remarks(job: EvaluateJob, counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _networks(job: EvaluateJob, items: int) -> dict[str, SasRec]:
+def _networks(job: EvaluateJob, items: int) -> dict[str, SequenceNetwork]:
     """Open what is judged first: it takes most memory while it is read, and whoever cannot rank ends the judging."""
     max_length = job.features["max_length"]
     assert isinstance(max_length, int)
@@ -123,7 +123,11 @@ def _networks(job: EvaluateJob, items: int) -> dict[str, SasRec]:
 
 
 def _contestants(
-    job: EvaluateJob, config: RecommenderConfig, networks: Mapping[str, SasRec], counts: Numbers, servable: Flags
+    job: EvaluateJob,
+    config: RecommenderConfig,
+    networks: Mapping[str, SequenceNetwork],
+    counts: Numbers,
+    servable: Flags,
 ) -> dict[str, Contestant]:
     popular = popularity(job, config, counts)
     contestants: dict[str, Contestant] = {

@@ -21,6 +21,7 @@ from data_contracts.recommender.histories import HISTORIES
 from data_contracts.table import Table
 
 Numbers = npt.NDArray[np.int32]
+Seconds = npt.NDArray[np.int64]
 
 
 class History(NamedTuple):
@@ -29,10 +30,12 @@ class History(NamedTuple):
     Attributes:
         items: The last L, oldest first.
         seen: Every distinct item so far, bounded.
+        second: When each of the last L was met, int64; zeros where times are not kept.
     """
 
     items: Numbers
     seen: Numbers
+    second: Seconds
 
 
 class Histories:
@@ -40,14 +43,18 @@ class Histories:
 
     Args:
         tables: Names the version; its newest window says what is a user's newest row.
+        times: Whether to keep when things were met, too: 8 bytes more for each of the L items.
 
     Raises:
         FileNotFoundError: The table is not there.
     """
 
-    def __init__(self, tables: TablesAt) -> None:
-        newest = _newest(Table(tables.folder, HISTORIES), tables.versions[HISTORIES.name]).rechunk().to_arrow()
-        self._users, self._items, self._seen = (newest[name].combine_chunks() for name in newest.column_names)
+    def __init__(self, tables: TablesAt, *, times: bool) -> None:
+        columns = ["user_id", "items", "seen", *(["timestamps"] if times else [])]
+        newest = _newest(Table(tables.folder, HISTORIES), tables.versions[HISTORIES.name], columns)
+        arrow = newest.rechunk().to_arrow()
+        self._users, self._items, self._seen, *rest = (arrow[name].combine_chunks() for name in columns)
+        self._second = rest[0] if rest else None
 
     def __len__(self) -> int:
         """Count the users."""
@@ -58,14 +65,18 @@ class Histories:
         row = bisect_left(self._users, user_id, key=methodcaller("as_py"))
         if row == len(self) or self._users[row].as_py() != user_id:
             return None
-        return History(self._items[row].values.to_numpy(), self._seen[row].values.to_numpy())
+        items = self._items[row].values.to_numpy()
+        second = np.zeros(len(items), np.int64) if self._second is None else self._second[row].values.to_numpy()
+        return History(items, self._seen[row].values.to_numpy(), second)
 
 
-def _newest(table: Table, version: int) -> pl.DataFrame:
+def _newest(table: Table, version: int, columns: list[str]) -> pl.DataFrame:
     """Read the newest row of each user, window by window from the newest: never more in memory than one window."""
     table.dataset(version)  # raises when it is not there, where `partitions` names none
-    newest = pl.DataFrame(table.contract.schema.empty_table()).select("user_id", "items", "seen")
+    seconds = pl.col("^timestamps$").list.eval(pl.element().dt.epoch("s"))
+    newest = pl.DataFrame(table.contract.schema.empty_table()).select(columns).with_columns(seconds)
     for window in reversed(table.partitions(version)):
-        rows = table.read(version, columns=newest.columns, where=ds.field("window") == window)
-        newest.vstack(pl.DataFrame(rows).join(newest.select("user_id"), on="user_id", how="anti"), in_place=True)
+        rows = pl.DataFrame(table.read(version, columns=columns, where=ds.field("window") == window))
+        new = rows.join(newest.select("user_id"), on="user_id", how="anti").with_columns(seconds)
+        newest.vstack(new, in_place=True)
     return newest.sort("user_id")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from models.recommender.times import times
+
 BEFORE = -1
 """Place of what was met before the window."""
 PADDING = 0
@@ -21,8 +23,8 @@ class Batch:
     Attributes:
         targets: One row a target: ``user`` (numbered from 0 over the whole window), ``example``, ``place``, ``item``,
             ``is_new`` (the user has no history before the window).
-        events: What may be read, by ``place``: ``example``, ``place``, ``item``; for a target what its example has
-            before its place.
+        events: What may be read, by ``place``: ``example``, ``place``, ``item``, ``time``; for a target what its
+            example has before its place.
         hidden: ``target`` (row of ``targets``), ``item``: seen before, so not to be recommended for it.
     """
 
@@ -56,7 +58,7 @@ def lay_out(examples: pl.DataFrame) -> pl.DataFrame:
             context.alias("context"),
             pl.concat_list("context", "target").alias("item"),
             pl.concat_list(pl.lit("").repeat_by(context), "target_event").alias("kind"),
-            pl.concat_list(pl.lit(None, TIME).repeat_by(context), "target_timestamp").alias("time"),
+            times().alias("time"),
             "last_time",
             pl.col("seen").is_null().alias("is_new"),
         )
@@ -77,7 +79,8 @@ def first_met(users: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 def lay_out_states(users: pl.DataFrame) -> pl.DataFrame:
     """Lay histories out as `lay_out` does examples, one a user; a row of padding, where targets stand, ends each."""
     items = pl.concat_list(pl.col("items").fill_null([]), pl.lit(PADDING, pl.Int32))
-    states = users.select(example="user", item=items).explode("item")
+    known = pl.concat_list(pl.col("timestamps").fill_null([]), pl.lit(None, TIME))
+    states = users.select(example="user", item=items, time=known).explode("item", "time")
     return states.with_columns(place=pl.int_range(pl.len()))
 
 

@@ -21,7 +21,7 @@ from models.layered import LayeredModule
 from models.recommender.config import FULL_UP_TO, RecommenderConfig, SampledSoftmax
 from models.recommender.counts import item_counts
 from models.recommender.losses import NegativeSampler, full_softmax, sampled_softmax
-from models.recommender.network import SasRec
+from models.recommender.network import SequenceNetwork
 from models.recommender.weights import Weights, copy_into, new_network
 from models.rows.optimizer import RowwiseAdagradAndAdamW
 from models.rows.ranking import Hidden
@@ -54,18 +54,18 @@ class Targets:
 
 
 Batch = layered.Batch[Targets]
-"""Items, int64 (B, L), 0 = padding on the right; targets stand one step ahead of them."""
+"""What was met, int64 (B, L, 2), see `models.recommender.network`; targets stand one step ahead of it."""
 
 
 class RecommenderModule(LayeredModule):
-    """Trains `SasRec`.
+    """Trains `SequenceNetwork`.
 
     Args:
         weights: The network to train, and what it is trained under.
         item_counts: Events of each item in the windows that the model may know, (N + 1,).
     """
 
-    network: SasRec
+    network: SequenceNetwork
 
     def __init__(self, weights: Weights, item_counts: NDArray[np.int64]) -> None:
         super().__init__(weights.network.train(), MONITOR)
@@ -131,7 +131,7 @@ class RecommenderModule(LayeredModule):
             return
         numbers = [batch.inputs.new_zeros(1)]
         if first:
-            numbers.append(batch.inputs.flatten())
+            numbers.append(batch.inputs[..., 0].flatten())
         if last:
             numbers.append(batch.targets.item_BL.flatten())
         if last and learns and self.negatives is not None:
@@ -142,7 +142,7 @@ class RecommenderModule(LayeredModule):
         """Return NDCG@10 of each row that has targets, averaged over them."""
         row_M, position_M = batch.targets.item_BL.nonzero(as_tuple=True)
         state_MD, target_M = state_BLD[row_M, position_M], batch.targets.item_BL[row_M, position_M]
-        gain_M = self.gains(state_MD, target_M, batch.inputs[row_M], position_M)
+        gain_M = self.gains(state_MD, target_M, batch.inputs[row_M, :, 0], position_M)
         targets_B = row_M.bincount(minlength=len(batch.inputs))
         gain_B = gain_M.new_zeros(len(batch.inputs)).index_add(0, row_M, gain_M) / targets_B
         return gain_B[targets_B > 0]
@@ -153,7 +153,7 @@ class RecommenderModule(LayeredModule):
         Args:
             state_MD: What the network knew when each target came.
             target_M: int64.
-            item_ML: The inputs of each target's row, int64, 0 = padding.
+            item_ML: The items of each target's row, int64, 0 = padding.
             position_M: The last input before the target; what comes later was not seen yet.
 
         Returns:

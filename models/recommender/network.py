@@ -1,8 +1,12 @@
-"""SASRec's network: plain PyTorch, no logging. Shape letters: B rows, L positions, D width, H heads, C = 3 D, N items.
+"""The network of histories: plain PyTorch, no logging.
+
+Shape letters: B rows, L positions, D width, H heads, C = 3 D, N items. What is read is "met": int64 (B, L, 2), the
+number of an item, and the second when it was met; only differences between seconds of a row count.
 
 Padding (item 0) is on the right and attention looks only back, so no state ever depends on padding.
 
-Places count as distances, see `_places`: "the item before the last" means the same at every place in a history.
+In SASRec's blocks places count as distances, see `_places`: "the item before the last" means the same at every place
+in a history. HSTU's blocks are in `models.recommender.hstu`.
 
 Source: Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018, with pre-norm blocks; distances from
 Press et al., "Train short, test long" (ALiBi), ICLR 2022.
@@ -17,6 +21,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from models.network import LayeredNetwork
 from models.recommender.config import DISTANCES, NetworkConfig
 from models.recommender.former import DistanceBlock
+from models.recommender.hstu import HstuBlock
 from models.rows.files import RowsOnDisk
 from models.rows.shard import Shard
 from models.rows.table import NOTHING, WHOLE, Rows
@@ -28,22 +33,32 @@ Table = Rows | RowsOnDisk
 """The items' rows: to learn, or on disk, where the network only answers."""
 
 
+def met(item_BL: Tensor, second_BL: Tensor | None = None) -> Tensor:
+    """Return what a network reads, int64 (B, L, 2); without seconds, all was met at once."""
+    return torch.stack([item_BL, torch.zeros_like(item_BL) if second_BL is None else second_BL], dim=-1)
+
+
 class Embedding(nn.Module):
-    """From items to states."""
+    """From items to states; where blocks know times, a state's last number is the second, since the row's first."""
 
     def __init__(self, item: Table, config: NetworkConfig) -> None:
         super().__init__()
         self.item = item
         self.item_dropout = config.item_dropout
+        self.knows_times = config.knows_times
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, item_BL: Tensor) -> Tensor:
-        """Return float (B, L, D) for item numbers int64 (B, L)."""
+    def forward(self, met_BL2: Tensor) -> Tensor:
+        """Return float (B, L, D), or (B, L, D + 1) with the second, for int64 (B, L, 2)."""
+        item_BL, second_BL = (part.contiguous() for part in met_BL2.unbind(-1))
         if self.training and self.item_dropout:
             chance_BL = torch.rand(item_BL.shape, device=item_BL.device)
             item_BL = item_BL.masked_fill(chance_BL < self.item_dropout, NOTHING)
         state_BLD: Tensor = self.dropout(self.item(item_BL))
-        return state_BLD
+        if not self.knows_times:
+            return state_BLD
+        since_BL = (second_BL - second_BL[:, :1]).to(state_BLD.dtype)
+        return torch.cat([state_BLD, since_BL[..., None]], dim=-1)
 
 
 class Block(nn.Module):
@@ -110,14 +125,22 @@ class Head(nn.Module):
         self.item = item
         self.norm = nn.LayerNorm(item.width)
 
-    def forward(self, state_BLD: Tensor) -> Tensor:
+    def forward(self, state_BLC: Tensor) -> Tensor:
         """Return the states whose products with items' rows are scores, float (B, L, D)."""
-        normed: Tensor = self.norm(state_BLD)
+        normed: Tensor = self.norm(state_BLC[..., : self.item.width])
         return normed
 
 
-class SasRec(LayeredNetwork):
-    """Next-item network over items 1..N: one state per position, float (B, L, D), for item numbers int64 (B, L).
+BLOCKS: dict[str, type[Block | HstuBlock | DistanceBlock]] = {
+    "sasrec": Block,
+    "hstu": HstuBlock,
+    DISTANCES: DistanceBlock,
+}
+"""Kind of network to what it is built of."""
+
+
+class SequenceNetwork(LayeredNetwork):
+    """Next-item network over items 1..N: one state per position, float (B, L, D), for what was met, int64 (B, L, 2).
 
     Args:
         items: N: how many items it knows.
@@ -129,13 +152,11 @@ class SasRec(LayeredNetwork):
     def __init__(self, items: int, max_length: int, config: NetworkConfig, item: Table | None = None) -> None:
         super().__init__()
         self.items = items
+        self.knows_times = config.knows_times
         self.max_length = max_length
         item = new_rows(items, config) if item is None else item
         self.embedding = Embedding(item, config)
-        self.blocks = nn.ModuleList(
-            DistanceBlock(config, max_length) if config.kind == DISTANCES else Block(config, max_length)
-            for _ in range(config.blocks)
-        )
+        self.blocks = nn.ModuleList(BLOCKS[config.kind](config, max_length) for _ in range(config.blocks))
         self.head = Head(item)
         self.item = item
         self.apply(_initialise)

@@ -8,7 +8,7 @@ Shape letters: B rows, L positions, D width, N items.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +19,11 @@ import pyarrow as pa
 import torch
 
 from data_contracts.bundle import read_record
-from data_contracts.contract import SchemaMismatchError
-from data_contracts.recommender.requests import ANSWERS, DEFAULT_K, MAX_HISTORY, MAX_K, REQUESTS
+from data_contracts.recommender.requests import ANSWERS, REQUESTS
+from models.recommender.asked import Request, read
 from models.recommender.bundle import CATALOGUE
-from models.recommender.histories import Histories, Numbers
+from models.recommender.histories import Histories, Numbers, Seconds
+from models.recommender.network import met
 from models.recommender.reading import states_after
 from models.recommender.weights import load
 from models.rows.ranking import Hidden
@@ -31,19 +32,22 @@ from models.rows.ranking import best as best_rows
 Scores = npt.NDArray[np.float32]
 
 NOTHING = np.empty(0, dtype=np.int32)
+NEVER = np.empty(0, dtype=np.int64)
 
 
-class Asked(NamedTuple):
+class Understood(NamedTuple):
     """One request, understood.
 
     Attributes:
         items: Item numbers that the network reads, oldest first; empty when popular items are the answer.
+        second: When each was met.
         hidden: Item numbers that must not be in the answer.
         k: Items wanted.
         source: What the answer will say that it rests on.
     """
 
     items: Numbers
+    second: Seconds
     hidden: Numbers
     k: int
     source: str
@@ -67,7 +71,7 @@ class RecommenderPredictor:
         catalogue = pl.read_parquet(folder / CATALOGUE, glob=False)
         self._network = weights.network
         self._exclude_seen = weights.exclude_seen
-        self._histories = Histories(read_record(folder).tables)
+        self._histories = Histories(read_record(folder).tables, times=weights.network.knows_times)
         self._item_ids = np.array(["", *catalogue["item_id"]], dtype=object)
         self._numbers = {item_id: number for number, item_id in enumerate(self._item_ids) if number}
         self._servable = np.array([False, *catalogue["servable"]])
@@ -82,53 +86,51 @@ class RecommenderPredictor:
         Raises:
             ValueError: Requests are not to the contract; the message lists every one with its row.
         """
-        asked = [self._understand(row) for row in _checked(requests)]
+        asked = [self._understand(request) for request in read(requests)]
         answers = {row: self._by_count(one) for row, one in enumerate(asked) if not len(one.items)}
         by_network = [row for row in range(len(asked)) if row not in answers]
         if by_network:
             answers |= zip(by_network, self._by_network([asked[row] for row in by_network]), strict=True)
         return pa.Table.from_pylist([answers[row] for row in range(len(asked))], schema=self.answer_schema)
 
-    def _understand(self, request: dict[str, object]) -> Asked:
-        """Turn a checked request into item numbers."""
-        user_id, given, k = request["user_id"], request["history"], request["k"] or DEFAULT_K
-        assert isinstance(k, int)
-        if isinstance(given, list):
-            items = seen = np.array([self._numbers.get(item_id, 0) for item_id in given], dtype=np.int32)
+    def _understand(self, request: Request) -> Understood:
+        """Turn a request into item numbers."""
+        k = request.k
+        if request.user_id is None:
+            items = seen = np.array([self._numbers.get(item_id, 0) for item_id in request.history], dtype=np.int32)
+            second = np.array(request.second, dtype=np.int64)
         else:
-            history = self._histories.find(str(user_id))
+            history = self._histories.find(request.user_id)
             if history is None:
-                return Asked(NOTHING, NOTHING, k, "popular: unknown user")
-            items, seen = history
+                return Understood(NOTHING, NEVER, NOTHING, k, "popular: unknown user")
+            items, seen, second = history
         hidden = seen[seen < len(self._item_ids)] if self._exclude_seen else NOTHING
-        known = self._known(items)
+        known = np.flatnonzero(np.append(self._servable, False)[np.minimum(items, len(self._servable))])
         skipped = len(items) - len(known)
         if not len(known):
             why = f"none of {skipped:,} items known" if skipped else "empty history"
-            return Asked(NOTHING, hidden, k, f"popular: {why}")
+            return Understood(NOTHING, NEVER, hidden, k, f"popular: {why}")
         source = f"history: {skipped:,} unknown items skipped" if skipped else "history"
-        return Asked(known[-self._network.max_length :], hidden, k, source)
+        last = known[-self._network.max_length :]
+        return Understood(items[last], second[last], hidden, k, source)
 
-    def _known(self, items: Numbers) -> Numbers:
-        known = items[items < len(self._servable)]
-        servable: Numbers = known[self._servable[known]]
-        return servable
-
-    def _by_count(self, asked: Asked) -> dict[str, object]:
+    def _by_count(self, asked: Understood) -> dict[str, object]:
         """Answer with what is popular lately; of equals the one met more often ever, or known longer, comes first."""
         candidates = self._popular[: asked.k + len(asked.hidden)]
         best = candidates[~np.isin(candidates, asked.hidden)][: asked.k]
         return self._answer(asked, best, np.floor(self._counts[best]).astype(np.float32))
 
     @torch.inference_mode()
-    def _by_network(self, asked: Sequence[Asked]) -> list[dict[str, object]]:
+    def _by_network(self, asked: Sequence[Understood]) -> list[dict[str, object]]:
         """Answer by the network, all rows in one pass over the items."""
         length_B = np.array([len(one.items) for one in asked])
-        item_BL = np.zeros((len(asked), length_B.max()), dtype=np.int64)
+        item_BL, second_BL = np.zeros((2, len(asked), length_B.max()), dtype=np.int64)
         for row, one in enumerate(asked):
             item_BL[row, : len(one.items)] = one.items
+            second_BL[row, : len(one.items)] = one.second
+        met_BL2 = met(torch.from_numpy(item_BL), torch.from_numpy(second_BL))
         number_B = torch.arange(len(asked))
-        state_BD = states_after(self._network, torch.from_numpy(item_BL), number_B, torch.from_numpy(length_B))
+        state_BD = states_after(self._network, met_BL2, number_B, torch.from_numpy(length_B))
         best = best_rows(
             state_BD,
             self._network.item.blocks(),
@@ -142,40 +144,10 @@ class RecommenderPredictor:
             answers.append(self._answer(one, numbers[: one.k][ranked], scores[: one.k][ranked]))
         return answers
 
-    def _answer(self, asked: Asked, numbers: Numbers, scores: Scores) -> dict[str, object]:
+    def _answer(self, asked: Understood, numbers: Numbers, scores: Scores) -> dict[str, object]:
         return {"item_id": self._item_ids[numbers].tolist(), "score": scores.tolist(), "source": asked.source}
 
 
-def _hidden(asked: Sequence[Asked]) -> Hidden:
+def _hidden(asked: Sequence[Understood]) -> Hidden:
     rows = np.repeat(np.arange(len(asked)), [len(one.hidden) for one in asked])
     return Hidden(torch.from_numpy(rows), torch.from_numpy(np.concatenate([one.hidden for one in asked])).long())
-
-
-def _checked(requests: pa.Table) -> list[dict[str, object]]:
-    """Return requests as rows with every column, or say all that is wrong with them."""
-    unknown = [name for name in requests.column_names if name not in REQUESTS.schema.names]
-    if unknown:
-        raise ValueError(f"columns {unknown}: unknown, wanted some of {REQUESTS.schema.names}.")
-    for field in REQUESTS.schema:
-        if field.name not in requests.column_names:
-            requests = requests.append_column(field, pa.nulls(requests.num_rows, field.type))
-    try:
-        rows: list[dict[str, object]] = REQUESTS.conform(requests).to_pylist()
-    except SchemaMismatchError as error:
-        raise ValueError(str(error)) from error
-    problems = [f"request {row}: {problem}" for row, request in enumerate(rows) for problem in _problems(request)]
-    if problems:
-        raise ValueError("; ".join(problems) + ".")
-    return rows
-
-
-def _problems(request: dict[str, object]) -> Iterator[str]:
-    user_id, history, k = request["user_id"], request["history"], request["k"]
-    if (user_id is None) == (history is None):
-        yield f"{'neither' if user_id is None else 'both'} of user_id and history, wanted one of them"
-    if isinstance(history, list) and None in history:
-        yield "a null in history, wanted item ids"
-    if isinstance(history, list) and len(history) > MAX_HISTORY:
-        yield f"history holds {len(history):,} items, wanted {MAX_HISTORY:,} at most: send the newest"
-    if isinstance(k, int) and not 1 <= k <= MAX_K:
-        yield f"k is {k:,}, wanted 1 to {MAX_K:,}"

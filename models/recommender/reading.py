@@ -7,28 +7,28 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from models.recommender.network import SasRec
+from models.recommender.network import SequenceNetwork
 
 POSITIONS_AT_ONCE = 2**14
 """Positions passing through the network together: of width 64 each tensor has 4 MiB, 16 in the feed-forward layers."""
 
 
-def states_after(network: SasRec, item_BL: Tensor, row_T: Tensor, read_T: Tensor) -> Tensor:
+def states_after(network: SequenceNetwork, met_BL2: Tensor, row_T: Tensor, read_T: Tensor) -> Tensor:
     """Return what the network knows once it has read some of a history.
 
     Args:
         network: Ready to score.
-        item_BL: int64, oldest first, 0 = padding on the right.
+        met_BL2: int64, see `models.recommender.network`, oldest first.
         row_T: Number of the history, int64.
         read_T: How many of its items are read, int64, 1…L.
 
     Returns:
         Float (T, D).
     """
-    size = max(POSITIONS_AT_ONCE // item_BL.shape[1], 1)
+    size = max(POSITIONS_AT_ONCE // met_BL2.shape[1], 1)
     state_TD = network.head.norm.weight.new_empty(len(row_T), network.item.width)
-    for start in range(0, len(item_BL), size):
+    for start in range(0, len(met_BL2), size):
         inside_T = (row_T >= start) & (row_T < start + size)
-        state_BLD = network(item_BL[start : start + size])
+        state_BLD = network(met_BL2[start : start + size])
         state_TD[inside_T] = state_BLD[row_T[inside_T] - start, read_T[inside_T] - 1]
     return state_TD

@@ -20,7 +20,7 @@ RECORD = "model.json"
 class Shape(NetworkConfig, frozen=True, extra="ignore"):
     """A network's settings as its weights tell them: one that is unknown here does not keep them from answering."""
 
-    kind: Literal["sasrec", "distances"]  # type: ignore[assignment]  # of all networks that answer
+    kind: Literal["sasrec", "hstu", "distances"]  # type: ignore[assignment]  # of all networks that answer
 
 
 class ModelRecord(BaseModel, frozen=True, extra="ignore"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.recommender.config import RecommenderConfig
+from models.recommender.network import met
+from models.recommender.times import times
 
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-_PARTS = ("item", "learned", "offset", "window")
+_PARTS = ("item", "second", "learned", "offset", "window")
 _HEAD_BYTES = 128
 """Of a ``.npy`` file without a number in it."""
 
@@ -29,12 +32,14 @@ class Sequences:
 
     Attributes:
         item: Item numbers of all rows, oldest first within a row, int64.
+        second: When each was met, beside ``item``, int64; empty where the network does not ask.
         learned: Whether the item is a target that counts, beside ``item``.
         offset: Where each row starts; one more at the end, int64 (rows + 1,).
         window: From which window each row is, as its place in a list of them, int32 (rows,).
     """
 
     item: Numbers
+    second: Numbers
     learned: Flags
     offset: Numbers
     window: NDArray[np.int32]
@@ -47,7 +52,7 @@ class Sequences:
         """Join context and target of every example, and drop what is not learned.
 
         Args:
-            examples: ``context``, ``target`` (list<int32>), ``target_event`` (list<string>) and ``window``.
+            examples: Columns `columns_for` the same config, at least.
             item_counts: Events of each item in the windows that the model may know, (N + 1,); others are left out.
             config: Which targets count, and which items are too rare.
             windows: All that examples are from.
@@ -71,12 +76,13 @@ class Sequences:
         count = np.append(item_counts, 0)[np.minimum(item, len(item_counts))]  # 0 for items that it may not know
         kept = count >= config.min_item_count
         offset = _starts(np.bincount(row[kept], minlength=len(length)))
+        second = _seconds(examples)[kept] if config.network.knows_times else np.empty(0, np.int64)
         item, learned, row = item[kept], learned[kept], row[kept]
         if config.exclude_seen:
             learned &= _first_in_row(item, row)
         learned[offset[:-1][np.diff(offset) > 0]] = False
         window = pc.index_in(examples["window"], pa.array(windows, pa.string())).to_numpy()
-        sequences = cls(item, learned, offset, window)
+        sequences = cls(item, second, learned, offset, window)
         return sequences.take(np.flatnonzero(sequences.targets()))
 
     def write(self, folder: Path) -> None:
@@ -113,7 +119,8 @@ class Sequences:
     def _cut(self, start: Numbers, length: Numbers, window: NDArray[np.int32]) -> Self:
         offset = _starts(length)
         where = np.arange(offset[-1]) + np.repeat(start - offset[:-1], length)
-        return type(self)(self.item[where], self.learned[where], offset, window)
+        second = self.second[where] if len(self.second) else self.second
+        return type(self)(self.item[where], second, self.learned[where], offset, window)
 
     def padded(self, rows: Numbers, *, count: int = 1, length: int = 1) -> tuple[Tensor, Tensor]:
         """Pad rows on the right to the longest of them.
@@ -125,7 +132,7 @@ class Sequences:
             length: Positions of the result, at least.
 
         Returns:
-            Inputs and, one step ahead of them, targets, both int64 (B, L); 0 where there is none.
+            What was met, int64 (B, L, 2), and, one step ahead of it, targets, int64 (B, L); 0 where there is none.
         """
         own = self.lengths()[rows]
         position = np.arange(max(own.max(initial=2), length + 1))
@@ -135,12 +142,27 @@ class Sequences:
         target = item[:, 1:] * self.learned[where[:, 1:]]
         inputs = np.where(position[:-1] < own[:, None] - 1, item[:, :-1], 0)
         missing = ((0, max(count - len(rows), 0)), (0, 0))
-        return torch.from_numpy(np.pad(inputs, missing)), torch.from_numpy(np.pad(target, missing))
+        input_BL, target_BL = (torch.from_numpy(np.pad(part, missing)) for part in (inputs, target))
+        if not len(self.second):
+            return met(input_BL), target_BL
+        return met(input_BL, torch.from_numpy(np.pad(self.second[where[:, :-1]], missing))), target_BL
+
+
+def columns_for(config: RecommenderConfig) -> list[str]:
+    """Return the columns of `examples` that a training reads."""
+    times = ["context_timestamp", "target_timestamp"] if config.network.knows_times else []
+    return ["user_id", "context", "target", "target_event", "window", *times]
 
 
 def _mapped(path: Path) -> NDArray[Any]:
     found: NDArray[Any] = np.load(path, mmap_mode="r" if path.stat().st_size > _HEAD_BYTES else None)
     return found
+
+
+def _seconds(examples: pa.Table) -> Numbers:
+    lists = pl.DataFrame(examples.select(["context", "context_timestamp", "target_timestamp"]))
+    second: Numbers = lists.select(times().explode().dt.epoch("s")).to_series().to_numpy()
+    return second
 
 
 def _starts(length: Numbers) -> Numbers:

@@ -55,7 +55,7 @@ class JudgedWindow:
             logger.info("window %s: judged %s", self.job.window, done)
 
     def _range(self, buckets: pc.Expression, targets_at_once: int) -> Iterator[Judged]:
-        columns = ["user_id", "context", "target", "target_event", "target_timestamp"]
+        columns = ["user_id", "context", "context_timestamp", "target", "target_event", "target_timestamp"]
         examples = self._of_frequent_users(self._read(EXAMPLES, self.job.window, buckets, columns), buckets)
         users = examples.select(pl.col("user_id").unique().sort()).with_row_index("user", self.counts["window_units"])
         users = users.join(self._before(users, buckets), on="user_id", how="left", maintain_order="left")
@@ -88,7 +88,7 @@ class JudgedWindow:
     def _before(self, users: pl.DataFrame, buckets: pc.Expression) -> pl.DataFrame:
         """Return what the users did before the window, of those that did: their newest row of a known window.
 
-        Columns ``user_id``, ``items`` (the last L), ``last_time``, ``seen``.
+        Columns ``user_id``, ``items`` (the last L), ``timestamps``, ``last_time``, ``seen``.
         """
         wanted = users.select("user_id")
         columns = ["user_id", "items", "timestamps", "seen"]
@@ -97,7 +97,7 @@ class JudgedWindow:
             histories = self._read(HISTORIES, window, buckets, columns)
             found.append(histories.join(wanted, on="user_id", how="semi"))
             wanted = wanted.join(found[-1], on="user_id", how="anti")
-        return pl.concat(found).select("user_id", "items", "seen", last_time=pl.col("timestamps").list.last())
+        return pl.concat(found).select(*columns, last_time=pl.col("timestamps").list.last())
 
     def _of_frequent_users(self, examples: pl.DataFrame, buckets: pc.Expression) -> pl.DataFrame:
         """Leave out users with fewer than ``min_user_count`` events by the window's end."""

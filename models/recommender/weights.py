@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from data_contracts.bundle import FORMAT, TRAINING
 from data_contracts.job import Config
 from models.recommender.config import RecommenderConfig
-from models.recommender.network import SasRec, new_rows
+from models.recommender.network import SequenceNetwork, new_rows
 from models.recommender.record import RECORD, TENSORS, ModelRecord, Shape, read_record
 from models.rows.files import RowsOnDisk, write_own
 from models.rows.shard import Shard
@@ -42,7 +42,7 @@ class Ready:
         exclude_seen: Whether what a user had before is left out of answers.
     """
 
-    network: SasRec
+    network: SequenceNetwork
     exclude_seen: bool
 
 
@@ -56,15 +56,15 @@ class Weights:
         features: `features` settings of the tables it was trained on; ``max_length`` is the network's.
     """
 
-    network: SasRec
+    network: SequenceNetwork
     config: RecommenderConfig
     features: Config
 
 
-def new_network(items: int, config: RecommenderConfig, features: Config, shard: Shard = WHOLE) -> SasRec:
+def new_network(items: int, config: RecommenderConfig, features: Config, shard: Shard = WHOLE) -> SequenceNetwork:
     """Make a network with fresh weights for items 1..``items``, with some of their rows or all."""
     item = new_rows(items, config.network, config.fit.seed, shard)
-    return SasRec(items, max_length(features), config.network, item)
+    return SequenceNetwork(items, max_length(features), config.network, item)
 
 
 def max_length(features: Config) -> int:
@@ -117,12 +117,12 @@ def load(folder: Path) -> Ready:
     """
     record = read_record(folder)
     item = None if record.shards == 1 else _on_disk(folder, record)
-    network = SasRec(record.known_items, record.max_length, record.network, item)
+    network = SequenceNetwork(record.known_items, record.max_length, record.network, item)
     copy_into(network, folder)
     return Ready(network.eval(), record.exclude_seen)
 
 
-def copy_into(network: SasRec, folder: Path) -> None:
+def copy_into(network: SequenceNetwork, folder: Path) -> None:
     """Overwrite the weights of ``network`` with those in ``folder``; items it knows beyond them keep their rows.
 
     Raises:

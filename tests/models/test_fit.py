@@ -77,10 +77,10 @@ def quality(job: FitJob, weights: dict[str, torch.Tensor]) -> float:
     module.network.load_state_dict(weights, strict=False)
     data.setup("fit")
     rows = np.arange(len(data.validation))
-    item_BL, target_BL = data.validation.sequences.padded(rows)
-    batch = Batch(item_BL, Targets(target_BL, 1, 0), examples=len(rows), rows=rows, origin="")
+    met_BL2, target_BL = data.validation.sequences.padded(rows)
+    batch = Batch(met_BL2, Targets(target_BL, 1, 0), examples=len(rows), rows=rows, origin="")
     with torch.no_grad():
-        return float(module.quality(module.network(item_BL), batch).mean())
+        return float(module.quality(module.network(met_BL2), batch).mean())
 
 
 def test_the_loss_that_was_taken_is_said_once_and_kept_on_the_run(lab: Lab) -> None:

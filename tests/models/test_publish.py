@@ -80,7 +80,7 @@ def test_the_model_carries_its_bundle_signature_example_and_requirements(
     mlflow.set_tracking_uri(tracking_uri)
     info = mlflow.models.get_model_info(result.model_uri)
     assert info.signature is not None
-    assert info.signature.inputs.input_names() == ["user_id", "history", "k"]
+    assert info.signature.inputs.input_names() == ["user_id", "history", "k", "times"]
     assert info.signature.outputs.input_names() == ["item_id", "score", "source"]
     assert info.saved_input_example_info is not None
     artifacts = Path(mlflow.artifacts.download_artifacts(result.model_uri, dst_path=str(folder)))

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Literal
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,12 +16,13 @@ from models.recommender.config import NetworkConfig
 from models.recommender.contestants import Contestant, Counted, Flags, Learned
 from models.recommender.layout import Batch
 from models.recommender.metrics import LIST_LENGTH
-from models.recommender.network import SasRec
+from models.recommender.network import SequenceNetwork, met
 from models.recommender.standing import Standing
 from tests.models.recommender.scored import scores as scores_of
 from tests.models.rows import plain
 
 ITEMS, LENGTH = 40, 5
+NOON = datetime(2026, 1, 7, 12, tzinfo=UTC)
 
 
 class Drawn:
@@ -27,7 +31,9 @@ class Drawn:
     def __init__(self, seed: int, examples: int) -> None:
         self.random = np.random.default_rng(seed)
         item_EL = self.random.integers(1, ITEMS + 1, (examples, LENGTH))
+        minute_EL = self.random.integers(0, 9, (examples, LENGTH)).cumsum(axis=1)
         cells = pl.DataFrame({"example": np.arange(examples).repeat(LENGTH), "item": item_EL.ravel().astype(np.int32)})
+        cells = cells.with_columns(time=NOON + pl.duration(minutes=pl.Series(minute_EL.ravel())))
         self.events = cells.with_columns(place=pl.int_range(pl.len()))
         is_target = pl.Series(self.random.random(len(cells)) < 0.5, dtype=pl.Boolean)
         self.targets = self.events.filter(is_target).with_columns(user="example", is_new=True)
@@ -41,11 +47,11 @@ class Drawn:
         read = self.events.join(self.targets, on="example", how="semi", maintain_order="left")
         return Batch(self.targets, read, hidden)
 
-    def read(self, knows: Flags) -> list[list[int]]:
-        """What is read before each target."""
-        every = self.events["item"].to_numpy()
+    def read(self, knows: Flags) -> list[list[tuple[int, datetime]]]:
+        """What is read before each target, and when it was met."""
+        every = list(zip(self.events["item"], self.events["time"], strict=True))
         return [
-            [item for item in every[place - place % LENGTH : place] if knows[item]] for place in self.targets["place"]
+            [met for met in every[place - place % LENGTH : place] if knows[met[0]]] for place in self.targets["place"]
         ]
 
     def check(self, contestant: Contestant, score_TN: plain.Floats) -> None:
@@ -77,27 +83,30 @@ def test_popularity_and_markov_rank_as_their_whole_lists_do(seed: int, examples:
     markov = Markov(followed.with_columns(count=count.astype(np.uint32)), drawn.popularity)
     count_NN = np.zeros((ITEMS + 1, ITEMS + 1))
     count_NN[previous, item] = count
-    last_T = [items[-1] if items else 0 for items in read]
+    last_T = [before[-1][0] if before else 0 for before in read]
     fraction = drawn.popularity.counts / (drawn.popularity.counts.max() + 1)
     drawn.check(Counted(markov, drawn.servable), count_NN[last_T] + fraction)
 
 
+@pytest.mark.parametrize("kind", ["sasrec", "hstu"])
 @given(seed=st.integers(0, 2**32 - 1), examples=st.integers(0, 4), known=st.integers(1, ITEMS))
 def test_a_network_ranks_as_its_whole_list_does_and_by_popularity_where_it_read_nothing(
-    seed: int, examples: int, known: int
+    kind: Literal["sasrec", "hstu"], seed: int, examples: int, known: int
 ) -> None:
     drawn = Drawn(seed, examples)
     torch.manual_seed(seed)
-    network = SasRec(known, LENGTH, NetworkConfig(width=8, heads=2, blocks=1)).eval()
+    network = SequenceNetwork(known, LENGTH, NetworkConfig(kind=kind, width=8, heads=2, blocks=1)).eval()
     with torch.no_grad():
         weight = network.head.item.weight.normal_()
         weight[2::2] = weight[1:known:2]  # twins
     learned = Learned(network, drawn.popularity, drawn.servable)
     score_TN = np.tile(drawn.popularity.counts, (len(drawn.targets), 1))
-    for target, items in enumerate(drawn.read(learned.knows)):
-        if items:
+    for target, before in enumerate(drawn.read(learned.knows)):
+        if before:
+            item_BL = torch.tensor([[item for item, _ in before]])
+            second_BL = torch.tensor([[int(time.timestamp()) for _, time in before]])
             with torch.no_grad():
-                scores = scores_of(network, torch.tensor([items]))[0].numpy()
+                scores = scores_of(network, met(item_BL, second_BL))[0].numpy()
             score_TN[target, : known + 1] = np.append(0, scores[1:].astype(float).round(4))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "POSITIONS_AT_ONCE", int(drawn.random.integers(1, 12)))
@@ -106,12 +115,12 @@ def test_a_network_ranks_as_its_whole_list_does_and_by_popularity_where_it_read_
 
 def test_a_diverged_network_ranks_nothing_but_what_popularity_answers() -> None:
     drawn = Drawn(0, examples=6)
-    network = SasRec(ITEMS, LENGTH, NetworkConfig(width=8, heads=2, blocks=1)).eval()
+    network = SequenceNetwork(ITEMS, LENGTH, NetworkConfig(width=8, heads=2, blocks=1)).eval()
     with torch.no_grad():
         network.head.norm.weight.fill_(torch.nan)
     learned = Learned(network, drawn.popularity, np.append(False, np.ones(ITEMS, bool)))
     found = learned.rank(drawn.batch())
-    has_read = [bool(items) for items in drawn.read(learned.knows)]
+    has_read = [bool(before) for before in drawn.read(learned.knows)]
     assert 0 < sum(has_read) < len(has_read)
     assert np.isnan(found.rank_T).tolist() == has_read
 
@@ -119,7 +128,7 @@ def test_a_diverged_network_ranks_nothing_but_what_popularity_answers() -> None:
 def test_a_target_that_a_contestant_does_not_know_is_a_miss_also_where_it_diverged() -> None:
     drawn = Drawn(1, examples=6)
     drawn.servable[:] = False
-    network = SasRec(3, LENGTH, NetworkConfig(width=8, heads=2, blocks=1)).eval()
+    network = SequenceNetwork(3, LENGTH, NetworkConfig(width=8, heads=2, blocks=1)).eval()
     for contestant in (Counted(drawn.popularity, drawn.servable), Learned(network, drawn.popularity, drawn.servable)):
         standing = Standing(contestant)
         standing._live.add(drawn.batch())

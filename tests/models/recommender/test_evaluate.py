@@ -16,7 +16,7 @@ from data_contracts.manifest import MANIFEST, seal
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.contestants import ContestantError
 from models.recommender.evaluate import evaluate, remarks
-from models.recommender.network import SasRec
+from models.recommender.network import SequenceNetwork, met
 from models.recommender.record import TENSORS
 from models.recommender.targets import JudgedWindow
 from models.recommender.weights import Weights, new_network, save
@@ -52,7 +52,7 @@ def tables_with(folder: Path, judged: Mapping[str, Events]) -> TablesAt:
     return write_tables(folder, {**PAST, "2026-11-03": judged}, max_length=LENGTH)
 
 
-def saved_network(folder: Path, items: int, *, seed: int = 0) -> SasRec:
+def saved_network(folder: Path, items: int, *, seed: int = 0) -> SequenceNetwork:
     torch.manual_seed(seed)
     config = RecommenderConfig(network=NETWORK)
     network = new_network(items, config, FEATURES).eval()
@@ -166,7 +166,7 @@ def test_a_network_is_judged_as_one_request_at_a_time_would(tmp_path: Path) -> N
 
 
 def _one_by_one(
-    network: SasRec, popularity: np.ndarray, before: list[int], new: list[int]
+    network: SequenceNetwork, popularity: np.ndarray, before: list[int], new: list[int]
 ) -> list[tuple[float, float]]:
     """Reciprocal ranks, up to the moment and as of the window's start; pieces are cut as `write_tables` does."""
     gains, events = [], before + new
@@ -183,9 +183,9 @@ def _one_by_one(
     return gains
 
 
-def _gain(network: SasRec, popularity: np.ndarray, read: Sequence[int], seen: set[int], target: int) -> float:
+def _gain(network: SequenceNetwork, popularity: np.ndarray, read: Sequence[int], seen: set[int], target: int) -> float:
     context = [item for item in read if item <= network.items]
-    scores = scores_of(network, torch.tensor([context]))[0].detach().numpy() if context else popularity
+    scores = scores_of(network, met(torch.tensor([context])))[0].detach().numpy() if context else popularity
     allowed = [item for item in range(1, network.items + 1) if item not in seen]
     if target not in allowed:
         return 0

@@ -6,7 +6,7 @@ import torch
 
 from models.recommender.config import NetworkConfig, SampledSoftmax
 from models.recommender.losses import NegativeSampler, full_softmax, sampled_softmax
-from models.recommender.network import SasRec
+from models.recommender.network import SequenceNetwork
 from models.rows.table import Rows
 
 COUNTS = np.array([0, 1, 4, 9, 16, 100])
@@ -15,7 +15,7 @@ COUNTS = np.array([0, 1, 4, 9, 16, 100])
 @pytest.fixture
 def item() -> Rows:
     torch.manual_seed(0)
-    network = SasRec(5, 4, NetworkConfig(width=8)).double()
+    network = SequenceNetwork(5, 4, NetworkConfig(width=8)).double()
     torch.nn.init.normal_(network.item.weight)
     return network.item
 

@@ -19,11 +19,13 @@ from models.recommender.config import (
     SampledSoftmax,
 )
 from models.recommender.module import Batch, RecommenderModule, Targets
+from models.recommender.network import met
 from models.recommender.weights import Weights, load, new_network, save
 from tests.models.recommender.tables import write_tables
 
 COUNTS = np.array([0, 5, 4, 3, 2, 1])
 ITEM_BL = torch.tensor([[1, 2, 3, 4], [5, 3, 0, 0], [2, 1, 0, 0]])
+MET_BL2 = met(ITEM_BL)
 TARGET_BL = torch.tensor([[0, 3, 4, 5], [3, 1, 0, 0], [0, 4, 0, 0]])
 TOTAL = 6
 
@@ -45,8 +47,8 @@ def test_losses_and_gradients_of_the_shares_add_up_to_those_of_the_batch(loss: F
     def of(rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
         made = module(config(loss))
         targets = Targets(TARGET_BL[rows], TOTAL, step=3)
-        made.hold(Batch(ITEM_BL[rows], targets, examples=3, rows=np.arange(3)[rows], origin=""))
-        value = made.loss(made.network(ITEM_BL[rows]), targets)
+        made.hold(Batch(MET_BL2[rows], targets, examples=3, rows=np.arange(3)[rows], origin=""))
+        value = made.loss(made.network(MET_BL2[rows]), targets)
         value.backward()  # type: ignore[no-untyped-call]
         made.release()
         assert made.item.weight.grad is not None
@@ -92,7 +94,7 @@ def test_a_catalogue_that_has_grown_is_sampled_from_and_goes_on_from_a_champion_
     assert made.config.loss == made.weights().config.loss == SampledSoftmax()
     old, new = (each.network.embedding.item.weight for each in (champion, made))
     torch.testing.assert_close(new[:4], old)
-    assert made.loss(made.network(torch.tensor([[1, 2]])), Targets(torch.tensor([[2, 9]]), 2, step=0)).isfinite()
+    assert made.loss(made.network(met(torch.tensor([[1, 2]]))), Targets(torch.tensor([[2, 9]]), 2, step=0)).isfinite()
 
 
 def job(tables: TablesAt, *windows: str) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def test_gains_are_those_of_a_plain_ranking(*, exclude_seen: bool) -> None:
     made = module(config(FullSoftmax(), exclude_seen=exclude_seen))
     rows, places = TARGET_BL.nonzero(as_tuple=True)
     with torch.no_grad():
-        state_BLD = made.network(ITEM_BL)
+        state_BLD = made.network(MET_BL2)
         got = made.gains(state_BLD[rows, places], TARGET_BL[rows, places], ITEM_BL[rows], places)
     expected = []
     for row, place in zip(rows.tolist(), places.tolist(), strict=True):

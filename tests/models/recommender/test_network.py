@@ -5,36 +5,36 @@ import torch
 from pydantic import ValidationError
 
 from models.recommender.config import NetworkConfig, RecommenderConfig
-from models.recommender.network import SasRec
+from models.recommender.network import SequenceNetwork, met
 from tests.models.recommender.scored import scores as scores_of
 
 
-@pytest.fixture
-def network() -> SasRec:
+@pytest.fixture(params=["sasrec", "hstu"])
+def network(request: pytest.FixtureRequest) -> SequenceNetwork:
     torch.manual_seed(0)
-    return SasRec(9, 6, NetworkConfig(width=8, heads=2)).eval()
+    return SequenceNetwork(9, 6, NetworkConfig(kind=request.param, width=8, heads=2)).eval()
 
 
-def test_a_state_depends_on_nothing_that_comes_later(network: SasRec) -> None:
-    before, after = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[1, 2, 9, 8]])
+def test_a_state_depends_on_nothing_that_comes_later(network: SequenceNetwork) -> None:
+    before, after = met(torch.tensor([[1, 2, 3, 4]])), met(torch.tensor([[1, 2, 9, 8]]))
     torch.testing.assert_close(network(before)[:, :2], network(after)[:, :2])
     assert not torch.allclose(network(before)[:, 2], network(after)[:, 2])
 
 
-def test_scores_do_not_depend_on_padding(network: SasRec) -> None:
+def test_scores_do_not_depend_on_padding(network: SequenceNetwork) -> None:
     padded = torch.tensor([[1, 2, 3, 0, 0], [5, 6, 7, 8, 9]])
-    torch.testing.assert_close(scores_of(network, padded)[:1], scores_of(network, torch.tensor([[1, 2, 3]])))
+    torch.testing.assert_close(scores_of(network, met(padded))[:1], scores_of(network, met(torch.tensor([[1, 2, 3]]))))
 
 
-def test_the_order_of_items_matters(network: SasRec) -> None:
+def test_the_order_of_items_matters(network: SequenceNetwork) -> None:
     assert not torch.allclose(
-        scores_of(network, torch.tensor([[1, 2, 3]])), scores_of(network, torch.tensor([[2, 1, 3]]))
+        scores_of(network, met(torch.tensor([[1, 2, 3]]))), scores_of(network, met(torch.tensor([[2, 1, 3]])))
     )
 
 
 def test_nearer_items_count_for_more() -> None:
     """Where items say nothing, a head's attention falls with distance: in the first by e for each item, say."""
-    network = SasRec(9, 6, NetworkConfig(width=8, heads=2)).double().eval()
+    network = SequenceNetwork(9, 6, NetworkConfig(width=8, heads=2)).double().eval()
     block = network.blocks[0]
     torch.nn.init.zeros_(block.query_key_value.weight)
     torch.nn.init.eye_(block.attention_out.weight)
@@ -51,20 +51,20 @@ def test_nearer_items_count_for_more() -> None:
         )
 
 
-def test_the_layers_one_after_another_are_the_network(network: SasRec) -> None:
-    item_BL = torch.tensor([[1, 2, 3]])
+def test_the_layers_one_after_another_are_the_network(network: SequenceNetwork) -> None:
+    met_BL2 = met(torch.tensor([[1, 2, 3]]))
     first, rest = network.layers()[0], torch.nn.Sequential(*network.layers()[1:])
-    torch.testing.assert_close(rest(first(item_BL)), network(item_BL))
+    torch.testing.assert_close(rest(first(met_BL2)), network(met_BL2))
 
 
 def test_hidden_items_are_hidden_whole_and_only_while_training() -> None:
-    embedding = SasRec(9, 400, NetworkConfig(width=8, dropout=0, item_dropout=0.5)).embedding
-    item_BL = torch.ones(1, 400, dtype=torch.int64)
-    row_D = embedding.eval()(item_BL)[0, 0]
-    assert (embedding(item_BL) == row_D).all()
+    embedding = SequenceNetwork(9, 400, NetworkConfig(width=8, dropout=0, item_dropout=0.5)).embedding
+    met_BL2 = met(torch.ones(1, 400, dtype=torch.int64))
+    row_D = embedding.eval()(met_BL2)[0, 0]
+    assert (embedding(met_BL2) == row_D).all()
     hidden = []
     for _ in range(2):
-        state_BLD = embedding.train()(item_BL)
+        state_BLD = embedding.train()(met_BL2)
         hidden.append((state_BLD == 0).all(dim=2))
         assert 100 < hidden[-1].sum() < 300
         assert (state_BLD[~hidden[-1]] == row_D).all()

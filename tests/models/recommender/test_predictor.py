@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -13,6 +14,7 @@ from data_contracts.recommender.requests import MAX_K, REQUESTS
 from models.publish import write_bundle
 from models.recommender import reading
 from models.recommender.histories import Histories
+from models.recommender.network import met
 from models.recommender.predictor import RecommenderPredictor
 from models.recommender.weights import load
 from models.rows import ranking
@@ -42,7 +44,7 @@ def ask(bundle: Path) -> Ask:
 
 def test_a_history_is_answered_by_the_network_best_first_and_without_what_was_seen(ask: Ask, bundle: Path) -> None:
     answer = ask(history=[item(1), item(2)], k=3)
-    scores = scores_of(load(bundle).network, torch.tensor([[1, 2]]))[0].tolist()
+    scores = scores_of(load(bundle).network, met(torch.tensor([[1, 2]])))[0].tolist()
     wanted = sorted(range(3, 10), key=lambda number: -scores[number])[:3]
     assert answer["item_id"] == [item(number) for number in wanted]
     assert answer["score"] == pytest.approx([scores[number] for number in wanted], abs=1e-5)
@@ -124,14 +126,46 @@ def test_a_batch_is_answered_as_its_rows_are_alone_also_in_pieces(
         assert answer["score"] == pytest.approx(alone["score"], abs=1e-5)
 
 
+def test_a_network_that_knows_times_is_told_those_of_the_user_or_of_the_request(tmp_path: Path) -> None:
+    job = publish_job(tmp_path)
+    write_weights(Path(job.checkpoint), kind="hstu")
+    predictor = RecommenderPredictor(write_bundle(job).folder)
+    history = {"history": [item(1), "?", item(2), item(3)], "k": 6}
+    hours = ["2026-01-07T12:00:00Z", "2026-01-07T12:59", "2026-01-07T14:00:00+01:00", "2026-01-07T14:00"]
+    requests = [{"user_id": "ada", "k": 6}, {**history, "times": hours}, history]
+    answers = predictor.predict(pa.Table.from_pylist(requests, schema=REQUESTS.schema)).to_pylist()
+    by_user, by_times, by_items = (dict(zip(each["item_id"], each["score"], strict=True)) for each in answers)
+    assert by_user == pytest.approx(by_times, abs=1e-7)
+    assert by_user != pytest.approx(by_items, abs=1e-7)
+
+
 def test_wrong_requests_are_named_all_at_once(bundle: Path) -> None:
     requests = pa.Table.from_pylist(
-        [{"k": 1}, {"user_id": "ada", "history": [], "k": MAX_K + 1}, {"history": [None], "k": 0}],
+        [
+            {"k": 1},
+            {"user_id": "ada", "history": [], "k": MAX_K + 1},
+            {"history": [None], "k": 0},
+            {"history": [item(1), item(2)], "times": ["2026-01-07"]},
+            {"history": [item(1)], "times": ["noon"]},
+            {"history": [item(1)], "times": [None]},
+            {"history": [item(1), item(2)], "times": ["2026-01-07", "2026-01-06"]},
+            {"user_id": "ada", "times": ["2026-01-07"]},
+        ],
         schema=REQUESTS.schema,
     )
     with pytest.raises(ValueError, match="request 0: neither of user_id") as error:
         RecommenderPredictor(bundle).predict(requests)
-    for wanted in ("request 1: both of", "request 1: k is 1,001", "request 2: a null", "request 2: k is 0"):
+    for wanted in (
+        "request 1: both of",
+        "request 1: k is 1,001",
+        "request 2: a null",
+        "request 2: k is 0",
+        "request 3: 1 times, wanted one for each of 2 items in history",
+        "request 4: 'noon' in times, wanted ISO 8601",
+        "request 5: None in times",
+        "request 6: times[1] is 2026-01-06, before the one ahead of it",
+        "request 7: 1 times, wanted one for each of 0 items in history",
+    ):
         assert wanted in str(error.value)
 
 
@@ -147,10 +181,12 @@ def test_many_threads_may_ask_at_once(ask: Ask) -> None:
         assert all(answer == alone for answer in threads.map(lambda _: ask(user_id="bob", k=5), range(64)))
 
 
-def test_histories_hold_each_user_once_and_find_no_other(tmp_path: Path) -> None:
-    histories = Histories(write_tables(tmp_path))
+@pytest.mark.parametrize("times", [False, True])
+def test_histories_hold_each_user_once_and_find_no_other(tmp_path: Path, *, times: bool) -> None:
+    histories = Histories(write_tables(tmp_path), times=times)
     assert len(histories) == 3
     found = histories.find("ada")
     assert found is not None
     assert found.items.tolist() == [1, 2, 3]
+    assert np.diff(found.second).tolist() == ([3600, 3600] if times else [0, 0])
     assert all(histories.find(name) is None for name in ("", "aaa", "adam", "zoe"))

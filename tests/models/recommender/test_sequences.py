@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.recommender.config import RecommenderConfig
+from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.sequences import Sequences
 
 ITEMS = 7
 COUNTS = np.array([0, 9, 9, 9, 9, 1, 9])
 """Item 5 is rare, item 7 unknown."""
+
+NOON = datetime(2026, 1, 7, 12, tzinfo=UTC)
 
 Example = tuple[list[int], list[tuple[int, str]]]
 EXAMPLES = st.lists(
@@ -26,35 +30,51 @@ CONFIGS = st.builds(
     target_events=st.sampled_from([(), ("buy",)]),
     min_item_count=st.sampled_from([1, 2]),
     exclude_seen=st.booleans(),
+    network=st.sampled_from([NetworkConfig(), NetworkConfig(kind="hstu")]),
 )
 
 
-def sequences(examples: list[Example], config: RecommenderConfig) -> Sequences:
-    lists = pa.list_(pa.int32())
+def met(example: Example) -> list[datetime]:
+    """When each event of an example was met: the n-th n squared minutes after noon."""
+    context, target = example
+    return [NOON + timedelta(minutes=place**2) for place in range(len(context) + len(target))]
+
+
+def sequences(examples: list[Example], config: RecommenderConfig, *, known: bool = True) -> Sequences:
+    """Take them in; times of the context may be unknown."""
+    lists, times = pa.list_(pa.int32()), pa.list_(pa.timestamp("us", "UTC"))
+    before = [met(example)[: len(example[0])] if known else None for example in examples]
     table = pa.table(
         {
             "context": pa.array([context for context, _ in examples], lists),
             "target": pa.array([[item for item, _ in target] for _, target in examples], lists),
             "target_event": pa.array([[kind for _, kind in target] for _, target in examples], pa.list_(pa.string())),
+            "context_timestamp": pa.array(before, times),
+            "target_timestamp": pa.array([met(example)[len(example[0]) :] for example in examples], times),
         }
     )
     window = pa.array(["a"] * len(table), pa.string())
     return Sequences.of(table.append_column("window", window), COUNTS, config, ("a",))
 
 
-def naive(examples: list[Example], config: RecommenderConfig) -> list[tuple[list[int], list[int]]]:
-    """Inputs and targets of each example that has a target, one event at a time."""
+def naive(examples: list[Example], config: RecommenderConfig) -> list[tuple[list[list[int]], list[int]]]:
+    """Inputs (items, and when they were met) and targets of each example that has a target, one event at a time."""
     rows = []
-    for context, target in examples:
+    for example in examples:
+        context, target = example
         events = [(item, "", False) for item in context] + [(item, kind, True) for item, kind in target]
-        events = [event for event in events if event[0] < 7 and COUNTS[event[0]] >= config.min_item_count]
-        items = [item for item, _, _ in events]
+        timed = [
+            (*event, int(time.timestamp()) if config.network.knows_times else 0)
+            for event, time in zip(events, met(example), strict=True)
+            if event[0] < 7 and COUNTS[event[0]] >= config.min_item_count
+        ]
+        items = [item for item, *_ in timed]
         wanted = []
-        for place, (item, kind, is_target) in enumerate(events[1:], start=1):
+        for place, (item, kind, is_target, _) in enumerate(timed[1:], start=1):
             counts = is_target and (not config.target_events or kind in config.target_events)
             wanted.append(item if counts and not (config.exclude_seen and item in items[:place]) else 0)
         if any(wanted):
-            rows.append((items[:-1], wanted))
+            rows.append(([[item, second] for item, _, _, second in timed[:-1]], wanted))
     return rows
 
 
@@ -64,10 +84,12 @@ def test_padded_rows_are_what_a_loop_would_make_of_them(examples: list[Example],
     expected = naive(examples, config)
     got = sequences(examples, config)
     assert len(got) == len(expected)
-    expected = expected or [([0], [0])]
+    expected = expected or [([[0, 0]], [0])]
     inputs, targets = got.padded(np.arange(len(got)))
     width = inputs.shape[1]
-    assert inputs.tolist() == [row + [0] * (width - len(row)) for row, _ in expected]
+    for (row, _), items, seconds in zip(expected, *inputs.permute(2, 0, 1).tolist(), strict=True):
+        assert items == [item for item, _ in row] + [0] * (width - len(row))
+        assert seconds[: len(row)] == [second for _, second in row]
     assert targets.tolist() == [row + [0] * (width - len(row)) for _, row in expected]
     assert got.targets().sum() == sum(np.count_nonzero(row) for _, row in expected)
 
@@ -92,13 +114,20 @@ def test_shortened_rows_keep_all_targets_and_so_many_items_before_the_first(
 def test_rows_can_be_taken_in_any_order() -> None:
     got = sequences([([1], [(2, "view")]), ([3, 4], [(6, "view"), (1, "buy")])], RecommenderConfig())
     inputs, targets = got.padded(np.array([1, 0, 1]))
-    assert inputs.tolist() == [[3, 4, 6], [1, 0, 0], [3, 4, 6]]
+    assert inputs[..., 0].tolist() == [[3, 4, 6], [1, 0, 0], [3, 4, 6]]
     assert targets.tolist() == [[0, 6, 1], [2, 0, 0], [0, 6, 1]]
 
 
 def test_no_rows_are_one_row_of_padding() -> None:
     inputs, targets = sequences([], RecommenderConfig()).padded(np.arange(0))
-    assert inputs.tolist() == targets.tolist() == [[0]]
+    assert inputs[..., 0].tolist() == targets.tolist() == [[0]]
+
+
+def test_a_context_of_unknown_times_was_met_with_its_first_target() -> None:
+    config = RecommenderConfig(network=NetworkConfig(kind="hstu"))
+    got = sequences([([1, 2], [(3, "view"), (4, "view"), (6, "view")])], config, known=False)
+    second = got.padded(np.arange(1))[0][0, :, 1]
+    assert (second - second[0]).tolist() == [0, 0, 0, 60 * (9 - 4)]
 
 
 @pytest.mark.parametrize("rows", [[0], [1, 0], []])

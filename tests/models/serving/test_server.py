@@ -96,7 +96,12 @@ def test_it_is_live_ready_and_describes_its_model(triton: Triton) -> None:
     assert client.is_model_ready("shop")
     metadata = client.get_model_metadata("shop")
     inputs = metadata["inputs"] if isinstance(metadata, dict) else metadata.inputs
-    assert [one["name"] if isinstance(one, dict) else one.name for one in inputs] == ["user_id", "history", "k"]
+    assert [one["name"] if isinstance(one, dict) else one.name for one in inputs] == [
+        "user_id",
+        "history",
+        "times",
+        "k",
+    ]
 
 
 @pytest.mark.parametrize("datatype", ["INT32", "INT64"])

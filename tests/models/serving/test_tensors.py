@@ -44,8 +44,8 @@ def number(*values: object, datatype: str = "INT32") -> Sent:
 @pytest.mark.parametrize("datatype", ["INT32", "INT64"])
 def test_users_become_rows_and_one_k_counts_for_all(datatype: str) -> None:
     assert rows(text("user_id", [2], "ada", b"bob"), number(3, datatype=datatype)) == [
-        {"user_id": "ada", "history": None, "k": 3},
-        {"user_id": "bob", "history": None, "k": 3},
+        {"user_id": "ada", "history": None, "k": 3, "times": None},
+        {"user_id": "bob", "history": None, "k": 3, "times": None},
     ]
 
 
@@ -69,7 +69,9 @@ def test_histories_become_lists_without_their_padding(history: Sent, wanted: lis
         pytest.param([], "0 requests in one call, wanted 1 to 4", id="nothing"),
         pytest.param([text("user_id", [5], *"abcde")], "5 requests in one call", id="too many"),
         pytest.param([text("history", [10**15, 0])], "1,000,000,000,000,000 requests in one call", id="a bomb"),
-        pytest.param([text("user", [1], "a")], "input 'user': unknown, wanted some of user_id, history, k", id="name"),
+        pytest.param(
+            [text("user", [1], "a")], "input 'user': unknown, wanted some of user_id, history, k, times", id="name"
+        ),
         pytest.param([number(1), number(1)], "input 'k': given twice", id="twice"),
         pytest.param([number(1.5)], "input 'k': 1.5 in its data, wanted INT32", id="a fraction"),
         pytest.param([number(*[True])], "input 'k': True in its data, wanted INT32", id="a truth"),
@@ -122,6 +124,7 @@ def test_tensors_are_described_as_the_protocol_does() -> None:
         {"name": "user_id", "datatype": "BYTES", "shape": [-1]},
         {"name": "history", "datatype": "BYTES", "shape": [-1, -1]},
         {"name": "k", "datatype": "INT32", "shape": [-1]},
+        {"name": "times", "datatype": "BYTES", "shape": [-1, -1]},
     ]
 
 
@@ -172,4 +175,4 @@ def test_a_request_is_asked_as_it_is_understood() -> None:
     for request in ({"user_id": "ada", "k": 3}, {"history": ["a", "b"]}):
         body = asking(request, REQUESTS.schema)
         (row,) = to_rows([Sent(**tensor) for tensor in body["inputs"]], REQUESTS.schema, max_batch=4).to_pylist()
-        assert row == {"user_id": None, "history": None, "k": None} | request
+        assert row == {"user_id": None, "history": None, "k": None, "times": None} | request

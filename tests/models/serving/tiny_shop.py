@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import torch
@@ -62,7 +63,7 @@ def write_tables(folder: Path) -> TablesAt:
             "items": [[1, 2], [1, 2, 3], [4, 11, 5], [11, 12]],
             "seen": [[1, 2], [1, 2, 3], [6, 4, 11, 5], [11, 12]],
             "kinds": [["view"] * count for count in (2, 3, 3, 2)],
-            "timestamps": [[NOON] * count for count in (2, 3, 3, 2)],
+            "timestamps": [[NOON + timedelta(hours=place) for place in range(count)] for count in (2, 3, 3, 2)],
             "event_count": [2, 3, 4, 2],
             "window": [WINDOWS[0], WINDOWS[1], WINDOWS[1], WINDOWS[1]],
         },
@@ -77,12 +78,16 @@ def write_tables(folder: Path) -> TablesAt:
 
 
 def write_weights(
-    folder: Path, *, seed: int = 0, min_item_count: int = 2, exclude_seen: bool = True
+    folder: Path,
+    *,
+    seed: int = 0,
+    min_item_count: int = 2,
+    exclude_seen: bool = True,
+    kind: Literal["sasrec", "hstu"] = "sasrec",
 ) -> RecommenderConfig:
     """Write fresh weights for items 1…10; another seed gives another model."""
-    config = RecommenderConfig(
-        network=NetworkConfig(width=8, blocks=1, heads=1), min_item_count=min_item_count, exclude_seen=exclude_seen
-    )
+    network = NetworkConfig(kind=kind, width=8, blocks=1, heads=1)
+    config = RecommenderConfig(network=network, min_item_count=min_item_count, exclude_seen=exclude_seen)
     torch.manual_seed(seed)
     save(Weights(new_network(KNOWN, config, FEATURES).eval(), config, FEATURES), folder)
     seal(folder)
