@@ -93,7 +93,7 @@ class Compared:
             "replicas": self.way.replicas if pipeline else "",
             "schedule": self.way.schedule if pipeline else "",
             "rows": self.way.rows,
-            "use case": self.setting.subject.use_case,
+            "use case": self.setting.subject.name,
             "precision": self.setting.precision,
             "objective": self.setting.objective,
             "loss": f"{self.loss:.1e}",

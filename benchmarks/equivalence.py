@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from benchmarks.compared import Compared, Setting, compared, table
 from benchmarks.lab import ENVIRONMENT
 from benchmarks.results import machine, record
-from benchmarks.subjects import RISK, VISION
+from benchmarks.subjects import HSTU, RISK, VISION
 from benchmarks.tables import WINDOW
 from benchmarks.ways import Trained, Ways
 from data_contracts.job import FitJob, TablesAt, Validation
@@ -31,6 +31,7 @@ SETTINGS = (
     EXACT,
     Setting("64-true", "full_softmax", loss=1e-9, weights=1e-9),
     Setting("32-true", "sampled_softmax", loss=1e-4, weights=None),
+    Setting("64-true", "sampled_softmax", loss=1e-9, weights=1e-9, subject=HSTU),
     Setting("64-true", "cross_entropy", loss=1e-9, weights=1e-9, subject=RISK),
     Setting("64-true", "cross_entropy", loss=1e-9, weights=1e-9, subject=VISION),
 )
@@ -73,7 +74,7 @@ def compare(
     """
     one = _way(1)
     subjects = dict.fromkeys(setting.subject for setting in settings)
-    tables = {subject: subject.write(folder / "tables" / subject.use_case) for subject in subjects}
+    tables = {subject: subject.write(folder / "tables" / subject.name) for subject in subjects}
     trained: dict[tuple[ParallelismConfig, Setting], FitJob] = {}
     for world in sorted({1, *(way.worlds[0] for way in chosen)}):
         own = [way for way in dict.fromkeys([one, *chosen]) if way.worlds[0] == world]

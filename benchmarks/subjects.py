@@ -36,13 +36,15 @@ class Subject:
     """A use case to train.
 
     Attributes:
-        use_case: Its name.
+        name: What people call it.
+        use_case: Whose jobs train it.
         write: Writes its tables into a folder.
         model: Its `model` settings for what is minimised, but for `fit`; nothing in it is drawn by each process.
         features: Its `features` settings.
         refused: Schedules of a pipeline that it is not trained by.
     """
 
+    name: str
     use_case: str
     write: Callable[[Path], TablesAt]
     model: Callable[[str], dict[str, JsonValue]]
@@ -61,6 +63,13 @@ def _recommender(objective: str) -> dict[str, JsonValue]:
         "network": {"width": SIZES.width, "blocks": SIZES.blocks, "dropout": 0.0},
         "loss": {"kind": objective, **negatives},
     }
+
+
+def _hstu(objective: str) -> dict[str, JsonValue]:
+    told = _recommender(objective)
+    network = told["network"]
+    assert isinstance(network, dict)
+    return {**told, "network": {**network, "kind": "hstu"}}
 
 
 def _write_transactions(folder: Path) -> TablesAt:
@@ -134,6 +143,9 @@ def _vision(_: str) -> dict[str, JsonValue]:
     }
 
 
-RECOMMENDER = Subject("recommender", _write_walks, _recommender, {"max_length": SIZES.length})
-RISK = Subject("risk", _write_transactions, _risk, {})
-VISION = Subject("vision", _write_pictures, _vision, {"size": SIDE, "channels": "grey"}, refused=("zero_bubble",))
+RECOMMENDER = Subject("recommender", "recommender", _write_walks, _recommender, {"max_length": SIZES.length})
+HSTU = Subject("recommender: hstu", "recommender", _write_walks, _hstu, {"max_length": SIZES.length})
+RISK = Subject("risk", "risk", _write_transactions, _risk, {})
+VISION = Subject(
+    "vision", "vision", _write_pictures, _vision, {"size": SIDE, "channels": "grey"}, refused=("zero_bubble",)
+)

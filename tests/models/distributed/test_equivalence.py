@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compared import table
-from benchmarks.equivalence import SETTINGS, compare, ways
+from benchmarks.equivalence import EXACT, compare, ways
+from benchmarks.subjects import HSTU, RECOMMENDER
 from data_contracts.parallelism import ParallelismConfig
 
 pytestmark = pytest.mark.slow
@@ -33,9 +34,9 @@ def test_ways_of_splitting_compute_the_same_and_one_broken_on_purpose_is_found(t
 
     That fsdp computes the same is seen in tests/integration/test_multinode.py.
     """
-    found = compare(
-        tmp_path, [*OF_TWO, OF_FOUR], [replace(SETTINGS[0], epochs=2)], module="tests.models.distributed.forgetful"
-    )
-    assert [each.way for each in found[1:]] == [*OF_TWO, OF_FOUR]
-    assert [each.way.strategy for each in found if not each.equal] == ["fsdp"], table(found)
-    assert table(found).count("**no**") == 1
+    settings = [replace(EXACT, epochs=2, subject=subject) for subject in (RECOMMENDER, HSTU)]
+    found = compare(tmp_path, [*OF_TWO, OF_FOUR], settings, module="tests.models.distributed.forgetful")
+    wanted = [(way, setting) for way in [*OF_TWO, OF_FOUR] for setting in settings]
+    assert [(each.way, each.setting) for each in found[len(settings) :]] == wanted
+    assert [each.way.strategy for each in found if not each.equal] == ["fsdp"] * len(settings), table(found)
+    assert table(found).count("**no**") == len(settings)
