@@ -109,11 +109,11 @@ def contend(job: FitJob, test: str, kind: str, seconds: float) -> tuple[float, f
     """Train for so long, and return NDCG@10 and HR@10 of the test by the epoch that validates best, and the epochs."""
     torch.set_num_threads(1)
     counts = item_counts(job.tables, job.known_windows)
-    config = RecommenderConfig.model_validate(job.config)
-    training, validation, last = (
-        sequences_of(job, window, counts, config) for window in (*job.windows, job.validation.window, test)
-    )
     contender, spent, epoch = Contender(job, kind), 0.0, 0
+    training, validation, last = (
+        sequences_of(job, window, counts, contender.module.config)
+        for window in (*job.windows, job.validation.window, test)
+    )
     best, found = -1.0, (0.0, 0.0)
     while spent < seconds:
         before = time.process_time()

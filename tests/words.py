@@ -14,7 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ROOMS = ("flows", "tasks", "models", "data_contracts")
 WORDS = {
-    "recommender": r"recommend\w*|user_id\w*|item_id\w*|items?|histor(y|ies)|popularity|markov|sasrec|ndcg\w*|baskets?",
+    "recommender": r"recommend\w*|(user|item)_id\w*|items?|histor(y|ies)|"
+    r"popularity|markov|sasrec|hstu|ndcg\w*|baskets?",
     "risk": r"risk\w*|(from|to|counter)?_?part(y|ies)|fraud\w*|amounts?|boosting|lightgbm|logistic",
     "vision": r"vision|images?|pixels?|pngs?|jpe?g|pillow|seen_at|class_number|majority",
 }

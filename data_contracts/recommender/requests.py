@@ -1,7 +1,9 @@
 """Requests and answers: who asks what, and what comes back. Written by clients and the server, one row a request.
 
+Only a network of kind ``hstu`` looks at ``times``.
+
 Over the Open Inference Protocol a column is a tensor of the same name: text is BYTES ``[n]``, a list is ``[n, m]``
-padded with empty strings, ``k`` is INT32 or INT64 ``[n]`` or ``[1]``.
+padded with empty strings (in ``times`` a row of these: not known), ``k`` is INT32 or INT64 ``[n]`` or ``[1]``.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ REQUESTS = DataContract(
             pa.field(
                 "times",
                 pa.list_(pa.string()),
-                metadata={"unit": "ISO 8601, UTC unless said, beside history; null: all at once"},
+                metadata={"unit": "ISO 8601, UTC unless said, beside history; null or empty: not known"},
             ),
         ]
     ),

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from data_contracts.contract import SchemaMismatchError
 from data_contracts.recommender.requests import DEFAULT_K, MAX_HISTORY, MAX_K, REQUESTS
+
+Seconds = npt.NDArray[np.int64]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 
 
 class Request(NamedTuple):
@@ -19,17 +26,17 @@ class Request(NamedTuple):
     Attributes:
         user_id: A user of the logs, or None.
         history: Item ids, oldest first, if there is no ``user_id``.
-        second: When each of them was met; all at once where the request does not say.
+        second: When each of them was met; zeros, all at once, where the request does not say.
         k: Items wanted.
     """
 
     user_id: str | None
     history: list[str]
-    second: list[int]
+    second: Seconds
     k: int
 
 
-def read(requests: pa.Table) -> list[Request]:
+def read_requests(requests: pa.Table) -> list[Request]:
     """Read every row.
 
     Raises:
@@ -45,50 +52,55 @@ def read(requests: pa.Table) -> list[Request]:
         rows: list[dict[str, Any]] = REQUESTS.conform(requests).to_pylist()
     except SchemaMismatchError as error:
         raise ValueError(str(error)) from error
-    problems = [f"request {row}: {problem}" for row, request in enumerate(rows) for problem in _problems(**request)]
+    read: list[Request] = []
+    problems: list[str] = []
+    for number, row in enumerate(rows):
+        problems += [f"request {number}: {problem}" for problem in _problems(row)]
+        history, times = row["history"] or [], row["times"] or []
+        second = np.zeros(len(history), np.int64)
+        if len(times) == len(history) <= MAX_HISTORY:
+            try:
+                second = _seconds(times)
+            except ValueError as error:
+                problems.append(f"request {number}: {error}")
+        read.append(Request(row["user_id"], history, second, row["k"] or DEFAULT_K))
     if problems:
         raise ValueError("; ".join(problems) + ".")
-    return [_read(**row) for row in rows]
+    return read
 
 
-def _read(user_id: str | None, history: list[str] | None, times: list[str] | None, k: int | None) -> Request:
-    items = history or []
-    second = [0] * len(items) if times is None else [int(_time(time).timestamp()) for time in times]
-    return Request(user_id, items, second, DEFAULT_K if k is None else k)
-
-
-def _problems(
-    user_id: str | None, history: list[str | None] | None, times: list[str | None] | None, k: int | None
-) -> Iterator[str]:
+def _problems(request: dict[str, Any]) -> Iterator[str]:
+    user_id, history, times, k = (request[name] for name in ("user_id", "history", "times", "k"))
     if (user_id is None) == (history is None):
         yield f"{'neither' if user_id is None else 'both'} of user_id and history, wanted one of them"
-    if history is not None and None in history:
+    if history and None in history:
         yield "a null in history, wanted item ids"
-    if history is not None and len(history) > MAX_HISTORY:
+    if history and len(history) > MAX_HISTORY:
         yield f"history holds {len(history):,} items, wanted {MAX_HISTORY:,} at most: send the newest"
-    if times is not None:
-        yield from _problems_of_times(times, len(history or ()))
+    if times and history is None:
+        yield "times without a history: leave them out, the logs know a user's"
+    if times and history is not None and len(times) != len(history):
+        yield f"{len(times):,} times, wanted one for each of {len(history):,} items in history"
     if k is not None and not 1 <= k <= MAX_K:
         yield f"k is {k:,}, wanted 1 to {MAX_K:,}"
 
 
-def _problems_of_times(times: list[str | None], wanted: int) -> Iterator[str]:
-    if len(times) != wanted:
-        yield f"{len(times):,} times, wanted one for each of {wanted:,} items in history"
-    try:
-        known = [_time(time) for time in times]
-    except ValueError as error:
-        yield str(error)
-        return
-    for place, (before, after) in enumerate(pairwise(known), start=1):
+def _seconds(times: list[str | None]) -> Seconds:
+    """Return whole seconds since 1970.
+
+    Raises:
+        ValueError: A time is none, or they do not ascend; the message says which.
+    """
+    moments = [_moment(place, text) for place, text in enumerate(times)]
+    for place, (before, after) in enumerate(pairwise(moments), start=1):
         if after < before:
-            yield f"times[{place}] is {times[place]}, before the one ahead of it; wanted oldest first"
-            return
+            raise ValueError(f"times[{place}] is {times[place]!r:.40}, before the one ahead of it; wanted oldest first")
+    return np.array([(moment - EPOCH) // SECOND for moment in moments], np.int64)
 
 
-def _time(text: str | None) -> datetime:
+def _moment(place: int, text: str | None) -> datetime:
     try:
-        time = datetime.fromisoformat(text or "")
+        moment = datetime.fromisoformat(text or "")
     except ValueError as error:
-        raise ValueError(f"{text!r:.40} in times, wanted ISO 8601, say 2026-01-08T09:30:00Z") from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        raise ValueError(f"times[{place}] is {text!r:.40}, wanted ISO 8601, say 2026-01-08T09:30:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

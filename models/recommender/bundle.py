@@ -14,6 +14,7 @@ file                    content
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,8 @@ EXAMPLE_K = 5
 
 GOLDEN_HISTORIES = 8
 """Made-up histories whose answers are kept; the i-th holds i + 1 items."""
+GOLDEN_TIME, HOUR = datetime(2026, 1, 7, tzinfo=UTC), timedelta(hours=1)
+"""When the first of their items was met, where that is said; the next an hour later, then three, five..."""
 
 
 def write_bundle(job: PublishJob, folder: Path) -> None:
@@ -68,11 +71,18 @@ def example(job: PublishJob) -> Config:
 
 
 def golden_requests(folder: Path) -> list[dict[str, object]]:
-    """Make up histories of one to `GOLDEN_HISTORIES` servable items, and one that is empty; always the same."""
+    """Make up histories of one to `GOLDEN_HISTORIES` servable items, and one that is empty; always the same.
+
+    Where the network knows times, half of them have some.
+    """
     servable = pl.read_parquet(folder / CATALOGUE, glob=False).filter("servable")["item_id"].to_numpy()
     random = np.random.default_rng(seed=0)
     histories = [random.choice(servable, size=length).tolist() for length in range(1, GOLDEN_HISTORIES + 1)]
-    return [{"history": history, "k": DEFAULT_K} for history in [[], *histories]]
+    requests: list[dict[str, object]] = [{"history": history, "k": DEFAULT_K} for history in [[], *histories]]
+    if read_record(folder).network.knows_times:
+        for request, history in list(zip(requests[1:], histories, strict=True))[::2]:
+            request["times"] = [(GOLDEN_TIME + place**2 * HOUR).isoformat() for place in range(len(history))]
+    return requests
 
 
 def _catalogue(job: PublishJob, known_items: int, config: RecommenderConfig) -> pl.DataFrame:

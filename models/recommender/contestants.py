@@ -101,7 +101,7 @@ class Learned:
         longest = int(read_T.max()) if len(read_T) else 1
         met_BL2 = np.zeros((read["row"].n_unique(), longest, 2), np.int64)
         cells = read.filter("known", pl.col("items_read") < longest)
-        met_BL2[cells["row"], cells["items_read"]] = cells.select("item", pl.col("time").dt.epoch("s"))
+        met_BL2[cells["row"], cells["items_read"]] = cells.select("item", pl.col("time").dt.epoch("s")).to_numpy()
         state_TD = states_after(self.network, torch.from_numpy(met_BL2), targets["row"].to_torch(), read_T)
         item_T = torch.from_numpy(np.where(self.knows[targets["item"]], targets["item"], PADDING))
         rank_T, best = ranks_and_best(

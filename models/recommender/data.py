@@ -115,7 +115,8 @@ class RecommenderData(Data[SequenceExamples]):
                 "Check model.target_events, model.min_item_count and model.min_user_count."
             )
         validation = Sequences.of(recent.filter(validating), counts, self.config, self.windows)
-        return training.shortened(CONTEXT), validation
+        # What HSTU adds up over a history is not shortened: sums over fewer items are smaller.
+        return training if self.config.network.knows_times else training.shortened(CONTEXT), validation
 
     def _of_frequent_users(self, examples: pa.Table) -> pa.Table:
         if self.config.min_user_count == 1:

@@ -1,6 +1,6 @@
 """HSTU's block: attention without softmax that knows how far back an item stands, and how long ago it was met.
 
-Shape letters: B rows, L positions, D width, H heads, T buckets of time; a state has D numbers, and its second: D + 1.
+Shape letters: B rows, L positions, D width, H heads, T buckets of time; a state has E = D + 1 numbers, its second last.
 
 Source: Zhai et al., "Actions Speak Louder than Words: Trillion-Parameter Sequential Transducers for Generative
 Recommendations" (HSTU), ICML 2024: equations 1 to 3, relative attention bias by place and by logarithm of time.
@@ -36,9 +36,9 @@ class HstuBlock(nn.Module):
         self.back_L = nn.Parameter(BIAS_STD * torch.randn(max_length))
         self.ago_T = nn.Parameter(BIAS_STD * torch.randn(BUCKETS))
 
-    def forward(self, state_BLC: Tensor) -> Tensor:
+    def forward(self, state_BLE: Tensor) -> Tensor:
         """Return float (B, L, D + 1) for float (B, L, D + 1); seconds stay as they are."""
-        state_BLD, second_BL1 = state_BLC[..., :-1], state_BLC[..., -1:]
+        state_BLD, second_BL1 = state_BLE[..., :-1], state_BLE[..., -1:]
         B, L, _ = state_BLD.shape
         gate_BLD, *parts = silu(self.gate_value_query_key(self.norm(state_BLD))).chunk(4, dim=-1)
         value_BHLd, query_BHLd, key_BHLd = (part.view(B, L, self.heads, -1).transpose(1, 2) for part in parts)

@@ -60,7 +60,7 @@ def lay_out(examples: pl.DataFrame) -> pl.DataFrame:
             pl.concat_list(pl.lit("").repeat_by(context), "target_event").alias("kind"),
             times().alias("time"),
             "last_time",
-            pl.col("seen").is_null().alias("is_new"),
+            "is_new",
         )
         .explode("item", "kind", "time")
         .with_columns(

@@ -1,7 +1,8 @@
 """The network of histories: plain PyTorch, no logging.
 
-Shape letters: B rows, L positions, D width, H heads, C = 3 D, N items. What is read is "met": int64 (B, L, 2), the
-number of an item, and the second when it was met; only differences between seconds of a row count.
+Shape letters: B rows, L positions, D width, H heads, C = 3 D, N items; E numbers of a state: D, or D + 1 with its
+second. What is read is "met": int64 (B, L, 2), the number of an item, and the second when it was met; only differences
+between seconds of a row count.
 
 Padding (item 0) is on the right and attention looks only back, so no state ever depends on padding.
 
@@ -33,7 +34,7 @@ Table = Rows | RowsOnDisk
 """The items' rows: to learn, or on disk, where the network only answers."""
 
 
-def met(item_BL: Tensor, second_BL: Tensor | None = None) -> Tensor:
+def inputs_of(item_BL: Tensor, second_BL: Tensor | None = None) -> Tensor:
     """Return what a network reads, int64 (B, L, 2); without seconds, all was met at once."""
     return torch.stack([item_BL, torch.zeros_like(item_BL) if second_BL is None else second_BL], dim=-1)
 
@@ -49,16 +50,16 @@ class Embedding(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, met_BL2: Tensor) -> Tensor:
-        """Return float (B, L, D), or (B, L, D + 1) with the second, for int64 (B, L, 2)."""
-        item_BL, second_BL = (part.contiguous() for part in met_BL2.unbind(-1))
+        """Return float (B, L, E) for int64 (B, L, 2)."""
+        item_BL = met_BL2[..., 0].contiguous()
         if self.training and self.item_dropout:
             chance_BL = torch.rand(item_BL.shape, device=item_BL.device)
             item_BL = item_BL.masked_fill(chance_BL < self.item_dropout, NOTHING)
         state_BLD: Tensor = self.dropout(self.item(item_BL))
         if not self.knows_times:
             return state_BLD
-        since_BL = (second_BL - second_BL[:, :1]).to(state_BLD.dtype)
-        return torch.cat([state_BLD, since_BL[..., None]], dim=-1)
+        second_BL1 = met_BL2[..., 1:]
+        return torch.cat([state_BLD, (second_BL1 - second_BL1[:, :1]).to(state_BLD.dtype)], dim=-1)
 
 
 class Block(nn.Module):
@@ -125,9 +126,9 @@ class Head(nn.Module):
         self.item = item
         self.norm = nn.LayerNorm(item.width)
 
-    def forward(self, state_BLC: Tensor) -> Tensor:
+    def forward(self, state_BLE: Tensor) -> Tensor:
         """Return the states whose products with items' rows are scores, float (B, L, D)."""
-        normed: Tensor = self.norm(state_BLC[..., : self.item.width])
+        normed: Tensor = self.norm(state_BLE[..., : self.item.width])
         return normed
 
 

@@ -20,10 +20,10 @@ import torch
 
 from data_contracts.bundle import read_record
 from data_contracts.recommender.requests import ANSWERS, REQUESTS
-from models.recommender.asked import Request, read
+from models.recommender.asked import Request, read_requests
 from models.recommender.bundle import CATALOGUE
 from models.recommender.histories import Histories, Numbers, Seconds
-from models.recommender.network import met
+from models.recommender.network import inputs_of
 from models.recommender.reading import states_after
 from models.recommender.weights import load
 from models.rows.ranking import Hidden
@@ -86,7 +86,7 @@ class RecommenderPredictor:
         Raises:
             ValueError: Requests are not to the contract; the message lists every one with its row.
         """
-        asked = [self._understand(request) for request in read(requests)]
+        asked = [self._understand(request) for request in read_requests(requests)]
         answers = {row: self._by_count(one) for row, one in enumerate(asked) if not len(one.items)}
         by_network = [row for row in range(len(asked)) if row not in answers]
         if by_network:
@@ -98,14 +98,15 @@ class RecommenderPredictor:
         k = request.k
         if request.user_id is None:
             items = seen = np.array([self._numbers.get(item_id, 0) for item_id in request.history], dtype=np.int32)
-            second = np.array(request.second, dtype=np.int64)
+            second = request.second
         else:
             history = self._histories.find(request.user_id)
             if history is None:
                 return Understood(NOTHING, NEVER, NOTHING, k, "popular: unknown user")
             items, seen, second = history
         hidden = seen[seen < len(self._item_ids)] if self._exclude_seen else NOTHING
-        known = np.flatnonzero(np.append(self._servable, False)[np.minimum(items, len(self._servable))])
+        within = np.flatnonzero(items < len(self._servable))
+        known = within[self._servable[items[within]]]
         skipped = len(items) - len(known)
         if not len(known):
             why = f"none of {skipped:,} items known" if skipped else "empty history"
@@ -128,7 +129,7 @@ class RecommenderPredictor:
         for row, one in enumerate(asked):
             item_BL[row, : len(one.items)] = one.items
             second_BL[row, : len(one.items)] = one.second
-        met_BL2 = met(torch.from_numpy(item_BL), torch.from_numpy(second_BL))
+        met_BL2 = inputs_of(torch.from_numpy(item_BL), torch.from_numpy(second_BL))
         number_B = torch.arange(len(asked))
         state_BD = states_after(self._network, met_BL2, number_B, torch.from_numpy(length_B))
         best = best_rows(

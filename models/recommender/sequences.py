@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.recommender.config import RecommenderConfig
-from models.recommender.network import met
+from models.recommender.network import inputs_of
 from models.recommender.times import times
 
 Numbers = NDArray[np.int64]
@@ -144,14 +144,14 @@ class Sequences:
         missing = ((0, max(count - len(rows), 0)), (0, 0))
         input_BL, target_BL = (torch.from_numpy(np.pad(part, missing)) for part in (inputs, target))
         if not len(self.second):
-            return met(input_BL), target_BL
-        return met(input_BL, torch.from_numpy(np.pad(self.second[where[:, :-1]], missing))), target_BL
+            return inputs_of(input_BL), target_BL
+        return inputs_of(input_BL, torch.from_numpy(np.pad(self.second[where[:, :-1]], missing))), target_BL
 
 
 def columns_for(config: RecommenderConfig) -> list[str]:
     """Return the columns of `examples` that a training reads."""
-    times = ["context_timestamp", "target_timestamp"] if config.network.knows_times else []
-    return ["user_id", "context", "target", "target_event", "window", *times]
+    known = ["context_timestamp", "target_timestamp"] if config.network.knows_times else []
+    return ["user_id", "context", "target", "target_event", "window", *known]
 
 
 def _mapped(path: Path) -> NDArray[Any]:

@@ -59,7 +59,8 @@ class JudgedWindow:
         examples = self._of_frequent_users(self._read(EXAMPLES, self.job.window, buckets, columns), buckets)
         users = examples.select(pl.col("user_id").unique().sort()).with_row_index("user", self.counts["window_units"])
         users = users.join(self._before(users, buckets), on="user_id", how="left", maintain_order="left")
-        events = lay_out(examples.join(users, on="user_id", maintain_order="left"))
+        of_user = users.select("user_id", "user", "last_time", is_new=pl.col("seen").is_null())
+        events = lay_out(examples.join(of_user, on="user_id", maintain_order="left"))
         met = first_met(users, events) if self.config.exclude_seen else first_met(users.clear(), events.clear())
         states = None if self.job.first_day is None else lay_out_states(users)
         for targets in chunks(self._judged(events, met), targets_at_once):

@@ -32,6 +32,9 @@ from models.weights import copy_rows
 ITEM_ROWS = "embedding.item.weight"
 """The one tensor with a row an item, 1..N, after padding's row 0."""
 
+LONGEST_TIMED = 1_000
+"""Longest history whose pairs of items are compared: a million pairs a row, in some tensors of each block."""
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -62,9 +65,19 @@ class Weights:
 
 
 def new_network(items: int, config: RecommenderConfig, features: Config, shard: Shard = WHOLE) -> SequenceNetwork:
-    """Make a network with fresh weights for items 1..``items``, with some of their rows or all."""
+    """Make a network with fresh weights for items 1..``items``, with some of their rows or all.
+
+    Raises:
+        ValueError: Histories are too long for its blocks.
+    """
+    length = max_length(features)
+    if config.network.knows_times and length > LONGEST_TIMED:
+        raise ValueError(
+            f"features.max_length is {length:,}, and model.network.kind: hstu compares all pairs of a history's items: "
+            f"it is for {LONGEST_TIMED:,} at most. Take kind: sasrec, or a shorter history."
+        )
     item = new_rows(items, config.network, config.fit.seed, shard)
-    return SequenceNetwork(items, max_length(features), config.network, item)
+    return SequenceNetwork(items, length, config.network, item)
 
 
 def max_length(features: Config) -> int:

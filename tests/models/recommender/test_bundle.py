@@ -39,6 +39,13 @@ def test_golden_histories_are_made_up_of_servable_items_and_always_the_same(tmp_
     assert not any(item(10) in request["history"] for request in requests)  # type: ignore[operator]
 
 
+def test_half_of_the_golden_histories_have_times_where_the_network_knows_them(tmp_path: Path) -> None:
+    job = publish_job(tmp_path)
+    write_weights(Path(job.checkpoint), kind="hstu")
+    requests = golden_requests(write_bundle(job).folder)
+    assert [len(request.get("times", ())) for request in requests] == [0, 1, 0, 3, 0, 5, 0, 7, 0]  # type: ignore[arg-type]
+
+
 def test_a_bundle_made_twice_is_whole_and_leaves_nothing_half_done(tmp_path: Path) -> None:
     job = publish_job(tmp_path)
     made_before = write_bundle(job).folder

@@ -16,7 +16,7 @@ from models.recommender.config import NetworkConfig
 from models.recommender.contestants import Contestant, Counted, Flags, Learned
 from models.recommender.layout import Batch
 from models.recommender.metrics import LIST_LENGTH
-from models.recommender.network import SequenceNetwork, met
+from models.recommender.network import SequenceNetwork, inputs_of
 from models.recommender.standing import Standing
 from tests.models.recommender.scored import scores as scores_of
 from tests.models.rows import plain
@@ -106,7 +106,7 @@ def test_a_network_ranks_as_its_whole_list_does_and_by_popularity_where_it_read_
             item_BL = torch.tensor([[item for item, _ in before]])
             second_BL = torch.tensor([[int(time.timestamp()) for _, time in before]])
             with torch.no_grad():
-                scores = scores_of(network, met(item_BL, second_BL))[0].numpy()
+                scores = scores_of(network, inputs_of(item_BL, second_BL))[0].numpy()
             score_TN[target, : known + 1] = np.append(0, scores[1:].astype(float).round(4))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "POSITIONS_AT_ONCE", int(drawn.random.integers(1, 12)))

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from data_contracts.manifest import MANIFEST, seal
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.contestants import ContestantError
 from models.recommender.evaluate import evaluate, remarks
-from models.recommender.network import SequenceNetwork, met
+from models.recommender.network import SequenceNetwork
 from models.recommender.record import TENSORS
 from models.recommender.targets import JudgedWindow
 from models.recommender.weights import Weights, new_network, save
@@ -26,6 +27,8 @@ from tests.models.recommender.tables import Event, Events, write_tables
 LENGTH = 4
 FEATURES: Config = {"max_length": LENGTH}
 NETWORK = NetworkConfig(width=8, heads=2)
+Met = tuple[int, datetime]
+"""An item, and when it was met."""
 
 PAST: dict[str, dict[str, Events]] = {
     "2026-11-01": {"ann": [1, 2, 3], "bob": [1, 1, 2, 4], "cat": [1, 2, 5]},
@@ -52,12 +55,17 @@ def tables_with(folder: Path, judged: Mapping[str, Events]) -> TablesAt:
     return write_tables(folder, {**PAST, "2026-11-03": judged}, max_length=LENGTH)
 
 
-def saved_network(folder: Path, items: int, *, seed: int = 0) -> SequenceNetwork:
+def saved_network(
+    folder: Path, items: int, *, seed: int = 0, kind: Literal["sasrec", "hstu"] = "sasrec"
+) -> SequenceNetwork:
     torch.manual_seed(seed)
-    config = RecommenderConfig(network=NETWORK)
+    config = RecommenderConfig(network=NETWORK.model_copy(update={"kind": kind}))
     network = new_network(items, config, FEATURES).eval()
     with torch.no_grad():
         network.embedding.item.weight[1:].normal_()
+        for name, parameter in network.blocks.named_parameters():
+            if name.endswith("ago_T"):
+                parameter.normal_()
     save(Weights(network, config, FEATURES), folder)
     seal(folder)
     return network
@@ -135,7 +143,8 @@ def test_a_window_of_repeats_judges_nobody_and_says_so(tmp_path: Path) -> None:
     assert found.counts["targets"] == 0
 
 
-def test_a_network_is_judged_as_one_request_at_a_time_would(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sasrec", "hstu"])
+def test_a_network_is_judged_as_one_request_at_a_time_would(tmp_path: Path, kind: Literal["sasrec", "hstu"]) -> None:
     random = np.random.default_rng(0)
     users = {f"user-{number}": random.integers(1, 16, 9).tolist() for number in range(30)}
     windows: dict[str, dict[str, Events]] = {
@@ -145,7 +154,7 @@ def test_a_network_is_judged_as_one_request_at_a_time_would(tmp_path: Path) -> N
     }
     known = 16
     windows["2026-11-01"]["all"] = list(range(1, known + 1))
-    network = saved_network(tmp_path / "candidate", items=known)
+    network = saved_network(tmp_path / "candidate", items=known, kind=kind)
     tables = write_tables(tmp_path, windows, max_length=LENGTH)
     found = evaluate(job(tables, {"candidate": tmp_path / "candidate"})).metrics["candidate"]
 
@@ -156,8 +165,12 @@ def test_a_network_is_judged_as_one_request_at_a_time_would(tmp_path: Path) -> N
     popularity = popularity + np.bincount(firsts, minlength=known + 1) + ever / (ever.max() + 1)
     by_user: dict[str, list[tuple[float, float]]] = {}
     for user, new in windows["2026-11-03"].items():
-        before = [*windows["2026-11-01"].get(user, []), *windows["2026-11-02"].get(user, [])]
-        gains = _one_by_one(network, popularity, list(map(_number, before)), list(map(_number, new)))
+        before = [(window, _number(event)) for window in PAST for event in windows[window].get(user, [])]
+        timed = [
+            (item, datetime.fromisoformat(window).replace(tzinfo=UTC) + timedelta(minutes=minute))
+            for minute, (window, item) in enumerate([*before, *(("2026-11-03", _number(event)) for event in new)])
+        ]
+        gains = _one_by_one(network, popularity, timed[: len(before)], timed[len(before) :])
         by_user |= {user: gains} if gains else {}
     live, nightly = np.mean([np.mean(gains, axis=0) for gains in by_user.values()], axis=0)
     assert found["mrr"] == pytest.approx(live, abs=1e-6)
@@ -166,7 +179,7 @@ def test_a_network_is_judged_as_one_request_at_a_time_would(tmp_path: Path) -> N
 
 
 def _one_by_one(
-    network: SequenceNetwork, popularity: np.ndarray, before: list[int], new: list[int]
+    network: SequenceNetwork, popularity: np.ndarray, before: list[Met], new: list[Met]
 ) -> list[tuple[float, float]]:
     """Reciprocal ranks, up to the moment and as of the window's start; pieces are cut as `write_tables` does."""
     gains, events = [], before + new
@@ -175,17 +188,19 @@ def _one_by_one(
         size = min(len(events) - position, LENGTH + 1 - min(position, LENGTH // 2))
         start = max(0, position - (LENGTH + 1 - size))
         for place in range(position, position + size):
-            if events[place] in events[:place]:
+            (target, _), seen = events[place], {item for item, _ in events[:place]}
+            if target in seen:
                 continue
-            live = _gain(network, popularity, events[start:place], set(events[:place]), events[place])
-            gains.append((live, _gain(network, popularity, before[-LENGTH:], set(before), events[place])))
+            live = _gain(network, popularity, events[start:place], seen, target)
+            known = {item for item, _ in before}
+            gains.append((live, _gain(network, popularity, before[-LENGTH:], known, target)))
         position += size
     return gains
 
 
-def _gain(network: SequenceNetwork, popularity: np.ndarray, read: Sequence[int], seen: set[int], target: int) -> float:
-    context = [item for item in read if item <= network.items]
-    scores = scores_of(network, met(torch.tensor([context])))[0].detach().numpy() if context else popularity
+def _gain(network: SequenceNetwork, popularity: np.ndarray, read: Sequence[Met], seen: set[int], target: int) -> float:
+    context = [(item, int(time.timestamp())) for item, time in read if item <= network.items]
+    scores = scores_of(network, torch.tensor([context]))[0].detach().numpy() if context else popularity
     allowed = [item for item in range(1, network.items + 1) if item not in seen]
     if target not in allowed:
         return 0

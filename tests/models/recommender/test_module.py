@@ -19,13 +19,13 @@ from models.recommender.config import (
     SampledSoftmax,
 )
 from models.recommender.module import Batch, RecommenderModule, Targets
-from models.recommender.network import met
+from models.recommender.network import inputs_of
 from models.recommender.weights import Weights, load, new_network, save
 from tests.models.recommender.tables import write_tables
 
 COUNTS = np.array([0, 5, 4, 3, 2, 1])
 ITEM_BL = torch.tensor([[1, 2, 3, 4], [5, 3, 0, 0], [2, 1, 0, 0]])
-MET_BL2 = met(ITEM_BL)
+MET_BL2 = inputs_of(ITEM_BL)
 TARGET_BL = torch.tensor([[0, 3, 4, 5], [3, 1, 0, 0], [0, 4, 0, 0]])
 TOTAL = 6
 
@@ -94,7 +94,9 @@ def test_a_catalogue_that_has_grown_is_sampled_from_and_goes_on_from_a_champion_
     assert made.config.loss == made.weights().config.loss == SampledSoftmax()
     old, new = (each.network.embedding.item.weight for each in (champion, made))
     torch.testing.assert_close(new[:4], old)
-    assert made.loss(made.network(met(torch.tensor([[1, 2]]))), Targets(torch.tensor([[2, 9]]), 2, step=0)).isfinite()
+    assert made.loss(
+        made.network(inputs_of(torch.tensor([[1, 2]]))), Targets(torch.tensor([[2, 9]]), 2, step=0)
+    ).isfinite()
 
 
 def job(tables: TablesAt, *windows: str) -> dict[str, Any]:

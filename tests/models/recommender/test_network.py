@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from pydantic import ValidationError
 
 from models.recommender.config import NetworkConfig, RecommenderConfig
-from models.recommender.network import SequenceNetwork, met
+from models.recommender.network import SequenceNetwork, inputs_of
 from tests.models.recommender.scored import scores as scores_of
 
 
@@ -16,19 +18,34 @@ def network(request: pytest.FixtureRequest) -> SequenceNetwork:
 
 
 def test_a_state_depends_on_nothing_that_comes_later(network: SequenceNetwork) -> None:
-    before, after = met(torch.tensor([[1, 2, 3, 4]])), met(torch.tensor([[1, 2, 9, 8]]))
+    before = inputs_of(torch.tensor([[1, 2, 3, 4]]), torch.tensor([[0, 60, 70, 80]]))
+    after = inputs_of(torch.tensor([[1, 2, 9, 8]]), torch.tensor([[0, 60, 3_600, 7_200]]))
     torch.testing.assert_close(network(before)[:, :2], network(after)[:, :2])
     assert not torch.allclose(network(before)[:, 2], network(after)[:, 2])
 
 
 def test_scores_do_not_depend_on_padding(network: SequenceNetwork) -> None:
     padded = torch.tensor([[1, 2, 3, 0, 0], [5, 6, 7, 8, 9]])
-    torch.testing.assert_close(scores_of(network, met(padded))[:1], scores_of(network, met(torch.tensor([[1, 2, 3]]))))
+    torch.testing.assert_close(
+        scores_of(network, inputs_of(padded))[:1], scores_of(network, inputs_of(torch.tensor([[1, 2, 3]])))
+    )
+
+
+@pytest.mark.parametrize("kind", ["sasrec", "hstu"])
+def test_only_differences_of_seconds_count_and_each_of_them(kind: Literal["sasrec", "hstu"]) -> None:
+    network = SequenceNetwork(9, 6, NetworkConfig(kind=kind, width=8, heads=2)).eval()
+    item_BL, second_BL = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[0, 1, 3, 9]])
+    first, later, longer = (
+        network(inputs_of(item_BL, each)) for each in (second_BL, second_BL + 1_780_000_000, 9 * second_BL)
+    )
+    assert first.equal(later)
+    assert first.equal(longer) == (kind == "sasrec")
 
 
 def test_the_order_of_items_matters(network: SequenceNetwork) -> None:
     assert not torch.allclose(
-        scores_of(network, met(torch.tensor([[1, 2, 3]]))), scores_of(network, met(torch.tensor([[2, 1, 3]])))
+        scores_of(network, inputs_of(torch.tensor([[1, 2, 3]]))),
+        scores_of(network, inputs_of(torch.tensor([[2, 1, 3]]))),
     )
 
 
@@ -52,14 +69,14 @@ def test_nearer_items_count_for_more() -> None:
 
 
 def test_the_layers_one_after_another_are_the_network(network: SequenceNetwork) -> None:
-    met_BL2 = met(torch.tensor([[1, 2, 3]]))
+    met_BL2 = inputs_of(torch.tensor([[1, 2, 3]]))
     first, rest = network.layers()[0], torch.nn.Sequential(*network.layers()[1:])
     torch.testing.assert_close(rest(first(met_BL2)), network(met_BL2))
 
 
 def test_hidden_items_are_hidden_whole_and_only_while_training() -> None:
     embedding = SequenceNetwork(9, 400, NetworkConfig(width=8, dropout=0, item_dropout=0.5)).embedding
-    met_BL2 = met(torch.ones(1, 400, dtype=torch.int64))
+    met_BL2 = inputs_of(torch.ones(1, 400, dtype=torch.int64))
     row_D = embedding.eval()(met_BL2)[0, 0]
     assert (embedding(met_BL2) == row_D).all()
     hidden = []

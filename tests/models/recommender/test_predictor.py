@@ -13,8 +13,9 @@ import torch
 from data_contracts.recommender.requests import MAX_K, REQUESTS
 from models.publish import write_bundle
 from models.recommender import reading
+from models.recommender.asked import read_requests
 from models.recommender.histories import Histories
-from models.recommender.network import met
+from models.recommender.network import inputs_of
 from models.recommender.predictor import RecommenderPredictor
 from models.recommender.weights import load
 from models.rows import ranking
@@ -44,7 +45,7 @@ def ask(bundle: Path) -> Ask:
 
 def test_a_history_is_answered_by_the_network_best_first_and_without_what_was_seen(ask: Ask, bundle: Path) -> None:
     answer = ask(history=[item(1), item(2)], k=3)
-    scores = scores_of(load(bundle).network, met(torch.tensor([[1, 2]])))[0].tolist()
+    scores = scores_of(load(bundle).network, inputs_of(torch.tensor([[1, 2]])))[0].tolist()
     wanted = sorted(range(3, 10), key=lambda number: -scores[number])[:3]
     assert answer["item_id"] == [item(number) for number in wanted]
     assert answer["score"] == pytest.approx([scores[number] for number in wanted], abs=1e-5)
@@ -132,11 +133,28 @@ def test_a_network_that_knows_times_is_told_those_of_the_user_or_of_the_request(
     predictor = RecommenderPredictor(write_bundle(job).folder)
     history = {"history": [item(1), "?", item(2), item(3)], "k": 6}
     hours = ["2026-01-07T12:00:00Z", "2026-01-07T12:59", "2026-01-07T14:00:00+01:00", "2026-01-07T14:00"]
-    requests = [{"user_id": "ada", "k": 6}, {**history, "times": hours}, history]
+    requests = [{"user_id": "ada", "k": 6}, {**history, "times": hours}, history, {**history, "times": []}]
     answers = predictor.predict(pa.Table.from_pylist(requests, schema=REQUESTS.schema)).to_pylist()
-    by_user, by_times, by_items = (dict(zip(each["item_id"], each["score"], strict=True)) for each in answers)
+    by_user, by_times, *by_items = (dict(zip(each["item_id"], each["score"], strict=True)) for each in answers)
     assert by_user == pytest.approx(by_times, abs=1e-7)
-    assert by_user != pytest.approx(by_items, abs=1e-7)
+    assert by_user != pytest.approx(by_items[0], abs=1e-7)
+    assert by_items[0] == pytest.approx(by_items[1], abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("1970-01-01T00:00:00.9Z", 0),
+        ("1969-12-31T23:59:59.1Z", -1),
+        ("1970-01-01T01:00+01:00", 0),
+        ("1970-01-01", 0),
+        ("0001-01-01T00:00+14:00", -62_135_647_200),
+        ("9999-12-31T23:59:59-14:00", 253_402_351_199),
+    ],
+)
+def test_times_are_whole_seconds_since_1970_as_the_tables_have_them(text: str, second: int) -> None:
+    (request,) = read_requests(pa.table({"history": [["a"]], "times": [[text]]}))
+    assert request.second.tolist() == [second]
 
 
 def test_wrong_requests_are_named_all_at_once(bundle: Path) -> None:
@@ -144,9 +162,8 @@ def test_wrong_requests_are_named_all_at_once(bundle: Path) -> None:
         [
             {"k": 1},
             {"user_id": "ada", "history": [], "k": MAX_K + 1},
-            {"history": [None], "k": 0},
+            {"history": [None], "k": 0, "times": ["noon"]},
             {"history": [item(1), item(2)], "times": ["2026-01-07"]},
-            {"history": [item(1)], "times": ["noon"]},
             {"history": [item(1)], "times": [None]},
             {"history": [item(1), item(2)], "times": ["2026-01-07", "2026-01-06"]},
             {"user_id": "ada", "times": ["2026-01-07"]},
@@ -161,10 +178,10 @@ def test_wrong_requests_are_named_all_at_once(bundle: Path) -> None:
         "request 2: a null",
         "request 2: k is 0",
         "request 3: 1 times, wanted one for each of 2 items in history",
-        "request 4: 'noon' in times, wanted ISO 8601",
-        "request 5: None in times",
-        "request 6: times[1] is 2026-01-06, before the one ahead of it",
-        "request 7: 1 times, wanted one for each of 0 items in history",
+        "request 2: times[0] is 'noon', wanted ISO 8601",
+        "request 4: times[0] is None, wanted ISO 8601",
+        "request 5: times[1] is '2026-01-06', before the one ahead of it",
+        "request 6: times without a history",
     ):
         assert wanted in str(error.value)
 

@@ -7,7 +7,7 @@ import torch
 
 from data_contracts.bundle import training_settings
 from models.recommender.config import NetworkConfig, RecommenderConfig
-from models.recommender.network import met
+from models.recommender.network import inputs_of
 from models.recommender.record import files_of, read_record
 from models.recommender.weights import Weights, copy_into, load, new_network, save
 from models.rows.shard import Shard
@@ -28,7 +28,7 @@ def saved(tmp_path: Path) -> Weights:
 
 def test_weights_come_back_as_they_were(saved: Weights, tmp_path: Path) -> None:
     loaded = load(tmp_path / "weights")
-    histories = met(torch.tensor([[1, 2, 3], [5, 4, 0]]))
+    histories = inputs_of(torch.tensor([[1, 2, 3], [5, 4, 0]]))
     assert torch.equal(scores_of(loaded.network, histories), scores_of(saved.network, histories))
     assert (loaded.exclude_seen, loaded.network.max_length, loaded.network.items) == (True, 4, 5)
     assert training_settings(tmp_path / "weights", {}) == (CONFIG.model_dump(mode="json"), FEATURES)
@@ -39,7 +39,7 @@ def test_new_items_get_rows_and_known_ones_keep_theirs(saved: Weights, tmp_path:
     grown = new_network(8, CONFIG, dict(FEATURES)).eval()
     fresh = grown.embedding.item.weight.detach().clone()
     copy_into(grown, tmp_path / "weights")
-    histories = met(torch.tensor([[1, 2, 3]]))
+    histories = inputs_of(torch.tensor([[1, 2, 3]]))
     torch.testing.assert_close(scores_of(grown, histories)[:, :6], scores_of(saved.network, histories))
     assert torch.equal(grown.embedding.item.weight[6:], fresh[6:])
 
@@ -56,7 +56,7 @@ def test_weights_in_shards_answer_as_they_do_in_one_file(saved: Weights, tmp_pat
     for folder, count in (("weights", 1), ("shards", 4)):
         files = {path.name for path in (tmp_path / folder).glob("*.safetensors")}
         assert (set(files_of(read_record(tmp_path / folder))), len(files)) == (files, count)
-    histories = met(torch.tensor([[1, 2, 3], [5, 4, 0]]))
+    histories = inputs_of(torch.tensor([[1, 2, 3], [5, 4, 0]]))
     torch.testing.assert_close(
         scores_of(load(tmp_path / "shards").network, histories), scores_of(saved.network, histories)
     )

@@ -99,8 +99,8 @@ def test_it_is_live_ready_and_describes_its_model(triton: Triton) -> None:
     assert [one["name"] if isinstance(one, dict) else one.name for one in inputs] == [
         "user_id",
         "history",
-        "times",
         "k",
+        "times",
     ]
 
 
