@@ -1,31 +1,21 @@
-"""How examples become batches, whatever is learned: read once on a host, ordered, dealt to processes, gone on with.
+"""How examples become batches, whatever is learned: ordered, dealt to processes, gone on with.
 
 The order follows from seed and epoch, and does not depend on how many processes share the batches.
 """
 
 from __future__ import annotations
 
-import logging
 import math
-from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import pytorch_lightning as lightning
 from numpy.typing import NDArray
 
-from data_contracts.job import FitJob
-from models.distributed.strategy import GangStrategy
-from models.fit_config import FitConfig
-from models.host import once_per_host
 from models.layered import Batch
 
 Numbers = NDArray[np.int64]
-
-logger = logging.getLogger(__name__)
 
 
 class Share(NamedTuple):
@@ -63,8 +53,6 @@ class Examples(Protocol):
         """Make the tensors of these, in this order; none of them may be there at all."""
         ...
 
-
-Own = TypeVar("Own", bound=Examples)
 
 STRETCH = 16
 """Batches among which examples find others of their length: more save hardly anything, and batches differ less."""
@@ -143,76 +131,3 @@ def dealt(lengths: Numbers, world_size: int) -> Numbers:
     process = np.empty_like(place)
     process[np.argsort(-lengths, kind="stable")] = np.where(place // world_size % 2, back, there)
     return process
-
-
-class Data(lightning.LightningDataModule, Generic[Own]):
-    """Examples to learn from and examples to validate on.
-
-    Args:
-        job: Names the tables, their versions and windows.
-        fit: In what steps.
-    """
-
-    def __init__(self, job: FitJob, fit: FitConfig) -> None:
-        super().__init__()
-        self.job = job
-        self.fit = fit
-
-    @abstractmethod
-    def read(self, folder: Path) -> None:
-        """Read the examples of the job, and write them into ``folder``; done once on each host.
-
-        Raises:
-            ValueError: There is nothing to train on.
-        """
-
-    @abstractmethod
-    def open(self, folder: Path) -> tuple[Own, Own]:
-        """Map what was written into memory, to learn from and to validate on; the files may be gone afterwards."""
-
-    def setup(self, stage: str) -> None:  # noqa: ARG002
-        """Have the examples at hand.
-
-        Raises:
-            ValueError: See `read`.
-        """
-        self.training, self.validation = once_per_host(self.job.run_id, self.read, self.open)
-        logger.info(
-            "%s examples to learn from, %s to validate on", f"{len(self.training):,}", f"{len(self.validation):,}"
-        )
-        if not len(self.validation):
-            logger.info("so nothing can stop early: all max_epochs are trained, and the last one's weights are taken")
-
-    def train_dataloader(self) -> Batches:
-        """Return one epoch; each has an order of its own."""
-        epoch = self._trainer().current_epoch
-        random = np.random.default_rng([self.fit.seed, epoch])
-        order = shuffled(self.training.lengths(), self.fit.batch_size, random)
-        steps = math.ceil(len(order) / self.fit.batch_size)
-        return self._batches(self.training, order, first_step=epoch * steps)
-
-    def val_dataloader(self) -> Batches | list[Batches]:
-        """Return the validating examples, those of one length together; nothing where there are none."""
-        if not len(self.validation):
-            return []
-        return self._batches(self.validation, np.argsort(self.validation.lengths(), kind="stable"))
-
-    def _batches(self, of: Examples, order: Numbers, first_step: int = 0) -> Batches:
-        strategy = self._trainer().strategy
-        assert isinstance(strategy, GangStrategy)
-        share, size = strategy.distributed_sampler_kwargs, self.fit.batch_size
-        return Batches(
-            of,
-            order,
-            size,
-            rank=share["rank"],
-            world_size=share["num_replicas"],
-            first_step=first_step,
-            height=size // share["num_replicas"] if strategy.equal_shares else self.fit.accumulate,
-            fixed=strategy.equal_shares,
-        )
-
-    def _trainer(self) -> lightning.Trainer:
-        if self.trainer is None:
-            raise RuntimeError("batches are shared between the processes of a trainer; none is attached.")
-        return self.trainer

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from data_contracts.job import FitJob
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.table import Table
-from models.batches import Data, Share
+from models.batches import Share
+from models.data import Data
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import frequent_users, item_counts
 from models.recommender.module import Batch, Targets

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from data_contracts.job import FitJob
-from models.batches import Data, Share
+from models.batches import Share
+from models.data import Data
 from models.risk.config import RiskConfig
 from models.risk.module import Batch, Targets
 from models.risk.rows import Floats, Rows

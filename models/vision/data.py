@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from data_contracts.job import FitJob, Validation
 from data_contracts.vision.pictures import Pixels
-from models.batches import Data, Share
+from models.batches import Share
+from models.data import Data
 from models.vision.augment import augmented
 from models.vision.config import AugmentConfig, VisionConfig
 from models.vision.module import NO_CLASS, Batch, Targets

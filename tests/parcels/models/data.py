@@ -15,7 +15,8 @@ from torch import Tensor
 from data_contracts.job import FitJob, TablesAt
 from data_contracts.table import Table
 from models import layered
-from models.batches import Data, Share
+from models.batches import Share
+from models.data import Data
 from tests.parcels.contracts.trips import TRIPS
 from tests.parcels.models.config import ParcelConfig
 
