@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 
 from data_contracts.process import COMMAND, STARTER
 from tests.patience import LONG_SECONDS
@@ -25,3 +26,9 @@ def test_a_job_whose_starter_is_gone_before_it_looks_ends_at_once() -> None:
     )
     assert ended.returncode == -signal.SIGKILL
     assert not ended.stdout
+
+
+def test_a_process_that_ends_does_not_look_through_all_that_it_imported() -> None:
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0)); import data_contracts"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout == "True\n", answer.stderr
