@@ -25,7 +25,8 @@ from models.power_average import share
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import item_counts
 from models.recommender.module import Batch, RecommenderModule, Targets
-from models.recommender.sequences import Sequences, columns_for
+from models.recommender.replay import COLUMNS
+from models.recommender.sequences import Draw, Sequences
 from models.rows.optimizer import catch_up_averages, swap_averages
 
 Numbers = NDArray[np.int64]
@@ -62,7 +63,7 @@ class Contender:
         fit = self.module.config.fit
         order = shuffled(sequences.lengths(), fit.batch_size, np.random.default_rng([fit.seed, epoch]))
         for first in range(0, len(order), fit.batch_size):
-            batch = batch_of(sequences, order[first : first + fit.batch_size], self.steps)
+            batch = batch_of(sequences, order[first : first + fit.batch_size], Draw(fit.seed, self.steps))
             step(self.module, batch, self.optimizer, self.steps)
             self.rise.step()
             self.steps += 1
@@ -86,7 +87,7 @@ class Contender:
         gains = []
         rows = np.argsort(sequences.lengths(), kind="stable")
         for first in range(0, len(rows), ROWS_AT_ONCE):
-            batch = batch_of(sequences, rows[first : first + ROWS_AT_ONCE], 0)
+            batch = batch_of(sequences, rows[first : first + ROWS_AT_ONCE])
             gains.append(self.module.quality(self.module.network(batch.inputs), batch))
         gain = torch.cat(gains)
         return float(gain.mean()), float((gain > 0).double().mean())
@@ -95,14 +96,15 @@ class Contender:
 def sequences_of(job: FitJob, window: str, counts: Numbers, config: RecommenderConfig) -> Sequences:
     """Read the examples of one window."""
     dataset = Table(job.tables.folder, EXAMPLES).dataset(job.tables.versions[EXAMPLES.name])
-    rows = dataset.to_table(columns=columns_for(config), filter=pc.field("window") == window)
+    rows = dataset.to_table(columns=COLUMNS, filter=pc.field("window") == window)
     return Sequences.of(rows, counts, config, (window,))
 
 
-def batch_of(sequences: Sequences, rows: Numbers, number: int) -> Batch:
+def batch_of(sequences: Sequences, rows: Numbers, draw: Draw | None = None) -> Batch:
     """Return the batch of a step."""
-    met_BL2, target_BL = sequences.padded(rows)
-    return Batch(met_BL2, Targets(target_BL, int((target_BL != 0).sum()), number), len(rows), rows, "")
+    met_BL2, target_BL = sequences.padded(rows, draw=draw)
+    targets = Targets(target_BL, int((target_BL != 0).sum()), 0 if draw is None else draw.step)
+    return Batch(met_BL2, targets, len(rows), rows, "")
 
 
 def contend(job: FitJob, test: str, kind: str, seconds: float) -> tuple[float, float, int]:

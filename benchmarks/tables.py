@@ -59,7 +59,7 @@ def write_tables(folder: Path, item_UE: NDArray[np.int32]) -> TablesAt:
 
 def _examples(item_UE: NDArray[np.int32]) -> pa.Table:
     users, events = item_UE.shape
-    minute_UE = np.random.default_rng(users).integers(0, 1_000, (users, events)).cumsum(axis=1)
+    minute_UE = np.random.default_rng(users).integers(1, 1_000, (users, events)).cumsum(axis=1)
     microsecond_UE = minute_UE * 60_000_000
     columns = {
         "user_id": pa.array([f"user-{user:06}" for user in range(users)]),

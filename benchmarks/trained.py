@@ -19,6 +19,7 @@ from models.batches import shuffled
 from models.power_average import share
 from models.recommender.data import RecommenderData
 from models.recommender.module import Batch, RecommenderModule, Targets
+from models.recommender.sequences import Draw
 from models.recommender.weights import save
 from models.rows.optimizer import catch_up_averages, swap_averages
 
@@ -119,7 +120,7 @@ class _Training:
         order = shuffled(examples.lengths(), size, np.random.default_rng([self.fit.seed, number]))
         for first in range(0, len(order), size):
             rows = order[first : first + size]
-            met_BL2, target_BL = examples.sequences.padded(rows)
+            met_BL2, target_BL = examples.sequences.padded(rows, draw=Draw(self.fit.seed, self.step))
             targets = Targets(target_BL, int((target_BL != 0).sum()), self.step)
             self._take(Batch(met_BL2, targets, examples=len(rows), rows=rows, origin=""))
 

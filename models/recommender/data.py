@@ -19,8 +19,8 @@ from models.data import Data
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import frequent_users, item_counts
 from models.recommender.module import Batch, Targets
-from models.recommender.replay import draw
-from models.recommender.sequences import Sequences, columns_for
+from models.recommender.replay import COLUMNS, draw
+from models.recommender.sequences import Draw, Sequences
 from models.recommender.split import validates
 from models.recommender.weights import max_length
 
@@ -37,11 +37,13 @@ class SequenceExamples:
         sequences: The examples.
         windows: Names of the windows that they are from.
         length: Positions of every share whose shape is fixed.
+        seed: Of the order, drawn anew in each pass, of what was met at one moment; None where it stays as it is.
     """
 
     sequences: Sequences
     windows: tuple[str, ...]
     length: int
+    seed: int | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -56,7 +58,9 @@ class SequenceExamples:
 
     def batch(self, rows: NDArray[np.int64], share: Share) -> Batch:
         """Pad rows to the longest of them, or to the longest that there may be."""
-        met_BL2, target_BL = self.sequences.padded(rows, count=share.height, length=self.length if share.fixed else 0)
+        draw = None if self.seed is None else Draw(self.seed, share.step)
+        length = self.length if share.fixed else 0
+        met_BL2, target_BL = self.sequences.padded(rows, count=share.height, length=length, draw=draw)
         origin = ", ".join(self.windows[number] for number in np.unique(self.sequences.window[rows]))
         targets = Targets(target_BL, share.targets, share.step)
         return Batch(met_BL2, targets, examples=share.examples, rows=rows, origin=origin)
@@ -87,7 +91,8 @@ class RecommenderData(Data[SequenceExamples]):
         """Map them into memory."""
         length = max_length(self.job.features)
         training, validation = (
-            SequenceExamples(Sequences.open(folder / name), self.windows, length) for name in _KINDS
+            SequenceExamples(Sequences.open(folder / name), self.windows, length, seed)
+            for name, seed in zip(_KINDS, (self.config.fit.seed, None), strict=True)
         )
         return training, validation
 
@@ -101,12 +106,11 @@ class RecommenderData(Data[SequenceExamples]):
         counts = item_counts(job.tables, job.known_windows)
         dataset = Table(job.tables.folder, EXAMPLES).dataset(job.tables.versions[EXAMPLES.name])
         windows = sorted({*job.windows, job.validation.window})
-        columns, chosen = columns_for(self.config), pc.field("window").isin(windows)
-        recent = self._of_frequent_users(dataset.to_table(columns=columns, filter=chosen))
+        recent = self._of_frequent_users(dataset.to_table(columns=COLUMNS, filter=pc.field("window").isin(windows)))
         validating = _mask(recent, validates(job.validation))
         learned = recent.filter(pc.and_not(pc.is_in(recent["window"], pa.array(job.windows)), validating))
         wanted = round(job.replay * learned.num_rows)
-        older = draw(dataset, job.replayed, wanted, columns, seed=self.config.fit.seed, night=job.known_windows[-1])
+        older = draw(dataset, job.replayed, wanted, seed=self.config.fit.seed, night=job.known_windows[-1])
         learned = pa.concat_tables([learned, self._of_frequent_users(older)])
         training = Sequences.of(learned, counts, self.config, self.windows)
         if not len(training):

@@ -9,20 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+COLUMNS = ["user_id", "context", "context_timestamp", "target", "target_event", "target_timestamp", "window"]
+"""What a training reads of `examples`."""
 BREADTH = 4
 """Examples of a window are drawn from so many times as many, read as whole row groups."""
 
 
-def draw(
-    dataset: ds.Dataset, windows: tuple[str, ...], rows: int, columns: list[str], *, seed: int, night: str
-) -> pa.Table:
+def draw(dataset: ds.Dataset, windows: tuple[str, ...], rows: int, *, seed: int, night: str) -> pa.Table:
     """Draw examples of ``windows`` without replacement, of each as its share of them all.
 
     Args:
         dataset: Table `examples` at one version.
         windows: Keys of the windows drawn from.
         rows: How many; fewer come back when there are fewer.
-        columns: Which are read.
         seed: With ``night`` and the table's version it decides which.
         night: Key of the newest window that is known.
 
@@ -32,10 +31,9 @@ def draw(
     random = np.random.default_rng([seed, *night.encode()])
     fragments = {window: _fragments(dataset, window) for window in random.permutation(sorted(windows)).tolist()}
     counts = [sum(each.count_rows() for each in own) for own in fragments.values()]
-    schema = pa.schema([dataset.schema.field(name) for name in columns])
     shares = zip(fragments.values(), quotas(counts, rows), strict=True)
-    drawn = [_draw(schema, own, quota, random) for own, quota in shares]
-    return pa.concat_tables([schema.empty_table(), *drawn])
+    drawn = [_draw(dataset.schema, own, quota, random) for own, quota in shares]
+    return pa.concat_tables([dataset.schema.empty_table().select(COLUMNS), *drawn])
 
 
 def quotas(counts: Sequence[int], rows: int) -> list[int]:
@@ -54,10 +52,10 @@ def _draw(
 ) -> pa.Table:
     """Draw rows of one window; no more is read than holds `BREADTH` times as many."""
     groups = [group for fragment in fragments for group in fragment.split_by_row_group()] if rows else []
-    read = [schema.empty_table()]
+    read = [schema.empty_table().select(COLUMNS)]
     for index in random.permutation(len(groups)):
         if sum(piece.num_rows for piece in read) >= BREADTH * rows:
             break
-        read.append(groups[index].to_table(schema=schema))
+        read.append(groups[index].to_table(schema=schema, columns=COLUMNS))
     pool = pa.concat_tables(read)
     return pool.take(random.permutation(pool.num_rows)[:rows])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -17,13 +17,26 @@ from torch import Tensor
 from models.recommender.config import RecommenderConfig
 from models.recommender.network import inputs_of
 from models.recommender.times import times
+from models.rows.first_values import mixed
 
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-_PARTS = ("item", "second", "learned", "offset", "window")
+_PARTS = ("item", "time", "learned", "offset", "window")
 _HEAD_BYTES = 128
 """Of a ``.npy`` file without a number in it."""
+
+
+class Draw(NamedTuple):
+    """What a draw follows from: the same for a row whichever process takes it.
+
+    Attributes:
+        seed: Of the training.
+        step: Of it, from 0.
+    """
+
+    seed: int
+    step: int
 
 
 @dataclass(frozen=True)
@@ -32,14 +45,14 @@ class Sequences:
 
     Attributes:
         item: Item numbers of all rows, oldest first within a row, int64.
-        second: When each was met, beside ``item``, int64; empty where the network does not ask.
+        time: When each was met, microseconds since 1970, beside ``item``, int64; never earlier than the one before.
         learned: Whether the item is a target that counts, beside ``item``.
         offset: Where each row starts; one more at the end, int64 (rows + 1,).
         window: From which window each row is, as its place in a list of them, int32 (rows,).
     """
 
     item: Numbers
-    second: Numbers
+    time: Numbers
     learned: Flags
     offset: Numbers
     window: NDArray[np.int32]
@@ -52,7 +65,7 @@ class Sequences:
         """Join context and target of every example, and drop what is not learned.
 
         Args:
-            examples: Columns `columns_for` the same config, at least.
+            examples: Columns `models.recommender.replay.COLUMNS`, but ``user_id``.
             item_counts: Events of each item in the windows that the model may know, (N + 1,); others are left out.
             config: Which targets count, and which items are too rare.
             windows: All that examples are from.
@@ -76,13 +89,12 @@ class Sequences:
         count = np.append(item_counts, 0)[np.minimum(item, len(item_counts))]  # 0 for items that it may not know
         kept = count >= config.min_item_count
         offset = _starts(np.bincount(row[kept], minlength=len(length)))
-        second = _seconds(examples)[kept] if config.network.knows_times else np.empty(0, np.int64)
-        item, learned, row = item[kept], learned[kept], row[kept]
+        item, time, learned, row = item[kept], _times(examples)[kept], learned[kept], row[kept]
         if config.exclude_seen:
             learned &= _first_in_row(item, row)
         learned[offset[:-1][np.diff(offset) > 0]] = False
         window = pc.index_in(examples["window"], pa.array(windows, pa.string())).to_numpy()
-        sequences = cls(item, second, learned, offset, window)
+        sequences = cls(item, time, learned, offset, window)
         return sequences.take(np.flatnonzero(sequences.targets()))
 
     def write(self, folder: Path) -> None:
@@ -119,10 +131,11 @@ class Sequences:
     def _cut(self, start: Numbers, length: Numbers, window: NDArray[np.int32]) -> Self:
         offset = _starts(length)
         where = np.arange(offset[-1]) + np.repeat(start - offset[:-1], length)
-        second = self.second[where] if len(self.second) else self.second
-        return type(self)(self.item[where], second, self.learned[where], offset, window)
+        return type(self)(self.item[where], self.time[where], self.learned[where], offset, window)
 
-    def padded(self, rows: Numbers, *, count: int = 1, length: int = 1) -> tuple[Tensor, Tensor]:
+    def padded(
+        self, rows: Numbers, *, count: int = 1, length: int = 1, draw: Draw | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Pad rows on the right to the longest of them.
 
         Args:
@@ -130,6 +143,7 @@ class Sequences:
             count: Rows of the result, at least: the rest are padding. A process without a share of a batch has one such
                 row, as it must still meet the others after its backward pass.
             length: Positions of the result, at least.
+            draw: Decides in what order items stand that were met at one moment; as in the tables when None.
 
         Returns:
             What was met, int64 (B, L, 2), and, one step ahead of it, targets, int64 (B, L); 0 where there is none.
@@ -138,20 +152,36 @@ class Sequences:
         position = np.arange(max(own.max(initial=2), length + 1))
         where = self.offset[:-1][rows, None] + position
         where[position >= own[:, None]] = 0
+        if draw is not None:
+            where = self._drawn(where, position < own[:, None], rows, draw)
         item = np.where(position < own[:, None], self.item[where], 0)
         target = item[:, 1:] * self.learned[where[:, 1:]]
         inputs = np.where(position[:-1] < own[:, None] - 1, item[:, :-1], 0)
         missing = ((0, max(count - len(rows), 0)), (0, 0))
-        input_BL, target_BL = (torch.from_numpy(np.pad(part, missing)) for part in (inputs, target))
-        if not len(self.second):
-            return inputs_of(input_BL), target_BL
-        return inputs_of(input_BL, torch.from_numpy(np.pad(self.second[where[:, :-1]], missing))), target_BL
+        second = self.time[where[:, :-1]] // 1_000_000
+        parts = (torch.from_numpy(np.pad(part, missing)) for part in (inputs, second, target))
+        input_BL, second_BL, target_BL = parts
+        return inputs_of(input_BL, second_BL), target_BL
 
+    def _drawn(self, where_BL: Numbers, is_there_BL: Flags, rows: Numbers, draw: Draw) -> Numbers:
+        """Draw an order of items that were met at one moment, all but a row's first, before which nothing came.
 
-def columns_for(config: RecommenderConfig) -> list[str]:
-    """Return the columns of `examples` that a training reads."""
-    known = ["context_timestamp", "target_timestamp"] if config.network.knows_times else []
-    return ["user_id", "context", "target", "target_event", "window", *known]
+        Equal items keep their order: a repeat is not learned, wherever it stands.
+        """
+        time_BL = np.where(is_there_BL, self.time[where_BL], np.iinfo(np.int64).max)
+        is_tied_B = ((time_BL[:, 2:] == time_BL[:, 1:-1]) & is_there_BL[:, 2:]).any(axis=1)
+        if not is_tied_B.any():
+            return where_BL
+        time_BL[:, 0] = np.iinfo(np.int64).min
+        tied_BL = where_BL[is_tied_B]
+        of_row_B1 = mixed(
+            rows[is_tied_B].astype(np.uint64) + mixed(mixed(np.array([draw.seed], np.uint64)) + draw.step)
+        )
+        key_BL = mixed(self.item[tied_BL].astype(np.uint64) + of_row_B1[:, None])
+        drawn_BL = where_BL.copy()
+        order_BL = np.lexsort((key_BL, time_BL[is_tied_B]), axis=-1)
+        drawn_BL[is_tied_B] = np.take_along_axis(tied_BL, order_BL, axis=1)
+        return drawn_BL
 
 
 def _mapped(path: Path) -> NDArray[Any]:
@@ -159,10 +189,10 @@ def _mapped(path: Path) -> NDArray[Any]:
     return found
 
 
-def _seconds(examples: pa.Table) -> Numbers:
+def _times(examples: pa.Table) -> Numbers:
     lists = pl.DataFrame(examples.select(["context", "context_timestamp", "target_timestamp"]))
-    second: Numbers = lists.select(times().explode().dt.epoch("s")).to_series().to_numpy()
-    return second
+    time: Numbers = lists.select(times().explode().dt.epoch("us")).to_series().to_numpy()
+    return time
 
 
 def _starts(length: Numbers) -> Numbers:

@@ -8,8 +8,10 @@ import polars as pl
 def times() -> pl.Expr:
     """Return the times of context and target, one list a row.
 
-    A context of unknown times, of before version 2 of `examples`, counts as met with its first target.
+    A context of unknown times, of before version 2 of `examples`, counts as met right before its first target, each
+    item a microsecond after the other.
     """
-    target = pl.col("target_timestamp")
-    at_once = target.list.first().repeat_by(pl.col("context").list.len())
-    return pl.concat_list(pl.coalesce("context_timestamp", at_once), target)
+    context = pl.col("context").list.len().cast(pl.Int64)
+    first = pl.col("target_timestamp").list.first().dt.epoch("us")
+    right_before = pl.int_ranges(first - context, first).cast(pl.List(pl.Datetime("us", "UTC")))
+    return pl.concat_list(pl.coalesce("context_timestamp", right_before), "target_timestamp")

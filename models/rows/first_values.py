@@ -40,12 +40,13 @@ def _drawn(seed: int, number_U: NDArray[np.int64], width: int) -> Tensor:
     column_D: NDArray[np.uint64] = np.arange(width, dtype=np.uint64)
     cell_UD: NDArray[np.uint64] = np.add.outer(number_U.astype(np.uint64) * np.uint64(width), column_D)
     start: NDArray[np.uint64] = np.array([seed], np.uint64)
-    bits_UD = _mixed(_mixed(start) + cell_UD)
+    bits_UD = mixed(mixed(start) + cell_UD)
     chance_UD = ((bits_UD >> np.uint64(64 - _MANTISSA)).astype(np.float64) + 0.5) / 2.0**_MANTISSA
     return torch.erfinv(torch.from_numpy(2 * chance_UD - 1))
 
 
-def _mixed(cell: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(cell: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return a number for each that looks drawn, and is the same for the same one: SplitMix64's."""
     mixed = (cell + np.uint64(1)) * _GOLDEN
     mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST
     mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND

@@ -25,8 +25,6 @@ from models.recommender.sequences import Sequences
 from models.trainer import make_trainer
 from tests.models.recommender.tables import Events, write_tables
 
-COLUMNS = ["user_id", "window"]
-NO_TIMES = np.empty(0, np.int64)
 USERS = [f"user-{number}" for number in range(200)]
 VALIDATING = pl.DataFrame({"u": USERS}).filter(plh.col("u").nchash.xxhash64() % 20 == 0)["u"].to_list()
 
@@ -112,13 +110,13 @@ def test_rare_items_and_users_are_left_out(tables: TablesAt) -> None:
 def test_a_draw_is_the_nights_own_has_no_example_twice_and_stays_in_its_windows(tables: TablesAt) -> None:
     dataset = Table(tables.folder, EXAMPLES).dataset(tables.versions["examples"])
     nights = ((0, "b"), (0, "b"), (1, "b"), (0, "c"))
-    first, again, other, later = (draw(dataset, ("a",), 50, COLUMNS, seed=seed, night=night) for seed, night in nights)
+    first, again, other, later = (draw(dataset, ("a",), 50, seed=seed, night=night) for seed, night in nights)
     assert first.equals(again)
     assert not first.equals(other)
     assert not first.equals(later)
     assert pc.count_distinct(first["user_id"]).as_py() == 50
     assert set(first["window"].to_pylist()) == {"a"}
-    assert draw(dataset, (), 50, COLUMNS, seed=0, night="b").num_rows == 0
+    assert draw(dataset, (), 50, seed=0, night="b").num_rows == 0
 
 
 def test_every_old_window_is_replayed_by_its_share(tmp_path: Path) -> None:
@@ -128,7 +126,7 @@ def test_every_old_window_is_replayed_by_its_share(tmp_path: Path) -> None:
     tables = write_tables(tmp_path, windows)
     dataset = Table(tables.folder, EXAMPLES).dataset(tables.versions["examples"])
     for rows in (640, 7):
-        drawn = Counter(draw(dataset, tuple(windows), rows, COLUMNS, seed=0, night="w").column("window").to_pylist())
+        drawn = Counter(draw(dataset, tuple(windows), rows, seed=0, night="w").column("window").to_pylist())
         assert drawn.total() == rows
         assert all(abs(drawn[window] - rows / 32) < 1 for window in old), drawn
         assert abs(drawn["wide"] - rows / 16) < 1
@@ -156,7 +154,7 @@ def shares(rows: int, batch_size: int, world_size: int) -> list[list[Batch]]:
     """Batches of each rank; row r holds the items 1 and r + 2."""
     item = np.stack([np.ones(rows, np.int64), np.arange(rows) + 2], axis=1).ravel()
     learned, window = np.tile([False, True], rows), (np.arange(rows) % 2).astype(np.int32)
-    sequences = Sequences(item, NO_TIMES, learned, np.arange(rows + 1) * 2, window)
+    sequences = Sequences(item, np.arange(len(item)), learned, np.arange(rows + 1) * 2, window)
     order = np.random.default_rng(0).permutation(rows)
     ranks = range(world_size)
     of = SequenceExamples(sequences, ("a", "b"), length=0)
@@ -205,7 +203,7 @@ def test_a_batch_says_from_which_windows_it_is() -> None:
 def test_a_loader_goes_on_where_it_was_whatever_the_world() -> None:
     whole = shares(10, 4, 1)[0]
     learned, window = np.tile([False, True], 10), np.zeros(10, np.int32)
-    sequences = Sequences(np.arange(20) + 1, NO_TIMES, learned, np.arange(11) * 2, window)
+    sequences = Sequences(np.arange(20) + 1, np.arange(20), learned, np.arange(11) * 2, window)
     order = np.random.default_rng(0).permutation(10)
     later = Batches(SequenceExamples(sequences, ("a",), length=0), order, 4, 0, 2)
     later.load_state_dict({"taken": 1})

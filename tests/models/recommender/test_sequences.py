@@ -4,12 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.recommender.config import NetworkConfig, RecommenderConfig
-from models.recommender.sequences import Sequences
+from models.recommender.config import RecommenderConfig
+from models.recommender.sequences import Draw, Sequences
 
 ITEMS = 7
 COUNTS = np.array([0, 9, 9, 9, 9, 1, 9])
@@ -30,7 +29,6 @@ CONFIGS = st.builds(
     target_events=st.sampled_from([(), ("buy",)]),
     min_item_count=st.sampled_from([1, 2]),
     exclude_seen=st.booleans(),
-    network=st.sampled_from([NetworkConfig(), NetworkConfig(kind="hstu")]),
 )
 
 
@@ -64,7 +62,7 @@ def naive(examples: list[Example], config: RecommenderConfig) -> list[tuple[list
         context, target = example
         events = [(item, "", False) for item in context] + [(item, kind, True) for item, kind in target]
         timed = [
-            (*event, int(time.timestamp()) if config.network.knows_times else 0)
+            (*event, int(time.timestamp()))
             for event, time in zip(events, met(example), strict=True)
             if event[0] < 7 and COUNTS[event[0]] >= config.min_item_count
         ]
@@ -123,15 +121,49 @@ def test_no_rows_are_one_row_of_padding() -> None:
     assert inputs[..., 0].tolist() == targets.tolist() == [[0]]
 
 
-def test_a_context_of_unknown_times_was_met_with_its_first_target() -> None:
-    config = RecommenderConfig(network=NetworkConfig(kind="hstu"))
-    got = sequences([([1, 2], [(3, "view"), (4, "view"), (6, "view")])], config, known=False)
-    second = got.padded(np.arange(1))[0][0, :, 1]
-    assert (second - second[0]).tolist() == [0, 0, 0, 60 * (9 - 4)]
+def test_a_context_of_unknown_times_was_met_right_before_its_first_target_in_its_order() -> None:
+    got = sequences([([1, 2], [(3, "view"), (4, "view"), (6, "view")])], RecommenderConfig(), known=False)
+    assert np.diff(got.time).tolist() == [1, 1, 60_000_000 * (9 - 4), 60_000_000 * (16 - 9)]
 
 
-@pytest.mark.parametrize("rows", [[0], [1, 0], []])
-def test_taking_rows_is_padding_them(rows: list[int]) -> None:
-    got = sequences([([1], [(2, "view")]), ([3, 4], [(6, "view"), (1, "buy")])], RecommenderConfig())
-    chosen = np.array(rows, np.int64)
-    assert got.take(chosen).padded(np.arange(len(rows)))[0].tolist() == got.padded(chosen)[0].tolist()
+ROWS = st.lists(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 1), st.booleans()), min_size=2, max_size=9), max_size=6
+)
+"""Items, the time since the one before, and whether they are learned."""
+
+
+def laid_out(rows: list[list[tuple[int, int, bool]]]) -> Sequences:
+    item, _, learned = (np.array([event[part] for row in rows for event in row], np.int64) for part in range(3))
+    offset = np.cumsum([0, *map(len, rows)])
+    learned[offset[:-1]] = 0
+    time = [place for row in rows for place in np.cumsum([ago for _, ago, _ in row]).tolist()]
+    return Sequences(item, np.array(time, np.int64), learned.astype(bool), offset, np.zeros(len(rows), np.int32))
+
+
+@given(ROWS, st.integers(0, 2**31))
+def test_what_was_met_at_one_moment_stands_in_any_order_and_nothing_else_moves(
+    rows: list[list[tuple[int, int, bool]]], step: int
+) -> None:
+    made = laid_out(rows)
+    chosen = np.arange(len(rows))
+    (inputs, targets), (drawn_inputs, drawn_targets) = made.padded(chosen), made.padded(chosen, draw=Draw(1, step))
+    for row, events in enumerate(rows):
+        last = len(events) - 1
+        moment = made.time[made.offset[row] :][: last + 1].tolist()
+        assert sorted(zip(moment[1:], targets[row, :last].tolist(), strict=True)) == sorted(
+            zip(moment[1:], drawn_targets[row, :last].tolist(), strict=True)
+        )
+        assert inputs[row, 0, 0] == drawn_inputs[row, 0, 0]
+        for place in range(last - 1):
+            assert drawn_targets[row, place] in (0, drawn_inputs[row, place + 1, 0])
+        assert not drawn_targets[row, last:].any()
+
+
+def test_an_order_is_drawn_anew_in_each_step_the_same_for_a_row_whoever_takes_it_and_repeats_keep_theirs() -> None:
+    made = laid_out([[(item, 0, True) for item in range(1, 9)]] * 3 + [[(1, 0, True), (1, 0, True), (1, 0, False)]])
+    first, again, later = (made.padded(np.arange(3), draw=Draw(0, step))[1] for step in (7, 7, 8))
+    assert first.equal(again)
+    assert not first.equal(later)
+    assert not first[0].equal(first[1])
+    assert made.padded(np.array([1]), draw=Draw(0, 7))[1].equal(first[1:2])
+    assert made.padded(np.array([3]), draw=Draw(0, 7))[1][0, :2].tolist() == [1, 0]
