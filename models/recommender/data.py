@@ -1,4 +1,8 @@
-"""What the recommender learns from: examples of the recorded tables, as sequences."""
+"""What the recommender learns from: examples of the recorded tables, as sequences.
+
+In what order things came that were met at one moment the tables do not tell: they have one order, and a training draws
+another in each pass (ADR 52). What validates, is judged or served stands as in the tables.
+"""
 
 from __future__ import annotations
 
