@@ -25,8 +25,9 @@ from models.power_average import share
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import item_counts
 from models.recommender.module import Batch, RecommenderModule, Targets
+from models.recommender.moments import Draw
 from models.recommender.replay import COLUMNS
-from models.recommender.sequences import Draw, Sequences
+from models.recommender.sequences import Sequences
 from models.rows.optimizer import catch_up_averages, swap_averages
 
 Numbers = NDArray[np.int64]

@@ -58,6 +58,7 @@ def write_tables(folder: Path, item_UE: NDArray[np.int32]) -> TablesAt:
 
 
 def _examples(item_UE: NDArray[np.int32]) -> pa.Table:
+    """Make up times, too; no two of a user are one, as `benchmarks.bare` lays batches out once."""
     users, events = item_UE.shape
     minute_UE = np.random.default_rng(users).integers(1, 1_000, (users, events)).cumsum(axis=1)
     microsecond_UE = minute_UE * 60_000_000

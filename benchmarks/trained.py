@@ -19,7 +19,7 @@ from models.batches import shuffled
 from models.power_average import share
 from models.recommender.data import RecommenderData
 from models.recommender.module import Batch, RecommenderModule, Targets
-from models.recommender.sequences import Draw
+from models.recommender.moments import Draw
 from models.recommender.weights import save
 from models.rows.optimizer import catch_up_averages, swap_averages
 

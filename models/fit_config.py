@@ -29,7 +29,7 @@ class FitConfig(BaseModel, frozen=True, extra="forbid"):
     )
     compile: bool = Field(False, description="Compile layers (torch.compile): needs a C++ compiler, and some minutes.")
     seed: NonNegativeInt = Field(
-        0, description="Of the first weights, the order of examples, negatives, dropout and replay."
+        0, description="Of the first weights, every order that is drawn, negatives, dropout and replay."
     )
 
     def problems(self, parallelism: ParallelismConfig, layers: int) -> tuple[str, ...]:

@@ -23,8 +23,9 @@ from models.data import Data
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import frequent_users, item_counts
 from models.recommender.module import Batch, Targets
+from models.recommender.moments import Draw
 from models.recommender.replay import COLUMNS, draw
-from models.recommender.sequences import Draw, Sequences
+from models.recommender.sequences import Sequences
 from models.recommender.split import validates
 from models.recommender.weights import max_length
 
@@ -62,9 +63,12 @@ class SequenceExamples:
 
     def batch(self, rows: NDArray[np.int64], share: Share) -> Batch:
         """Pad rows to the longest of them, or to the longest that there may be."""
-        draw = None if self.seed is None else Draw(self.seed, share.step)
-        length = self.length if share.fixed else 0
-        met_BL2, target_BL = self.sequences.padded(rows, count=share.height, length=length, draw=draw)
+        met_BL2, target_BL = self.sequences.padded(
+            rows,
+            count=share.height,
+            length=self.length if share.fixed else 0,
+            draw=None if self.seed is None else Draw(self.seed, share.step),
+        )
         origin = ", ".join(self.windows[number] for number in np.unique(self.sequences.window[rows]))
         targets = Targets(target_BL, share.targets, share.step)
         return Batch(met_BL2, targets, examples=share.examples, rows=rows, origin=origin)

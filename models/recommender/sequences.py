@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.recommender.config import RecommenderConfig
+from models.recommender.moments import LAST, Draw
 from models.recommender.network import inputs_of
 from models.recommender.times import times
-from models.rows.first_values import mixed
 
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -27,25 +27,13 @@ _HEAD_BYTES = 128
 """Of a ``.npy`` file without a number in it."""
 
 
-class Draw(NamedTuple):
-    """What a draw follows from: the same for a row whichever process takes it.
-
-    Attributes:
-        seed: Of the training.
-        step: Of it, from 0.
-    """
-
-    seed: int
-    step: int
-
-
 @dataclass(frozen=True)
 class Sequences:
     """Many users' items laid end to end.
 
     Attributes:
         item: Item numbers of all rows, oldest first within a row, int64.
-        time: When each was met, microseconds since 1970, beside ``item``, int64; never earlier than the one before.
+        time: When each was met, microseconds since 1970, beside ``item``, int64; ascending within a row.
         learned: Whether the item is a target that counts, beside ``item``.
         offset: Where each row starts; one more at the end, int64 (rows + 1,).
         window: From which window each row is, as its place in a list of them, int32 (rows,).
@@ -89,7 +77,7 @@ class Sequences:
         count = np.append(item_counts, 0)[np.minimum(item, len(item_counts))]  # 0 for items that it may not know
         kept = count >= config.min_item_count
         offset = _starts(np.bincount(row[kept], minlength=len(length)))
-        item, time, learned, row = item[kept], _times(examples)[kept], learned[kept], row[kept]
+        item, time, learned, row = item[kept], _times(examples, is_target)[kept], learned[kept], row[kept]
         if config.exclude_seen:
             learned &= _first_in_row(item, row)
         learned[offset[:-1][np.diff(offset) > 0]] = False
@@ -150,38 +138,19 @@ class Sequences:
         """
         own = self.lengths()[rows]
         position = np.arange(max(own.max(initial=2), length + 1))
-        where = self.offset[:-1][rows, None] + position
-        where[position >= own[:, None]] = 0
+        is_there = position < own[:, None]
+        where = np.where(is_there, self.offset[:-1][rows, None] + position, 0)
+        time = np.where(is_there, self.time[where], LAST)
         if draw is not None:
-            where = self._drawn(where, position < own[:, None], rows, draw)
-        item = np.where(position < own[:, None], self.item[where], 0)
+            where = np.take_along_axis(where, draw.order(rows, self.item[where], time), axis=1)
+        item = np.where(is_there, self.item[where], 0)
         target = item[:, 1:] * self.learned[where[:, 1:]]
         inputs = np.where(position[:-1] < own[:, None] - 1, item[:, :-1], 0)
         missing = ((0, max(count - len(rows), 0)), (0, 0))
-        second = self.time[where[:, :-1]] // 1_000_000
+        second = time[:, :-1] // 1_000_000
         parts = (torch.from_numpy(np.pad(part, missing)) for part in (inputs, second, target))
         input_BL, second_BL, target_BL = parts
         return inputs_of(input_BL, second_BL), target_BL
-
-    def _drawn(self, where_BL: Numbers, is_there_BL: Flags, rows: Numbers, draw: Draw) -> Numbers:
-        """Draw an order of items that were met at one moment, all but a row's first, before which nothing came.
-
-        Equal items keep their order: a repeat is not learned, wherever it stands.
-        """
-        time_BL = np.where(is_there_BL, self.time[where_BL], np.iinfo(np.int64).max)
-        is_tied_B = ((time_BL[:, 2:] == time_BL[:, 1:-1]) & is_there_BL[:, 2:]).any(axis=1)
-        if not is_tied_B.any():
-            return where_BL
-        time_BL[:, 0] = np.iinfo(np.int64).min
-        tied_BL = where_BL[is_tied_B]
-        of_row_B1 = mixed(
-            rows[is_tied_B].astype(np.uint64) + mixed(mixed(np.array([draw.seed], np.uint64)) + draw.step)
-        )
-        key_BL = mixed(self.item[tied_BL].astype(np.uint64) + of_row_B1[:, None])
-        drawn_BL = where_BL.copy()
-        order_BL = np.lexsort((key_BL, time_BL[is_tied_B]), axis=-1)
-        drawn_BL[is_tied_B] = np.take_along_axis(tied_BL, order_BL, axis=1)
-        return drawn_BL
 
 
 def _mapped(path: Path) -> NDArray[Any]:
@@ -189,10 +158,17 @@ def _mapped(path: Path) -> NDArray[Any]:
     return found
 
 
-def _times(examples: pa.Table) -> Numbers:
+def _times(examples: pa.Table, is_target: Flags) -> Numbers:
+    context, target = examples["context_timestamp"], examples["target_timestamp"]
+    if not context.null_count:
+        time = np.empty(len(is_target), np.int64)
+        time[~is_target], time[is_target] = (
+            pc.list_flatten(each).cast(pa.int64()).to_numpy() for each in (context, target)
+        )
+        return time
     lists = pl.DataFrame(examples.select(["context", "context_timestamp", "target_timestamp"]))
-    time: Numbers = lists.select(times().explode().dt.epoch("us")).to_series().to_numpy()
-    return time
+    known: Numbers = lists.select(times().explode().dt.epoch("us")).to_series().to_numpy()
+    return known
 
 
 def _starts(length: Numbers) -> Numbers:

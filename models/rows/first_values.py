@@ -47,7 +47,7 @@ def _drawn(seed: int, number_U: NDArray[np.int64], width: int) -> Tensor:
 
 def mixed(cell: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return a number for each that looks drawn, and is the same for the same one: SplitMix64's."""
-    mixed = (cell + np.uint64(1)) * _GOLDEN
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * _FIRST
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * _SECOND
-    return mixed ^ (mixed >> np.uint64(31))
+    bits = (cell + np.uint64(1)) * _GOLDEN
+    bits = (bits ^ (bits >> np.uint64(30))) * _FIRST
+    bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
+    return bits ^ (bits >> np.uint64(31))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from data_contracts.job import FitJob, TablesAt, Validation
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.table import Table
-from models.batches import Batches, dealt
+from models.batches import Batches, Share, dealt
 from models.fit_config import FitConfig
 from models.recommender.data import CONTEXT, RecommenderData, SequenceExamples
 from models.recommender.module import Batch
@@ -154,10 +155,10 @@ def shares(rows: int, batch_size: int, world_size: int) -> list[list[Batch]]:
     """Batches of each rank; row r holds the items 1 and r + 2."""
     item = np.stack([np.ones(rows, np.int64), np.arange(rows) + 2], axis=1).ravel()
     learned, window = np.tile([False, True], rows), (np.arange(rows) % 2).astype(np.int32)
-    sequences = Sequences(item, np.arange(len(item)), learned, np.arange(rows + 1) * 2, window)
+    sequences = Sequences(item, np.zeros(len(item), np.int64), learned, np.arange(rows + 1) * 2, window)
     order = np.random.default_rng(0).permutation(rows)
     ranks = range(world_size)
-    of = SequenceExamples(sequences, ("a", "b"), length=0)
+    of = SequenceExamples(sequences, ("a", "b"), length=0, seed=0)
     return [list(Batches(of, order, batch_size, rank, world_size, first_step=5)) for rank in ranks]
 
 
@@ -193,6 +194,25 @@ def test_what_validates_comes_once_and_in_the_order_of_its_length(
 def test_every_example_comes_once_in_an_epoch() -> None:
     targets = torch.cat([batch.targets.item_BL for batch in shares(10, 4, 1)[0]])
     assert sorted(targets.ravel().tolist()) == list(range(2, 12))
+
+
+def test_a_training_draws_an_order_of_what_was_met_at_one_moment_in_each_step_and_validation_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")  # the first would log
+    noon = datetime(2026, 1, 7, 12, tzinfo=UTC)
+    at_once: Events = [(item, "view", noon) for item in range(1, 9)]
+    tables = write_tables(tmp_path, {"a": {}, "b": dict.fromkeys(USERS, at_once)}, max_length=20)
+    data = read(fit_job(tables))
+    rows = np.arange(3)
+    first, again, later = (
+        data.training.batch(rows, Share(3, 21, step, height=1, fixed=False)).targets.item_BL for step in (4, 4, 5)
+    )
+    assert first.equal(again)
+    assert not first.equal(later)
+    assert first.sort(dim=1).values.equal(later.sort(dim=1).values)
+    validating = data.validation.batch(rows, Share(3, 21, 4, height=1, fixed=False)).targets.item_BL
+    assert validating.equal(data.validation.sequences.padded(rows)[1])
 
 
 def test_a_batch_says_from_which_windows_it_is() -> None:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.recommender.config import RecommenderConfig
-from models.recommender.sequences import Draw, Sequences
+from models.recommender.moments import Draw
+from models.recommender.sequences import Sequences
 
 ITEMS = 7
 COUNTS = np.array([0, 9, 9, 9, 9, 1, 9])
@@ -154,6 +155,7 @@ def test_what_was_met_at_one_moment_stands_in_any_order_and_nothing_else_moves(
             zip(moment[1:], drawn_targets[row, :last].tolist(), strict=True)
         )
         assert inputs[row, 0, 0] == drawn_inputs[row, 0, 0]
+        assert inputs[row, :last, 1].equal(drawn_inputs[row, :last, 1])
         for place in range(last - 1):
             assert drawn_targets[row, place] in (0, drawn_inputs[row, place + 1, 0])
         assert not drawn_targets[row, last:].any()
