@@ -128,6 +128,19 @@ class DataContract:
         """Of the promise: a table remembers under which it was written."""
         return 1 + len(self.steps)
 
+    def filled(self, table: pa.Table) -> pa.Table:
+        """Return ``table`` with the contract's columns in order; those that were left out are null.
+
+        Raises:
+            ValueError: A column is unknown.
+        """
+        if unknown := [name for name in table.column_names if name not in self.schema.names]:
+            raise ValueError(f"columns {unknown}: unknown, wanted some of {self.schema.names}.")
+        for wanted in self.schema:
+            if wanted.name not in table.column_names:
+                table = table.append_column(wanted, pa.nulls(table.num_rows, wanted.type))
+        return table.select(self.schema.names)
+
     def conform(self, table: pa.Table) -> pa.Table:
         """Return ``table`` with the contract's columns, order and exact types.
 

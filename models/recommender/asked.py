@@ -8,13 +8,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from data_contracts.contract import SchemaMismatchError
 from data_contracts.recommender.requests import DEFAULT_K, MAX_HISTORY, MAX_K, REQUESTS
-
-Seconds = npt.NDArray[np.int64]
+from models.recommender.histories import Seconds
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -42,14 +40,8 @@ def read_requests(requests: pa.Table) -> list[Request]:
     Raises:
         ValueError: Requests are not to the contract; the message lists every one with its row.
     """
-    unknown = [name for name in requests.column_names if name not in REQUESTS.schema.names]
-    if unknown:
-        raise ValueError(f"columns {unknown}: unknown, wanted some of {REQUESTS.schema.names}.")
-    for field in REQUESTS.schema:
-        if field.name not in requests.column_names:
-            requests = requests.append_column(field, pa.nulls(requests.num_rows, field.type))
     try:
-        rows: list[dict[str, Any]] = REQUESTS.conform(requests).to_pylist()
+        rows: list[dict[str, Any]] = REQUESTS.conform(REQUESTS.filled(requests)).to_pylist()
     except SchemaMismatchError as error:
         raise ValueError(str(error)) from error
     read: list[Request] = []

@@ -74,13 +74,7 @@ class RiskPredictor:
 
     def _understood(self, requests: pa.Table) -> pl.DataFrame:
         """Return ``from_number``, ``to_number``, ``amount``, ``numbers`` and ``day`` of every request."""
-        unknown = [name for name in requests.column_names if name not in REQUESTS.schema.names]
-        if unknown:
-            raise ValueError(f"columns {unknown}: unknown, wanted some of {REQUESTS.schema.names}.")
-        for field in REQUESTS.schema:
-            if field.name not in requests.column_names:
-                requests = requests.append_column(field, pa.nulls(requests.num_rows, field.type))
-        told = pl.DataFrame(requests.select(REQUESTS.schema.names)).with_columns(
+        told = pl.DataFrame(REQUESTS.filled(requests)).with_columns(
             pl.col("amount").cast(pl.Float64).fill_nan(None),  # tensors have no null
             pl.col("numbers").cast(pl.List(pl.Float32)).list.eval(pl.element().fill_nan(None)),
         )
