@@ -7,6 +7,7 @@ import os
 import warnings
 from pathlib import Path
 
+import pytorch_lightning as pl
 import torch
 
 from data_contracts.job import BEGAN, HEARTBEAT, LEDGER, TRAINING, FitJob, FitResult, fail
@@ -88,7 +89,7 @@ def _trained(job: FitJob, parts: UseCase, config: FitConfig, in_time: InTime) ->
     )
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
     steps = [SeedOfStep(config.seed), Clip(config.clip_norm), Averages()]
-    callbacks = [patience(module, config), EndAtOnce(), in_time, *steps, progress, ledger, checkpoints]
+    callbacks = [Reason(job), patience(module, config), EndAtOnce(), in_time, *steps, progress, ledger, checkpoints]
     trainer = make_trainer(job, parallelism, config, callbacks)
     reached = checkpoints.reached()
     if reached is None or not reached.ended:
@@ -140,6 +141,23 @@ def _require_memory() -> None:
         logger.warning(memory.said(kills))
 
 
+class Reason(pl.Callback):
+    """Writes down why this process fails before it leaves the others, see `fit`.
+
+    They fail then, too, and once the first process has ended all are killed: this one, on its way out, as well.
+
+    Args:
+        job: That it does.
+    """
+
+    def __init__(self, job: FitJob) -> None:
+        self.job = job
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+        """Write it down; Lightning calls this first of all."""
+        _write_down(exception, self.job)
+
+
 def fit(job: FitJob) -> FitResult | None:
     """See `train`; what would fail again is written down, so that nobody starts it again.
 
@@ -147,18 +165,17 @@ def fit(job: FitJob) -> FitResult | None:
     """
     try:
         return train(job)
-    except (*PROGRAMMING, ValueError, DamagedError, DivergedError, LedgerError) as error:
+    except Exception as error:
         _write_down(error, job)
         raise
-    except (MemoryError, RuntimeError) as error:
-        if memory.is_out_of_memory(error):
-            _write_down(error, job, memory.ADVICE)
-        raise
 
 
-def _write_down(error: Exception, job: FitJob, advice: str = "") -> None:
-    said = f"rank {rank()}: {type(error).__name__}: {error}"
-    fail(job, str(rank()), "\n".join(filter(None, (said, advice))))
+def _write_down(error: BaseException, job: FitJob) -> None:
+    """Write down why this process fails, if it would fail again."""
+    lacks_memory = memory.is_out_of_memory(error)
+    if lacks_memory or isinstance(error, (*PROGRAMMING, ValueError, DamagedError, DivergedError, LedgerError)):
+        said = f"rank {rank()}: {type(error).__name__}: {error}"
+        fail(job, str(rank()), f"{said}\n{memory.ADVICE}" if lacks_memory else said)
 
 
 if __name__ == "__main__":

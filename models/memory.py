@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ ADVICE = (
 )
 MOST_KILLS = 3
 """Under one agent: so many are no accident."""
+_SAID = ("can't allocate memory", "Cannot allocate memory", "bad_alloc")
+"""Each by a part of torch: what makes tensors, what maps files and shares memory, and C++ itself."""
 _KILLS_BEFORE = "NIGHTSHIFT_OOM_KILLS"
 
 
@@ -31,9 +34,11 @@ class Limit(NamedTuple):
     name: str
 
 
-def is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
-    """Whether it is that; on a CPU, torch has no error of its own for it."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it is that; on a CPU, torch has no error of its own for it, and the system's has a number only."""
+    if isinstance(error, RuntimeError) and any(said in str(error) for said in _SAID):
+        return True
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
 def oom_kills(root: Path = Path("/")) -> int:

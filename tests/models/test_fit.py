@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -14,13 +15,18 @@ from data_contracts.job import JOB, FitJob, FitResult, read
 from data_contracts.manifest import damage
 from data_contracts.parallelism import ParallelismConfig
 from models.audit import AUDIT, account
+from models.distributed.strategy import GangStrategy
+from models.fit import fit
 from models.recommender.data import RecommenderData
 from models.recommender.module import Batch, RecommenderModule, Targets
 from tasks.job import JobFailedError
 from tasks.train.agent import failures
 from tests.models.lab import Lab, weights_of
+from tests.models.ranks import run_limited
 from tests.models.recommender.tables import write_tables
 from tests.models.recommender.walks import walks
+
+PLENTY = 1 << 40
 
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 1, "dropout": 0.0},
@@ -181,6 +187,21 @@ def test_a_loss_that_is_no_number_stops_the_training_by_name(lab: Lab) -> None:
         said,
     )
     assert not (Path(job.run_folder) / "checkpoint").exists()
+
+
+def test_why_it_failed_is_written_before_the_others_are_left(lab: Lab) -> None:
+    """They fail when it leaves, and the first of them that has ended has all others killed."""
+    wild: dict[str, JsonValue] = {**CONFIG, "optimizer": {"learning_rate": 1e300}}
+    job = lab.job("left", 1, wild)
+    Path(job.run_folder).mkdir()
+    assert run_limited(fail_alone, job, memory=PLENTY) == 0
+    (said,) = failures(Path(job.run_folder))
+    assert said.startswith("rank 0: DivergedError: ")
+
+
+def fail_alone(job: FitJob) -> None:
+    GangStrategy.teardown = lambda _: os._exit(0)  # type: ignore[method-assign]  # killed as it leaves
+    fit(job)
 
 
 def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from models import memory
 
@@ -58,3 +60,21 @@ def test_only_kills_since_the_beginning_count(monkeypatch: pytest.MonkeyPatch) -
     memory.count_from_here()
     assert [memory.killed(), memory.killed()] == [0, 2]
     assert memory.said(2).startswith("the kernel killed 2 processes of this host for lack of memory")
+
+
+@pytest.mark.parametrize(
+    ("error", "it_is"),
+    [
+        (MemoryError("Unable to allocate 7 TiB"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), True),
+        (RuntimeError("unable to mmap 9 bytes from file </dev/shm/x>: Cannot allocate memory (12)"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (RuntimeError("Connection closed by peer"), False),
+        (ValueError("bad_alloc is a word"), False),
+    ],
+)
+def test_memory_that_was_not_enough_is_known_by_whoever_says_so(error: Exception, *, it_is: bool) -> None:
+    assert memory.is_out_of_memory(error) == it_is

@@ -19,6 +19,7 @@ from data_contracts.parallelism import ParallelismConfig
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.recommender.requests import REQUESTS
 from data_contracts.table import Table
+from models import memory
 from models.publish import write_bundle
 from models.recommender.evaluate import evaluate
 from tasks.job import JobFailedError
@@ -102,4 +103,6 @@ def test_a_table_that_every_process_holds_has_no_room_there(lab: Lab, job: FitJo
     )
     with pytest.raises(JobFailedError):
         lab.train(local, memory=PLENTY)
-    assert any("allocate" in each for each in failures(Path(local.run_folder)))
+    said = failures(Path(local.run_folder))
+    assert said
+    assert all(memory.ADVICE in each for each in said), said
