@@ -1,0 +1,27 @@
+"""What a shard answers when it cannot do what it is asked.
+
+::
+
+ParameterServerError
+├── RefusedError      what was sent is wrong, and was not learned from; every problem is listed
+├── OtherEpochError   the shards were placed anew meanwhile: ask where they are now
+└── LateError         what was waited for did not come in time
+"""
+
+from __future__ import annotations
+
+
+class ParameterServerError(Exception):
+    """A shard could not do what it was asked."""
+
+
+class RefusedError(ParameterServerError):
+    """What was sent is wrong, and was not learned from."""
+
+
+class OtherEpochError(ParameterServerError):
+    """A message, or the shard that it came to, is of another placement of shards."""
+
+
+class LateError(ParameterServerError):
+    """What was waited for did not come in time."""

@@ -1,0 +1,113 @@
+"""What comes to a shard for steps to be taken, added up. Shape letters: U rows of a step, D width, P of a piece."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+LENGTHS_KEPT = 8
+"""Steps whose gradient's length can still be asked for: a trainer asks again when an answer was lost."""
+
+
+class Gradient(NamedTuple):
+    """Of one table's rows, or of a piece of the layers.
+
+    Attributes:
+        value: (U, D), or (P,).
+        number_U: int64, ascending, each once; None of layers.
+        rate: Learning rate of the step.
+    """
+
+    value: Tensor
+    number_U: Tensor | None = None
+    rate: float = 0.0
+
+
+Gradients = Mapping[str, Gradient]
+"""By the name of what learns."""
+
+
+class Push(NamedTuple):
+    """One share of a step.
+
+    Attributes:
+        step: Which.
+        share: Which of them, from 0.
+        gradients: Of this shard's parameters; those that it has none of are left out.
+        factor: That the step's gradient is scaled by; None when it follows from the whole gradient's length.
+    """
+
+    step: int
+    share: int
+    gradients: Gradients
+    factor: float | None = 1.0
+
+
+class Gathering:
+    """The shares of steps that were not taken yet; not safe for threads.
+
+    Args:
+        shares: That make a step.
+    """
+
+    def __init__(self, shares: int) -> None:
+        self.shares = shares
+        self.squared_norms: dict[int, float] = {}
+        self._pushes: dict[int, dict[int, Push]] = {}
+        self._whole: dict[int, Gradients] = {}
+
+    def has(self, step: int, share: int) -> bool:
+        """Whether this share came before."""
+        return share in self._pushes.get(step, {})
+
+    def is_whole(self, step: int) -> bool:
+        """Whether all shares of a step are there."""
+        return step in self._whole
+
+    def add(self, push: Push) -> None:
+        """Keep a share; with the last one, add them up."""
+        pushes = self._pushes.setdefault(push.step, {})
+        pushes[push.share] = push
+        if len(pushes) < self.shares:
+            return
+        self._whole[push.step] = whole = _added([pushes[share] for share in sorted(pushes)])
+        if push.factor is None:
+            self.squared_norms[push.step] = _squared_norm(whole)
+            for old in sorted(self.squared_norms)[:-LENGTHS_KEPT]:
+                del self.squared_norms[old]
+
+    def pop(self, step: int) -> Gradients:
+        """Take out a whole step."""
+        del self._pushes[step]
+        return self._whole.pop(step)
+
+    def lacks(self, step: int) -> str:
+        """Say which shares of a step did not come."""
+        missing = sorted(set(range(self.shares)) - self._pushes.get(step, {}).keys())
+        return f"share{'' if len(missing) == 1 else 's'} {', '.join(map(str, missing))} of step {step}"
+
+
+def _added(pushes: Sequence[Push]) -> Gradients:
+    """Add shares in their order: the sum is the same whichever came first."""
+    names = dict.fromkeys(name for push in pushes for name in push.gradients)
+    return {name: _sum([push.gradients[name] for push in pushes if name in push.gradients]) for name in names}
+
+
+def _sum(gradients: Sequence[Gradient]) -> Gradient:
+    first = gradients[0]
+    if len(gradients) == 1:
+        return first
+    if first.number_U is None:
+        return first._replace(value=torch.stack([each.value for each in gradients]).sum(dim=0))
+    number_V = torch.cat([each.number_U for each in gradients if each.number_U is not None])
+    number_U, place_V = torch.unique(number_V, return_inverse=True)
+    added_UD = first.value.new_zeros(len(number_U), first.value.shape[1])
+    added_UD.index_add_(0, place_V, torch.cat([each.value for each in gradients]))
+    return Gradient(added_UD, number_U, first.rate)
+
+
+def _squared_norm(gradients: Gradients) -> float:
+    return sum(float(each.value.double().square().sum()) for each in gradients.values())

@@ -1,0 +1,199 @@
+"""One shard of a parameter server: who may read what it holds when, and what is learned of what is sent.
+
+Rules alone: no socket, no process, no file. Any thread may call any method.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from models.distributed.parameter_server.clock import Clock
+from models.distributed.parameter_server.compensation import Compensation
+from models.distributed.parameter_server.declared import Layers, Rows
+from models.distributed.parameter_server.errors import LateError, OtherEpochError, RefusedError
+from models.distributed.parameter_server.gathered import Gathering, Push
+from models.distributed.parameter_server.state import Counts, State
+from models.distributed.parameter_server.stores import Stores, Wanted
+from models.rows.shard import Shard
+
+
+class ParameterShard:
+    """Holds parameters, gives them to trainers, and learns from the gradients that they send.
+
+    Args:
+        shard: Which of all shards it is: it has every ``world``-th row.
+        shares: Pushes that make a step: one of each trainer where they step together, 1 where each steps by itself.
+        staleness: See `Clock`.
+        epoch: Of the placement of shards; a message of another one is refused.
+        compensation: See `Compensation`; only where each steps by itself.
+        taken: Steps that were taken before.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        *,
+        shares: int = 1,
+        staleness: int | None = None,
+        epoch: int = 0,
+        compensation: float = 0.0,
+        taken: int = 0,
+        beyond: tuple[int, ...] = (),
+    ) -> None:
+        self.shard, self.epoch = shard, epoch
+        self.stores, self.counts = Stores(shard), Counts()
+        self.clock = Clock(staleness, taken, beyond)
+        self._gathering = Gathering(shares)
+        self._compensation = Compensation(compensation)
+        self._changed = threading.Condition()
+
+    def declare(self, told: Rows | Layers) -> None:
+        """See `Stores.declare`."""
+        with self._changed:
+            self.stores.declare(told)
+
+    def put(self, name: str, tensors: Mapping[str, Tensor], first: int = 0) -> None:
+        """Take over what `State` says of a table or of layers, as far as this shard has it; see `LayerStore.put`."""
+        with self._changed:
+            self.stores.put(name, tensors, first)
+
+    def pull(self, step: int, share: int, wanted: Wanted, *, epoch: int, seconds: float) -> dict[str, Tensor]:
+        """Look parameters up for a share of a step, once that may be.
+
+        Args:
+            step: Which.
+            share: Which of its shares.
+            wanted: What it reads.
+            epoch: That the trainer knows.
+            seconds: How long it may take.
+
+        Returns:
+            Name to rows of a table, (U, D), or numbers of layers, (P,).
+
+        Raises:
+            RefusedError: There is no such table, or row.
+            OtherEpochError: See there.
+            LateError: Steps that it waits for were not taken.
+        """
+        with self._locked(epoch):
+            began = time.monotonic()
+            self._wait(lambda: self.clock.may_look_up(step), seconds, lambda: self._waits_for(step))
+            self.counts.waited[share] += time.monotonic() - began  # type: ignore[assignment]  # numbers of any kind
+            found = self.stores.read(wanted)
+            self.clock.look_up(step, share)
+            self._compensation.remember(step, wanted, found)
+            return found
+
+    def read(self, wanted: Wanted, *, epoch: int, averages: bool) -> dict[str, Tensor]:
+        """Return parameters as they are, or their averages; see `pull`."""
+        with self._locked(epoch):
+            return self.stores.read(wanted, averages_of=self.clock.count if averages else None)
+
+    def push(self, push: Push, *, epoch: int) -> None:
+        """Take a share of a step in; with the last one, the step is taken, if its factor is known.
+
+        What came before is not learned from again, whoever sends it.
+
+        Raises:
+            RefusedError: Something is wrong with it: nothing of it was learned.
+            OtherEpochError: See there.
+        """
+        with self._locked(epoch):
+            if not 0 <= push.share < self._gathering.shares:
+                raise RefusedError(f"share {push.share}: step {push.step} has {self._gathering.shares}, from 0.")
+            self.stores.check(push.gradients)
+            if self.clock.is_taken(push.step) or self._gathering.has(push.step, push.share):
+                self.counts.repeated += 1
+                return
+            self._gathering.add(push)
+            self.counts.pushes += 1
+            if self._gathering.is_whole(push.step) and push.factor is not None:
+                self._take(push.step, push.factor)
+            self._changed.notify_all()
+
+    def squared_norm(self, step: int, *, epoch: int, seconds: float) -> float:
+        """Return the squared length of a step's gradient as far as this shard has it, once all shares are there.
+
+        Raises:
+            OtherEpochError: See there.
+            LateError: A share did not come.
+        """
+        with self._locked(epoch):
+            found = self._gathering.squared_norms
+            self._wait(lambda: step in found, seconds, lambda: self._gathering.lacks(step))
+            return found[step]
+
+    def scale(self, step: int, factor: float, *, epoch: int) -> None:
+        """Take a step whose factor was not known; one that was taken stays as it is.
+
+        Raises:
+            RefusedError: A share of it is missing.
+            OtherEpochError: See there.
+        """
+        with self._locked(epoch):
+            if self.clock.is_taken(step):
+                return
+            if not self._gathering.is_whole(step):
+                raise RefusedError(f"step {step} cannot be taken without {self._gathering.lacks(step)}.")
+            self._take(step, factor)
+            self._changed.notify_all()
+
+    def forget(self, steps: int) -> int:
+        """Forget the rows that none of the last so many steps has learned from, and return how many these were."""
+        with self._changed:
+            forgotten = self.stores.forget(self.clock.count - steps + 1)
+            self.counts.forgotten += forgotten
+            return forgotten
+
+    def move_to(self, epoch: int) -> None:
+        """Be part of a newer placement of shards; whoever waits is told.
+
+        Raises:
+            OtherEpochError: It is of a newer one already.
+        """
+        with self._changed:
+            if epoch < self.epoch:
+                raise OtherEpochError(f"shard {self.shard.rank} is of placement {self.epoch}, newer than {epoch}.")
+            self.epoch = epoch
+            self._changed.notify_all()
+
+    def state(self) -> State:
+        """Return a copy of all that it has learned."""
+        with self._changed:
+            told = {name: self.stores[name].told for name in self.stores}
+            return State(self.clock.taken, self.clock.beyond, told, self.stores.state())
+
+    @contextmanager
+    def _locked(self, epoch: int) -> Iterator[None]:
+        with self._changed, torch.no_grad():
+            self._check(epoch)
+            yield
+
+    def _check(self, epoch: int) -> None:
+        if epoch != self.epoch:
+            raise OtherEpochError(
+                f"shard {self.shard.rank} is of placement {self.epoch}, the message of {epoch}: ask where shards are."
+            )
+
+    def _wait(self, until: Callable[[], bool], seconds: float, what: Callable[[], str]) -> None:
+        epoch = self.epoch
+        if not self._changed.wait_for(lambda: until() or self.epoch != epoch, seconds):
+            raise LateError(f"shard {self.shard.rank} has waited {seconds:g} s for {what()}.")
+        self._check(epoch)
+
+    def _waits_for(self, step: int) -> str:
+        missing = self.clock.missing(step)
+        return f"{len(missing):,} steps before step {step}, first of all {self._gathering.lacks(missing[0])}"
+
+    def _take(self, step: int, factor: float) -> None:
+        gradients = self._compensation.corrected(step, self._gathering.pop(step), self.stores)
+        learned = self.stores.learn(gradients, factor=factor, step=self.clock.count + 1)
+        self.counts.rows += learned.rows
+        self.counts.dropped += learned.dropped
+        self.clock.take(step, self._gathering.shares)
