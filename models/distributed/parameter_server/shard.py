@@ -53,9 +53,9 @@ class ParameterShard:
         self._compensation = Compensation(compensation)
         self._changed = threading.Condition()
 
-    def declare(self, told: Rows | Layers) -> None:
+    def declare(self, told: Rows | Layers, *, epoch: int) -> None:
         """See `Stores.declare`."""
-        with self._changed:
+        with self._locked(epoch):
             self.stores.declare(told)
 
     def put(self, name: str, tensors: Mapping[str, Tensor], first: int = 0) -> None:

@@ -82,7 +82,7 @@ class Snapshot:
         """Have a shard, of however many, hold its part."""
         held: tuple[Rows | Layers, ...] = (*self.newest.rows, *self.newest.layers)
         for told in held:
-            shard.declare(told)
+            shard.declare(told, epoch=shard.epoch)
             for path, each in self._told.items():
                 tensors = load_file(path / f"{told.name}.safetensors")
                 shard.put(told.name, tensors, Shard(each.rank, each.world).own(told.count).start)

@@ -23,7 +23,7 @@ ALL = {"item": torch.arange(0, 20), "layers": None}
 def made(shares: int = 1, staleness: int | None = None, compensation: float = 0.0) -> ParameterShard:
     shard = ParameterShard(Shard(), shares=shares, staleness=staleness, compensation=compensation)
     for told in (TABLE, VECTOR):
-        shard.declare(told)
+        shard.declare(told, epoch=0)
     return shard
 
 
@@ -163,7 +163,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(RefusedError, match=r"1 problem, nothing was read:\n  - 'item': it does not have row -1"):
         made().pull(0, 0, {"item": torch.tensor([-1])}, epoch=0, seconds=SECONDS)
     with pytest.raises(RefusedError, match=r"'item' is held as .*count=20.*, and asked for as .*count=21"):
-        made().declare(TABLE.model_copy(update={"count": 21}))
+        made().declare(TABLE.model_copy(update={"count": 21}), epoch=0)
 
 
 def test_messages_of_another_placement_are_refused_and_who_waits_is_told() -> None:

@@ -23,7 +23,7 @@ def made(world: int, taken: int = 0) -> list[ParameterShard]:
 def declared(shards: list[ParameterShard]) -> list[ParameterShard]:
     for shard in shards:
         for told in (TABLE, VECTOR):
-            shard.declare(told)
+            shard.declare(told, epoch=0)
     return shards
 
 

@@ -1,0 +1,133 @@
+"""A shard behind a socket: Arrow Flight, one stream of questions and answers for each trainer.
+
+A stream's questions are answered one after another. What cannot be done is answered in words, and the stream goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from pyarrow import flight
+from pydantic import Field
+
+from data_contracts.night import Value
+from models.distributed.parameter_server.declared import Layers, Numbers, Rows
+from models.distributed.parameter_server.errors import ParameterServerError
+from models.distributed.parameter_server.gathered import Gradient, Push
+from models.distributed.parameter_server.shard import ParameterShard
+from models.distributed.parameter_server.wire import Message, Part, Parts, Travels, as_read, schema, written
+
+HEADER = "authorization"
+
+logger = logging.getLogger(__name__)
+
+
+class StreamTold(Value):
+    """What a trainer says when it opens its stream."""
+
+    trainer: str = Field(description="For people.")
+    travels: Travels
+    numbers: Numbers = Field(description="As what numbers are read that came.")
+
+
+class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has no types
+    """Serves a shard from the moment that it is made.
+
+    Args:
+        shard: Which.
+        host: Address to listen on.
+        port: 0 takes any free one.
+        token: That callers have to know; anybody may call when it is empty.
+    """
+
+    def __init__(self, shard: ParameterShard, host: str, port: int = 0, token: str = "") -> None:
+        super().__init__(flight.Location.for_grpc_tcp(host, port), middleware={"guard": _Guard(token)})
+        self.shard = shard
+        self.endpoint = f"{host}:{self.port}"
+
+    def do_exchange(
+        self,
+        context: flight.ServerCallContext,
+        descriptor: flight.FlightDescriptor,
+        reader: flight.MetadataRecordBatchReader,
+        writer: flight.MetadataRecordBatchWriter,
+    ) -> None:
+        """Answer a trainer's questions until it goes."""
+        told = StreamTold.model_validate_json(descriptor.command)
+        numbers = getattr(torch, told.numbers)
+        logger.info("%s is served, from %s", told.trainer, context.peer())
+        writer.begin(schema(told.travels))
+        for chunk in reader:
+            asked = as_read(chunk.data, chunk.app_metadata, told.travels, numbers)
+            writer.write_with_metadata(*written(self._answer(asked), told.travels))
+
+    def _answer(self, asked: Message) -> Message:
+        words = dict(asked.words)
+        answer = _ANSWERS[str(words.pop("do"))]
+        try:
+            return answer(self.shard, words, asked.parts)
+        except ParameterServerError as error:
+            logger.warning("%s: %s", type(error).__name__, error)
+            return Message({"error": type(error).__name__, "said": str(error)}, {})
+
+
+def _pull(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
+    return _found(shard.pull(wanted={name: each.number_U for name, each in parts.items()}, **words), parts)
+
+
+def _read(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
+    return _found(shard.read(wanted={name: each.number_U for name, each in parts.items()}, **words), parts)
+
+
+def _found(found: Mapping[str, torch.Tensor], parts: Parts) -> Message:
+    return Message({}, {name: Part(value, parts[name].number_U) for name, value in found.items()})
+
+
+def _push(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
+    rates = words["rates"]
+    gradients = {name: Gradient(*part, rate=rates[name]) for name, part in parts.items()}
+    shard.push(Push(words["step"], words["share"], gradients, words["factor"]), epoch=words["epoch"])
+    return Message({}, {})
+
+
+def _squared_norm(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    return Message({"squared_norm": shard.squared_norm(**words)}, {})
+
+
+def _scale(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    shard.scale(**words)
+    return Message({}, {})
+
+
+def _declare(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    for kind, told in ((Rows, words["rows"]), (Layers, words["layers"])):
+        for each in told:
+            shard.declare(kind.model_validate(each), epoch=words["epoch"])
+    return Message({}, {})
+
+
+_ANSWERS: Mapping[str, Callable[[ParameterShard, Mapping[str, Any], Parts], Message]] = {
+    "declare": _declare,
+    "pull": _pull,
+    "read": _read,
+    "push": _push,
+    "squared_norm": _squared_norm,
+    "scale": _scale,
+}
+
+
+class _Guard(flight.ServerMiddlewareFactory):  # type: ignore[misc]
+    """Lets in who knows the token."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self._wanted = [f"Bearer {token}"] if token else None
+
+    def start_call(self, info: flight.CallInfo, headers: Mapping[str, list[str]]) -> None:
+        """Refuse a call without it."""
+        if self._wanted is not None and headers.get(HEADER) != self._wanted:
+            logger.warning("a call (%s) was refused: its token is not the training's", info.method)
+            raise flight.FlightUnauthenticatedError("the token is not that of this training")

@@ -1,0 +1,174 @@
+"""Shards behind sockets, as trainers meet them; the rules themselves are in test_shard.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from models.distributed.parameter_server.client import ParameterServer
+from models.distributed.parameter_server.declared import Layers, Rows
+from models.distributed.parameter_server.errors import (
+    LateError,
+    OtherEpochError,
+    ParameterServerError,
+    RefusedError,
+)
+from models.distributed.parameter_server.gathered import Gradient, Push
+from models.distributed.parameter_server.service import ShardService, StreamTold
+from models.distributed.parameter_server.shard import ParameterShard
+from models.distributed.parameter_server.wire import Travels
+from models.rows.shard import Shard
+
+HOST = "127.0.0.1"
+TABLE = Rows(name="item", count=40, width=3, std=0.5, seed=2, numbers="float64")
+VECTOR = Layers(name="layers", count=7, numbers="float64")
+NUMBERS = torch.tensor([1, 2, 5, 8, 13, 21])
+
+Opened = Callable[..., ParameterServer]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Start shards and return a trainer's end of them, or another trainer's of those that there are."""
+    services: list[ShardService] = []
+    ends: list[ParameterServer] = []
+
+    def start(
+        shards: int = 1,
+        *,
+        travels: Travels = "float64",
+        token: str = "",
+        told: str = "",
+        seconds: float = 30.0,
+        **rules: int,
+    ) -> ParameterServer:
+        if not services:
+            made = [ParameterShard(Shard(rank, shards), **rules) for rank in range(shards)]  # type: ignore[arg-type]
+            services.extend(ShardService(each, HOST, token=token) for each in made)
+        stream = StreamTold(trainer=f"trainer {len(ends)}", travels=travels, numbers="float64")
+        end = ParameterServer(
+            [each.endpoint for each in services],
+            stream,
+            seconds=seconds,
+            token=told or token,
+            epoch=rules.get("epoch", 0),
+        )
+        ends.append(end)
+        return end
+
+    yield start
+    for end in ends:
+        end.close()
+    for service in services:
+        service.shutdown()
+
+
+def declared(end: ParameterServer) -> ParameterServer:
+    end.declare([TABLE], [VECTOR])
+    return end
+
+
+def pushed(step: int, share: int = 0, factor: float | None = 1.0) -> Push:
+    generator = torch.Generator().manual_seed(step * 10 + share)
+    row_UD = torch.randn(len(NUMBERS), 3, generator=generator, dtype=torch.float64)
+    piece_P = torch.randn(7, generator=generator, dtype=torch.float64)
+    gradients = {"item": Gradient(row_UD, NUMBERS, 0.3), "layers": Gradient(piece_P, rate=0.1)}
+    return Push(step, share, gradients, factor)
+
+
+ALL = {"item": torch.arange(40), "layers": None}
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_trainers_read_what_one_shard_without_a_socket_would_hold(opened: Opened, shards: int) -> None:
+    plain = ParameterShard(Shard())
+    for told in (TABLE, VECTOR):
+        plain.declare(told, epoch=0)
+    first = declared(opened(shards))
+    second = declared(opened())
+    for step in range(6):
+        (first, second)[step % 2].wait((first, second)[step % 2].push(pushed(step)))
+        plain.push(pushed(step), epoch=0)
+    for averages in (False, True):
+        wanted = plain.read(ALL, epoch=0, averages=averages)
+        found = second.read(ALL, averages=averages).result()
+        for name, value in wanted.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-14, atol=0)
+    looked_up = first.pull(6, 0, {"item": NUMBERS}).result()
+    torch.testing.assert_close(looked_up["item"], plain.read({"item": NUMBERS}, epoch=0, averages=False)["item"])
+
+
+def test_a_step_is_taken_together_scaled_by_its_whole_length(opened: Opened) -> None:
+    ends = [declared(opened(2, shares=2, staleness=0)), declared(opened())]
+    plain = ParameterShard(Shard(), shares=2)
+    for told in (TABLE, VECTOR):
+        plain.declare(told, epoch=0)
+    for step in range(4):
+        looked_up = [end.pull(step, share, ALL) for share, end in enumerate(ends)]
+        first, second = (each.result() for each in looked_up)
+        assert all(torch.equal(first[name], second[name]) for name in ALL)
+        for share, end in enumerate(ends):
+            end.push(pushed(step, share, None))
+            plain.push(pushed(step, share, None), epoch=0)
+        lengths = [end.squared_norm(step) for end in ends]
+        assert lengths[0] == lengths[1] == pytest.approx(plain.squared_norm(step, epoch=0, seconds=1), rel=1e-12)
+        for end in ends:
+            end.wait(end.scale(step, 1 / lengths[0]))
+        plain.scale(step, 1 / lengths[0], epoch=0)
+    found, wanted = ends[0].read(ALL).result(), plain.read(ALL, epoch=0, averages=False)
+    for name in ALL:
+        torch.testing.assert_close(found[name], wanted[name], rtol=1e-12, atol=1e-15)
+
+
+def test_numbers_travel_as_bfloat16_and_are_learned_as_they_are_held(opened: Opened) -> None:
+    end = declared(opened(2, travels="bfloat16"))
+    found = end.pull(0, 0, ALL).result()
+    exact = declared(opened(travels="float64")).read(ALL).result()
+    assert torch.equal(found["item"], exact["item"].bfloat16().double())
+    end.wait(end.push(pushed(0)))
+    plain = ParameterShard(Shard())
+    for told in (TABLE, VECTOR):
+        plain.declare(told, epoch=0)
+    rounded = {name: each._replace(value=each.value.bfloat16().double()) for name, each in pushed(0).gradients.items()}
+    plain.push(pushed(0)._replace(gradients=rounded), epoch=0)
+    assert torch.equal(
+        end.read(ALL).result()["layers"], plain.read(ALL, epoch=0, averages=False)["layers"].bfloat16().double()
+    )
+
+
+def test_a_wrong_question_is_answered_in_words_and_the_stream_goes_on(opened: Opened) -> None:
+    end = declared(opened(2))
+    wrong = pushed(0)._replace(
+        gradients={"item": Gradient(torch.full((2, 3), torch.nan).double(), torch.tensor([2, 4]), 0.1)}
+    )
+    with pytest.raises(RefusedError, match="not finite is the gradient of row 2, 4"):
+        end.wait(end.push(wrong))
+    with pytest.raises(RefusedError, match="'user': it holds 'item', 'layers'"):
+        end.pull(0, 0, {"user": NUMBERS}).result()
+    end.wait(end.push(pushed(1)))
+    end.epoch = 4
+    with pytest.raises(OtherEpochError, match="is of placement 0, the message of 4"):
+        end.pull(0, 0, ALL).result()
+
+
+def test_who_waits_too_long_is_told_for_what(opened: Opened) -> None:
+    end = declared(opened(staleness=0, seconds=0.05))
+    with pytest.raises(LateError, match=r"waited 0\.05 s for 3 steps before step 3, first of all share 0 of step 0"):
+        end.pull(3, 0, ALL).result()
+
+
+def test_a_wrong_token_is_refused_and_logged(opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
+    declared(opened(token="right"))
+    for told in ("wrong", "right "):
+        with pytest.raises(ParameterServerError, match="the token is not that of this training"):
+            declared(opened(told=told))
+    assert [each for each in caplog.messages if "its token is not the training's" in each]
+
+
+def test_a_shard_that_is_gone_is_named(opened: Opened) -> None:
+    end = declared(opened(2))
+    end._lines[1]._reader.cancel()
+    with pytest.raises(ParameterServerError, match=rf"shard at {end._lines[1].endpoint}"):
+        end.pull(0, 0, ALL).result()
