@@ -40,7 +40,7 @@ class Setting:
 
     def refuses(self, way: ParallelismConfig) -> bool:
         """Say whether it cannot be trained so."""
-        if way.rows == "sharded" and self.objective != "sampled_softmax":  # others read all rows, or have none
+        if way.rows != "local" and self.objective != "sampled_softmax":  # others read all rows, or have none
             return True
         return way.strategy == "pipeline" and way.schedule in self.subject.refused
 

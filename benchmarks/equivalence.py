@@ -18,11 +18,13 @@ from mlflow import MlflowClient
 from benchmarks.compared import Compared, Setting, compared, table
 from benchmarks.lab import ENVIRONMENT
 from benchmarks.results import machine, record
+from benchmarks.shards import shards
 from benchmarks.subjects import HSTU, RISK, VISION
 from benchmarks.tables import WINDOW
 from benchmarks.ways import Trained, Ways
 from data_contracts.job import FitJob, TablesAt, Validation
 from data_contracts.parallelism import ParallelismConfig, Replicas, Schedule
+from data_contracts.parameter_server import STORE
 from tasks.job import run_job
 from tasks.train.agent import launcher
 
@@ -38,14 +40,18 @@ SETTINGS = (
 
 
 SHARDED_UNDER: tuple[Schedule, ...] = ("1f1b", "zero_bubble")
-"""Schedules under which rows are sharded, too: what the others do with rows is the same."""
+"""Schedules under which rows are sharded and served, too: what the others do with rows is the same."""
+SHARDS = 3
+LOCAL: dict[str, object] = {"rows": "local"}
+SHARDED: dict[str, object] = {"rows": "sharded"}
+SERVED: dict[str, object] = {"rows": "served", "server": {"shards": SHARDS}}
 
 
 def ways(world: int) -> Iterable[ParallelismConfig]:
     """Return every way of splitting over so many processes; with one, `ddp` comes first."""
-    for rows in ("local", "sharded") if world > 1 else ("local",):
-        yield _way(world, strategy="ddp", rows=rows)
-        yield _way(world, strategy="fsdp", rows=rows)
+    for placed in (LOCAL, SHARDED, SERVED) if world > 1 else (LOCAL, SERVED):
+        yield _way(world, strategy="ddp", **placed)
+        yield _way(world, strategy="fsdp", **placed)
     for stages in (2, 4):
         if world % stages:
             continue
@@ -53,8 +59,8 @@ def ways(world: int) -> Iterable[ParallelismConfig]:
             for replicas in get_args(Replicas) if world > stages else ("ddp",):
                 piped = {"pipeline_stages": stages, "schedule": schedule, "replicas": replicas}
                 yield _way(world, strategy="pipeline", **piped)
-                if schedule in SHARDED_UNDER:
-                    yield _way(world, strategy="pipeline", rows="sharded", **piped)
+                for placed in (SHARDED, SERVED) if schedule in SHARDED_UNDER else ():
+                    yield _way(world, strategy="pipeline", **placed, **piped)
 
 
 def _way(world: int, **settings: object) -> ParallelismConfig:
@@ -85,10 +91,11 @@ def compare(
             if not setting.refuses(way)
         }
         print(f"world {world}: {len(jobs)} trainings of {settings[0].steps} steps", flush=True)
-        run_job(
-            module, Ways(jobs=tuple(jobs.values())), folder / f"world-{world}", Trained,
-            launcher=launcher(_way(world)), environment=ENVIRONMENT,
-        )  # fmt: skip
+        with shards(SHARDS) as store:
+            run_job(
+                module, Ways(jobs=tuple(jobs.values())), folder / f"world-{world}", Trained,
+                launcher=launcher(_way(world)), environment={**ENVIRONMENT, STORE: store},
+            )  # fmt: skip
         trained |= jobs
     return [compared(trained[one, setting], job, setting) for (_, setting), job in trained.items()]
 

@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, model_validator
 
+from data_contracts.parameter_server import ParameterServerConfig
+
 Strategy = Literal["ddp", "fsdp", "pipeline"]
 Replicas = Literal["ddp", "fsdp"]
 Schedule = Literal["gpipe", "1f1b", "interleaved", "zero_bubble"]
@@ -22,11 +24,12 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     replicas: Replicas = Field("ddp", description="What the replicas of a stage hold, under `pipeline`.")
     schedule: Schedule = Field("1f1b", description="In which order the stages work, under `pipeline`.")
     microbatches: PositiveInt = Field(4, description="Parts that a replica's share of a batch goes through stages in.")
-    rows: Literal["local", "sharded"] = Field(
+    rows: Literal["local", "sharded", "served"] = Field(
         "local",
         description="Where tables of rows lie (a vector for each thing known by number): all in each process, or "
-        "sharded, a range of rows in each.",
+        "sharded, a range of rows in each, or served, by a parameter server beside them.",
     )
+    server: ParameterServerConfig = Field(ParameterServerConfig(), description="Of rows that are served.")
     gradients: Literal["float32", "bfloat16"] = Field(
         "float32", description="As what gradients travel; bfloat16 is half as much, and less exact."
     )
@@ -65,7 +68,7 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
         return self._fits_together()
 
     def _fits_together(self) -> Self:
-        problems = [*self._nodes(), *self._pipeline(), *self._wire()]
+        problems = [*self._nodes(), *self._pipeline(), *self._wire(), *self._server()]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -82,10 +85,17 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
                 f"average_every is {self.average_every} under `{self.strategy}`: only a process that has the whole "
                 "network can go on by itself. Leave it out, or take strategy: ddp."
             )
-        if self.rows == "sharded":
-            yield f"rows: sharded, and average_every is {self.average_every}: nobody has all rows to step by itself."
+        if self.rows != "local":
+            yield f"rows: {self.rows}, average_every is {self.average_every}: nobody has all rows to step by itself."
         if self.gradients != "float32":
             yield f"gradients: {self.gradients}, and average_every is {self.average_every}: then no gradient travels."
+
+    def _server(self) -> Iterable[str]:
+        if self.rows != "served":
+            if self.server != ParameterServerConfig():
+                yield f"server: only where rows are served, they are {self.rows}. Leave it out, or set rows: served."
+        elif self.gradients != "float32":
+            yield f"gradients: {self.gradients}, and rows: served: rows travel as they are. Leave one of both out."
 
     def _pipeline(self) -> Iterable[str]:
         if self.strategy != "pipeline":

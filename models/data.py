@@ -16,6 +16,7 @@ from models.batches import Batches, Examples, Numbers, shuffled
 from models.distributed.strategy import GangStrategy
 from models.fit_config import FitConfig
 from models.host import once_per_host
+from models.layered import Loader
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +61,13 @@ class Data(lightning.LightningDataModule, Generic[Own]):
         if not len(self.validation):
             logger.info("so nothing can stop early: all max_epochs are trained, and the last one's weights are taken")
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Loader:
         """Return one epoch; each has an order of its own."""
         epoch = self._trainer().current_epoch
         random = np.random.default_rng([self.fit.seed, epoch])
         order = shuffled(self.training.lengths(), self.fit.batch_size, random)
         steps = math.ceil(len(order) / self.fit.batch_size)
-        return self._batches(self.training, order, first_step=epoch * steps)
+        return self._strategy().ahead(self._batches(self.training, order, first_step=epoch * steps))
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """Return the validating examples, those of one length together; nothing where there are none."""
@@ -75,8 +76,7 @@ class Data(lightning.LightningDataModule, Generic[Own]):
         return self._batches(self.validation, np.argsort(self.validation.lengths(), kind="stable"))
 
     def _batches(self, of: Examples, order: Numbers, first_step: int = 0) -> Batches:
-        strategy = self._trainer().strategy
-        assert isinstance(strategy, GangStrategy)
+        strategy = self._strategy()
         share, size = strategy.distributed_sampler_kwargs, self.fit.batch_size
         return Batches(
             of,
@@ -88,6 +88,11 @@ class Data(lightning.LightningDataModule, Generic[Own]):
             height=size // share["num_replicas"] if strategy.equal_shares else self.fit.accumulate,
             fixed=strategy.equal_shares,
         )
+
+    def _strategy(self) -> GangStrategy:
+        strategy = self._trainer().strategy
+        assert isinstance(strategy, GangStrategy)
+        return strategy
 
     def _trainer(self) -> lightning.Trainer:
         if self.trainer is None:

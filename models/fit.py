@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -59,7 +60,8 @@ def train(job: FitJob) -> FitResult | None:
     assert reached is not None
     if not rank():
         _check(job, reached)
-    alone = job.model_copy(update={"parallelism": ParallelismConfig(rows=job.parallelism.rows)})
+    rows: Literal["local", "sharded"] = "local" if job.parallelism.rows == "local" else "sharded"  # as they are saved
+    alone = job.model_copy(update={"parallelism": ParallelismConfig(rows=rows)})
     module = _module(parts, alone, config)  # its layers whole again, whatever was left of the other
     written = write_best(parts, module, checkpoints, folder, device)
     if rank():
@@ -95,7 +97,7 @@ def _trained(job: FitJob, parts: UseCase, config: FitConfig, in_time: InTime) ->
     if reached is None or not reached.ended:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.resumed(), weights_only=True)
         give_back(trainer.optimizers)
-    elif parallelism.rows == "sharded":
+    elif parallelism.rows != "local":
         trainer.strategy.setup_environment()
     return checkpoints, trainer.strategy.root_device
 

@@ -65,8 +65,10 @@ class Batch(Generic[Own_co]):
 class Loader(Protocol):
     """One process's shares of an epoch's global batches; Lightning saves with its state how far it was handed out."""
 
-    examples: int
-    """Of the epoch, over all processes together."""
+    @property
+    def examples(self) -> int:
+        """Return how many the epoch has, over all processes together."""
+        ...
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Batch]: ...
@@ -137,6 +139,7 @@ class LayeredModule(pl.LightningModule):
         """Begin a step on a batch, see `Rows.hold`; `release` ends it."""
         self._held = []
         for rows, number in self.reads(batch, first=first, last=last, learns=learns):
+            rows.step = self.global_step if learns else None
             rows.hold(number)
             self._held.append(rows)
 

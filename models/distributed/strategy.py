@@ -1,30 +1,29 @@
-"""What every way of splitting has in common: processes that meet, add gradients, and save one training together."""
+"""What every way of splitting has in common: steps of processes that add gradients."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning.strategies import DDPStrategy
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from typing_extensions import override
 
 from data_contracts.parallelism import ParallelismConfig
-from models.distributed.saved import Splits, begin_save, load, splits_of
+from models.distributed.parameter_server.ahead import Ahead
+from models.distributed.parameter_server.trainer import TrainersEnd
+from models.distributed.saving import SavingStrategy
 from models.fit_config import FitConfig
-from models.layered import Batch, LayeredModule
+from models.layered import Batch, LayeredModule, Loader
 from models.rows.table import Rows
 
 
-class GangStrategy(DDPStrategy):
+class GangStrategy(SavingStrategy):
     """Lightning's DDP without its wrapper; each way of splitting says in `spread` what it does with the module.
 
     Each process's loss is its part of a mean over the global batch, so the parts add up, and so do the gradients. An
@@ -40,25 +39,16 @@ class GangStrategy(DDPStrategy):
         outside: Modules that hold layers, and are not in the trained module's own tree.
         learned: This process's parameters of layers, or its slices of them; like those below, as `spread` left them.
         tables: Tables of rows, whole or in part.
-        sliced: Modules of which it holds a slice.
     """
 
     equal_shares = False
     speaks_for_its_share = True
     outside: Sequence[nn.Module] = ()
-    restore_checkpoint_after_setup = True
 
     def __init__(self, parallelism: ParallelismConfig, fit: FitConfig) -> None:
         super().__init__(forward_sync_buffers=False)  # they are the same everywhere, and stay so
         self.config = parallelism
         self.fit = fit
-
-    @override
-    def setup_environment(self) -> None:
-        """Meet the other processes, once more for writing checkpoints."""
-        super().setup_environment()
-        self._writers = distributed.new_group(backend="gloo")
-        self._background = ThreadPoolExecutor(1, "checkpoint")
 
     @abstractmethod
     def spread(self, module: LayeredModule) -> None:
@@ -76,11 +66,14 @@ class GangStrategy(DDPStrategy):
         """
         parameters = [each for each in self.learned if each.grad is not None]
         tables = [each for each in self.tables if each.weight.grad is not None]
-        length = torch.stack([self.squared_norm(parameters), *(each.squared_norm() for each in tables)]).sum().sqrt()
+        squares = [self.squared_norm(parameters), *(each.squared_norm() for each in tables)]
+        length = (torch.stack(squares).sum() + self.served.squared_norm()).sqrt()
         if length.isfinite():
             torch.nn.utils.clip_grads_with_norm_(parameters, longest, length, foreach=True)
+            factor = (longest / (length + 1e-6)).clamp(max=1.0)
             for each in tables:
-                each.scale_gradient((longest / (length + 1e-6)).clamp(max=1.0))
+                each.scale_gradient(factor)
+            self.served.scale(float(factor))
         return float(length)
 
     @override
@@ -118,6 +111,17 @@ class GangStrategy(DDPStrategy):
         assert isinstance(loss, Tensor)
         return loss
 
+    def ahead(self, batches: Loader) -> Loader:
+        """Return what hands out the batches of a pass; where rows may be stale, it has them looked up beforehand."""
+        if not self.served.looks_ahead:
+            return batches
+        module = self._module_of_layers()
+        return Ahead(
+            batches,
+            lambda: module.global_step,
+            lambda batch, step: self.served.look_ahead(module, batch, step),
+        )
+
     @property
     def together(self) -> bool:
         """Whether all processes are at one training, which can be saved."""
@@ -126,10 +130,6 @@ class GangStrategy(DDPStrategy):
     def alone(self) -> AbstractContextManager[None]:
         """Do not add gradients of what is done in here over the processes, if that is dear or wrong."""
         return nullcontext()
-
-    def _module_of_layers(self) -> LayeredModule:
-        assert isinstance(self.lightning_module, LayeredModule)
-        return self.lightning_module
 
     def take_gradients(self) -> list[tuple[nn.Parameter, Tensor]]:
         """Take away the gradients that there are."""
@@ -155,83 +155,22 @@ class GangStrategy(DDPStrategy):
     def collect(self) -> None:
         """End the step for tables of rows: they get their gradient, added over all processes."""
         self._module_of_layers().release(self.config.gradients)
+        (optimizer,) = self.optimizers
+        self.served.send(optimizer, self._module_of_layers().global_step)
 
     @override
     def configure_ddp(self) -> None:
         """Spread the module instead of wrapping it."""
         assert isinstance(self.model, LayeredModule)
-        # A table of two layers has two names: it is saved under the first, whichever of them a process has.
-        first: dict[int, str] = {}
-        named = self.model.named_parameters(remove_duplicate=False)
-        self.aliases = {name: first.setdefault(id(parameter), name) for name, parameter in named}
+        self.call_by_first_names(self.model)
+        tables = {self.aliases[f"{name}.weight"]: each for name, each in _tables(self.model)}
+        self.served = TrainersEnd(tables, self.config, self.global_rank, self.world_size, self.broadcast)
+        self.served.begin()
         self.spread(self.model)
         module = self._module_of_layers()
         self.learned = [each for each in module.parameters() if each.requires_grad]
-        self.tables = [each for each in module.modules() if isinstance(each, Rows)]
+        self.tables = [each for _, each in _tables(module)]
         self.sliced = [each for each in (*module.modules(), *self.outside) if isinstance(each, FSDPModule)]
-
-    def parameters(self) -> dict[str, nn.Parameter]:
-        """Return what this process holds, by the names that the whole module has for it."""
-        assert self.lightning_module is not None
-        self.reshard()
-        return {self.aliases[name]: parameter for name, parameter in self.lightning_module.named_parameters()}
-
-    def splits(self) -> Splits:
-        """Return the tables of which this process has some rows."""
-        found = splits_of(self._module_of_layers(), self.root_device)
-        return {self.aliases[name]: split for name, split in found.items()}
-
-    def reshard(self) -> None:
-        """Put away what was gathered for validation: it is not what is trained."""
-        for each in self.sliced:
-            each.reshard()
-
-    @override
-    def lightning_module_state_dict(self) -> dict[str, Any]:
-        """Return nothing: `save_checkpoint` asks for `parameters` itself."""
-        return {}
-
-    @override
-    def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
-        """Return nothing but the settings of each group: `save_checkpoint` asks for the rest itself."""
-        groups = optimizer.state_dict()["param_groups"]
-        return {"groups": [{name: value for name, value in group.items() if name != "params"} for group in groups]}
-
-    @override
-    def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
-        """Do nothing: `load_checkpoint` did."""
-
-    @override
-    def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
-        """Restore the settings of each group; `load_checkpoint` did the rest."""
-        (optimizer,), (saved,) = self.optimizers, checkpoint["optimizer_states"]
-        for group, settings in zip(optimizer.param_groups, saved["groups"], strict=True):
-            group.update(settings)
-
-    @override
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any | None = None
-    ) -> None:
-        """Begin to write what all processes hold into one folder that any way of splitting can go on from."""
-        (optimizer,) = self.optimizers
-        beside = checkpoint if self.is_global_zero else None
-        held = self.parameters()
-        self.writing = begin_save(Path(filepath), held, optimizer, beside, self._writers, self.splits())
-
-    def after_writing(self, work: Callable[[], None]) -> Future[None]:
-        """Do some work in the background once all of a checkpoint is written."""
-        return self._background.submit(_after, self.writing, work)
-
-    @override
-    def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
-        """Take this process's part of what was saved, however it was split then."""
-        (optimizer,) = self.optimizers
-        return load(Path(checkpoint_path), self.parameters(), optimizer, self.splits())
-
-
-def _after(writing: Future[None], work: Callable[[], None]) -> None:
-    writing.result()
-    work()
 
 
 def squared_norm(parameters: list[nn.Parameter]) -> Tensor:
@@ -242,3 +181,8 @@ def squared_norm(parameters: list[nn.Parameter]) -> Tensor:
     length = torch.nn.utils.get_total_norm(gradients, foreach=True)
     whole: Tensor = length.full_tensor() if isinstance(length, DTensor) else length
     return whole.double().square()
+
+
+def _tables(module: nn.Module) -> list[tuple[str, Rows]]:
+    """Return tables of rows by name."""
+    return [(name, each) for name, each in module.named_modules() if isinstance(each, Rows)]

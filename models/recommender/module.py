@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from data_contracts.job import Config, FitJob
 from models import layered
+from models.distributed.tables import rows_of_process
 from models.layered import LayeredModule
 from models.recommender.config import FULL_UP_TO, RecommenderConfig, SampledSoftmax
 from models.recommender.counts import item_counts
@@ -25,7 +26,6 @@ from models.recommender.network import SequenceNetwork
 from models.recommender.weights import Weights, copy_into, new_network
 from models.rows.optimizer import RowwiseAdagradAndAdamW
 from models.rows.ranking import Hidden
-from models.rows.shard import Shard
 from models.rows.table import Rows
 
 logger = logging.getLogger(__name__)
@@ -90,10 +90,9 @@ class RecommenderModule(LayeredModule):
         """
         counts = item_counts(job.tables, job.known_windows)
         config = RecommenderConfig.model_validate(job.config)
-        config = config.with_loss_for(len(counts) - 1, sharded=job.parallelism.rows == "sharded")
+        config = config.with_loss_for(len(counts) - 1, sharded=job.parallelism.rows != "local")
         torch.manual_seed(config.fit.seed)
-        shard = Shard.of_process(job.parallelism)
-        network = new_network(len(counts) - 1, config, job.features, shard)
+        network = new_network(len(counts) - 1, config, job.features, rows_of_process(job.parallelism))
         if job.warm_start is not None:
             copy_into(network, Path(job.warm_start))
         return cls(Weights(network, config, job.features), counts)

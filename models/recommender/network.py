@@ -15,6 +15,8 @@ Press et al., "Train short, test long" (ALiBi), ICLR 2022.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
@@ -24,8 +26,7 @@ from models.recommender.config import DISTANCES, NetworkConfig
 from models.recommender.former import DistanceBlock
 from models.recommender.hstu import HstuBlock
 from models.rows.files import RowsOnDisk
-from models.rows.shard import Shard
-from models.rows.table import NOTHING, WHOLE, Rows
+from models.rows.table import NOTHING, Rows
 
 INITIAL_STD = 0.02
 FEED_FORWARD_RATIO = 4
@@ -167,9 +168,9 @@ class SequenceNetwork(LayeredNetwork):
         return [self.embedding, *self.blocks, self.head]
 
 
-def new_rows(items: int, config: NetworkConfig, seed: int = 0, shard: Shard = WHOLE) -> Rows:
-    """Make fresh rows of items 1..``items``, after padding's; of them those of ``shard``."""
-    return Rows(items + 1, config.width, std=INITIAL_STD, seed=seed, shard=shard)
+def new_rows(items: int, config: NetworkConfig, seed: int = 0, make: Callable[..., Rows] = Rows) -> Rows:
+    """Make fresh rows of items 1..``items``, after padding's, in a table that ``make`` makes."""
+    return make(items + 1, config.width, std=INITIAL_STD, seed=seed)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -13,6 +13,7 @@ file                    content
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,7 @@ from models.recommender.config import RecommenderConfig
 from models.recommender.network import SequenceNetwork, new_rows
 from models.recommender.record import RECORD, TENSORS, ModelRecord, Shape, read_record
 from models.rows.files import RowsOnDisk, write_own
-from models.rows.shard import Shard
-from models.rows.table import WHOLE, Rows
+from models.rows.table import Rows
 from models.weights import copy_rows
 
 ITEM_ROWS = "embedding.item.weight"
@@ -64,8 +64,10 @@ class Weights:
     features: Config
 
 
-def new_network(items: int, config: RecommenderConfig, features: Config, shard: Shard = WHOLE) -> SequenceNetwork:
-    """Make a network with fresh weights for items 1..``items``, with some of their rows or all.
+def new_network(
+    items: int, config: RecommenderConfig, features: Config, make: Callable[..., Rows] = Rows
+) -> SequenceNetwork:
+    """Make a network with fresh weights for items 1..``items``; ``make`` makes a table of their rows.
 
     Raises:
         ValueError: Histories are too long for its blocks.
@@ -76,7 +78,7 @@ def new_network(items: int, config: RecommenderConfig, features: Config, shard: 
             f"features.max_length is {length:,}, and model.network.kind: hstu compares all pairs of a history's items: "
             f"it is for {LONGEST_TIMED:,} at most. Take kind: sasrec, or a shorter history."
         )
-    item = new_rows(items, config.network, config.fit.seed, shard)
+    item = new_rows(items, config.network, config.fit.seed, make)
     return SequenceNetwork(items, length, config.network, item)
 
 

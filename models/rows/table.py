@@ -39,9 +39,11 @@ class Rows(nn.Module):
     Attributes:
         weight: float (N, D), or the rows ``own``. Autograd knows nothing of it.
         held: The rows that a step reads, a leaf of autograd's graph, (U, D); None between steps.
+        step: Of the training, that reads them; None where nothing is learned from them.
     """
 
     held: nn.Parameter | None
+    step: int | None = None
 
     def __init__(self, count: int, width: int, *, std: float = 0.0, seed: int = 0, shard: Shard = WHOLE) -> None:
         super().__init__()
@@ -101,22 +103,27 @@ class Rows(nn.Module):
                 f"table has rows 0 to {self.count - 1:,}. The examples know things that came after the table: is "
                 "known_windows of the job older than its windows?"
             )
+        self.held = nn.Parameter(self._looked_up(self._number_U))
+
+    def _looked_up(self, number_U: Tensor) -> Tensor:
+        """Return the rows of a step, (U, D)."""
         if self.whole:
-            self.held = nn.Parameter(self.weight.detach()[self._number_U])
-        else:
-            self._route = Route.of(self._number_U, self.count, self.shard)
-            self.held = nn.Parameter(self._route.rows(self.weight.detach()))
+            return self.weight.detach()[number_U]
+        self._route = Route.of(number_U, self.count, self.shard)
+        return self._route.rows(self.weight.detach())
 
     def ranks(self, state_TD: Tensor, number_T: Tensor, hidden: Hidden) -> Tensor:
         """Rank rows for states, see `models.rows.ranking.ranks`; the targets' are at hand, as `forward` has them.
 
         Where each process has some of the rows, all of them call this together, each with states of its own, or none.
         """
+        return self._ranked(Asked(state_TD.to(self.weight.dtype), Targets(number_T, self(number_T)), hidden))
+
+    def _ranked(self, asked: Asked) -> Tensor:
         first = max(self.own.start, NOTHING + 1)
         block = (first, self.weight[first - self.own.start :])
-        asked = Asked(state_TD.to(self.weight.dtype), Targets(number_T, self(number_T)), hidden)
         if self.whole:
-            return ranks(asked.state_TD, asked.targets, [block], hidden=hidden)
+            return ranks(asked.state_TD, asked.targets, [block], hidden=asked.hidden)
         return ranked_by_all(
             asked, lambda all_of: ranks(all_of.state_TD, all_of.targets, [block], hidden=all_of.hidden)
         )
@@ -155,6 +162,10 @@ class Rows(nn.Module):
         self.held = None
         if gradient_UD is None:
             gradient_UD = self.weight.new_zeros(len(number_U), self.width)
+        self._learn(number_U, gradient_UD, travels, together=together)
+
+    def _learn(self, number_U: Tensor, gradient_UD: Tensor, travels: str, *, together: bool) -> None:
+        """Give `weight` the gradient of the rows that a step has read."""
         if not self.whole:
             number_U, gradient_UD = self._route.gradients(gradient_UD, travels)
         elif together:

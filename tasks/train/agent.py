@@ -11,10 +11,12 @@ from distributed import Status, Worker, get_worker
 
 from data_contracts.job import FAILURES, JOB, Failure, FitJob, read
 from data_contracts.parallelism import ParallelismConfig
+from data_contracts.parameter_server import STORE
 from data_contracts.process import COMMAND
 from tasks.job import LOG, JobRunningError, follow
 from tasks.lock import LOCK, locked
 from tasks.train.meeting import environment
+from tasks.train.shards import serving
 
 AGENTS, RANKS, MEETING = "agents", "ranks", "meeting"
 """In a training's folder: of each host's agent, in it every rank's logs; which meeting counts, and where each is."""
@@ -51,14 +53,14 @@ def tuned(threads: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": str(threads), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
-def surroundings(host: str, threads: int) -> dict[str, str]:
-    """Return the environment of an agent and its ranks, from that of a worker of Dask."""
+def surroundings(host: str, threads: int, store: str) -> dict[str, str]:
+    """Return the environment of an agent, its ranks and shards, from that of a worker of Dask."""
     kept = {name: value for name, value in os.environ.items() if name != GIVES_BACK}
-    return {**kept, **environment(host), **tuned(threads)}
+    return {**kept, **environment(host), **tuned(threads), STORE: store}
 
 
-def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -> int:
-    """Run an agent on this host as a task of Dask, and return its exit code.
+def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str, shards: tuple[int, ...] = ()) -> int:
+    """Run an agent on this host as a task of Dask, and return its exit code; beside it, shards of rows.
 
     Args:
         job: What its ranks train.
@@ -66,6 +68,7 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
         meeting: Which they meet for; it is over once the training's folder names another.
         host: Address of this host.
         topic: Of Dask's, for the lines that it writes.
+        shards: Of the parameter server, those that this host has; if one ends, so does the agent.
     """
     worker = get_worker()
     key = worker.get_current_task()
@@ -78,14 +81,30 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str) -
     )
     own.mkdir(parents=True, exist_ok=True)
     (own / MEETING).write_text(meeting, encoding="utf-8")
-    with locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError):
-        return follow(
+    around = surroundings(host, job.parallelism.threads_per_process, endpoint)
+
+    def tell(line: str) -> None:
+        worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}")
+
+    with (
+        locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError),
+        serving(shards, endpoint, host, folder, around) as beside,
+    ):
+        code = follow(
             [*COMMAND, *launcher(job.parallelism, meet), "models.fit", str(folder / JOB)],
             own / LOG,
-            surroundings(host, job.parallelism.threads_per_process),
-            lambda line: worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}"),
-            lambda: is_wanted(worker, key) and is_at(meeting, folder / AGENTS) and not failures(folder),
+            around,
+            tell,
+            lambda: (
+                is_wanted(worker, key)
+                and is_at(meeting, folder / AGENTS)
+                and not failures(folder)
+                and not beside.lost()
+            ),
         )
+        if lost := beside.lost():
+            tell(lost)
+        return code
 
 
 def failures(folder: Path) -> tuple[str, ...]:

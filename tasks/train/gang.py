@@ -22,6 +22,7 @@ from tasks.lock import LOCK, locked
 from tasks.train.agent import AGENTS, LOCK_SECONDS, call, is_at, run_agent
 from tasks.train.hosts import ANSWER_SECONDS, Hosts
 from tasks.train.meeting import own_address, rendezvous
+from tasks.train.shards import dealt
 from tasks.train.watch import heartbeat_in, hopeless, too_few, too_often, unequal
 
 RENDEZVOUS = "rendezvous"
@@ -122,6 +123,8 @@ class _Gang:
     def _tend(self, there: Mapping[str, Sequence[str]]) -> list[str]:
         """Look after agents, start those that are wanted, and return the hosts that did not begin theirs yet."""
         self._look_after()
+        if not self.agents:
+            self.shards = dealt(self.job.parallelism, sorted(there)[: self.job.parallelism.max_nodes])
         for host, workers in there.items():
             if host not in self.agents and len(self.agents) < self.job.parallelism.max_nodes:
                 self._start(host, workers[0])
@@ -179,7 +182,7 @@ class _Gang:
         place = f"{host}-{uuid4().hex}"
         (self.folder / DEVICES / f"{host}.json").unlink(missing_ok=True)  # what it said the last time
         task = self.client.submit(
-            run_agent, self.job, self.endpoint(), self.meeting, host, self.topic,
+            run_agent, self.job, self.endpoint(), self.meeting, host, self.topic, self.shards.get(host, ()),
             key=place, pure=False, workers=[worker], allow_other_workers=False,
         )  # fmt: skip
         self.agents[host] = _Agent(worker, task)

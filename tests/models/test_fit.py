@@ -11,9 +11,11 @@ import torch
 from pydantic import JsonValue
 from torch.distributed.checkpoint.state_dict_loader import load as read_tensors
 
+from benchmarks.shards import shards
 from data_contracts.job import JOB, FitJob, FitResult, read
 from data_contracts.manifest import damage
 from data_contracts.parallelism import ParallelismConfig
+from data_contracts.parameter_server import STORE
 from models.audit import AUDIT, account
 from models.distributed.strategy import GangStrategy
 from models.fit import fit
@@ -204,8 +206,8 @@ def fail_alone(job: FitJob) -> None:
     fit(job)
 
 
-def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab) -> None:
-    """Rows are local to two processes, then sharded over two and over three, and the best leave in shards of two.
+def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are local to two processes, sharded over two, served to two, sharded over three, and leave in shards of two.
 
     All but the stages take each share of a batch in parts.
     """
@@ -215,6 +217,11 @@ def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab) -> None:
     job = lab.job("split", 2, {**LAYERED, "fit": {**FIT, "accumulate": 3}})
     lab.killed(job, "step", "after", 15)
     lab.killed(split(job, piped).model_copy(update={"config": LAYERED}), "step", "after", 12)
+    with shards(2) as store:
+        monkeypatch.setenv(STORE, store)
+        served = {"rows": "served", "server": {"shards": 2}, "max_restarts": 0}
+        lab.killed(split(job, {"processes_per_node": 2, **served}), "checkpoint", "after", 1)
+        assert lab.epochs() == [2]
     lab.killed(split(job, {"strategy": "fsdp", "processes_per_node": 3, **sharded}), "weights", "before")
     resumed = lab.train(split(job, {"processes_per_node": 2, **sharded}))
     assert lab.epochs() == []

@@ -5,84 +5,25 @@ Shape letters: U rows of a step, D width, P numbers of layers.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswerError
 from typing import NamedTuple
 
 import torch
-from pyarrow import flight
 from torch import Tensor
 
-from models.distributed.parameter_server import errors
-from models.distributed.parameter_server.declared import Layers, Rows
-from models.distributed.parameter_server.errors import LateError, ParameterServerError
+from models.distributed.parameter_server.declared import Layers, Rows, Rules
+from models.distributed.parameter_server.errors import LateError
 from models.distributed.parameter_server.gathered import Push
-from models.distributed.parameter_server.service import HEADER, StreamTold
+from models.distributed.parameter_server.line import BEYOND_SECONDS, Line
+from models.distributed.parameter_server.service import StreamTold
 from models.distributed.parameter_server.stores import Wanted
-from models.distributed.parameter_server.wire import Message, Part, Parts, Words, as_read, schema, written
-from models.rows.shard import Shard
-
-logger = logging.getLogger(__name__)
+from models.distributed.parameter_server.wire import Message, Part, Parts, Words
+from models.rows.shard import Asked, Shard
 
 Answers = Sequence[Future[Message]]
 """Of all shards, in their order; they come while other work is done."""
-BEYOND_SECONDS = 5.0
-"""How much longer than a shard may take an answer may be on its way."""
-
-
-class Line:
-    """A stream to one shard; a thread of its own asks, one question after another.
-
-    Args:
-        endpoint: Host and port of the shard.
-        told: What the trainer says.
-        token: Of the training.
-
-    Raises:
-        ParameterServerError: Nobody listens there, or the token is another one.
-    """
-
-    def __init__(self, endpoint: str, told: StreamTold, token: str = "") -> None:
-        self.endpoint, self._told = endpoint, told
-        self._numbers = getattr(torch, told.numbers)
-        self._client = flight.FlightClient(f"grpc://{endpoint}")
-        options = flight.FlightCallOptions(headers=[(HEADER.encode(), f"Bearer {token}".encode())])
-        descriptor = flight.FlightDescriptor.for_command(told.model_dump_json())
-        self._writer, self._reader = self._client.do_exchange(descriptor, options)
-        self._thread = ThreadPoolExecutor(1, f"shard {endpoint}")
-        self._thread.submit(self._writer.begin, schema(told.travels))
-
-    def ask(self, words: Words, parts: Parts | None = None) -> Future[Message]:
-        """Ask once all was answered that was asked before."""
-        return self._thread.submit(self._asked, Message(words, parts or {}))
-
-    def close(self) -> None:
-        """End the stream once what was asked is answered; at once, if that takes long."""
-        try:
-            self._thread.submit(self._end).result(BEYOND_SECONDS)
-        except NoAnswerError:
-            self._reader.cancel()
-        self._thread.shutdown(cancel_futures=True)
-        self._client.close()
-
-    def _end(self) -> None:
-        try:
-            self._writer.close()
-        except (flight.FlightError, OSError) as error:
-            logger.info("shard at %s was gone before its stream was closed: %s", self.endpoint, error)
-
-    def _asked(self, message: Message) -> Message:
-        try:
-            self._writer.write_with_metadata(*written(message, self._told.travels))
-            chunk = self._reader.read_chunk()
-        except (flight.FlightError, StopIteration, OSError) as error:
-            raise ParameterServerError(f"shard at {self.endpoint}: {type(error).__name__}: {error}") from error
-        answer = as_read(chunk.data, chunk.app_metadata, self._told.travels, self._numbers)
-        if "error" in answer.words:
-            raise getattr(errors, str(answer.words["error"]))(answer.words["said"])
-        return answer
 
 
 class ParameterServer:
@@ -91,17 +32,20 @@ class ParameterServer:
     Args:
         endpoints: Of the shards, in their order.
         told: What the trainer says.
-        epoch: Of this placement of shards.
         seconds: How long a shard may take for an answer.
         token: Of the training.
     """
 
-    def __init__(
-        self, endpoints: Sequence[str], told: StreamTold, *, epoch: int = 0, seconds: float = 60.0, token: str = ""
-    ) -> None:
-        self.epoch, self.seconds = epoch, seconds
+    def __init__(self, endpoints: Sequence[str], told: StreamTold, *, seconds: float = 60.0, token: str = "") -> None:
+        self.epoch, self.seconds = 0, seconds
         self._lines = [Line(endpoint, told, token) for endpoint in endpoints]
         self._shards = [Shard(rank, len(endpoints)) for rank in range(len(endpoints))]
+
+    def begin(self, rules: Rules) -> None:
+        """Have all shards begin a training, or go on with one, whose trainers say the same; see `ShardService`."""
+        self.epoch = rules.epoch
+        told = [rules.model_copy(update=each._asdict()).model_dump() for each in self._shards]
+        self.wait([line.ask({"do": "begin", **each}) for line, each in zip(self._lines, told, strict=True)])
 
     def declare(self, rows: Sequence[Rows] = (), layers: Sequence[Layers] = ()) -> None:
         """Have tables and layers held, see `Stores.declare`."""
@@ -132,6 +76,32 @@ class ParameterServer:
         """Have a step taken, see `ParameterShard.scale`."""
         return self._ask({"do": "scale", "step": step, "factor": factor})
 
+    def put(self, name: str, number_U: Tensor, tensors: Mapping[str, Tensor]) -> None:
+        """Have rows held, see `RowStore.put`."""
+        self.wait(
+            self._ask({"do": "put", "name": name}, {each: Part(value, number_U) for each, value in tensors.items()})
+        )
+
+    def state_of(self, name: str, number_U: Tensor) -> tuple[int, dict[str, Tensor]]:
+        """Return how many steps were taken, and all that there is of some rows, see `RowStore.state_of`."""
+        answers = self.wait(self._ask({"do": "state_of"}, {name: Part.asked(number_U)}))
+        found = {
+            each: self.joined([answer.parts[each].value for answer in answers], number_U) for each in answers[0].parts
+        }
+        return int(answers[0].words["taken"]), found
+
+    def ranks(self, name: str, asked: Asked) -> Tensor:
+        """Rank all rows for states, by their averages; see `models.rows.ranking.ranks`."""
+        parts = {
+            "state": Part(asked.state_TD, asked.targets.number_T),
+            "target": Part(asked.targets.row_TD, asked.targets.number_T),
+            "hidden states": Part.asked(asked.hidden.state_H),
+            "hidden rows": Part.asked(asked.hidden.row_H),
+        }
+        words = {"do": "ranks", "name": name, "epoch": self.epoch}
+        answers = self.wait([line.ask(words, parts) for line in self._lines])
+        return torch.stack([each.parts["rank"].value for each in answers]).sum(dim=0)
+
     def wait(self, answers: Answers) -> list[Message]:
         """Return what the shards have answered.
 
@@ -152,7 +122,18 @@ class ParameterServer:
 
     def _find(self, words: Words, wanted: Wanted) -> Found:
         answers = self._ask(words, {name: Part.asked(number_U) for name, number_U in wanted.items()})
-        return Found(self, answers, wanted, self._shards)
+        return Found(self, answers, wanted)
+
+    def joined(self, pieces: Sequence[Tensor], number_U: Tensor | None) -> Tensor:
+        """Return rows, or layers, of which each shard has given some."""
+        if len(pieces) == 1:
+            return pieces[0]
+        if number_U is None:
+            return torch.cat([*pieces])
+        row_UD = pieces[0].new_empty(len(number_U), pieces[0].shape[1])
+        for piece_UD, shard in zip(pieces, self._shards, strict=True):
+            row_UD[is_own(number_U, shard)] = piece_UD
+        return row_UD
 
     def _ask(self, words: Words, parts: Parts | None = None) -> Answers:
         """Ask each shard, of each tensor for what the shard has of it."""
@@ -169,22 +150,14 @@ class Found(NamedTuple):
     server: ParameterServer
     answers: Answers
     wanted: Wanted
-    shards: Sequence[Shard]
 
     def result(self) -> dict[str, Tensor]:
         """Wait for them, and return them by name, rows in the order in which they were asked for; see `wait`."""
         pieces = [each.parts for each in self.server.wait(self.answers)]
-        return {name: self._joined([each[name].value for each in pieces], self.wanted[name]) for name in self.wanted}
-
-    def _joined(self, pieces: Sequence[Tensor], number_U: Tensor | None) -> Tensor:
-        if len(pieces) == 1:
-            return pieces[0]
-        if number_U is None:
-            return torch.cat([*pieces])
-        row_UD = pieces[0].new_empty(len(number_U), pieces[0].shape[1])
-        for piece_UD, shard in zip(pieces, self.shards, strict=True):
-            row_UD[is_own(number_U, shard)] = piece_UD
-        return row_UD
+        return {
+            name: self.server.joined([each[name].value for each in pieces], number_U)
+            for name, number_U in self.wanted.items()
+        }
 
 
 def is_own(number_U: Tensor, shard: Shard) -> Tensor:

@@ -25,6 +25,21 @@ class Rows(Value):
     )
 
 
+class Rules(Value):
+    """How a shard learns in a training that begins, or goes on."""
+
+    epoch: NonNegativeInt = Field(description="Of this start: what is of an earlier one is refused.")
+    rank: NonNegativeInt = Field(0, description="Of the shard: it has rows `rank`, `rank` + `world`, …")
+    world: PositiveInt = 1
+    shares: PositiveInt = Field(
+        1, description="Pushes that make a step: one of each trainer where they step together, else 1."
+    )
+    staleness: NonNegativeInt | None = Field(None, description="See `Clock`; any when null.")
+    compensation: NonNegativeFloat = Field(0.0, description="See `Compensation`; only where `shares` is 1.")
+    taken: NonNegativeInt = Field(0, description="Steps that were taken before, all of them,")
+    beyond: tuple[NonNegativeInt, ...] = Field((), description="and those after them.")
+
+
 class Layers(Value):
     """Parameters that every step reads, one after another in one vector, of which each shard holds a piece."""
 

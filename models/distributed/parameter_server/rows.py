@@ -119,6 +119,17 @@ class RowStore:
         whole = {"number": self._number_C, "weight": self._weight_CD, **self._state._asdict()}
         return {name: each[: self.held] for name, each in whole.items()}
 
+    def state_of(self, number_U: Tensor) -> dict[str, Tensor]:
+        """Return what `state` does, but ``number``, of some rows; those that are not held have not learned."""
+        place_U = self._place_N[self._index(number_U)].long()
+        is_held_U = place_U != NOT_HELD
+        weight_UD = self.read(number_U)
+        found = {"weight": weight_UD}
+        for name, fresh in RowState.of(weight_UD)._asdict().items():
+            fresh[is_held_U] = getattr(self._state, name)[place_U[is_held_U]]
+            found[name] = fresh
+        return found
+
     def put(self, state: Mapping[str, Tensor]) -> None:
         """Hold rows as `state` gives them, of whichever shard; those of others are passed over."""
         own_C = state["number"] % self.shard.world == self.shard.rank

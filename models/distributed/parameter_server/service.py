@@ -14,11 +14,12 @@ from pyarrow import flight
 from pydantic import Field
 
 from data_contracts.night import Value
-from models.distributed.parameter_server.declared import Layers, Numbers, Rows
+from models.distributed.parameter_server.declared import Layers, Numbers, Rows, Rules
 from models.distributed.parameter_server.errors import ParameterServerError
 from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.wire import Message, Part, Parts, Travels, as_read, schema, written
+from models.rows.ranking import Hidden, Targets
 
 HEADER = "authorization"
 
@@ -34,18 +35,17 @@ class StreamTold(Value):
 
 
 class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has no types
-    """Serves a shard from the moment that it is made.
+    """Serves a shard, a new one in every training that begins.
 
     Args:
-        shard: Which.
         host: Address to listen on.
         port: 0 takes any free one.
         token: That callers have to know; anybody may call when it is empty.
     """
 
-    def __init__(self, shard: ParameterShard, host: str, port: int = 0, token: str = "") -> None:
+    def __init__(self, host: str, port: int = 0, token: str = "") -> None:
+        self.shard = ParameterShard(Rules(epoch=0))
         super().__init__(flight.Location.for_grpc_tcp(host, port), middleware={"guard": _Guard(token)})
-        self.shard = shard
         self.endpoint = f"{host}:{self.port}"
 
     def do_exchange(
@@ -66,12 +66,22 @@ class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has 
 
     def _answer(self, asked: Message) -> Message:
         words = dict(asked.words)
-        answer = _ANSWERS[str(words.pop("do"))]
+        do = words.pop("do")
         try:
-            return answer(self.shard, words, asked.parts)
+            if do == "begin":
+                return self._begin(Rules.model_validate(words))
+            return _ANSWERS[do](self.shard, words, asked.parts)
         except ParameterServerError as error:
             logger.warning("%s: %s", type(error).__name__, error)
             return Message({"error": type(error).__name__, "said": str(error)}, {})
+
+    def _begin(self, rules: Rules) -> Message:
+        """Forget what was, and hold what this training declares from now on; a start is told once by each trainer."""
+        if rules == self.shard.rules:
+            return Message({}, {})
+        self.shard.move_to(rules.epoch)
+        self.shard = ParameterShard(rules)
+        return Message({}, {})
 
 
 def _pull(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
@@ -109,6 +119,33 @@ def _declare(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> M
     return Message({}, {})
 
 
+def _put(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
+    number_U = next(iter(parts.values())).number_U
+    assert number_U is not None
+    tensors = {"number": number_U, **{name: each.value for name, each in parts.items()}}
+    shard.put(words["name"], tensors, epoch=words["epoch"])
+    return Message({}, {})
+
+
+def _state_of(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
+    ((name, (_, number_U)),) = parts.items()
+    assert number_U is not None
+    found = shard.state_of(name, number_U, **words)
+    return Message({"taken": shard.clock.count}, {each: Part(value, number_U) for each, value in found.items()})
+
+
+def _ranks(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
+    (state_TD, number_T), row_TD = parts["state"], parts["target"].value
+    state_H, row_H = parts["hidden states"].number_U, parts["hidden rows"].number_U
+    assert number_T is not None
+    assert state_H is not None
+    assert row_H is not None
+    rank_T = shard.ranks(
+        words["name"], state_TD, Targets(number_T, row_TD), Hidden(state_H, row_H), epoch=words["epoch"]
+    )
+    return Message({}, {"rank": Part(rank_T)})
+
+
 _ANSWERS: Mapping[str, Callable[[ParameterShard, Mapping[str, Any], Parts], Message]] = {
     "declare": _declare,
     "pull": _pull,
@@ -116,6 +153,9 @@ _ANSWERS: Mapping[str, Callable[[ParameterShard, Mapping[str, Any], Parts], Mess
     "push": _push,
     "squared_norm": _squared_norm,
     "scale": _scale,
+    "put": _put,
+    "state_of": _state_of,
+    "ranks": _ranks,
 }
 
 

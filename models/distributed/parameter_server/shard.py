@@ -15,11 +15,13 @@ from torch import Tensor
 
 from models.distributed.parameter_server.clock import Clock
 from models.distributed.parameter_server.compensation import Compensation
-from models.distributed.parameter_server.declared import Layers, Rows
+from models.distributed.parameter_server.declared import Layers, Rows, Rules
 from models.distributed.parameter_server.errors import LateError, OtherEpochError, RefusedError
 from models.distributed.parameter_server.gathered import Gathering, Push
+from models.distributed.parameter_server.ranking import ranks_among
 from models.distributed.parameter_server.state import Counts, State
 from models.distributed.parameter_server.stores import Stores, Wanted
+from models.rows.ranking import Hidden, Targets
 from models.rows.shard import Shard
 
 
@@ -27,30 +29,16 @@ class ParameterShard:
     """Holds parameters, gives them to trainers, and learns from the gradients that they send.
 
     Args:
-        shard: Which of all shards it is: it has every ``world``-th row.
-        shares: Pushes that make a step: one of each trainer where they step together, 1 where each steps by itself.
-        staleness: See `Clock`.
-        epoch: Of the placement of shards; a message of another one is refused.
-        compensation: See `Compensation`; only where each steps by itself.
-        taken: Steps that were taken before.
+        rules: Of the training.
     """
 
-    def __init__(
-        self,
-        shard: Shard,
-        *,
-        shares: int = 1,
-        staleness: int | None = None,
-        epoch: int = 0,
-        compensation: float = 0.0,
-        taken: int = 0,
-        beyond: tuple[int, ...] = (),
-    ) -> None:
-        self.shard, self.epoch = shard, epoch
-        self.stores, self.counts = Stores(shard), Counts()
-        self.clock = Clock(staleness, taken, beyond)
-        self._gathering = Gathering(shares)
-        self._compensation = Compensation(compensation)
+    def __init__(self, rules: Rules) -> None:
+        self.rules, self.epoch = rules, rules.epoch
+        self.shard = Shard(rules.rank, rules.world)
+        self.stores, self.counts = Stores(self.shard), Counts()
+        self.clock = Clock(rules.staleness, rules.taken, rules.beyond)
+        self._gathering = Gathering(rules.shares)
+        self._compensation = Compensation(rules.compensation)
         self._changed = threading.Condition()
 
     def declare(self, told: Rows | Layers, *, epoch: int) -> None:
@@ -58,9 +46,9 @@ class ParameterShard:
         with self._locked(epoch):
             self.stores.declare(told)
 
-    def put(self, name: str, tensors: Mapping[str, Tensor], first: int = 0) -> None:
+    def put(self, name: str, tensors: Mapping[str, Tensor], *, epoch: int, first: int = 0) -> None:
         """Take over what `State` says of a table or of layers, as far as this shard has it; see `LayerStore.put`."""
-        with self._changed:
+        with self._locked(epoch):
             self.stores.put(name, tensors, first)
 
     def pull(self, step: int, share: int, wanted: Wanted, *, epoch: int, seconds: float) -> dict[str, Tensor]:
@@ -94,6 +82,16 @@ class ParameterShard:
         """Return parameters as they are, or their averages; see `pull`."""
         with self._locked(epoch):
             return self.stores.read(wanted, averages_of=self.clock.count if averages else None)
+
+    def state_of(self, name: str, number_U: Tensor, *, epoch: int) -> dict[str, Tensor]:
+        """Return all that there is of some rows, held or not; see `RowStore.state_of`."""
+        with self._locked(epoch):
+            return self.stores.rows(name).state_of(number_U)
+
+    def ranks(self, name: str, state_TD: Tensor, targets: Targets, hidden: Hidden, *, epoch: int) -> Tensor:
+        """Rank this shard's rows for states, by their averages; see `models.rows.ranking.ranks`."""
+        with self._locked(epoch):
+            return ranks_among(self.stores.rows(name), state_TD, targets, hidden, self.clock.count)
 
     def push(self, push: Push, *, epoch: int) -> None:
         """Take a share of a step in; with the last one, the step is taken, if its factor is known.

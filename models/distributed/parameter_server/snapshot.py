@@ -85,7 +85,8 @@ class Snapshot:
             shard.declare(told, epoch=shard.epoch)
             for path, each in self._told.items():
                 tensors = load_file(path / f"{told.name}.safetensors")
-                shard.put(told.name, tensors, Shard(each.rank, each.world).own(told.count).start)
+                first = Shard(each.rank, each.world).own(told.count).start
+                shard.put(told.name, tensors, epoch=shard.epoch, first=first)
 
 
 def save(state: State, shard: Shard, folder: Path) -> None:

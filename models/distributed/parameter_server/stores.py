@@ -49,6 +49,17 @@ class Stores:
         """Return one of them."""
         return self._by_name[name]
 
+    def rows(self, name: str) -> RowStore:
+        """Return a table.
+
+        Raises:
+            RefusedError: There is none.
+        """
+        store = self._by_name.get(name)
+        if not isinstance(store, RowStore):
+            raise RefusedError(f"there is no table {name!r}.")
+        return store
+
     def __iter__(self) -> Iterator[str]:
         """Yield their names."""
         return iter(self._by_name)

@@ -25,8 +25,9 @@ OF_FOUR = ParallelismConfig(
 )
 
 
-OF_TWO = [way for way in ways(2) if way.schedule == "1f1b" and (way.strategy, way.rows) != ("fsdp", "sharded")]
-"""The default schedule, which `ddp` and `fsdp` have too; rows local and sharded."""
+FSDP_TWICE = {("fsdp", "sharded"), ("fsdp", "served")}
+OF_TWO = [way for way in ways(2) if way.schedule == "1f1b" and (way.strategy, way.rows) not in FSDP_TWICE]
+"""The default schedule, which `ddp` and `fsdp` have too; rows local, sharded and served."""
 
 
 def test_ways_of_splitting_compute_the_same_and_one_broken_on_purpose_is_found(tmp_path: Path) -> None:

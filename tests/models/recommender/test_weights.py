@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from models.recommender.network import inputs_of
 from models.recommender.record import files_of, read_record
 from models.recommender.weights import Weights, copy_into, load, new_network, save
 from models.rows.shard import Shard
+from models.rows.table import Rows
 from models.weights import WeightsError
 from tests.models.recommender.scored import scores as scores_of
 
@@ -47,7 +49,7 @@ def test_new_items_get_rows_and_known_ones_keep_theirs(saved: Weights, tmp_path:
 def save_in_shards(folder: Path, items: int, processes: int) -> None:
     for rank in reversed(range(processes)):
         torch.manual_seed(0)
-        network = new_network(items, CONFIG, dict(FEATURES), Shard(rank, processes))
+        network = new_network(items, CONFIG, dict(FEATURES), partial(Rows, shard=Shard(rank, processes)))
         save(Weights(network, CONFIG, dict(FEATURES)), folder)
 
 
@@ -70,7 +72,7 @@ def test_any_number_of_processes_go_on_from_any_number_of_shards(tmp_path: Path,
     fresh = new_network(8, other, dict(FEATURES)).item.weight
     grown = []
     for rank in range(read_by):
-        network = new_network(8, other, dict(FEATURES), Shard(rank, read_by))
+        network = new_network(8, other, dict(FEATURES), partial(Rows, shard=Shard(rank, read_by)))
         copy_into(network, tmp_path)
         grown.append(network.item.weight)
     assert torch.equal(torch.cat(grown), torch.cat([known, fresh[6:]]))
@@ -79,7 +81,7 @@ def test_any_number_of_processes_go_on_from_any_number_of_shards(tmp_path: Path,
 def test_a_network_that_knows_fewer_items_than_shards_is_refused(tmp_path: Path) -> None:
     save_in_shards(tmp_path, 5, 2)
     with pytest.raises(WeightsError, match=r"embedding\.item\.weight: \(4, 8\), wanted \(2, 8\)"):
-        copy_into(new_network(3, CONFIG, dict(FEATURES), Shard(1, 2)), tmp_path)
+        copy_into(new_network(3, CONFIG, dict(FEATURES), partial(Rows, shard=Shard(1, 2))), tmp_path)
 
 
 def test_weights_of_another_shape_are_refused_with_every_difference(saved: Weights, tmp_path: Path) -> None:

@@ -28,6 +28,6 @@ def test_a_step_takes_no_memory_from_the_kernel_that_the_step_before_had(monkeyp
     for name, value in dask.config.get(BEFORE_SPAWN).items():
         monkeypatch.setenv(name, str(value))
     command = [sys.executable, "-c", FAULTS]
-    environment = surroundings("127.0.0.1", threads=1)
+    environment = surroundings("127.0.0.1", threads=1, store="127.0.0.1:1")
     told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     assert int(told) < STEPS

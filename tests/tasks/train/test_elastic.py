@@ -19,6 +19,7 @@ from data_contracts.job import CheckpointConfig, FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import JobFailedError
 from tasks.train.hosts import listed_workers
+from tasks.train.shards import SERVE
 from tests.integration.nights import FAULTS
 from tests.models.lab import Lab, weights_of
 from tests.tasks.train.hosts import Hosts, Training, hosts, kill, little_memory
@@ -106,6 +107,24 @@ def test_a_scheduler_that_stands_still_and_killed_ranks_and_agents_change_nothin
     assert len(found.steps) == STEPS
     assert found.starts >= 3, "one more where a busy machine missed an agent's signs of life"
     assert found.repeated > 0
+    assert not training.everything()
+
+
+def test_killed_shards_and_ranks_change_nothing_where_rows_are_served(
+    lab: Lab, cluster: Hosts, undisturbed: FitResult
+) -> None:
+    training = Training(cluster.scheduler, job(lab, "served", rows="served", server={"shards": 3}))
+    training.at(50)
+    shards = training.processes(SERVE)
+    assert len(shards) == 3
+    kill(shards[-1])
+    training.at(100, starts=2)
+    kill(training.ranks()[0])
+    training.at(150, starts=3)
+    result = training.end()
+    torch.testing.assert_close(weights_of(result), weights_of(undisturbed), rtol=1e-9, atol=1e-9)
+    assert result.metrics == pytest.approx(undisturbed.metrics, rel=1e-6)
+    assert any("of the parameter server ended with exit code -9" in line for line in training.lines)
     assert not training.everything()
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.distributed.parameter_server.client import ParameterServer
-from models.distributed.parameter_server.declared import Layers, Rows
+from models.distributed.parameter_server.declared import Layers, Rows, Rules
 from models.distributed.parameter_server.errors import (
     LateError,
     OtherEpochError,
@@ -19,7 +19,6 @@ from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.service import ShardService, StreamTold
 from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.wire import Travels
-from models.rows.shard import Shard
 
 HOST = "127.0.0.1"
 TABLE = Rows(name="item", count=40, width=3, std=0.5, seed=2, numbers="float64")
@@ -44,17 +43,14 @@ def opened() -> Iterator[Opened]:
         seconds: float = 30.0,
         **rules: int,
     ) -> ParameterServer:
-        if not services:
-            made = [ParameterShard(Shard(rank, shards), **rules) for rank in range(shards)]  # type: ignore[arg-type]
-            services.extend(ShardService(each, HOST, token=token) for each in made)
+        is_first = not services
+        if is_first:
+            services.extend(ShardService(HOST, token=token) for _ in range(shards))
         stream = StreamTold(trainer=f"trainer {len(ends)}", travels=travels, numbers="float64")
-        end = ParameterServer(
-            [each.endpoint for each in services],
-            stream,
-            seconds=seconds,
-            token=told or token,
-            epoch=rules.get("epoch", 0),
-        )
+        end = ParameterServer([each.endpoint for each in services], stream, seconds=seconds, token=told or token)
+        if is_first:
+            end.begin(Rules.model_validate({"epoch": 1, **rules}))
+        end.epoch = 1
         ends.append(end)
         return end
 
@@ -83,7 +79,7 @@ ALL = {"item": torch.arange(40), "layers": None}
 
 @pytest.mark.parametrize("shards", [1, 3])
 def test_trainers_read_what_one_shard_without_a_socket_would_hold(opened: Opened, shards: int) -> None:
-    plain = ParameterShard(Shard())
+    plain = ParameterShard(Rules(epoch=0))
     for told in (TABLE, VECTOR):
         plain.declare(told, epoch=0)
     first = declared(opened(shards))
@@ -102,7 +98,7 @@ def test_trainers_read_what_one_shard_without_a_socket_would_hold(opened: Opened
 
 def test_a_step_is_taken_together_scaled_by_its_whole_length(opened: Opened) -> None:
     ends = [declared(opened(2, shares=2, staleness=0)), declared(opened())]
-    plain = ParameterShard(Shard(), shares=2)
+    plain = ParameterShard(Rules(epoch=0, shares=2))
     for told in (TABLE, VECTOR):
         plain.declare(told, epoch=0)
     for step in range(4):
@@ -128,7 +124,7 @@ def test_numbers_travel_as_bfloat16_and_are_learned_as_they_are_held(opened: Ope
     exact = declared(opened(travels="float64")).read(ALL).result()
     assert torch.equal(found["item"], exact["item"].bfloat16().double())
     end.wait(end.push(pushed(0)))
-    plain = ParameterShard(Shard())
+    plain = ParameterShard(Rules(epoch=0))
     for told in (TABLE, VECTOR):
         plain.declare(told, epoch=0)
     rounded = {name: each._replace(value=each.value.bfloat16().double()) for name, each in pushed(0).gradients.items()}
@@ -149,7 +145,7 @@ def test_a_wrong_question_is_answered_in_words_and_the_stream_goes_on(opened: Op
         end.pull(0, 0, {"user": NUMBERS}).result()
     end.wait(end.push(pushed(1)))
     end.epoch = 4
-    with pytest.raises(OtherEpochError, match="is of placement 0, the message of 4"):
+    with pytest.raises(OtherEpochError, match="is of placement 1, the message of 4"):
         end.pull(0, 0, ALL).result()
 
 

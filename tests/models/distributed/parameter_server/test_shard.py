@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from models.distributed.parameter_server.declared import Layers, Rows
+from models.distributed.parameter_server.declared import Layers, Rows, Rules
 from models.distributed.parameter_server.errors import LateError, OtherEpochError, RefusedError
 from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.shard import ParameterShard
-from models.rows.shard import Shard
 
 SECONDS = 30.0
 TABLE = Rows(name="item", count=20, width=2, numbers="float64")
@@ -21,7 +20,7 @@ ALL = {"item": torch.arange(0, 20), "layers": None}
 
 
 def made(shares: int = 1, staleness: int | None = None, compensation: float = 0.0) -> ParameterShard:
-    shard = ParameterShard(Shard(), shares=shares, staleness=staleness, compensation=compensation)
+    shard = ParameterShard(Rules(epoch=0, shares=shares, staleness=staleness, compensation=compensation))
     for told in (TABLE, VECTOR):
         shard.declare(told, epoch=0)
     return shard

@@ -6,18 +6,17 @@ import pytest
 import torch
 
 from data_contracts.manifest import DamagedError
-from models.distributed.parameter_server.declared import Layers, Rows
+from models.distributed.parameter_server.declared import Layers, Rows, Rules
 from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.snapshot import Snapshot, save
-from models.rows.shard import Shard
 
 TABLE = Rows(name="network.item.weight", count=41, width=2, std=1.0, seed=3, numbers="float64")
 VECTOR = Layers(name="layers", count=7, numbers="float64")
 
 
 def made(world: int, taken: int = 0) -> list[ParameterShard]:
-    return [ParameterShard(Shard(rank, world), taken=taken) for rank in range(world)]
+    return [ParameterShard(Rules(epoch=0, rank=rank, world=world, taken=taken)) for rank in range(world)]
 
 
 def declared(shards: list[ParameterShard]) -> list[ParameterShard]:
@@ -57,7 +56,9 @@ def whole(shards: list[ParameterShard], *, averages: bool) -> list[torch.Tensor]
 def restored(folder: Path, world: int) -> list[ParameterShard]:
     snapshot = Snapshot(folder)
     shards = [
-        ParameterShard(Shard(rank, world), taken=snapshot.newest.taken, beyond=snapshot.newest.beyond)
+        ParameterShard(
+            Rules(epoch=0, rank=rank, world=world, taken=snapshot.newest.taken, beyond=snapshot.newest.beyond)
+        )
         for rank in range(world)
     ]
     for shard in shards:

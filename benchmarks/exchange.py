@@ -1,0 +1,129 @@
+"""One trainer and one shard: rows come and gradients go, by Arrow Flight as shipped, and by torch's RPC.
+
+``python -m benchmarks.exchange flight|rpc ROUNDS`` prints how many exchanges a second were done; a process that it
+starts has the shard, the same rules either way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.distributed import TCPStore, rpc  # type: ignore[attr-defined]
+
+from data_contracts.parameter_server import ShardJob
+from models.distributed.parameter_server.client import ParameterServer
+from models.distributed.parameter_server.declared import Rows, Rules
+from models.distributed.parameter_server.gathered import Gradient, Push
+from models.distributed.parameter_server.placement import endpoints
+from models.distributed.parameter_server.serve import serve
+from models.distributed.parameter_server.service import StreamTold
+from models.distributed.parameter_server.shard import ParameterShard
+from tasks.train.meeting import LOOPBACK
+
+ROWS, WIDTH, COUNT = 4096, 64, 100_000
+TABLE = Rows(name="item", count=COUNT, width=WIDTH, std=0.1)
+WARM_UP = 20
+RATE = 0.01
+
+Exchange = Callable[[int, Tensor, Tensor], object]
+"""Looks rows up for a step, and sends their gradient."""
+
+_shard = ParameterShard(Rules(epoch=0))
+"""Of the process that has one for RPC."""
+
+
+@contextmanager
+def flight(port: int) -> Iterator[Exchange]:
+    """Exchange as shipped."""
+    store = TCPStore(LOOPBACK, port, is_master=False)
+    stream = StreamTold(trainer="benchmark", travels="float32", numbers="float32")
+    server = ParameterServer(endpoints(store, 1), stream)
+    server.begin(Rules(epoch=1))
+    server.declare([TABLE])
+
+    def exchange(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
+        server.pull(step, 0, {TABLE.name: number_U}).result()
+        server.wait(server.push(Push(step, 0, {TABLE.name: Gradient(gradient_UD, number_U, RATE)})))
+
+    yield exchange
+    server.close()
+
+
+def _pull(step: int, number_U: Tensor) -> Tensor:
+    return _shard.pull(step, 0, {TABLE.name: number_U}, epoch=0, seconds=60)[TABLE.name]
+
+
+def _push(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
+    _shard.push(Push(step, 0, {TABLE.name: Gradient(gradient_UD, number_U, RATE)}), epoch=0)
+
+
+@contextmanager
+def by_rpc(port: int) -> Iterator[Exchange]:
+    """Exchange by torch's RPC."""
+    _join_rpc("trainer", 0, port)
+
+    def exchange(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
+        rpc.rpc_sync("shard", _pull, (step, number_U))
+        rpc.rpc_sync("shard", _push, (step, number_U, gradient_UD))
+
+    yield exchange
+    rpc.shutdown()
+
+
+def _join_rpc(name: str, rank: int, port: int) -> None:
+    options = rpc.TensorPipeRpcBackendOptions(init_method=f"tcp://{LOOPBACK}:{port}", _transports=["uv"])
+    rpc.init_rpc(name, rank=rank, world_size=2, rpc_backend_options=options)  # type: ignore[no-untyped-call]
+
+
+def have_shard(kind: str, port: int) -> None:
+    """Be the process of the shard."""
+    torch.set_num_threads(1)
+    if kind == "flight":
+        serve(ShardJob(store=f"{LOOPBACK}:{port}", host=LOOPBACK, rank=0))
+    _shard.declare(TABLE, epoch=0)
+    _join_rpc("shard", 1, port)
+    rpc.shutdown()
+
+
+def measured(exchange: Exchange, rounds: int) -> float:
+    """Return exchanges a second."""
+    generator = torch.Generator().manual_seed(0)
+    numbers = [torch.randperm(COUNT - 1, generator=generator)[:ROWS].sort().values + 1 for _ in range(8)]
+    gradient_UD = torch.randn(ROWS, WIDTH, generator=generator)
+    began = 0.0
+    for step in range(WARM_UP + rounds):
+        if step == WARM_UP:
+            began = time.perf_counter()
+        exchange(step, numbers[step % len(numbers)], gradient_UD)
+    return rounds / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Measure one way."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=["flight", "rpc"])
+    parser.add_argument("rounds", type=int)
+    parser.add_argument("--shard-at", type=int, help="be the shard's process: port where both meet")
+    told = parser.parse_args()
+    if told.shard_at:
+        have_shard(told.kind, told.shard_at)
+        return
+    torch.set_num_threads(1)
+    store = TCPStore(LOOPBACK, 0, is_master=True, wait_for_workers=False)
+    port = store.port if told.kind == "flight" else store.port + 1
+    command = [sys.executable, "-m", "benchmarks.exchange", told.kind, "0", "--shard-at", str(port)]
+    with subprocess.Popen(command) as shard:
+        with {"flight": flight, "rpc": by_rpc}[told.kind](port) as exchange:
+            print(measured(exchange, told.rounds))
+        shard.kill()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""A training's parameter server: how it is set up, and what its shards are told and answer."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
+
+from data_contracts.night import Value
+
+SHARDS = "shards"
+"""In a training's folder: a folder of each shard's process."""
+STORE = "NIGHTSHIFT_STORE"
+"""Variable with host and port of the store where the hosts of a training meet."""
+
+
+class ParameterServerConfig(BaseModel, frozen=True, extra="forbid"):
+    """Where rows are learned under `rows: served`: in processes beside those that train."""
+
+    shards: PositiveInt = Field(1, description="Processes that rows are dealt to; hosts take them in turn.")
+    staleness: NonNegativeInt = Field(
+        0,
+        description="Steps that may be missing in the rows that a step reads. 0 is as exact as without a server; from "
+        "1 on the next batch's rows come while the one before is computed.",
+    )
+
+
+class ShardJob(Value):
+    """Hold every ``shards``-th row of a training, until nobody wants it any more."""
+
+    store: str = Field(description="Host and port of the store where the hosts of the training meet.")
+    host: str = Field(description="Address to listen on.")
+    rank: NonNegativeInt

@@ -1,0 +1,190 @@
+"""A trainer's end of the parameter server of its training. Shape letters: U rows of a step, R of a range, D width."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from data_contracts.parallelism import ParallelismConfig
+from models.distributed.parameter_server.client import Found, ParameterServer
+from models.distributed.parameter_server.declared import Rules
+from models.distributed.parameter_server.errors import RefusedError
+from models.distributed.parameter_server.gathered import Gradient, Push
+from models.distributed.parameter_server.placement import endpoints, meet, next_epoch
+from models.distributed.parameter_server.served import ServedRows
+from models.distributed.parameter_server.service import StreamTold
+from models.layered import Batch, LayeredModule
+from models.rows.first_values import first_values
+from models.rows.optimizer import STEP
+from models.rows.rules import ROWS_AT_ONCE, RowState
+from models.rows.shard import Asked
+from models.rows.table import NOTHING, Rows
+
+logger = logging.getLogger(__name__)
+
+
+class TrainersEnd:
+    """What one trainer has to do with the parameter server of its training; nothing where no table is served.
+
+    Args:
+        tables: By name; they are told of this.
+        config: Of the training.
+        rank: Of this trainer,
+        world: of so many.
+        broadcast: Gives every trainer what the first one has.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, Rows],
+        config: ParallelismConfig,
+        rank: int,
+        world: int,
+        broadcast: Callable[[Any], Any],
+    ) -> None:
+        self.tables = [each for each in tables.values() if isinstance(each, ServedRows)]
+        for name, each in tables.items():
+            if isinstance(each, ServedRows):
+                each.name, each.end = name, self
+        self._config, self._rank, self._world, self._broadcast = config, rank, world, broadcast
+        self._server: ParameterServer | None = None
+        self._gradients: dict[str, tuple[Tensor, Tensor]] = {}
+        self._coming: dict[tuple[str, int], Found] = {}
+
+    def begin(self, step: int = 0, optimizer: Optimizer | None = None) -> None:
+        """Have shards forget what was, and learn from this step on, from what the trainers have of the tables.
+
+        Args:
+            step: Of the training.
+            optimizer: Remembers something of them, if they were loaded.
+        """
+        if not self.tables:
+            return
+        told = [each.told() for each in self.tables]
+        store = meet() if self._rank == 0 else None
+        placed = store and (next_epoch(store), endpoints(store, self._config.server.shards))
+        epoch, found = self._broadcast(placed)
+        if self._server is None:
+            stream = StreamTold(trainer=f"rank {self._rank}", travels=told[0].numbers, numbers=told[0].numbers)
+            self._server = ParameterServer(found, stream)
+        self._server.epoch = epoch
+        if self._rank == 0:
+            self._server.begin(
+                Rules(epoch=epoch, shares=self._world, staleness=self._config.server.staleness, taken=step)
+            )
+            self._server.declare(told)
+        self._broadcast(None)  # shards know it now
+        for each in self.tables:
+            self._hand_over(each, optimizer)
+        self._broadcast(None)  # and have all rows
+
+    def look_up(self, table: ServedRows, number_U: Tensor) -> Tensor:
+        """Return rows of a step, or their averages, where nothing is learned."""
+        wanted = {table.name: number_U.cpu()}
+        if table.step is None:
+            return self.server.read(wanted, averages=True).result()[table.name]
+        found = self._coming.pop((table.name, table.step), None) or self.server.pull(table.step, self._rank, wanted)
+        return found.result()[table.name]
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether rows may come before the step before has ended."""
+        return bool(self.tables) and self._config.server.staleness > 0
+
+    def look_ahead(self, module: LayeredModule, batch: Batch, step: int) -> None:
+        """Have the rows of a step come."""
+        for table, number in module.reads(batch, first=True, last=True, learns=True):
+            if isinstance(table, ServedRows) and number is not None:
+                wanted = {table.name: torch.unique(number.cpu())}
+                self._coming[table.name, step] = self.server.pull(step, self._rank, wanted)
+
+    def ranks(self, table: ServedRows, asked: Asked) -> Tensor:
+        """Rank all rows for states."""
+        return self.server.ranks(table.name, asked)
+
+    def learn(self, table: ServedRows, number_U: Tensor, gradient_UD: Tensor) -> None:
+        """Keep a gradient until it is sent."""
+        learned_U = number_U != NOTHING
+        self._gradients[table.name] = number_U[learned_U], gradient_UD[learned_U]
+
+    def send(self, optimizer: Optimizer, step: int) -> None:
+        """Send this trainer's share of a step."""
+        if not self.tables:
+            return
+        rates = {id(each): group["lr"] for group in optimizer.param_groups for each in group["params"]}
+        gradients = {
+            each.name: Gradient(value, number_U, float(rates[id(each.weight)]))
+            for each in self.tables
+            if each.name in self._gradients
+            for number_U, value in (self._gradients[each.name],)
+        }
+        self._gradients.clear()
+        self._step = step
+        self._sent = self.server.push(Push(step, self._rank, gradients, factor=None))
+
+    def squared_norm(self) -> float:
+        """Return the squared length of the step's gradient, of all trainers; NaN where it is no number."""
+        if not self.tables:
+            return 0.0
+        try:
+            self.server.wait(self._sent)
+        except RefusedError as error:
+            logger.error("%s", error)  # noqa: TRY400, where it came from says nothing
+            return float("nan")
+        return self.server.squared_norm(self._step)
+
+    def scale(self, factor: float) -> None:
+        """Have the step taken, its gradient scaled."""
+        if not self.tables:
+            return
+        taken = self.server.scale(self._step, factor)
+        if not self.looks_ahead:
+            self.server.wait(taken)
+
+    @contextmanager
+    def on_hand(self, optimizer: Optimizer) -> Iterator[None]:
+        """Have this trainer's range of each table here, with what is remembered of it, as a local optimiser has it."""
+        for each in self.tables:
+            taken, found = self.server.state_of(each.name, torch.arange(each.own.start, each.own.stop))
+            each.weight.data = found.pop("weight").to(each.weight.device)
+            if taken:
+                optimizer.state[each.weight] = {STEP: torch.tensor(float(taken)), **found}
+        yield
+        for each in self.tables:
+            self._clear(each, optimizer)
+
+    def make_room(self) -> None:
+        """Have room for this trainer's range of each table."""
+        for each in self.tables:
+            each.weight.data = each.weight.new_empty(len(each.own), each.width)
+
+    @property
+    def server(self) -> ParameterServer:
+        """Return it, once the training has begun."""
+        assert self._server is not None
+        return self._server
+
+    def _hand_over(self, table: ServedRows, optimizer: Optimizer | None) -> None:
+        """Give shards the rows that are not as they would make them, and keep none."""
+        weight_RD, number_R = table.weight.detach().cpu(), torch.arange(table.own.start, table.own.stop)
+        state = (optimizer.state.get(table.weight) if optimizer else None) or RowState.of(weight_RD)._asdict()
+        tensors = {"weight": weight_RD, **{name: state[name].cpu() for name in RowState._fields}}
+        for rows in torch.split(number_R, ROWS_AT_ONCE):
+            own = rows - table.own.start
+            fresh_RD = first_values(table.seed, rows.numpy(), table.width, table.std).to(weight_RD)
+            differs_R = (tensors["moved"][own, 0] > 0) | (weight_RD[own] != fresh_RD).any(dim=1)
+            kept_R = own[differs_R & (rows != NOTHING)]
+            if len(kept_R):
+                self.server.put(table.name, number_R[kept_R], {name: each[kept_R] for name, each in tensors.items()})
+        self._clear(table, optimizer)
+
+    def _clear(self, table: ServedRows, optimizer: Optimizer | None) -> None:
+        table.weight.data = table.weight.new_empty(0, table.width)
+        if optimizer is not None:
+            optimizer.state.pop(table.weight, None)

@@ -1,0 +1,83 @@
+"""The shards of a training's parameter server: processes on its hosts, started and ended with a host's agent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_contracts.job import JOB, commit
+from data_contracts.parallelism import ParallelismConfig
+from data_contracts.parameter_server import SHARDS, ShardJob
+from data_contracts.process import COMMAND, STARTER
+from tasks.job import LOG, end
+
+SERVE = "models.distributed.parameter_server.serve"
+
+
+def dealt(parallelism: ParallelismConfig, hosts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Say which shards each host has: they take them in turn."""
+    shards = parallelism.server.shards if parallelism.rows == "served" else 0
+    return {host: tuple(range(place, shards, len(hosts))) for place, host in enumerate(hosts)}
+
+
+@dataclass(frozen=True)
+class HostsShards:
+    """The shards of one host.
+
+    Attributes:
+        processes: By rank.
+        folder: Of a training's shards.
+    """
+
+    processes: Mapping[int, subprocess.Popen[bytes]]
+    folder: Path
+
+    def lost(self) -> str:
+        """Say which of them ended; nothing while all are there."""
+        ended = {rank: process.poll() for rank, process in self.processes.items()}
+        return "; ".join(
+            f"shard {rank} of the parameter server ended with exit code {code}, see {self.folder / str(rank) / LOG}"
+            for rank, code in ended.items()
+            if code is not None
+        )
+
+
+@contextmanager
+def serving(
+    ranks: Sequence[int], store: str, host: str, folder: Path, environment: Mapping[str, str]
+) -> Iterator[HostsShards]:
+    """Have shards on this host.
+
+    Args:
+        ranks: Which.
+        store: Endpoint of the store where agents meet: each says there where it listens.
+        host: Address of this host.
+        folder: Of the training.
+        environment: Of the processes.
+    """
+    processes: dict[int, subprocess.Popen[bytes]] = {}
+    try:
+        for rank in ranks:
+            processes[rank] = _started(ShardJob(store=store, host=host, rank=rank), folder / SHARDS, environment)
+        yield HostsShards(processes, folder / SHARDS)
+    finally:
+        for process in processes.values():
+            end(process)
+
+
+def _started(job: ShardJob, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    own = folder / str(job.rank)
+    own.mkdir(parents=True, exist_ok=True)
+    commit(job, own / JOB)
+    with (own / LOG).open("a", encoding="utf-8") as log:
+        return subprocess.Popen(
+            [*COMMAND, SERVE, str(own / JOB)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**environment, STARTER: str(os.getpid())},
+        )
