@@ -94,7 +94,10 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
         if self.rows != "served":
             if self.server != ParameterServerConfig():
                 yield f"server: only where rows are served, they are {self.rows}. Leave it out, or set rows: served."
-        elif self.gradients != "float32":
+            return
+        if self.server.staleness and self.strategy == "pipeline":
+            yield f"server.staleness is {self.server.staleness} under `pipeline`: stages read in turn. Leave it out."
+        if self.gradients != "float32":
             yield f"gradients: {self.gradients}, and rows: served: rows travel as they are. Leave one of both out."
 
     def _pipeline(self) -> Iterable[str]:

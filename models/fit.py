@@ -20,6 +20,7 @@ from models.audit import LedgerError, account, audit, log_audit
 from models.averages import Averages
 from models.best import write_best
 from models.checkpoints import Checkpoints, TrainingProgress
+from models.distributed.parameter_server.report import ServerReport
 from models.fit_config import FitConfig
 from models.layered import LayeredModule
 from models.ledger import Ledger
@@ -91,7 +92,10 @@ def _trained(job: FitJob, parts: UseCase, config: FitConfig, in_time: InTime) ->
     )
     data, ledger = parts.data(job), Ledger(folder / LEDGER)
     steps = [SeedOfStep(config.seed), Clip(config.clip_norm), Averages()]
-    callbacks = [Reason(job), patience(module, config), EndAtOnce(), in_time, *steps, progress, ledger, checkpoints]
+    callbacks = [
+        *(Reason(job), patience(module, config), EndAtOnce(), in_time, *steps),
+        *(progress, ServerReport(), ledger, checkpoints),
+    ]
     trainer = make_trainer(job, parallelism, config, callbacks)
     reached = checkpoints.reached()
     if reached is None or not reached.ended:

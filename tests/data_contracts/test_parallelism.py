@@ -29,6 +29,16 @@ def test_there_are_more_stages_than_processes_where_each_has_two() -> None:
             {"strategy": "pipeline", "pipeline_stages": 4, "processes_per_node": 2, "max_nodes": 2},
             r"pipeline_stages \(4\) must divide the world size \(2 = 1 nodes x 2 processes\)\. Try 2, or set",
         ),
+        ({"server": {"shards": 2}}, r"server: only where rows are served, they are local\. Leave it out, or set"),
+        (
+            {"rows": "served", "gradients": "bfloat16"},
+            r"gradients: bfloat16, and rows: served: rows travel",
+        ),
+        ({"rows": "served", "average_every": 2}, r"rows: served, average_every is 2: nobody has all rows"),
+        (
+            {"rows": "served", "server": {"staleness": 1}, "strategy": "pipeline", "pipeline_stages": 2},
+            r"server\.staleness is 1 under `pipeline`: stages read in turn\. Leave it out",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(wrong: dict[str, object], said: str) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from models.distributed.parameter_server.declared import Layers, Rows, Rules
+from models.distributed.parameter_server.done import Done
 from models.distributed.parameter_server.errors import LateError
 from models.distributed.parameter_server.gathered import Push
 from models.distributed.parameter_server.line import BEYOND_SECONDS, Line
@@ -101,6 +102,11 @@ class ParameterServer:
         words = {"do": "ranks", "name": name, "epoch": self.epoch}
         answers = self.wait([line.ask(words, parts) for line in self._lines])
         return torch.stack([each.parts["rank"].value for each in answers]).sum(dim=0)
+
+    def done(self) -> Done:
+        """Return what all shards have done."""
+        answers = self.wait(self._ask({"do": "done"}))
+        return Done.together([Done.model_validate(each.words["done"]) for each in answers])
 
     def wait(self, answers: Answers) -> list[Message]:
         """Return what the shards have answered.

@@ -146,6 +146,10 @@ def _ranks(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Mes
     return Message({}, {"rank": Part(rank_T)})
 
 
+def _done(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    return Message({"done": shard.done().model_dump(mode="json")}, {})
+
+
 _ANSWERS: Mapping[str, Callable[[ParameterShard, Mapping[str, Any], Parts], Message]] = {
     "declare": _declare,
     "pull": _pull,
@@ -156,6 +160,7 @@ _ANSWERS: Mapping[str, Callable[[ParameterShard, Mapping[str, Any], Parts], Mess
     "put": _put,
     "state_of": _state_of,
     "ranks": _ranks,
+    "done": _done,
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -16,10 +17,11 @@ from torch import Tensor
 from models.distributed.parameter_server.clock import Clock
 from models.distributed.parameter_server.compensation import Compensation
 from models.distributed.parameter_server.declared import Layers, Rows, Rules
+from models.distributed.parameter_server.done import Done
 from models.distributed.parameter_server.errors import LateError, OtherEpochError, RefusedError
 from models.distributed.parameter_server.gathered import Gathering, Push
 from models.distributed.parameter_server.ranking import ranks_among
-from models.distributed.parameter_server.state import Counts, State
+from models.distributed.parameter_server.state import State
 from models.distributed.parameter_server.stores import Stores, Wanted
 from models.rows.ranking import Hidden, Targets
 from models.rows.shard import Shard
@@ -35,10 +37,11 @@ class ParameterShard:
     def __init__(self, rules: Rules) -> None:
         self.rules, self.epoch = rules, rules.epoch
         self.shard = Shard(rules.rank, rules.world)
-        self.stores, self.counts = Stores(self.shard), Counts()
+        self.stores = Stores(self.shard)
         self.clock = Clock(rules.staleness, rules.taken, rules.beyond)
         self._gathering = Gathering(rules.shares)
         self._compensation = Compensation(rules.compensation)
+        self._counts, self._waited = Counter[str](), Counter[int]()
         self._changed = threading.Condition()
 
     def declare(self, told: Rows | Layers, *, epoch: int) -> None:
@@ -72,7 +75,7 @@ class ParameterShard:
         with self._locked(epoch):
             began = time.monotonic()
             self._wait(lambda: self.clock.may_look_up(step), seconds, lambda: self._waits_for(step))
-            self.counts.waited[share] += time.monotonic() - began  # type: ignore[assignment]  # numbers of any kind
+            self._waited[share] += time.monotonic() - began  # type: ignore[assignment]  # numbers of any kind
             found = self.stores.read(wanted)
             self.clock.look_up(step, share)
             self._compensation.remember(step, wanted, found)
@@ -107,10 +110,10 @@ class ParameterShard:
                 raise RefusedError(f"share {push.share}: step {push.step} has {self._gathering.shares}, from 0.")
             self.stores.check(push.gradients)
             if self.clock.is_taken(push.step) or self._gathering.has(push.step, push.share):
-                self.counts.repeated += 1
+                self._counts["repeated"] += 1
                 return
             self._gathering.add(push)
-            self.counts.pushes += 1
+            self._counts["pushes"] += 1
             if self._gathering.is_whole(push.step) and push.factor is not None:
                 self._take(push.step, push.factor)
             self._changed.notify_all()
@@ -146,7 +149,7 @@ class ParameterShard:
         """Forget the rows that none of the last so many steps has learned from, and return how many these were."""
         with self._changed:
             forgotten = self.stores.forget(self.clock.count - steps + 1)
-            self.counts.forgotten += forgotten
+            self._counts["forgotten"] += forgotten
             return forgotten
 
     def move_to(self, epoch: int) -> None:
@@ -160,6 +163,12 @@ class ParameterShard:
                 raise OtherEpochError(f"shard {self.shard.rank} is of placement {self.epoch}, newer than {epoch}.")
             self.epoch = epoch
             self._changed.notify_all()
+
+    def done(self) -> Done:
+        """Return what it has done."""
+        with self._changed:
+            seen = {"staleness": dict(self.clock.staleness_seen), "waited": dict(self._waited)}
+            return Done.model_validate({"steps": self.clock.count, "held": self.stores.held, **self._counts, **seen})
 
     def state(self) -> State:
         """Return a copy of all that it has learned."""
@@ -192,6 +201,5 @@ class ParameterShard:
     def _take(self, step: int, factor: float) -> None:
         gradients = self._compensation.corrected(step, self._gathering.pop(step), self.stores)
         learned = self.stores.learn(gradients, factor=factor, step=self.clock.count + 1)
-        self.counts.rows += learned.rows
-        self.counts.dropped += learned.dropped
+        self._counts.update(moved=learned.rows, dropped=learned.dropped)
         self.clock.take(step, self._gathering.shares)

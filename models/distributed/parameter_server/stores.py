@@ -64,6 +64,11 @@ class Stores:
         """Yield their names."""
         return iter(self._by_name)
 
+    @property
+    def held(self) -> int:
+        """Return how many rows take room."""
+        return sum(each.held for each in self._by_name.values() if isinstance(each, RowStore))
+
     def read(self, wanted: Wanted, *, averages_of: int | None = None) -> dict[str, Tensor]:
         """Return parameters, or their averages as of a step: name to (U, D), or (P,).
 

@@ -58,12 +58,12 @@ def test_a_push_that_comes_again_is_not_learned_again() -> None:
     once = values(shard)
     shard.push(pushed(0), epoch=0)
     assert torch.equal(values(shard)["item"], once["item"])
-    assert (shard.counts.pushes, shard.counts.repeated, shard.counts.rows) == (1, 1, 2)
+    assert (shard.done().pushes, shard.done().repeated, shard.done().moved) == (1, 1, 2)
     together = made(shares=2)
     together.push(pushed(0, 1), epoch=0)
     together.push(pushed(0, 1), epoch=0)
     assert together.clock.count == 0, "share 0 is missing"
-    assert together.counts.repeated == 1
+    assert together.done().repeated == 1
 
 
 def test_shares_are_added_before_the_step_and_in_their_order() -> None:
@@ -208,7 +208,7 @@ def test_rows_that_rest_are_forgotten() -> None:
         shard.push(pushed(step, item=rows(numbers)), epoch=0)
     assert shard.forget(steps=3) == 0
     assert shard.forget(steps=2) == 1
-    assert shard.counts.forgotten == 1
+    assert shard.done().forgotten == 1
     assert torch.equal(values(shard)["item"][5], torch.zeros(2).double())
 
 
@@ -234,6 +234,6 @@ def test_many_threads_lose_nothing() -> None:
     for step in range(steps):
         alone.push(pushed(step), epoch=0)
     assert torch.equal(values(shard)["item"], values(alone)["item"])
-    assert (shard.counts.pushes, shard.counts.repeated) == (steps, steps // 2)
+    assert (shard.done().pushes, shard.done().repeated) == (steps, steps // 2)
     assert shard.clock.staleness_seen.total() == steps
     assert max(shard.clock.staleness_seen) <= 16

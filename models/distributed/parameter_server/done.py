@@ -1,0 +1,59 @@
+"""What shards have done since a training began, or began anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Self
+
+from pydantic import Field
+
+from data_contracts.night import Value
+
+
+class Done(Value):
+    """What a shard has done, or all of them."""
+
+    steps: int = Field(0, description="Taken.")
+    pushes: int = Field(0, description="Shares of steps that came.")
+    repeated: int = Field(0, description="Shares that came again, and were not learned from again.")
+    held: int = Field(0, description="Rows that take room.")
+    moved: int = Field(0, description="Rows that moved, each step's counted.")
+    dropped: int = Field(0, description="Gradients of rows that are too rare to be held.")
+    forgotten: int = Field(0, description="Rows that no step had learned from for long.")
+    staleness: dict[int, int] = Field({}, description="Shares by the steps taken between their look-up and their own.")
+    waited: dict[int, float] = Field({}, description="Seconds that look-ups waited, by share of a step.")
+
+    @classmethod
+    def together(cls, shards: Sequence[Self]) -> Self:
+        """Return what all shards have done; a step is taken by each of them."""
+        staleness, waited = Counter[int](), Counter[int]()
+        for each in shards:
+            staleness.update(each.staleness)
+            waited.update(each.waited)
+        summed = {
+            name: sum(getattr(each, name) for each in shards)
+            for name in ("pushes", "repeated", "held", "moved", "dropped", "forgotten")
+        }
+        return cls(steps=max(each.steps for each in shards), staleness=staleness, waited=waited, **summed)
+
+    @property
+    def mean_staleness(self) -> float:
+        """Return how many steps were missing in what a step had read, on average."""
+        return sum(steps * count for steps, count in self.staleness.items()) / max(sum(self.staleness.values()), 1)
+
+    def metrics(self) -> dict[str, float]:
+        """Return numbers to be kept."""
+        counts = self.model_dump(exclude={"staleness", "waited"})
+        staleness = {"staleness_mean": self.mean_staleness, "staleness_most": max(self.staleness, default=0)}
+        by_steps = {f"staleness/{steps}": count for steps, count in sorted(self.staleness.items())}
+        waited = {f"waited_seconds/trainer_{share}": seconds for share, seconds in sorted(self.waited.items())}
+        return {**counts, **staleness, **by_steps, **waited}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.steps:,} steps, {self.held:,} rows held, {self.moved / max(self.steps, 1):,.0f} moved in a step, "
+            f"staleness {self.mean_staleness:.2f} (at most {max(self.staleness, default=0)}), look-ups waited "
+            f"{max(self.waited.values(), default=0.0):.1f} s, {self.repeated:,} pushes came again, "
+            f"{self.dropped:,} gradients of rare rows were dropped"
+        )

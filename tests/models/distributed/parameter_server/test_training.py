@@ -1,0 +1,60 @@
+"""Trainings whose rows are served; that they compute what others compute is in ../test_equivalence.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import JsonValue
+
+from benchmarks.shards import shards
+from data_contracts.job import CheckpointConfig, FitJob
+from data_contracts.parallelism import ParallelismConfig
+from data_contracts.parameter_server import STORE
+from models.audit import account
+from tests.models.lab import Lab
+
+CONFIG: dict[str, JsonValue] = {
+    "network": {"width": 16, "blocks": 1, "dropout": 0.0},
+    "loss": {"kind": "sampled_softmax", "negatives": 20},
+    "optimizer": {"learning_rate": 0.01, "row_learning_rate": 0.05},
+    "fit": {"batch_size": 37, "max_epochs": 3, "warm_up_steps": 5},
+}
+STEPS = 39
+SHARDS = 2
+
+
+def job(lab: Lab, name: str, staleness: int) -> FitJob:
+    """Return a training in two processes whose rows may be so many steps old."""
+    told = {"rows": "served", "server": {"shards": SHARDS, "staleness": staleness}}
+    parallelism = ParallelismConfig.model_validate({"processes_per_node": 2, "max_restarts": 0, **told})
+    return lab.job(name, 2, CONFIG).model_copy(update={"parallelism": parallelism})
+
+
+def test_rows_that_may_be_stale_come_ahead_and_what_shards_did_is_kept_on_the_run(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact, stale = job(lab, "exact", 0), job(lab, "stale", 2)
+    with shards(SHARDS) as store:
+        monkeypatch.setenv(STORE, store)
+        wanted, found = lab.train(exact), lab.train(stale)
+    assert found.metrics["validation/ndcg_at_10"] == pytest.approx(wanted.metrics["validation/ndcg_at_10"], abs=0.1)
+    kept = [dict(lab.client.get_run(each.run_id).data.metrics) for each in (exact, stale)]
+    assert all(each["server/steps"] == STEPS for each in kept)
+    assert all(each["server/pushes"] == STEPS * 2 * SHARDS for each in kept)
+    assert kept[0]["server/staleness_most"] == 0 < kept[1]["server/staleness_most"] <= 2
+    assert any("parameter server: 39 steps, " in line for line in lab.lines), lab.lines
+
+
+def test_a_training_that_looks_ahead_is_killed_in_mid_epoch_and_sees_every_example_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = job(lab, "ahead", 1)
+    stale = stale.model_copy(update={"checkpoints": CheckpointConfig(every_seconds=0.01)})
+    with shards(SHARDS) as store:
+        monkeypatch.setenv(STORE, store)
+        lab.killed(stale, "step", "after", 20)
+        assert lab.train(stale).epochs == 3
+    found = account(Path(stale.run_folder) / "ledger")
+    assert (len(found.steps), found.starts) == (STEPS, 2)
+    assert found.repeated < 20, "it went on from the middle of an epoch"
