@@ -16,7 +16,7 @@ PEER := benchmarks/.venv
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-recovery bench-judging bench-gpu check
+.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-ps bench-recovery bench-judging bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ bench-networks: $(INSTALLED) ## Compare networks of the recommender at equal tim
 
 bench-train: $(INSTALLED) $(PEER)/.installed ## Measure trainings beside a bare loop and RecTools, 25 min; BENCH=--quick tries it
 	@$(TIMED) python -m benchmarks.train --peer $(PEER)/bin/python $(BENCH)
+
+bench-ps: $(INSTALLED) ## Measure a shard of the parameter server beside torch's RPC, 1 min; BENCH=--quick tries it
+	@$(TIMED) python -m benchmarks.parameter_server $(BENCH)
 
 gpu: $(INSTALLED) ## Run the tests that need an NVIDIA GPU
 	@$(TIMED) python -m pytest -m gpu

@@ -92,7 +92,7 @@ class Compared:
             "stages": self.way.pipeline_stages if pipeline else "",
             "replicas": self.way.replicas if pipeline else "",
             "schedule": self.way.schedule if pipeline else "",
-            "rows": self.way.rows,
+            "rows": "served, and layers" if self.way.serves_layers else self.way.rows,
             "use case": self.setting.subject.name,
             "precision": self.setting.precision,
             "objective": self.setting.objective,

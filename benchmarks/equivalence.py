@@ -52,6 +52,7 @@ def ways(world: int) -> Iterable[ParallelismConfig]:
     for placed in (LOCAL, SHARDED, SERVED) if world > 1 else (LOCAL, SERVED):
         yield _way(world, strategy="ddp", **placed)
         yield _way(world, strategy="fsdp", **placed)
+    yield _way(world, rows="served", server={"shards": SHARDS, "mode": "sync"})
     for stages in (2, 4):
         if world % stages:
             continue

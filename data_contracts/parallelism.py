@@ -95,7 +95,12 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
             if self.server != ParameterServerConfig():
                 yield f"server: only where rows are served, they are {self.rows}. Leave it out, or set rows: served."
             return
-        if self.server.staleness and self.strategy == "pipeline":
+        if self.server.mode == "sync" and (self.strategy != "ddp" or self.server.staleness):
+            yield (
+                f"server.mode is sync, strategy is {self.strategy}, and server.staleness {self.server.staleness}: each "
+                "trainer has all layers then, as the last step left them. Take strategy: ddp and no staleness."
+            )
+        elif self.server.staleness and self.strategy == "pipeline":
             yield f"server.staleness is {self.server.staleness} under `pipeline`: stages read in turn. Leave it out."
         if self.gradients != "float32":
             yield f"gradients: {self.gradients}, and rows: served: rows travel as they are. Leave one of both out."
@@ -137,6 +142,11 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
         """Processes in all, for each number of hosts that it may have; empty where the hosts say how many."""
         each = self.processes_per_node
         return tuple(each * nodes for nodes in range(self.min_nodes, self.max_nodes + 1)) if each else ()
+
+    @property
+    def serves_layers(self) -> bool:
+        """Whether a parameter server learns the layers, too."""
+        return self.rows == "served" and self.server.mode == "sync"
 
     @property
     def stages_per_process(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 from data_contracts.night import Value
@@ -15,6 +17,11 @@ STORE = "NIGHTSHIFT_STORE"
 class ParameterServerConfig(BaseModel, frozen=True, extra="forbid"):
     """Where rows are learned under `rows: served`: in processes beside those that train."""
 
+    mode: Literal["hybrid", "sync"] = Field(
+        "hybrid",
+        description="Who learns the layers: under `hybrid` the trainers, who add their gradients; under `sync` the "
+        "server, beside the rows.",
+    )
     shards: PositiveInt = Field(1, description="Processes that rows are dealt to; hosts take them in turn.")
     staleness: NonNegativeInt = Field(
         0,

@@ -44,6 +44,8 @@ class Averages(pl.Callback):
         _put(averages, weights)
         catch_up_averages(trainer.optimizers[0])
         swap_averages(trainer.optimizers[0])
+        assert isinstance(trainer.strategy, GangStrategy)
+        trainer.strategy.served.take_layers(None)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Go on with the weights."""

@@ -33,8 +33,8 @@ class Ddp(GangStrategy):
 
     @override
     def spread(self, module: LayeredModule) -> None:
-        """Wrap the module, unless each process steps by itself, or is alone."""
-        if self.config.average_every == 1 and self.world_size > 1:
+        """Wrap the module, unless each process steps by itself, or is alone, or a server adds the gradients."""
+        if self.config.average_every == 1 and self.world_size > 1 and not self.config.serves_layers:
             parts = [
                 f"{name}.weight" for name, each in module.named_modules() if isinstance(each, Rows) and not each.whole
             ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
@@ -84,6 +85,7 @@ class GangStrategy(SavingStrategy):
         """
         self.take_gradients()  # of the step before
         self._module_of_layers().hold(batch)
+        self.served.take_layers(self._module_of_layers().global_step)
         *parts, last = batch.split(self.fit.accumulate)
         losses = [torch.zeros((), device=self.root_device)]
         for part in parts:
@@ -159,12 +161,21 @@ class GangStrategy(SavingStrategy):
         self.served.send(optimizer, self._module_of_layers().global_step)
 
     @override
+    def setup_optimizers(self, trainer: pl.Trainer) -> None:
+        """Have what learns where layers do."""
+        super().setup_optimizers(trainer)
+        (optimizer,) = self.optimizers
+        self.served.begin_layers(optimizer)
+
+    @override
     def configure_ddp(self) -> None:
         """Spread the module instead of wrapping it."""
         assert isinstance(self.model, LayeredModule)
         self.call_by_first_names(self.model)
         tables = {self.aliases[f"{name}.weight"]: each for name, each in _tables(self.model)}
-        self.served = TrainersEnd(tables, self.config, self.global_rank, self.world_size, self.broadcast)
+        numbers: Any = str(next(self.model.parameters()).dtype).removeprefix("torch.")
+        place = (self.global_rank, self.world_size, self.broadcast)
+        self.served = TrainersEnd(tables, self.config, numbers, *place)
         self.served.begin()
         self.spread(self.model)
         module = self._module_of_layers()

@@ -83,6 +83,17 @@ class ParameterServer:
             self._ask({"do": "put", "name": name}, {each: Part(value, number_U) for each, value in tensors.items()})
         )
 
+    def put_layers(self, name: str, steps: int, tensors: Mapping[str, Tensor]) -> None:
+        """Have layers be as `LayerStore.state` says, after so many steps; all numbers of the vector, (P,) each."""
+        parts = {each: Part(value) for each, value in tensors.items()}
+        self.wait(self._ask({"do": "put_layers", "name": name, "steps": steps}, parts))
+
+    def layers(self, name: str) -> tuple[int, dict[str, Tensor]]:
+        """Return how many steps were taken, and what `LayerStore.state` says of all numbers of layers, (P,) each."""
+        answers = self.wait(self._ask({"do": "layers", "name": name}))
+        found = {each: torch.cat([answer.parts[each].value for answer in answers]) for each in answers[0].parts}
+        return int(answers[0].words["taken"]), found
+
     def state_of(self, name: str, number_U: Tensor) -> tuple[int, dict[str, Tensor]]:
         """Return how many steps were taken, and all that there is of some rows, see `RowStore.state_of`."""
         answers = self.wait(self._ask({"do": "state_of"}, {name: Part.asked(number_U)}))

@@ -50,6 +50,11 @@ class LayerStore:
         """Return all that it is, not copied: ``weight``, ``average``, and what AdamW remembers, if it took a step."""
         return {WEIGHT: self._weight_P.detach(), AVERAGE: self._average_P, **self._optimizer.state[self._weight_P]}
 
+    def be(self, tensors: Mapping[str, Tensor], steps: int) -> None:
+        """Be as `state` says of this piece, after so many steps."""
+        beside = {"step": torch.tensor(float(steps))} if steps else {}
+        self.put({**tensors, **beside}, self.own.start)
+
     def put(self, state: Mapping[str, Tensor], first: int) -> None:
         """Take over what lies in this piece of another one, whose first number is the ``first`` of the vector."""
         start, stop = max(first, self.own.start), min(first + len(state[WEIGHT]), self.own.stop)

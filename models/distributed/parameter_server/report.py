@@ -17,7 +17,7 @@ class ServerReport(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Ask shards, and log what they say."""
         assert isinstance(trainer.strategy, GangStrategy)
-        if trainer.logger is None or not trainer.strategy.served.tables:
+        if trainer.logger is None or not trainer.strategy.served.is_there:
             return
         done = trainer.strategy.served.server.done()
         metrics = {f"server/{name}": value for name, value in done.metrics().items()}

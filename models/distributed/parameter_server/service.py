@@ -127,6 +127,17 @@ def _put(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Messa
     return Message({}, {})
 
 
+def _put_layers(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
+    tensors = {name: each.value for name, each in parts.items()}
+    shard.put_layers(words["name"], tensors, words["steps"], epoch=words["epoch"])
+    return Message({}, {})
+
+
+def _layers(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    found = shard.layers(words["name"], epoch=words["epoch"])
+    return Message({"taken": shard.clock.count}, {name: Part(value) for name, value in found.items()})
+
+
 def _state_of(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
     ((name, (_, number_U)),) = parts.items()
     assert number_U is not None
@@ -158,6 +169,8 @@ _ANSWERS: Mapping[str, Callable[[ParameterShard, Mapping[str, Any], Parts], Mess
     "squared_norm": _squared_norm,
     "scale": _scale,
     "put": _put,
+    "put_layers": _put_layers,
+    "layers": _layers,
     "state_of": _state_of,
     "ranks": _ranks,
     "done": _done,

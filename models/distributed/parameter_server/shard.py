@@ -86,6 +86,17 @@ class ParameterShard:
         with self._locked(epoch):
             return self.stores.read(wanted, averages_of=self.clock.count if averages else None)
 
+    def put_layers(self, name: str, tensors: Mapping[str, Tensor], steps: int, *, epoch: int) -> None:
+        """Have this shard's piece of layers be as `LayerStore.state` says, after so many steps."""
+        with self._locked(epoch):
+            self.stores.layers(name).be(tensors, steps)
+
+    def layers(self, name: str, *, epoch: int) -> dict[str, Tensor]:
+        """Return a copy of what `LayerStore.state` says, but for single numbers."""
+        with self._locked(epoch):
+            state = self.stores.layers(name).state()
+            return {each: value.clone() for each, value in state.items() if value.ndim}
+
     def state_of(self, name: str, number_U: Tensor, *, epoch: int) -> dict[str, Tensor]:
         """Return all that there is of some rows, held or not; see `RowStore.state_of`."""
         with self._locked(epoch):

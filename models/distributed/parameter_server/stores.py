@@ -60,6 +60,17 @@ class Stores:
             raise RefusedError(f"there is no table {name!r}.")
         return store
 
+    def layers(self, name: str) -> LayerStore:
+        """Return layers.
+
+        Raises:
+            RefusedError: There are none.
+        """
+        store = self._by_name.get(name)
+        if not isinstance(store, LayerStore):
+            raise RefusedError(f"there are no layers {name!r}.")
+        return store
+
     def __iter__(self) -> Iterator[str]:
         """Yield their names."""
         return iter(self._by_name)

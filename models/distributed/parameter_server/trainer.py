@@ -13,11 +13,12 @@ from torch.optim import Optimizer
 
 from data_contracts.parallelism import ParallelismConfig
 from models.distributed.parameter_server.client import Found, ParameterServer
-from models.distributed.parameter_server.declared import Rules
+from models.distributed.parameter_server.declared import Numbers, Rules
 from models.distributed.parameter_server.errors import RefusedError
 from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.placement import endpoints, meet, next_epoch
 from models.distributed.parameter_server.served import ServedRows
+from models.distributed.parameter_server.served_layers import ServedLayers
 from models.distributed.parameter_server.service import StreamTold
 from models.layered import Batch, LayeredModule
 from models.rows.first_values import first_values
@@ -35,24 +36,37 @@ class TrainersEnd:
     Args:
         tables: By name; they are told of this.
         config: Of the training.
+        numbers: Of parameters, as torch calls them.
         rank: Of this trainer,
         world: of so many.
         broadcast: Gives every trainer what the first one has.
+
+    Raises:
+        ValueError: There would be nothing on the server.
     """
 
     def __init__(
         self,
         tables: Mapping[str, Rows],
         config: ParallelismConfig,
+        numbers: Numbers,
         rank: int,
         world: int,
         broadcast: Callable[[Any], Any],
     ) -> None:
         self.tables = [each for each in tables.values() if isinstance(each, ServedRows)]
+        self.is_there = config.rows == "served"
+        if self.is_there and not self.tables and not config.serves_layers:
+            raise ValueError(
+                "rows: served, and this use case has no table of rows: nothing would be served. Leave it out, or take "
+                "server.mode: sync."
+            )
         for name, each in tables.items():
             if isinstance(each, ServedRows):
                 each.name, each.end = name, self
         self._config, self._rank, self._world, self._broadcast = config, rank, world, broadcast
+        self._numbers = numbers
+        self._layers: ServedLayers | None = None
         self._server: ParameterServer | None = None
         self._gradients: dict[str, tuple[Tensor, Tensor]] = {}
         self._coming: dict[tuple[str, int], Found] = {}
@@ -64,14 +78,14 @@ class TrainersEnd:
             step: Of the training.
             optimizer: Remembers something of them, if they were loaded.
         """
-        if not self.tables:
+        if not self.is_there:
             return
         told = [each.told() for each in self.tables]
         store = meet() if self._rank == 0 else None
         placed = store and (next_epoch(store), endpoints(store, self._config.server.shards))
         epoch, found = self._broadcast(placed)
         if self._server is None:
-            stream = StreamTold(trainer=f"rank {self._rank}", travels=told[0].numbers, numbers=told[0].numbers)
+            stream = StreamTold(trainer=f"rank {self._rank}", travels=self._numbers, numbers=self._numbers)
             self._server = ParameterServer(found, stream)
         self._server.epoch = epoch
         if self._rank == 0:
@@ -83,6 +97,28 @@ class TrainersEnd:
         for each in self.tables:
             self._hand_over(each, optimizer)
         self._broadcast(None)  # and have all rows
+        if optimizer is not None:
+            self.begin_layers(optimizer)
+
+    def begin_layers(self, optimizer: Optimizer) -> None:
+        """Have shards learn the layers from what the first trainer has of them, if they are to."""
+        if not self._config.serves_layers:
+            return
+        self._layers = ServedLayers(self.server, optimizer)
+        if self._rank == 0:
+            self.server.declare(layers=self._layers.told())
+            self._layers.hand_over()
+        self._layers.forget()
+        self._broadcast(None)  # shards have them
+
+    def take_layers(self, step: int | None) -> None:
+        """Have the layers as a step reads them here, or their averages."""
+        if self._layers is not None:
+            wanted = self._layers.wanted()
+            coming = (
+                self.server.read(wanted, averages=True) if step is None else self.server.pull(step, self._rank, wanted)
+            )
+            self._layers.take(coming.result())
 
     def look_up(self, table: ServedRows, number_U: Tensor) -> Tensor:
         """Return rows of a step, or their averages, where nothing is learned."""
@@ -95,7 +131,7 @@ class TrainersEnd:
     @property
     def looks_ahead(self) -> bool:
         """Whether rows may come before the step before has ended."""
-        return bool(self.tables) and self._config.server.staleness > 0
+        return self.is_there and self._config.server.staleness > 0
 
     def look_ahead(self, module: LayeredModule, batch: Batch, step: int) -> None:
         """Have the rows of a step come."""
@@ -115,7 +151,7 @@ class TrainersEnd:
 
     def send(self, optimizer: Optimizer, step: int) -> None:
         """Send this trainer's share of a step."""
-        if not self.tables:
+        if not self.is_there:
             return
         rates = {id(each): group["lr"] for group in optimizer.param_groups for each in group["params"]}
         gradients = {
@@ -125,12 +161,14 @@ class TrainersEnd:
             for number_U, value in (self._gradients[each.name],)
         }
         self._gradients.clear()
+        if self._layers is not None:
+            gradients |= self._layers.gradients()
         self._step = step
         self._sent = self.server.push(Push(step, self._rank, gradients, factor=None))
 
     def squared_norm(self) -> float:
         """Return the squared length of the step's gradient, of all trainers; NaN where it is no number."""
-        if not self.tables:
+        if not self.is_there:
             return 0.0
         try:
             self.server.wait(self._sent)
@@ -141,7 +179,7 @@ class TrainersEnd:
 
     def scale(self, factor: float) -> None:
         """Have the step taken, its gradient scaled."""
-        if not self.tables:
+        if not self.is_there:
             return
         taken = self.server.scale(self._step, factor)
         if not self.looks_ahead:
@@ -149,15 +187,19 @@ class TrainersEnd:
 
     @contextmanager
     def on_hand(self, optimizer: Optimizer) -> Iterator[None]:
-        """Have this trainer's range of each table here, with what is remembered of it, as a local optimiser has it."""
+        """Have what is saved here, with what is remembered of it: this trainer's range of each table, and layers."""
         for each in self.tables:
             taken, found = self.server.state_of(each.name, torch.arange(each.own.start, each.own.stop))
             each.weight.data = found.pop("weight").to(each.weight.device)
             if taken:
                 optimizer.state[each.weight] = {STEP: torch.tensor(float(taken)), **found}
+        if self._layers is not None:
+            self._layers.fetch()
         yield
         for each in self.tables:
             self._clear(each, optimizer)
+        if self._layers is not None:
+            self._layers.forget()
 
     def make_room(self) -> None:
         """Have room for this trainer's range of each table."""
