@@ -7,6 +7,8 @@ starts has the shard, the same rules either way.
 from __future__ import annotations
 
 import argparse
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -17,18 +19,18 @@ import torch
 from torch import Tensor
 from torch.distributed import TCPStore, rpc  # type: ignore[attr-defined]
 
-from data_contracts.parameter_server import ShardJob
+from data_contracts.parameter_server import STORE, ShardJob
 from models.distributed.parameter_server.client import ParameterServer
-from models.distributed.parameter_server.declared import Rows, Rules
+from models.distributed.parameter_server.declared import Rules, Table
 from models.distributed.parameter_server.gathered import Gradient, Push
-from models.distributed.parameter_server.placement import endpoints
+from models.distributed.parameter_server.placement import placed
 from models.distributed.parameter_server.serve import serve
 from models.distributed.parameter_server.service import StreamTold
 from models.distributed.parameter_server.shard import ParameterShard
 from tasks.train.meeting import LOOPBACK
 
 ROWS, WIDTH, COUNT = 4096, 64, 100_000
-TABLE = Rows(name="item", count=COUNT, width=WIDTH, std=0.1)
+TABLE = Table(name="item", count=COUNT, width=WIDTH, std=0.1)
 WARM_UP = 20
 RATE = 0.01
 
@@ -42,10 +44,11 @@ _shard = ParameterShard(Rules(epoch=0))
 @contextmanager
 def flight(port: int) -> Iterator[Exchange]:
     """Exchange as shipped."""
-    store = TCPStore(LOOPBACK, port, is_master=False)
+    os.environ[STORE] = f"{LOOPBACK}:{port}"
     stream = StreamTold(trainer="benchmark", travels="float32", numbers="float32")
-    server = ParameterServer(endpoints(store, 1), stream)
-    server.begin(Rules(epoch=1))
+    epoch, endpoints = placed(shards=1)
+    server = ParameterServer(endpoints, stream)
+    server.begin(Rules(epoch=epoch))
     server.declare([TABLE])
 
     def exchange(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
@@ -80,6 +83,12 @@ def by_rpc(port: int) -> Iterator[Exchange]:
 def _join_rpc(name: str, rank: int, port: int) -> None:
     options = rpc.TensorPipeRpcBackendOptions(init_method=f"tcp://{LOOPBACK}:{port}", _transports=["uv"])
     rpc.init_rpc(name, rank=rank, world_size=2, rpc_backend_options=options)  # type: ignore[no-untyped-call]
+
+
+def _free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 def have_shard(kind: str, port: int) -> None:
@@ -117,12 +126,15 @@ def main() -> None:
         return
     torch.set_num_threads(1)
     store = TCPStore(LOOPBACK, 0, is_master=True, wait_for_workers=False)
-    port = store.port if told.kind == "flight" else store.port + 1
+    port = store.port if told.kind == "flight" else _free_port()
     command = [sys.executable, "-m", "benchmarks.exchange", told.kind, "0", "--shard-at", str(port)]
-    with subprocess.Popen(command) as shard:
+    shard = subprocess.Popen(command)
+    try:
         with {"flight": flight, "rpc": by_rpc}[told.kind](port) as exchange:
             print(measured(exchange, told.rounds))
+    finally:
         shard.kill()
+        shard.wait()
 
 
 if __name__ == "__main__":

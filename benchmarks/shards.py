@@ -14,13 +14,13 @@ from tasks.train.meeting import LOOPBACK
 
 @contextmanager
 def shards(count: int) -> Iterator[str]:
-    """Have shards, and yield host and port of the store that says where they are; trainers are told it in `STORE`."""
+    """Have shards, and yield what trainers are told in `STORE`."""
     store = TCPStore(LOOPBACK, 0, is_master=True, wait_for_workers=False)
-    services = [ShardService(LOOPBACK) for _ in range(count)]
+    place, services = f"{LOOPBACK}:{store.port}", [ShardService(LOOPBACK) for _ in range(count)]
     for rank, service in enumerate(services):
-        settle(store, rank, service.endpoint)
+        settle(place, rank, service.endpoint)
     try:
-        yield f"{LOOPBACK}:{store.port}"
+        yield place
     finally:
         for service in services:
             service.shutdown()

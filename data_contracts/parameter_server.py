@@ -11,7 +11,7 @@ from data_contracts.night import Value
 SHARDS = "shards"
 """In a training's folder: a folder of each shard's process."""
 STORE = "NIGHTSHIFT_STORE"
-"""Variable with host and port of the store where the hosts of a training meet."""
+"""Variable that says where the hosts of a training meet: host and port of the store, and which meeting, after ``/``."""
 
 
 class ParameterServerConfig(BaseModel, frozen=True, extra="forbid"):
@@ -23,16 +23,18 @@ class ParameterServerConfig(BaseModel, frozen=True, extra="forbid"):
         "server, beside the rows.",
     )
     shards: PositiveInt = Field(1, description="Processes that rows are dealt to; hosts take them in turn.")
-    staleness: NonNegativeInt = Field(
+    staleness: int = Field(
         0,
-        description="Steps that may be missing in the rows that a step reads. 0 is as exact as without a server; from "
-        "1 on the next batch's rows come while the one before is computed.",
+        ge=0,
+        le=1,
+        description="Steps that may be missing in the rows that a step reads. 0 is as exact as without a server; with "
+        "1 the next batch's rows come while the one before is computed.",
     )
 
 
 class ShardJob(Value):
     """Hold every ``shards``-th row of a training, until nobody wants it any more."""
 
-    store: str = Field(description="Host and port of the store where the hosts of the training meet.")
+    store: str = Field(description="Where the hosts of the training meet, see `STORE`.")
     host: str = Field(description="Address to listen on.")
     rank: NonNegativeInt

@@ -107,6 +107,13 @@ class SavingStrategy(DDPStrategy):
         self.served.begin(beside["global_step"], optimizer)
         return beside
 
+    @override
+    def teardown(self) -> None:
+        """Leave the parameter server, then the other processes."""
+        if hasattr(self, "served"):
+            self.served.close()
+        super().teardown()
+
     def _module_of_layers(self) -> LayeredModule:
         assert isinstance(self.lightning_module, LayeredModule)
         return self.lightning_module

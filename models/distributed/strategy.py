@@ -174,7 +174,7 @@ class GangStrategy(SavingStrategy):
         self.call_by_first_names(self.model)
         tables = {self.aliases[f"{name}.weight"]: each for name, each in _tables(self.model)}
         numbers: Any = str(next(self.model.parameters()).dtype).removeprefix("torch.")
-        place = (self.global_rank, self.world_size, self.broadcast)
+        place = (self.global_rank, self.world_size, self.broadcast, self.barrier)
         self.served = TrainersEnd(tables, self.config, numbers, *place)
         self.served.begin()
         self.spread(self.model)

@@ -128,7 +128,7 @@ class RecommenderConfig(ModelConfig, frozen=True, extra="forbid"):
         if isinstance(self.loss, FullSoftmax) and sharded:
             raise ValueError(
                 "model.loss: full_softmax compares each target with all items, and under train.parallelism.rows: "
-                "sharded no process has them all. Take kind: sampled_softmax, or leave model.loss out."
+                "sharded or served no process has them all. Take kind: sampled_softmax, or leave model.loss out."
             )
         if isinstance(self.loss, FullSoftmax) and items > FULL_AT_MOST:
             raise ValueError(

@@ -59,14 +59,14 @@ def take_step(
         rate: Learning rate.
         step: Of the training, from 1.
     """
-    row_UD, sum_U1 = weight_ND[number_U], state.sum_of_squares[number_U]
-    average_UD = caught_up(row_UD, state.average[number_U], state.moved[number_U], step - 1)
-    sum_U1 = sum_U1 + gradient_UD.square().mean(dim=1, keepdim=True)
-    row_UD = row_UD - rate * gradient_UD / (sum_U1.sqrt() + EPSILON)
-    weight_ND[number_U] = row_UD
-    state.sum_of_squares[number_U] = sum_U1
-    state.average[number_U] = average_UD.lerp_(row_UD, share(step))
-    state.moved[number_U] = float(step)
+    row_UD, sum_U1, moved_U1, average_UD = (each.index_select(0, number_U) for each in (weight_ND, *state))
+    average_UD = caught_up(row_UD, average_UD, moved_U1, step - 1)
+    sum_U1 += torch.linalg.vecdot(gradient_UD, gradient_UD)[:, None] / gradient_UD.shape[1]
+    row_UD.addcdiv_(gradient_UD, sum_U1.sqrt().add_(EPSILON), value=-rate)
+    weight_ND.index_copy_(0, number_U, row_UD)
+    state.sum_of_squares.index_copy_(0, number_U, sum_U1)
+    state.average.index_copy_(0, number_U, average_UD.lerp_(row_UD, share(step)))
+    state.moved.index_fill_(0, number_U, float(step))
 
 
 @torch.no_grad()
@@ -86,4 +86,4 @@ def catch_up_in_pieces(weight_ND: Tensor, average_ND: Tensor, moved_N1: Tensor, 
 
 def caught_up(row_UD: Tensor, average_UD: Tensor, moved_U1: Tensor, step: int) -> Tensor:
     """Return averages as of ``step``, of rows that rested since they moved last."""
-    return row_UD + (average_UD - row_UD) * kept(moved_U1, max(step, 1))
+    return torch.lerp(row_UD, average_UD, kept(moved_U1, max(step, 1)))

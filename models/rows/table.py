@@ -108,7 +108,7 @@ class Rows(nn.Module):
     def _looked_up(self, number_U: Tensor) -> Tensor:
         """Return the rows of a step, (U, D)."""
         if self.whole:
-            return self.weight.detach()[number_U]
+            return self.weight.detach().index_select(0, number_U)
         self._route = Route.of(number_U, self.count, self.shard)
         return self._route.rows(self.weight.detach())
 

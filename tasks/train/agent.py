@@ -81,14 +81,14 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str, s
     )
     own.mkdir(parents=True, exist_ok=True)
     (own / MEETING).write_text(meeting, encoding="utf-8")
-    around = surroundings(host, job.parallelism.threads_per_process, endpoint)
+    around = surroundings(host, job.parallelism.threads_per_process, f"{endpoint}/{meeting}")
 
     def tell(line: str) -> None:
         worker.log_event(topic, line if job.parallelism.max_nodes == 1 else f"{host}: {line}")
 
     with (
         locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError),
-        serving(shards, endpoint, host, folder, around) as beside,
+        serving(shards, host, folder, around) as beside,
     ):
         code = follow(
             [*COMMAND, *launcher(job.parallelism, meet), "models.fit", str(folder / JOB)],

@@ -95,6 +95,7 @@ class _Gang:
     def __post_init__(self) -> None:
         self.folder = Path(self.job.run_folder)
         self.hosts = Hosts(self.client, self.on_line)
+        self.shards: dict[str, tuple[int, ...]] = {}
 
     def follow(self, on_heartbeat: OnHeartbeat) -> None:
         """Keep agents on as many hosts as are there and wanted, until there is a result."""
@@ -124,7 +125,7 @@ class _Gang:
         """Look after agents, start those that are wanted, and return the hosts that did not begin theirs yet."""
         self._look_after()
         if not self.agents:
-            self.shards = dealt(self.job.parallelism, sorted(there)[: self.job.parallelism.max_nodes])
+            self.shards = dealt(self.job.parallelism, list(there)[: self.job.parallelism.max_nodes])
         for host, workers in there.items():
             if host not in self.agents and len(self.agents) < self.job.parallelism.max_nodes:
                 self._start(host, workers[0])
@@ -172,10 +173,10 @@ class _Gang:
         if why or self.restarts > self.job.parallelism.max_restarts:
             last = failure("models.fit", code, self.folder / AGENTS / host / LOG)
             raise JobFailedError(f"{why or too_often(self.job, host)}\n{last}")
-        if code < 0:
+        if code < 0 and not self.shards.get(host):
             del self.agents[host]
             self.on_line(f"the agent on {host} was killed (signal {-code}), and is started again")
-        else:  # it has closed the meeting for all
+        else:  # it has closed the meeting for all, or shards ended with it
             self._meet(f"the agent on {host} ended with exit code {code}")
 
     def _start(self, host: str, worker: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from data_contracts.job import JOB, commit
 from data_contracts.parallelism import ParallelismConfig
-from data_contracts.parameter_server import SHARDS, ShardJob
+from data_contracts.parameter_server import SHARDS, STORE, ShardJob
 from data_contracts.process import COMMAND, STARTER
 from tasks.job import LOG, end
 
@@ -47,22 +47,20 @@ class HostsShards:
 
 
 @contextmanager
-def serving(
-    ranks: Sequence[int], store: str, host: str, folder: Path, environment: Mapping[str, str]
-) -> Iterator[HostsShards]:
+def serving(ranks: Sequence[int], host: str, folder: Path, environment: Mapping[str, str]) -> Iterator[HostsShards]:
     """Have shards on this host.
 
     Args:
         ranks: Which.
-        store: Endpoint of the store where agents meet: each says there where it listens.
         host: Address of this host.
         folder: Of the training.
-        environment: Of the processes.
+        environment: Of the processes; its `STORE` is where each says where it listens.
     """
     processes: dict[int, subprocess.Popen[bytes]] = {}
     try:
         for rank in ranks:
-            processes[rank] = _started(ShardJob(store=store, host=host, rank=rank), folder / SHARDS, environment)
+            job = ShardJob(store=environment[STORE], host=host, rank=rank)
+            processes[rank] = _started(job, folder / SHARDS, environment)
         yield HostsShards(processes, folder / SHARDS)
     finally:
         for process in processes.values():

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from torch.distributed.checkpoint.state_dict_loader import load as read_tensors
 
 from benchmarks.shards import shards
-from data_contracts.job import JOB, FitJob, FitResult, read
+from data_contracts.job import JOB, CheckpointConfig, FitJob, FitResult, read
 from data_contracts.manifest import damage
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parameter_server import STORE
@@ -209,7 +209,7 @@ def fail_alone(job: FitJob) -> None:
 def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are local to two processes, sharded over two, served to two, sharded over three, and leave in shards of two.
 
-    All but the stages take each share of a batch in parts.
+    For some steps the server learns layers, too. All but the stages take each share of a batch in parts.
     """
     alone = lab.train(lab.job("whole", 1, LAYERED))
     sharded = {"rows": "sharded", "max_restarts": 0}
@@ -222,6 +222,10 @@ def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab, monkeypat
         served = {"rows": "served", "server": {"shards": 2}, "max_restarts": 0}
         lab.killed(split(job, {"processes_per_node": 2, **served}), "checkpoint", "after", 1)
         assert lab.epochs() == [1]
+        often = {"checkpoints": CheckpointConfig(every_seconds=0.01)}
+        sync = {**served, "server": {"shards": 2, "mode": "sync"}}
+        lab.killed(split(job, {"processes_per_node": 2, **sync}).model_copy(update=often), "step", "after", 8)
+        assert sorted(path.name for path in (Path(job.run_folder) / "training").iterdir())[-1] > "step-0000000024"
     lab.killed(split(job, {"strategy": "fsdp", "processes_per_node": 3, **sharded}), "weights", "before")
     resumed = lab.train(split(job, {"processes_per_node": 2, **sharded}))
     assert lab.epochs() == []
@@ -230,7 +234,7 @@ def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab, monkeypat
     torch.testing.assert_close(weights_of(resumed), weights_of(alone), rtol=1e-9, atol=1e-9)
     assert resumed.metrics == pytest.approx(alone.metrics)
     found = account(Path(job.run_folder) / "ledger")
-    assert (len(found.steps), found.starts) == (36, 4)
+    assert (len(found.steps), found.starts) == (36, 5)
 
 
 def test_local_sgd_goes_on_from_its_last_average_as_if_undisturbed(lab: Lab) -> None:

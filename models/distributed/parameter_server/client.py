@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.distributed.parameter_server.declared import Layers, Rows, Rules
+from models.distributed.parameter_server.dealt import is_own
+from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.done import Done
 from models.distributed.parameter_server.errors import LateError
 from models.distributed.parameter_server.gathered import Push
@@ -48,7 +49,7 @@ class ParameterServer:
         told = [rules.model_copy(update=each._asdict()).model_dump() for each in self._shards]
         self.wait([line.ask({"do": "begin", **each}) for line, each in zip(self._lines, told, strict=True)])
 
-    def declare(self, rows: Sequence[Rows] = (), layers: Sequence[Layers] = ()) -> None:
+    def declare(self, rows: Sequence[Table] = (), layers: Sequence[Layers] = ()) -> None:
         """Have tables and layers held, see `Stores.declare`."""
         words = {"rows": [each.model_dump() for each in rows], "layers": [each.model_dump() for each in layers]}
         self.wait(self._ask({"do": "declare", **words}))
@@ -129,8 +130,11 @@ class ParameterServer:
         try:
             return [each.result(self.seconds + BEYOND_SECONDS) for each in answers]
         except NoAnswerError:
-            silent = [line.endpoint for line, each in zip(self._lines, answers, strict=True) if not each.done()]
-            raise LateError(f"no answer in {self.seconds + BEYOND_SECONDS:g} s from {', '.join(silent)}.") from None
+            silent = [line for line, each in zip(self._lines, answers, strict=True) if not each.done()]
+            for line in silent:
+                line.cut()
+            named = ", ".join(line.endpoint for line in silent)
+            raise LateError(f"no answer in {self.seconds + BEYOND_SECONDS:g} s from the shard at {named}.") from None
 
     def close(self) -> None:
         """End all streams."""
@@ -175,11 +179,6 @@ class Found(NamedTuple):
             name: self.server.joined([each[name].value for each in pieces], number_U)
             for name, number_U in self.wanted.items()
         }
-
-
-def is_own(number_U: Tensor, shard: Shard) -> Tensor:
-    """Say which rows a shard has."""
-    return number_U % shard.world == shard.rank
 
 
 def _cut(part: Part, shard: Shard) -> Part:

@@ -27,7 +27,8 @@ class Compensation:
     def remember(self, step: int, wanted: Wanted, found: dict[str, Tensor]) -> None:
         """Keep what a step has read until it is taken."""
         if self.strength:
-            self._read[step] = wanted, found
+            before = self._read.get(step, ({}, {}))
+            self._read[step] = {**before[0], **wanted}, {**before[1], **found}
 
     def corrected(self, step: int, gradients: Gradients, stores: Stores) -> Gradients:
         """Return the gradients of a step, corrected as far as it has read what they are of."""

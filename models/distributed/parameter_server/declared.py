@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from data_contracts.night import Value
 
 Numbers = Literal["float32", "float64"]
 
 
-class Rows(Value):
+class Table(Value):
     """A table of rows, of which each shard holds those that were learned from."""
 
     name: str
@@ -38,6 +38,12 @@ class Rules(Value):
     compensation: NonNegativeFloat = Field(0.0, description="See `Compensation`; only where `shares` is 1.")
     taken: NonNegativeInt = Field(0, description="Steps that were taken before, all of them,")
     beyond: tuple[NonNegativeInt, ...] = Field((), description="and those after them.")
+
+    @model_validator(mode="after")
+    def _one_share_is_compensated(self) -> Self:
+        if self.compensation and self.shares > 1:
+            raise ValueError(f"compensation is {self.compensation}, and shares {self.shares}: each has read others.")
+        return self
 
 
 class Layers(Value):

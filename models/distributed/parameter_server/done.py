@@ -14,7 +14,8 @@ from data_contracts.night import Value
 class Done(Value):
     """What a shard has done, or all of them."""
 
-    steps: int = Field(0, description="Taken.")
+    taken: int = Field(0, description="Steps of the training, those of earlier starts too.")
+    steps: int = Field(0, description="Taken since.")
     pushes: int = Field(0, description="Shares of steps that came.")
     repeated: int = Field(0, description="Shares that came again, and were not learned from again.")
     held: int = Field(0, description="Rows that take room.")
@@ -35,7 +36,8 @@ class Done(Value):
             name: sum(getattr(each, name) for each in shards)
             for name in ("pushes", "repeated", "held", "moved", "dropped", "forgotten")
         }
-        return cls(steps=max(each.steps for each in shards), staleness=staleness, waited=waited, **summed)
+        of_all = {name: max(getattr(each, name) for each in shards) for name in ("taken", "steps")}
+        return cls(staleness=staleness, waited=waited, **of_all, **summed)
 
     @property
     def mean_staleness(self) -> float:

@@ -25,3 +25,15 @@ class OtherEpochError(ParameterServerError):
 
 class LateError(ParameterServerError):
     """What was waited for did not come in time."""
+
+
+class NotFiniteError(RefusedError):
+    """A gradient is no number."""
+
+
+class NoRoomError(ParameterServerError, MemoryError):
+    """A shard's memory is full."""
+
+
+class BrokenError(ParameterServerError):
+    """A shard has learned a step in part, and does nothing any more until a training begins."""

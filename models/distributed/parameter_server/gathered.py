@@ -87,6 +87,8 @@ class Gathering:
     def lacks(self, step: int) -> str:
         """Say which shares of a step did not come."""
         missing = sorted(set(range(self.shares)) - self._pushes.get(step, {}).keys())
+        if not missing:
+            return f"what step {step} is to be scaled by"
         return f"share{'' if len(missing) == 1 else 's'} {', '.join(map(str, missing))} of step {step}"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NoAnswerError
+from concurrent.futures import Future
 from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 import pyarrow as pa
 import torch
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class Line:
-    """A stream to one shard; a thread of its own asks, one question after another.
+    """A stream to one shard, which answers one question after another; a thread waits for the answers.
 
     Args:
         endpoint: Host and port of the shard.
@@ -37,33 +38,61 @@ class Line:
 
     def __init__(self, endpoint: str, told: StreamTold, token: str = "") -> None:
         self.endpoint, self._told = endpoint, told
-        self._numbers = getattr(torch, told.numbers)
         self._client = flight.FlightClient(f"grpc://{endpoint}")
         options = flight.FlightCallOptions(headers=[(HEADER.encode(), f"Bearer {token}".encode())])
         descriptor = flight.FlightDescriptor.for_command(told.model_dump_json())
         with self._named():
             self._writer, self._reader = self._client.do_exchange(descriptor, options)
-        self._thread = ThreadPoolExecutor(1, f"shard {endpoint}")
-        self._thread.submit(self._writer.begin, schema(told.travels))
+            self._writer.begin(schema(told.travels))
+        self._asked: SimpleQueue[Future[Message] | None] = SimpleQueue()
+        self._sending = Lock()
+        self._listener = Thread(target=self._listen, name=f"shard {endpoint}", daemon=True)
+        self._listener.start()
 
     def ask(self, words: Words, parts: Parts | None = None) -> Future[Message]:
-        """Ask once all was answered that was asked before."""
-        return self._thread.submit(self._asked, Message(words, parts or {}))
+        """Send a question; while the shard has more of them than the wire holds, this waits."""
+        future: Future[Message] = Future()
+        with self._sending:
+            self._asked.put(future)
+            try:
+                with self._named():
+                    self._writer.write_with_metadata(*written(Message(words, parts or {}), self._told.travels))
+            except ParameterServerError as error:
+                logger.info("%s", error)  # whoever waits for the answer hears of it
+        return future
+
+    def cut(self) -> None:
+        """End the stream at once: who waits for an answer, or will, hears that it was cancelled."""
+        self._reader.cancel()
 
     def close(self) -> None:
         """End the stream once what was asked is answered; at once, if that takes long."""
-        try:
-            self._thread.submit(self._end).result(BEYOND_SECONDS)
-        except NoAnswerError:
-            self._reader.cancel()
-        self._thread.shutdown(cancel_futures=True)
+        self._asked.put(None)
+        self._listener.join(BEYOND_SECONDS)
+        self.cut()
+        self._listener.join()
         self._client.close()
 
-    def _end(self) -> None:
+    def _listen(self) -> None:
+        while (future := self._asked.get()) is not None:
+            try:
+                future.set_result(self._answer())
+            except ParameterServerError as error:
+                future.set_exception(error)
         try:
-            self._writer.close()
-        except (flight.FlightError, OSError) as error:
-            logger.info("shard at %s was gone before its stream was closed: %s", self.endpoint, error)
+            with self._named():
+                self._writer.close()
+        except ParameterServerError as error:
+            logger.info("%s", error)
+
+    def _answer(self) -> Message:
+        with self._named():
+            chunk = self._reader.read_chunk()
+        numbers = getattr(torch, self._told.numbers)
+        answer = as_read(chunk.data, chunk.app_metadata, self._told.travels, numbers)
+        if "error" in answer.words:
+            raise getattr(errors, str(answer.words["error"]))(answer.words["said"])
+        return answer
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -72,12 +101,3 @@ class Line:
             yield
         except (flight.FlightError, pa.ArrowException, StopIteration, OSError) as error:
             raise ParameterServerError(f"shard at {self.endpoint}: {type(error).__name__}: {error}") from error
-
-    def _asked(self, message: Message) -> Message:
-        with self._named():
-            self._writer.write_with_metadata(*written(message, self._told.travels))
-            chunk = self._reader.read_chunk()
-        answer = as_read(chunk.data, chunk.app_metadata, self._told.travels, self._numbers)
-        if "error" in answer.words:
-            raise getattr(errors, str(answer.words["error"]))(answer.words["said"])
-        return answer

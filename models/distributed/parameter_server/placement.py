@@ -1,4 +1,4 @@
-"""Where the shards of a training are: each says so in the store where its hosts meet."""
+"""Where the shards of a training are: each says so in the store where its hosts meet, for their meeting alone."""
 
 from __future__ import annotations
 
@@ -10,30 +10,52 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from data_contracts.parameter_server import STORE
 
 EPOCH = "parameter-server/epoch"
-WAIT = timedelta(seconds=300)
+WAIT = timedelta(seconds=120)
 """How long a shard may take to start."""
 
 
-def meet(endpoint: str | None = None) -> TCPStore:
-    """Return the store where the hosts of this training meet."""
-    host, port = (endpoint or os.environ[STORE]).rsplit(":", 1)
-    return TCPStore(host, int(port), is_master=False, timeout=WAIT)
+def settle(place: str, rank: int, endpoint: str) -> None:
+    """Say where a shard is.
+
+    Args:
+        place: See `STORE`.
+        rank: Of the shard.
+        endpoint: Its host and port.
+    """
+    store, meeting = _meet(place)
+    store.set(_key(meeting, rank), endpoint)
 
 
-def settle(store: TCPStore, rank: int, endpoint: str) -> None:
-    """Say where a shard is."""
-    store.set(_key(rank), endpoint)
+def placed(shards: int) -> tuple[int, list[str]]:
+    """Return where all shards are, once all have said it, and a number for this start, higher than any before.
+
+    Raises:
+        ValueError: This training has no store where shards could say it.
+        TimeoutError: A shard did not come.
+    """
+    if STORE not in os.environ:
+        raise ValueError(
+            "rows: served, and no shards beside this training: they are started by a night, or on a Dask cluster. Take "
+            "rows: local or sharded where it trains alone."
+        )
+    store, meeting = _meet(os.environ[STORE])
+    found = []
+    for rank in range(shards):
+        try:
+            found.append(store.get(_key(meeting, rank)).decode())
+        except RuntimeError as error:  # torch's own says which key it waited for
+            raise TimeoutError(
+                f"shard {rank} of {shards} did not say where it is in {WAIT.seconds} s; its log is in the training's "
+                f"folder, shards/{rank}/log.txt. ({error})"
+            ) from error
+    return int(store.add(EPOCH, 1)), found
 
 
-def endpoints(store: TCPStore, shards: int) -> list[str]:
-    """Return where all shards are; wait for those that did not say it yet."""
-    return [store.get(_key(rank)).decode() for rank in range(shards)]
+def _meet(place: str) -> tuple[TCPStore, str]:
+    endpoint, _, meeting = place.partition("/")
+    host, port = endpoint.rsplit(":", 1)
+    return TCPStore(host, int(port), is_master=False, timeout=WAIT), meeting
 
 
-def next_epoch(store: TCPStore) -> int:
-    """Return a number that is higher than any before: of a placement of shards, or of a training that begins anew."""
-    return int(store.add(EPOCH, 1))
-
-
-def _key(rank: int) -> str:
-    return f"parameter-server/shard-{rank}"
+def _key(meeting: str, rank: int) -> str:
+    return f"parameter-server/{meeting}/shard-{rank}"

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.distributed.parameter_server.declared import Rows
+from models.distributed.parameter_server.dealt import index_of, is_own, number_of
+from models.distributed.parameter_server.declared import Table
 from models.rows.first_values import first_values
 from models.rows.ranking import Blocks
 from models.rows.rules import ROWS_AT_ONCE, RowState, caught_up, take_step
@@ -23,6 +24,8 @@ from models.rows.table import NOTHING
 NOT_HELD = -1
 FEWEST = 64
 """Rows that room is made for, at least."""
+MOST_DRAWN = 2**28
+"""Bytes of first values that are kept for the next time that all rows are ranked."""
 MOST_COUNTED = 255
 """Steps that are counted for a row."""
 
@@ -47,10 +50,11 @@ class RowStore:
         shard: Whose rows.
     """
 
-    def __init__(self, told: Rows, shard: Shard) -> None:
+    def __init__(self, told: Table, shard: Shard) -> None:
         self.told, self.shard = told, shard
         self.own = len(range(shard.rank, told.count, shard.world))
         self._place_N = torch.full((self.own,), NOT_HELD, dtype=torch.int32)
+        self._drawn: dict[int, Tensor] = {}
         self._met_N = torch.zeros(self.own if told.admitted_after > 1 else 0, dtype=torch.uint8)
         self._clear()
 
@@ -71,7 +75,7 @@ class RowStore:
         place_U = self._place_N[self._index(number_U)]
         is_held_U = place_U != NOT_HELD
         place_U = place_U[is_held_U]
-        held_UD = self._weight_CD[place_U]
+        held_UD = self._weight_CD.index_select(0, place_U)
         if averages_of is not None:
             held_UD = caught_up(held_UD, self._state.average[place_U], self._state.moved[place_U], averages_of)
         if len(held_UD) == len(number_U):
@@ -132,30 +136,45 @@ class RowStore:
 
     def put(self, state: Mapping[str, Tensor]) -> None:
         """Hold rows as `state` gives them, of whichever shard; those of others are passed over."""
-        own_C = state["number"] % self.shard.world == self.shard.rank
+        own_C = is_own(state["number"], self.shard)
         place_C = self._places(state["number"][own_C])
         self._weight_CD[place_C] = state["weight"][own_C]
         for name, each in self._state._asdict().items():
             each[place_C] = state[name][own_C]
 
-    def blocks(self, *, averages_of: int | None = None) -> Blocks:
-        """Yield all rows but `NOTHING` in blocks, see `models.rows.ranking.Blocks`; row s + S i has number i here."""
+    def blocks(self, *, averages_of: int) -> Blocks:
+        """Yield the averages of all rows but `NOTHING` in blocks, see `models.rows.ranking.Blocks`, as counted here.
+
+        First values never change, so those of some blocks are kept: they take longer to draw than to rank.
+        """
         for start in range(0, self.own, ROWS_AT_ONCE):
             index_R = torch.arange(start, min(start + ROWS_AT_ONCE, self.own))
-            index_R = index_R[index_R * self.shard.world + self.shard.rank != NOTHING]
-            if len(index_R):
-                number_R = index_R * self.shard.world + self.shard.rank
-                yield int(index_R[0]), self.read(number_R, averages_of=averages_of)
+            is_held_R = self._place_N[index_R] != NOT_HELD
+            number_R = number_of(index_R, self.shard)
+            row_RD = self._first_of_block(start, number_R) if not is_held_R.all() else None
+            held_RD = self.read(number_R[is_held_R], averages_of=averages_of)
+            row_RD = held_RD if row_RD is None else row_RD.index_copy(0, is_held_R.nonzero()[:, 0], held_RD)
+            skipped = int(start == 0 and self.shard.rank == NOTHING)
+            yield start + skipped, row_RD[skipped:]
+
+    def _first_of_block(self, start: int, number_R: Tensor) -> Tensor:
+        if start in self._drawn:
+            return self._drawn[start]
+        row_RD = self._first(number_R)
+        if (len(self._drawn) + 1) * row_RD.nbytes <= MOST_DRAWN:
+            self._drawn[start] = row_RD
+        return row_RD
 
     def strangers(self, number_U: Tensor) -> Tensor:
         """Return the numbers that no row of this shard has."""
-        is_own_U = (number_U >= 0) & (number_U < self.told.count) & (number_U % self.shard.world == self.shard.rank)
+        is_own_U = (number_U >= 0) & (number_U < self.told.count) & is_own(number_U, self.shard)
         return number_U[~is_own_U]
 
     def _index(self, number_U: Tensor) -> Tensor:
-        return number_U // self.shard.world
+        return index_of(number_U, self.shard)
 
     def _first(self, number_U: Tensor) -> Tensor:
+        """Draw first values, (U, D)."""
         told = self.told
         row_UD = first_values(told.seed, number_U.numpy(), told.width, told.std).to(self._weight_CD.dtype)
         row_UD[number_U == NOTHING] = 0

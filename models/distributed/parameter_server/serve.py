@@ -9,7 +9,7 @@ import torch
 
 from data_contracts.parameter_server import ShardJob
 from data_contracts.process import call, main
-from models.distributed.parameter_server.placement import meet, settle
+from models.distributed.parameter_server.placement import settle
 from models.distributed.parameter_server.service import ShardService
 
 
@@ -18,7 +18,7 @@ def serve(job: ShardJob) -> None:
     call(f"shard {job.rank}")
     torch.set_num_threads(1)
     service = ShardService(job.host)
-    settle(meet(job.store), job.rank, service.endpoint)
+    settle(job.store, job.rank, service.endpoint)
     service.serve()
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 from typing_extensions import override
 
-from models.distributed.parameter_server.declared import Rows as Told
+from models.distributed.parameter_server.declared import Table
 from models.rows.shard import Asked, Shard
 from models.rows.table import WHOLE, Rows
 
@@ -69,10 +69,10 @@ class ServedRows(Rows):
     def _ranked(self, asked: Asked) -> Tensor:
         return self.end.ranks(self, asked)
 
-    def told(self) -> Told:
+    def told(self) -> Table:
         """Return what shards are told of it."""
         numbers = str(self.weight.dtype).removeprefix("torch.")
-        return Told.model_validate(
+        return Table.model_validate(
             {"name": self.name, "count": self.count, "width": self.width, "std": self.std, "seed": self.seed}
             | {"numbers": numbers}
         )

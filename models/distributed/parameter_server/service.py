@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any
 
 import torch
@@ -14,14 +15,17 @@ from pyarrow import flight
 from pydantic import Field
 
 from data_contracts.night import Value
-from models.distributed.parameter_server.declared import Layers, Numbers, Rows, Rules
-from models.distributed.parameter_server.errors import ParameterServerError
+from models.distributed.parameter_server.declared import Layers, Numbers, Rules, Table
+from models.distributed.parameter_server.errors import NoRoomError, OtherEpochError, ParameterServerError, RefusedError
 from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.wire import Message, Part, Parts, Travels, as_read, schema, written
+from models.memory import is_out_of_memory
 from models.rows.ranking import Hidden, Targets
 
 HEADER = "authorization"
+
+ADVICE = "Raise train.parallelism.server.shards, or give the hosts more memory."
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +49,7 @@ class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has 
 
     def __init__(self, host: str, port: int = 0, token: str = "") -> None:
         self.shard = ParameterShard(Rules(epoch=0))
+        self._beginning = Lock()
         super().__init__(flight.Location.for_grpc_tcp(host, port), middleware={"guard": _Guard(token)})
         self.endpoint = f"{host}:{self.port}"
 
@@ -72,16 +77,28 @@ class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has 
                 return self._begin(Rules.model_validate(words))
             return _ANSWERS[do](self.shard, words, asked.parts)
         except ParameterServerError as error:
-            logger.warning("%s: %s", type(error).__name__, error)
-            return Message({"error": type(error).__name__, "said": str(error)}, {})
+            return _cannot(error)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            return _cannot(RefusedError(f"{do!r} was not understood: {type(error).__name__}: {error}"))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return _cannot(NoRoomError(f"shard {self.shard.shard.rank} has no room: {error}. {ADVICE}"))
 
     def _begin(self, rules: Rules) -> Message:
-        """Forget what was, and hold what this training declares from now on; a start is told once by each trainer."""
-        if rules == self.shard.rules:
-            return Message({}, {})
-        self.shard.move_to(rules.epoch)
-        self.shard = ParameterShard(rules)
+        """Forget what was, and hold what this training declares from now on; again is the same as once."""
+        with self._beginning:
+            if rules != self.shard.rules:
+                if rules.epoch <= self.shard.epoch:
+                    raise OtherEpochError(f"this shard is of placement {self.shard.epoch}, and told of {rules.epoch}.")
+                self.shard.move_to(rules.epoch)
+                self.shard = ParameterShard(rules)
         return Message({}, {})
+
+
+def _cannot(error: ParameterServerError) -> Message:
+    logger.warning("%s: %s", type(error).__name__, error)
+    return Message({"error": type(error).__name__, "said": str(error)}, {})
 
 
 def _pull(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
@@ -113,7 +130,7 @@ def _scale(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Mes
 
 
 def _declare(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
-    for kind, told in ((Rows, words["rows"]), (Layers, words["layers"])):
+    for kind, told in ((Table, words["rows"]), (Layers, words["layers"])):
         for each in told:
             shard.declare(kind.model_validate(each), epoch=words["epoch"])
     return Message({}, {})
@@ -134,15 +151,15 @@ def _put_layers(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -
 
 
 def _layers(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
-    found = shard.layers(words["name"], epoch=words["epoch"])
-    return Message({"taken": shard.clock.count}, {name: Part(value) for name, value in found.items()})
+    taken, found = shard.layers(words["name"], epoch=words["epoch"])
+    return Message({"taken": taken}, {name: Part(value) for name, value in found.items()})
 
 
 def _state_of(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
     ((name, (_, number_U)),) = parts.items()
     assert number_U is not None
-    found = shard.state_of(name, number_U, **words)
-    return Message({"taken": shard.clock.count}, {each: Part(value, number_U) for each, value in found.items()})
+    taken, found = shard.state_of(name, number_U, **words)
+    return Message({"taken": taken}, {each: Part(value, number_U) for each, value in found.items()})
 
 
 def _ranks(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:

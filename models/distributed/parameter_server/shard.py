@@ -5,6 +5,7 @@ Rules alone: no socket, no process, no file. Any thread may call any method.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -16,15 +17,18 @@ from torch import Tensor
 
 from models.distributed.parameter_server.clock import Clock
 from models.distributed.parameter_server.compensation import Compensation
-from models.distributed.parameter_server.declared import Layers, Rows, Rules
+from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.done import Done
-from models.distributed.parameter_server.errors import LateError, OtherEpochError, RefusedError
+from models.distributed.parameter_server.errors import BrokenError, LateError, OtherEpochError, RefusedError
 from models.distributed.parameter_server.gathered import Gathering, Push
 from models.distributed.parameter_server.ranking import ranks_among
 from models.distributed.parameter_server.state import State
 from models.distributed.parameter_server.stores import Stores, Wanted
 from models.rows.ranking import Hidden, Targets
 from models.rows.shard import Shard
+
+MOST_AHEAD = 10_000
+"""Steps that a push may be ahead of the first that was not taken: what waits for others takes room."""
 
 
 class ParameterShard:
@@ -43,8 +47,9 @@ class ParameterShard:
         self._compensation = Compensation(rules.compensation)
         self._counts, self._waited = Counter[str](), Counter[int]()
         self._changed = threading.Condition()
+        self._broken = ""
 
-    def declare(self, told: Rows | Layers, *, epoch: int) -> None:
+    def declare(self, told: Table | Layers, *, epoch: int) -> None:
         """See `Stores.declare`."""
         with self._locked(epoch):
             self.stores.declare(told)
@@ -78,7 +83,8 @@ class ParameterShard:
             self._waited[share] += time.monotonic() - began  # type: ignore[assignment]  # numbers of any kind
             found = self.stores.read(wanted)
             self.clock.look_up(step, share)
-            self._compensation.remember(step, wanted, found)
+            if not self.clock.is_taken(step):
+                self._compensation.remember(step, wanted, found)
             return found
 
     def read(self, wanted: Wanted, *, epoch: int, averages: bool) -> dict[str, Tensor]:
@@ -91,16 +97,17 @@ class ParameterShard:
         with self._locked(epoch):
             self.stores.layers(name).be(tensors, steps)
 
-    def layers(self, name: str, *, epoch: int) -> dict[str, Tensor]:
-        """Return a copy of what `LayerStore.state` says, but for single numbers."""
+    def layers(self, name: str, *, epoch: int) -> tuple[int, dict[str, Tensor]]:
+        """Return how many steps were taken, and a copy of what `LayerStore.state` says, but for single numbers."""
         with self._locked(epoch):
             state = self.stores.layers(name).state()
-            return {each: value.clone() for each, value in state.items() if value.ndim}
+            return self.clock.count, {each: value.clone() for each, value in state.items() if value.ndim}
 
-    def state_of(self, name: str, number_U: Tensor, *, epoch: int) -> dict[str, Tensor]:
-        """Return all that there is of some rows, held or not; see `RowStore.state_of`."""
+    def state_of(self, name: str, number_U: Tensor, *, epoch: int) -> tuple[int, dict[str, Tensor]]:
+        """Return how many steps were taken, and all that there is of some rows; see `RowStore.state_of`."""
         with self._locked(epoch):
-            return self.stores.rows(name).state_of(number_U)
+            self.stores.check_rows(name, number_U)
+            return self.clock.count, self.stores.rows(name).state_of(number_U)
 
     def ranks(self, name: str, state_TD: Tensor, targets: Targets, hidden: Hidden, *, epoch: int) -> Tensor:
         """Rank this shard's rows for states, by their averages; see `models.rows.ranking.ranks`."""
@@ -117,9 +124,7 @@ class ParameterShard:
             OtherEpochError: See there.
         """
         with self._locked(epoch):
-            if not 0 <= push.share < self._gathering.shares:
-                raise RefusedError(f"share {push.share}: step {push.step} has {self._gathering.shares}, from 0.")
-            self.stores.check(push.gradients)
+            self._check_push(push)
             if self.clock.is_taken(push.step) or self._gathering.has(push.step, push.share):
                 self._counts["repeated"] += 1
                 return
@@ -151,6 +156,8 @@ class ParameterShard:
         with self._locked(epoch):
             if self.clock.is_taken(step):
                 return
+            if not math.isfinite(factor):
+                raise RefusedError(f"step {step} cannot be scaled by {factor}.")
             if not self._gathering.is_whole(step):
                 raise RefusedError(f"step {step} cannot be taken without {self._gathering.lacks(step)}.")
             self._take(step, factor)
@@ -179,7 +186,7 @@ class ParameterShard:
         """Return what it has done."""
         with self._changed:
             seen = {"staleness": dict(self.clock.staleness_seen), "waited": dict(self._waited)}
-            return Done.model_validate({"steps": self.clock.count, "held": self.stores.held, **self._counts, **seen})
+            return Done.model_validate({"taken": self.clock.count, "held": self.stores.held, **self._counts, **seen})
 
     def state(self) -> State:
         """Return a copy of all that it has learned."""
@@ -194,6 +201,8 @@ class ParameterShard:
             yield
 
     def _check(self, epoch: int) -> None:
+        if self._broken:
+            raise BrokenError(f"shard {self.shard.rank}: {self._broken}. Go on from the last checkpoint.")
         if epoch != self.epoch:
             raise OtherEpochError(
                 f"shard {self.shard.rank} is of placement {self.epoch}, the message of {epoch}: ask where shards are."
@@ -209,8 +218,26 @@ class ParameterShard:
         missing = self.clock.missing(step)
         return f"{len(missing):,} steps before step {step}, first of all {self._gathering.lacks(missing[0])}"
 
+    def _check_push(self, push: Push) -> None:
+        if not 0 <= push.share < self.rules.shares:
+            raise RefusedError(f"share {push.share}: step {push.step} has {self.rules.shares}, from 0.")
+        if not 0 <= push.step <= self.clock.taken + MOST_AHEAD:
+            raise RefusedError(f"step {push.step:,}: all before {self.clock.taken:,} are taken, and none so far ahead.")
+        factors = {"": push.factor or 0.0, **{f" of {name!r}": each.rate for name, each in push.gradients.items()}}
+        if wrong := [f"the rate{name} is {value}" for name, value in factors.items() if not math.isfinite(value)]:
+            raise RefusedError(f"step {push.step}: {', '.join(wrong)}.")
+        self.stores.check(push.gradients)
+
     def _take(self, step: int, factor: float) -> None:
+        """Learn from a step. What was half learned when something failed cannot be mended: nobody goes on with it."""
+        try:
+            self._learn(step, factor)
+        except BaseException as error:
+            self._broken = f"step {step} was learned in part ({type(error).__name__}: {error})"
+            raise
+
+    def _learn(self, step: int, factor: float) -> None:
         gradients = self._compensation.corrected(step, self._gathering.pop(step), self.stores)
         learned = self.stores.learn(gradients, factor=factor, step=self.clock.count + 1)
-        self._counts.update(moved=learned.rows, dropped=learned.dropped)
+        self._counts.update(steps=1, moved=learned.rows, dropped=learned.dropped)
         self.clock.take(step, self._gathering.shares)

@@ -3,13 +3,14 @@
 ::
 
     <folder>/
-    ├── shard-00001-of-00002/
+    ├── shard-00001-of-00002-step-0000000120/
     │   ├── <name>.safetensors      of a table or of layers, see `RowStore.state` and `LayerStore.state`
-    │   ├── told.json               `Told`
+    │   ├── told.json               `Record`
     │   └── manifest.json           sha256 of the others
-    └── shard-00002-of-00002/
+    └── shard-00002-of-00002-step-0000000123/
 
-Shards write when they come to it, so a snapshot of one may be some steps older than that of another.
+Shards write when they come to it, so a snapshot of one may be some steps older than that of another. A shard's own
+before is removed once the new one is whole; those of another number of shards stay until somebody removes them.
 """
 
 from __future__ import annotations
@@ -23,23 +24,23 @@ from safetensors.torch import load_file, save_file
 from data_contracts.job import commit, read
 from data_contracts.manifest import DamagedError, publish, verify
 from data_contracts.night import Value
-from models.distributed.parameter_server.declared import Layers, Rows
+from models.distributed.parameter_server.declared import Layers, Table
 from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.state import State
 from models.rows.shard import Shard
 
 TOLD = "told.json"
-PATTERN = "shard-*-of-*"
+PATTERN = "shard-*-of-*-step-*"
 
 
-class Told(Value):
+class Record(Value):
     """What a snapshot is of; see `State`."""
 
     rank: NonNegativeInt
     world: PositiveInt
     taken: NonNegativeInt
     beyond: tuple[NonNegativeInt, ...]
-    rows: tuple[Rows, ...]
+    rows: tuple[Table, ...]
     layers: tuple[Layers, ...]
 
     @property
@@ -59,17 +60,20 @@ class Snapshot:
     """
 
     def __init__(self, folder: Path) -> None:
-        paths = sorted(folder.glob(PATTERN))
-        for path in paths:
+        worlds: dict[int, dict[int, Path]] = {}
+        for path in sorted(folder.glob(PATTERN)):  # the newest of each shard comes last
             verify(path)
-        self._told = {path: read(path / TOLD, Told) for path in paths}
-        seen = sorted((each.world, each.rank) for each in self._told.values())
-        wanted = [(len(seen), rank) for rank in range(len(seen))]
-        if not seen or seen != wanted:
-            raise DamagedError(f"{folder} does not hold a snapshot of every shard: {[path.name for path in paths]}.")
+            record = read(path / TOLD, Record)
+            worlds.setdefault(record.world, {})[record.rank] = path
+        whole = [list(paths.values()) for world, paths in worlds.items() if len(paths) == world]
+        if not whole:
+            seen = [path.name for paths in worlds.values() for path in paths.values()]
+            raise DamagedError(f"{folder} does not hold a snapshot of every shard: {seen}.")
+        found = [{path: read(path / TOLD, Record) for path in paths} for paths in whole]
+        self._told = max(found, key=lambda told: max(each.steps for each in told.values()))
 
     @property
-    def newest(self) -> Told:
+    def newest(self) -> Record:
         """Return what the one is of that knows of most steps."""
         return max(self._told.values(), key=lambda told: told.steps)
 
@@ -80,7 +84,7 @@ class Snapshot:
 
     def put_into(self, shard: ParameterShard) -> None:
         """Have a shard, of however many, hold its part."""
-        held: tuple[Rows | Layers, ...] = (*self.newest.rows, *self.newest.layers)
+        held: tuple[Table | Layers, ...] = (*self.newest.rows, *self.newest.layers)
         for told in held:
             shard.declare(told, epoch=shard.epoch)
             for path, each in self._told.items():
@@ -90,28 +94,28 @@ class Snapshot:
 
 
 def save(state: State, shard: Shard, folder: Path) -> None:
-    """Write what a shard holds; its snapshot of before stays until this one is whole.
+    """Write what a shard holds; its snapshot of before goes once this one is whole.
 
     Raises:
         OSError: The disk is full, say.
     """
-    staged = folder / f".{name_of(shard)}.staged"
+    name = f"shard-{shard.rank + 1:05}-of-{shard.world:05}"
+    staged = folder / f".{name}.staged"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
-    for name, tensors in state.tensors.items():
-        save_file({each: value.contiguous() for each, value in tensors.items()}, staged / f"{name}.safetensors")
-    told = Told(
+    for each, tensors in state.tensors.items():
+        save_file({part: value.contiguous() for part, value in tensors.items()}, staged / f"{each}.safetensors")
+    told = Record(
         rank=shard.rank,
         world=shard.world,
         taken=state.taken,
         beyond=state.beyond,
-        rows=tuple(each for each in state.told.values() if isinstance(each, Rows)),
+        rows=tuple(each for each in state.told.values() if isinstance(each, Table)),
         layers=tuple(each for each in state.told.values() if isinstance(each, Layers)),
     )
     commit(told, staged / TOLD)
-    publish(staged, folder / name_of(shard), "snapshot")
-
-
-def name_of(shard: Shard) -> str:
-    """Return what the folder of a shard's snapshot is called."""
-    return f"shard-{shard.rank + 1:05}-of-{shard.world:05}"
+    final = folder / f"{name}-step-{told.steps:010}"
+    publish(staged, final, "snapshot")
+    for old in folder.glob(f"{name}-step-*"):
+        if old != final:
+            shutil.rmtree(old)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from models.distributed.parameter_server.declared import Layers, Rows
+from models.distributed.parameter_server.declared import Layers, Table
 
 
 class State(NamedTuple):
@@ -21,5 +21,5 @@ class State(NamedTuple):
 
     taken: int
     beyond: tuple[int, ...]
-    told: dict[str, Rows | Layers]
+    told: dict[str, Table | Layers]
     tensors: dict[str, dict[str, Tensor]]

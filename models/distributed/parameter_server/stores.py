@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from models.distributed.parameter_server.declared import Layers, Rows
-from models.distributed.parameter_server.errors import RefusedError
+from models.distributed.parameter_server.declared import Layers, Table
+from models.distributed.parameter_server.errors import NotFiniteError, RefusedError
 from models.distributed.parameter_server.gathered import Gradient, Gradients
 from models.distributed.parameter_server.layers import LayerStore
 from models.distributed.parameter_server.rows import Learned, RowStore
@@ -31,7 +31,7 @@ class Stores:
         self.shard = shard
         self._by_name: dict[str, RowStore | LayerStore] = {}
 
-    def declare(self, told: Rows | Layers) -> None:
+    def declare(self, told: Table | Layers) -> None:
         """Hold a table, or a piece of layers; again is the same as once.
 
         Raises:
@@ -40,7 +40,7 @@ class Stores:
         there = self._by_name.get(told.name)
         if there is None:
             self._by_name[told.name] = (
-                RowStore(told, self.shard) if isinstance(told, Rows) else LayerStore(told, self.shard)
+                RowStore(told, self.shard) if isinstance(told, Table) else LayerStore(told, self.shard)
             )
         elif there.told != told:
             raise RefusedError(f"{told.name!r} is held as {there.told!r}, and asked for as {told!r}.")
@@ -104,10 +104,10 @@ class Stores:
         for name, (value, number_U, rate) in gradients.items():
             store = self._by_name[name]
             if isinstance(store, LayerStore):
-                store.learn(value * factor, rate=rate, step=step)
+                store.learn(_scaled(value, factor), rate=rate, step=step)
             else:
                 assert number_U is not None
-                learned = store.learn(number_U, value * factor, rate=rate, step=step)
+                learned = store.learn(number_U, _scaled(value, factor), rate=rate, step=step)
                 rows, dropped = rows + learned.rows, dropped + learned.dropped
         return Learned(rows, dropped)
 
@@ -119,12 +119,19 @@ class Stores:
         }
 
     def put(self, name: str, tensors: Mapping[str, Tensor], first: int) -> None:
-        """See `ParameterShard.put`."""
-        store = self._by_name[name]
+        """See `ParameterShard.put`.
+
+        Raises:
+            RefusedError: There is nothing of this name, or no such row in the whole table.
+        """
+        store = self._by_name.get(name)
         if isinstance(store, LayerStore):
             store.put(tensors, first)
-        else:
-            store.put(tensors)
+            return
+        rows, number_U = self.rows(name), tensors["number"]
+        if len(stranger_S := number_U[(number_U < 0) | (number_U >= rows.told.count)]):
+            raise RefusedError(f"{name!r} has {rows.told.count:,} rows, and none with number {_named(stranger_S)}.")
+        rows.put(tensors)
 
     def forget(self, before: int) -> int:
         """Forget the rows that moved last before a step, and return how many these were."""
@@ -136,13 +143,24 @@ class Stores:
         Raises:
             RefusedError: They cannot; every problem is listed, with the rows.
         """
-        self._refuse("nothing was learned", (each for name in gradients for each in self._wrong(name, gradients[name])))
+        wrong = (each for name in gradients for each in self._wrong(name, gradients[name]))
+        self._refuse("nothing was learned", wrong)
+        endless = (each for name in gradients for each in self._endless(name, gradients[name]))
+        self._refuse("nothing was learned", endless, NotFiniteError)
 
-    def _refuse(self, what: str, problems: Iterable[str]) -> None:
+    def check_rows(self, name: str, number_U: Tensor | None) -> None:
+        """See that there is such a table, or such layers, and such rows of it.
+
+        Raises:
+            RefusedError: There is not.
+        """
+        self._refuse("nothing was done", self._no(name, number_U))
+
+    def _refuse(self, what: str, problems: Iterable[str], kind: type[RefusedError] = RefusedError) -> None:
         if found := list(problems):
             listed = "\n  - ".join(found)
             said = f"{len(found)} problem{'s' if len(found) > 1 else ''}"
-            raise RefusedError(f"shard {self.shard.rank} of {self.shard.world} refuses, {said}, {what}:\n  - {listed}")
+            raise kind(f"shard {self.shard.rank} of {self.shard.world} refuses, {said}, {what}:\n  - {listed}")
 
     def _wrong(self, name: str, gradient: Gradient) -> Iterator[str]:
         value, number_U, _ = gradient
@@ -155,6 +173,11 @@ class Stores:
         seen = str(value.dtype).removeprefix("torch.")
         if tuple(value.shape) != wanted or seen != store.told.numbers:
             yield f"{name!r}: {seen} {tuple(value.shape)}, wanted {store.told.numbers} {wanted}"
+
+    def _endless(self, name: str, gradient: Gradient) -> Iterator[str]:
+        """Say which rows have a gradient that is no number."""
+        store, (value, number_U, _) = self._by_name[name], gradient
+        if value.sum().isfinite():  # one that is not would be in it
             return
         is_number = value.isfinite()
         if is_number.all():
@@ -179,6 +202,10 @@ class Stores:
                 yield f"{name!r}: it does not have row {_named(stranger_S)}"
             if len(wrong_W := number_U[1:][number_U[1:] <= number_U[:-1]]):
                 yield f"{name!r}: out of order, or there twice, is row {_named(wrong_W)}"
+
+
+def _scaled(value: Tensor, factor: float) -> Tensor:
+    return value if factor == 1 else value * factor
 
 
 def _there(number_U: Tensor | None) -> Tensor:

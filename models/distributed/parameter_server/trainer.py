@@ -12,17 +12,18 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from data_contracts.parallelism import ParallelismConfig
-from models.distributed.parameter_server.client import Found, ParameterServer
+from models.distributed.parameter_server.client import Answers, Found, ParameterServer
 from models.distributed.parameter_server.declared import Numbers, Rules
-from models.distributed.parameter_server.errors import RefusedError
+from models.distributed.parameter_server.errors import NotFiniteError
 from models.distributed.parameter_server.gathered import Gradient, Push
-from models.distributed.parameter_server.placement import endpoints, meet, next_epoch
+from models.distributed.parameter_server.placement import placed
 from models.distributed.parameter_server.served import ServedRows
 from models.distributed.parameter_server.served_layers import ServedLayers
 from models.distributed.parameter_server.service import StreamTold
 from models.layered import Batch, LayeredModule
 from models.rows.first_values import first_values
 from models.rows.optimizer import STEP
+from models.rows.ranking import Hidden, Targets
 from models.rows.rules import ROWS_AT_ONCE, RowState
 from models.rows.shard import Asked
 from models.rows.table import NOTHING, Rows
@@ -40,6 +41,7 @@ class TrainersEnd:
         rank: Of this trainer,
         world: of so many.
         broadcast: Gives every trainer what the first one has.
+        barrier: Waits for all trainers.
 
     Raises:
         ValueError: There would be nothing on the server.
@@ -53,6 +55,7 @@ class TrainersEnd:
         rank: int,
         world: int,
         broadcast: Callable[[Any], Any],
+        barrier: Callable[[], object],
     ) -> None:
         self.tables = [each for each in tables.values() if isinstance(each, ServedRows)]
         self.is_there = config.rows == "served"
@@ -64,12 +67,16 @@ class TrainersEnd:
         for name, each in tables.items():
             if isinstance(each, ServedRows):
                 each.name, each.end = name, self
-        self._config, self._rank, self._world, self._broadcast = config, rank, world, broadcast
+        self._config, self._rank, self._world = config, rank, world
+        self._broadcast, self._barrier = broadcast, barrier
         self._numbers = numbers
         self._layers: ServedLayers | None = None
         self._server: ParameterServer | None = None
         self._gradients: dict[str, tuple[Tensor, Tensor]] = {}
         self._coming: dict[tuple[str, int], Found] = {}
+        self._step = 0
+        self._sent: Answers = []
+        self._scaled: Answers = []
 
     def begin(self, step: int = 0, optimizer: Optimizer | None = None) -> None:
         """Have shards forget what was, and learn from this step on, from what the trainers have of the tables.
@@ -81,9 +88,7 @@ class TrainersEnd:
         if not self.is_there:
             return
         told = [each.told() for each in self.tables]
-        store = meet() if self._rank == 0 else None
-        placed = store and (next_epoch(store), endpoints(store, self._config.server.shards))
-        epoch, found = self._broadcast(placed)
+        epoch, found = self._broadcast(placed(self._config.server.shards) if self._rank == 0 else None)
         if self._server is None:
             stream = StreamTold(trainer=f"rank {self._rank}", travels=self._numbers, numbers=self._numbers)
             self._server = ParameterServer(found, stream)
@@ -93,10 +98,10 @@ class TrainersEnd:
                 Rules(epoch=epoch, shares=self._world, staleness=self._config.server.staleness, taken=step)
             )
             self._server.declare(told)
-        self._broadcast(None)  # shards know it now
+        self._barrier()  # shards know it now
         for each in self.tables:
             self._hand_over(each, optimizer)
-        self._broadcast(None)  # and have all rows
+        self._barrier()  # and have all rows
         if optimizer is not None:
             self.begin_layers(optimizer)
 
@@ -109,7 +114,7 @@ class TrainersEnd:
             self.server.declare(layers=self._layers.told())
             self._layers.hand_over()
         self._layers.forget()
-        self._broadcast(None)  # shards have them
+        self._barrier()  # shards have them
 
     def take_layers(self, step: int | None) -> None:
         """Have the layers as a step reads them here, or their averages."""
@@ -142,7 +147,10 @@ class TrainersEnd:
 
     def ranks(self, table: ServedRows, asked: Asked) -> Tensor:
         """Rank all rows for states."""
-        return self.server.ranks(table.name, asked)
+        parts = (asked.state_TD, *asked.targets, *asked.hidden)
+        state_TD, number_T, row_TD, state_H, row_H = (each.cpu() for each in parts)
+        here = Asked(state_TD, Targets(number_T, row_TD), Hidden(state_H, row_H))
+        return self.server.ranks(table.name, here).to(asked.state_TD.device)
 
     def learn(self, table: ServedRows, number_U: Tensor, gradient_UD: Tensor) -> None:
         """Keep a gradient until it is sent."""
@@ -154,6 +162,7 @@ class TrainersEnd:
         if not self.is_there:
             return
         rates = {id(each): group["lr"] for group in optimizer.param_groups for each in group["params"]}
+        self._settle()
         gradients = {
             each.name: Gradient(value, number_U, float(rates[id(each.weight)]))
             for each in self.tables
@@ -172,7 +181,7 @@ class TrainersEnd:
             return 0.0
         try:
             self.server.wait(self._sent)
-        except RefusedError as error:
+        except NotFiniteError as error:
             logger.error("%s", error)  # noqa: TRY400, where it came from says nothing
             return float("nan")
         return self.server.squared_norm(self._step)
@@ -181,18 +190,16 @@ class TrainersEnd:
         """Have the step taken, its gradient scaled."""
         if not self.is_there:
             return
-        taken = self.server.scale(self._step, factor)
+        self._scaled = self.server.scale(self._step, factor)
         if not self.looks_ahead:
-            self.server.wait(taken)
+            self._settle()
 
     @contextmanager
     def on_hand(self, optimizer: Optimizer) -> Iterator[None]:
         """Have what is saved here, with what is remembered of it: this trainer's range of each table, and layers."""
+        self._settle()
         for each in self.tables:
-            taken, found = self.server.state_of(each.name, torch.arange(each.own.start, each.own.stop))
-            each.weight.data = found.pop("weight").to(each.weight.device)
-            if taken:
-                optimizer.state[each.weight] = {STEP: torch.tensor(float(taken)), **found}
+            self._fetch(each, optimizer)
         if self._layers is not None:
             self._layers.fetch()
         yield
@@ -205,6 +212,18 @@ class TrainersEnd:
         """Have room for this trainer's range of each table."""
         for each in self.tables:
             each.weight.data = each.weight.new_empty(len(each.own), each.width)
+
+    def close(self) -> None:
+        """Leave the shards."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def _settle(self) -> None:
+        """See that the last step was taken."""
+        if self._scaled:
+            self.server.wait(self._scaled)
+            self._scaled = []
 
     @property
     def server(self) -> ParameterServer:
@@ -225,6 +244,17 @@ class TrainersEnd:
             if len(kept_R):
                 self.server.put(table.name, number_R[kept_R], {name: each[kept_R] for name, each in tensors.items()})
         self._clear(table, optimizer)
+
+    def _fetch(self, table: ServedRows, optimizer: Optimizer) -> None:
+        """Have this trainer's range of a table here."""
+        pieces, taken = [], 0
+        for number_R in torch.split(torch.arange(table.own.start, table.own.stop), ROWS_AT_ONCE):
+            taken, found = self.server.state_of(table.name, number_R)
+            pieces.append(found)
+        state = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
+        table.weight.data = state.pop("weight").to(table.weight.device)
+        if taken:
+            optimizer.state[table.weight] = {STEP: torch.tensor(float(taken)), **state}
 
     def _clear(self, table: ServedRows, optimizer: Optimizer | None) -> None:
         table.weight.data = table.weight.new_empty(0, table.width)

@@ -1,4 +1,4 @@
-"""Messages between trainers and shards: a few words, and tensors that are not copied into other tensors.
+"""Messages between trainers and shards: a few words, and tensors; a single one is sent from where it lies.
 
 A message is one Arrow record batch, a row for each tensor; its words are JSON in the batch's metadata. Numbers travel
 as the stream's schema says: as they are, or as bfloat16, of which Arrow knows no kind: its bits are sent as int16.

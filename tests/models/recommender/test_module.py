@@ -80,7 +80,9 @@ def test_a_full_softmax_over_too_many_items_is_refused() -> None:
 
 def test_where_no_process_has_all_rows_items_are_sampled_and_a_full_softmax_is_refused() -> None:
     assert RecommenderConfig().with_loss_for(5, sharded=True).loss == SampledSoftmax()
-    with pytest.raises(ValueError, match=r"full_softmax .*rows: sharded no process has them all\. Take kind: sampled"):
+    with pytest.raises(
+        ValueError, match=r"full_softmax .*sharded or served no process has them all\. Take kind: sampled"
+    ):
         RecommenderConfig(loss=FullSoftmax()).with_loss_for(5, sharded=True)
 
 

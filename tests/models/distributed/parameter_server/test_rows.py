@@ -5,17 +5,17 @@ import pytest
 import torch
 from torch.nn import Parameter
 
-from models.distributed.parameter_server.declared import Rows
+from models.distributed.parameter_server.declared import Table
 from models.distributed.parameter_server.rows import Learned, RowStore
 from models.rows.exchange import set_gradient
 from models.rows.optimizer import RowwiseAdagradAndAdamW, catch_up_averages, states_of_rows
 from models.rows.shard import Shard
 from models.rows.table import Rows as LocalRows
 
-TABLE = Rows(name="item", count=23, width=3, std=0.5, seed=4, numbers="float64")
+TABLE = Table(name="item", count=23, width=3, std=0.5, seed=4, numbers="float64")
 
 
-def stores_of(told: Rows, world: int) -> list[RowStore]:
+def stores_of(told: Table, world: int) -> list[RowStore]:
     return [RowStore(told, Shard(rank, world)) for rank in range(world)]
 
 
@@ -96,9 +96,12 @@ def test_all_rows_come_in_blocks_held_or_not() -> None:
             store.learn(number_U, torch.ones(len(number_U), 3).double(), rate=0.1, step=1)
             found = {
                 (first + place) * world + store.shard.rank: row
-                for first, row_RD in store.blocks()
+                for first, row_RD in store.blocks(averages_of=1)
                 for place, row in enumerate(row_RD)
             }
             wanted = torch.tensor([number for number in range(1, 23) if number % world == store.shard.rank])
             assert sorted(found) == wanted.tolist()
-            torch.testing.assert_close(torch.stack([found[int(each)] for each in wanted]), store.read(wanted))
+            again = dict(store.blocks(averages_of=1))
+            rows = store.read(wanted, averages_of=1)
+            assert torch.equal(torch.stack([found[int(each)] for each in wanted]), rows)
+            assert torch.equal(torch.cat(list(again.values())), rows), "what was kept is as what was drawn"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
+from models.distributed.parameter_server import client
 from models.distributed.parameter_server.client import ParameterServer
-from models.distributed.parameter_server.declared import Layers, Rows, Rules
+from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.errors import (
     LateError,
     OtherEpochError,
@@ -18,10 +20,10 @@ from models.distributed.parameter_server.errors import (
 from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.service import ShardService, StreamTold
 from models.distributed.parameter_server.shard import ParameterShard
-from models.distributed.parameter_server.wire import Travels
+from models.distributed.parameter_server.wire import Part, Travels
 
 HOST = "127.0.0.1"
-TABLE = Rows(name="item", count=40, width=3, std=0.5, seed=2, numbers="float64")
+TABLE = Table(name="item", count=40, width=3, std=0.5, seed=2, numbers="float64")
 VECTOR = Layers(name="layers", count=7, numbers="float64")
 NUMBERS = torch.tensor([1, 2, 5, 8, 13, 21])
 
@@ -29,9 +31,16 @@ Opened = Callable[..., ParameterServer]
 
 
 @pytest.fixture
-def opened() -> Iterator[Opened]:
+def services() -> Iterator[list[ShardService]]:
+    started: list[ShardService] = []
+    yield started
+    for each in started:
+        each.shutdown()
+
+
+@pytest.fixture
+def opened(services: list[ShardService]) -> Iterator[Opened]:
     """Start shards and return a trainer's end of them, or another trainer's of those that there are."""
-    services: list[ShardService] = []
     ends: list[ParameterServer] = []
 
     def start(
@@ -57,8 +66,6 @@ def opened() -> Iterator[Opened]:
     yield start
     for end in ends:
         end.close()
-    for service in services:
-        service.shutdown()
 
 
 def declared(end: ParameterServer) -> ParameterServer:
@@ -149,6 +156,37 @@ def test_a_wrong_question_is_answered_in_words_and_the_stream_goes_on(opened: Op
         end.pull(0, 0, ALL).result()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"do": "put", "name": "user", "numbers": [1]}, "there is no table 'user'"),
+        ({"do": "put", "name": "item", "numbers": [1, 40]}, "has 40 rows, and none with number 40"),
+        ({"do": "state_of", "numbers": [40]}, "'item': it does not have row 40"),
+        ({"do": "state_of", "numbers": [-1]}, "'item': it does not have row -1"),
+        ({"do": "declare", "rows": [{"name": "x"}], "layers": []}, "'declare' was not understood: ValidationError"),
+        ({"do": "scale", "step": 0, "factor": None}, "'scale' was not understood: TypeError"),
+        ({"do": "nothing"}, "'nothing' was not understood: KeyError"),
+    ],
+)
+def test_what_no_trainer_says_is_refused_and_the_stream_goes_on(
+    opened: Opened, words: dict[str, object], said: str
+) -> None:
+    end = declared(opened())
+    numbers = words.pop("numbers", None)
+    parts = {} if numbers is None else {"item": Part.asked(torch.tensor(numbers))}
+    with pytest.raises(RefusedError) as error:
+        end.wait(end._ask(words, parts))
+    assert said in str(error.value)
+    end.wait(end.push(pushed(0)))
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf")])
+def test_a_rate_that_json_cannot_say_is_refused(opened: Opened, rate: float) -> None:
+    end, wrong = declared(opened()), pushed(0)
+    with pytest.raises(RefusedError, match="'push' was not understood"):
+        end.wait(end.push(wrong._replace(gradients={"item": wrong.gradients["item"]._replace(rate=rate)})))
+
+
 def test_who_waits_too_long_is_told_for_what(opened: Opened) -> None:
     end = declared(opened(staleness=0, seconds=0.05))
     with pytest.raises(LateError, match=r"waited 0\.05 s for 3 steps before step 3, first of all share 0 of step 0"):
@@ -168,3 +206,31 @@ def test_a_shard_that_is_gone_is_named(opened: Opened) -> None:
     end._lines[1]._reader.cancel()
     with pytest.raises(ParameterServerError, match=rf"shard at {end._lines[1].endpoint}"):
         end.pull(0, 0, ALL).result()
+
+
+def test_a_start_is_told_once_and_again_and_an_older_one_is_refused(opened: Opened) -> None:
+    end = declared(opened())
+    end.wait(end.push(pushed(0)))
+    held = end.read(ALL).result()
+    end.begin(Rules(epoch=1))
+    assert torch.equal(end.read(ALL).result()["item"], held["item"])
+    for epoch in (0, 1):
+        with pytest.raises(OtherEpochError, match=f"is of placement 1, and told of {epoch}"):
+            end.begin(Rules(epoch=epoch, shares=2))
+    end.begin(Rules(epoch=2))
+    with pytest.raises(RefusedError, match="'item': it holds nothing"):
+        end.read({"item": NUMBERS}).result()
+
+
+def test_a_shard_that_stands_still_is_left_by_who_waits_for_it(
+    opened: Opened, services: list[ShardService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "BEYOND_SECONDS", 0.1)
+    end, goes_on = declared(opened(2, seconds=0.1)), threading.Event()
+    monkeypatch.setattr(services[1].shard, "done", lambda: goes_on.wait(60))
+    silent = end._lines[1].endpoint
+    with pytest.raises(LateError, match=rf"no answer in 0\.2 s from the shard at {silent}"):
+        end.done()
+    goes_on.set()
+    with pytest.raises(ParameterServerError, match=rf"shard at {silent}"):
+        end.done()

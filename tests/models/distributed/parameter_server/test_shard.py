@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from models.distributed.parameter_server.declared import Layers, Rows, Rules
-from models.distributed.parameter_server.errors import LateError, OtherEpochError, RefusedError
+from models.distributed.parameter_server.declared import Layers, Rules, Table
+from models.distributed.parameter_server.errors import BrokenError, LateError, OtherEpochError, RefusedError
 from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.shard import ParameterShard
 
 SECONDS = 30.0
-TABLE = Rows(name="item", count=20, width=2, numbers="float64")
+TABLE = Table(name="item", count=20, width=2, numbers="float64")
 VECTOR = Layers(name="layers", count=3, numbers="float64")
 ALL = {"item": torch.arange(0, 20), "layers": None}
 
@@ -154,6 +154,32 @@ def test_a_wrong_push_is_refused_by_name_and_nothing_of_it_is_learned(push: Push
     assert all((value == 0).all() for value in values(shard).values())
     shard.push(pushed(0), epoch=0)
     assert shard.clock.count == 1, "it can be sent again, right"
+
+
+@pytest.mark.parametrize(
+    ("push", "said"),
+    [
+        (pushed(-1), "step -1: all before 0 are taken"),
+        (pushed(1_000_000), "step 1,000,000: all before 0 are taken, and none so far ahead"),
+        (pushed(0, item=rows([1], rate=float("inf"))), "step 0: the rate of 'item' is inf"),
+        (pushed(0, factor=float("nan")), "step 0: the rate is nan"),
+    ],
+)
+def test_a_step_or_a_rate_that_cannot_be_is_refused(push: Push, said: str) -> None:
+    with pytest.raises(RefusedError) as error:
+        made().push(push, epoch=0)
+    assert said in str(error.value)
+
+
+def test_a_shard_that_learned_a_step_in_part_does_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = made()
+    monkeypatch.setattr(shard.stores["layers"], "learn", lambda *_, **__: torch.empty(-1))
+    whole = pushed(0, item=rows([3]), layers=Gradient(torch.ones(3).double(), rate=0.1))
+    with pytest.raises(RuntimeError, match="negative dimension"):
+        shard.push(whole, epoch=0)
+    for work in (lambda: shard.push(whole, epoch=0), lambda: values(shard)):
+        with pytest.raises(BrokenError, match=r"step 0 was learned in part \(RuntimeError: .*\)\. Go on from the last"):
+            work()
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

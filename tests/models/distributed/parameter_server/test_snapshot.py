@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from data_contracts.manifest import DamagedError
-from models.distributed.parameter_server.declared import Layers, Rows, Rules
+from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.snapshot import Snapshot, save
 
-TABLE = Rows(name="network.item.weight", count=41, width=2, std=1.0, seed=3, numbers="float64")
+TABLE = Table(name="network.item.weight", count=41, width=2, std=1.0, seed=3, numbers="float64")
 VECTOR = Layers(name="layers", count=7, numbers="float64")
 
 
@@ -98,11 +98,11 @@ def test_shards_that_wrote_at_other_steps_say_how_much_one_lost(tmp_path: Path) 
 def test_a_snapshot_that_was_changed_or_lacks_a_shard_is_refused(tmp_path: Path) -> None:
     shards = declared(made(2))
     save(shards[0].state(), shards[0].shard, tmp_path)
-    with pytest.raises(DamagedError, match=r"does not hold a snapshot of every shard: \['shard-00001-of-00002'\]"):
+    with pytest.raises(DamagedError, match=r"a snapshot of every shard: \['shard-00001-of-00002-step-0000000000'\]"):
         Snapshot(tmp_path)
     save(shards[1].state(), shards[1].shard, tmp_path)
     assert Snapshot(tmp_path).lost == 0
-    file = tmp_path / "shard-00002-of-00002" / f"{TABLE.name}.safetensors"
+    file = tmp_path / "shard-00002-of-00002-step-0000000000" / f"{TABLE.name}.safetensors"
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(DamagedError, match=r"'network\.item\.weight\.safetensors': sha256 is"):
         Snapshot(tmp_path)
@@ -117,3 +117,19 @@ def test_what_a_killed_shard_left_half_written_is_no_snapshot(tmp_path: Path) ->
     assert Snapshot(tmp_path).newest.taken == 0
     save(shard.state(), shard.shard, tmp_path)
     assert Snapshot(tmp_path).newest.taken == 1
+
+
+def test_snapshots_of_fewer_shards_count_once_they_are_whole_and_of_an_old_one_nothing_is_left(tmp_path: Path) -> None:
+    old = declared(made(3))
+    for shard in old:
+        save(shard.state(), shard.shard, tmp_path)
+    new = restored(tmp_path, 2)
+    step(new, 0)
+    save(new[0].state(), new[0].shard, tmp_path)
+    assert Snapshot(tmp_path).newest.world == 3
+    save(new[1].state(), new[1].shard, tmp_path)
+    assert (Snapshot(tmp_path).newest.world, Snapshot(tmp_path).newest.taken) == (2, 1)
+    step(new, 1)
+    for shard in new:
+        save(shard.state(), shard.shard, tmp_path)
+    assert len(list(tmp_path.glob("shard-*-of-00002-*"))) == 2
