@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from models.distributed.parameter_server.errors import RefusedError
+
+MOST_AHEAD = 10_000
+"""Steps that a push may be ahead of the first that was not taken: what waits for others takes room."""
 LENGTHS_KEPT = 8
 """Steps whose gradient's length can still be asked for: a trainer asks again when an answer was lost."""
 
@@ -44,6 +49,26 @@ class Push(NamedTuple):
     share: int
     gradients: Gradients
     factor: float | None = 1.0
+
+
+def check(push: Push, shares: int, taken: int) -> None:
+    """See that a push is of a share and a step that may come, at a rate.
+
+    Args:
+        push: What came; its gradients are another's to check.
+        shares: That a step has.
+        taken: Steps from 0 that were taken, all of them.
+
+    Raises:
+        RefusedError: It is not.
+    """
+    if not 0 <= push.share < shares:
+        raise RefusedError(f"share {push.share}: step {push.step} has {shares}, from 0.")
+    if not 0 <= push.step <= taken + MOST_AHEAD:
+        raise RefusedError(f"step {push.step:,}: all before {taken:,} are taken, and none so far ahead.")
+    factors = {"": push.factor or 0.0, **{f" of {name!r}": each.rate for name, each in push.gradients.items()}}
+    if wrong := [f"the rate{name} is {value}" for name, value in factors.items() if not math.isfinite(value)]:
+        raise RefusedError(f"step {push.step}: {', '.join(wrong)}.")
 
 
 class Gathering:

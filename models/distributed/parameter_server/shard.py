@@ -20,15 +20,12 @@ from models.distributed.parameter_server.compensation import Compensation
 from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.done import Done
 from models.distributed.parameter_server.errors import BrokenError, LateError, OtherEpochError, RefusedError
-from models.distributed.parameter_server.gathered import Gathering, Push
+from models.distributed.parameter_server.gathered import Gathering, Push, check
 from models.distributed.parameter_server.ranking import ranks_among
 from models.distributed.parameter_server.state import State
 from models.distributed.parameter_server.stores import Stores, Wanted
 from models.rows.ranking import Hidden, Targets
 from models.rows.shard import Shard
-
-MOST_AHEAD = 10_000
-"""Steps that a push may be ahead of the first that was not taken: what waits for others takes room."""
 
 
 class ParameterShard:
@@ -124,7 +121,8 @@ class ParameterShard:
             OtherEpochError: See there.
         """
         with self._locked(epoch):
-            self._check_push(push)
+            check(push, self.rules.shares, self.clock.taken)
+            self.stores.check(push.gradients)
             if self.clock.is_taken(push.step) or self._gathering.has(push.step, push.share):
                 self._counts["repeated"] += 1
                 return
@@ -217,16 +215,6 @@ class ParameterShard:
     def _waits_for(self, step: int) -> str:
         missing = self.clock.missing(step)
         return f"{len(missing):,} steps before step {step}, first of all {self._gathering.lacks(missing[0])}"
-
-    def _check_push(self, push: Push) -> None:
-        if not 0 <= push.share < self.rules.shares:
-            raise RefusedError(f"share {push.share}: step {push.step} has {self.rules.shares}, from 0.")
-        if not 0 <= push.step <= self.clock.taken + MOST_AHEAD:
-            raise RefusedError(f"step {push.step:,}: all before {self.clock.taken:,} are taken, and none so far ahead.")
-        factors = {"": push.factor or 0.0, **{f" of {name!r}": each.rate for name, each in push.gradients.items()}}
-        if wrong := [f"the rate{name} is {value}" for name, value in factors.items() if not math.isfinite(value)]:
-            raise RefusedError(f"step {push.step}: {', '.join(wrong)}.")
-        self.stores.check(push.gradients)
 
     def _take(self, step: int, factor: float) -> None:
         """Learn from a step. What was half learned when something failed cannot be mended: nobody goes on with it."""

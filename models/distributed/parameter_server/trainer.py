@@ -17,14 +17,12 @@ from models.distributed.parameter_server.declared import Numbers, Rules
 from models.distributed.parameter_server.errors import NotFiniteError
 from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.placement import placed
+from models.distributed.parameter_server.ranges import fetch, hand_over, let_go, make_room
 from models.distributed.parameter_server.served import ServedRows
 from models.distributed.parameter_server.served_layers import ServedLayers
 from models.distributed.parameter_server.service import StreamTold
 from models.layered import Batch, LayeredModule
-from models.rows.first_values import first_values
-from models.rows.optimizer import STEP
 from models.rows.ranking import Hidden, Targets
-from models.rows.rules import ROWS_AT_ONCE, RowState
 from models.rows.shard import Asked
 from models.rows.table import NOTHING, Rows
 
@@ -100,7 +98,7 @@ class TrainersEnd:
             self._server.declare(told)
         self._barrier()  # shards know it now
         for each in self.tables:
-            self._hand_over(each, optimizer)
+            hand_over(self.server, each, optimizer)
         self._barrier()  # and have all rows
         if optimizer is not None:
             self.begin_layers(optimizer)
@@ -199,19 +197,19 @@ class TrainersEnd:
         """Have what is saved here, with what is remembered of it: this trainer's range of each table, and layers."""
         self._settle()
         for each in self.tables:
-            self._fetch(each, optimizer)
+            fetch(self.server, each, optimizer)
         if self._layers is not None:
             self._layers.fetch()
         yield
         for each in self.tables:
-            self._clear(each, optimizer)
+            let_go(each, optimizer)
         if self._layers is not None:
             self._layers.forget()
 
     def make_room(self) -> None:
         """Have room for this trainer's range of each table."""
         for each in self.tables:
-            each.weight.data = each.weight.new_empty(len(each.own), each.width)
+            make_room(each)
 
     def close(self) -> None:
         """Leave the shards."""
@@ -230,33 +228,3 @@ class TrainersEnd:
         """Return it, once the training has begun."""
         assert self._server is not None
         return self._server
-
-    def _hand_over(self, table: ServedRows, optimizer: Optimizer | None) -> None:
-        """Give shards the rows that are not as they would make them, and keep none."""
-        weight_RD, number_R = table.weight.detach().cpu(), torch.arange(table.own.start, table.own.stop)
-        state = (optimizer.state.get(table.weight) if optimizer else None) or RowState.of(weight_RD)._asdict()
-        tensors = {"weight": weight_RD, **{name: state[name].cpu() for name in RowState._fields}}
-        for rows in torch.split(number_R, ROWS_AT_ONCE):
-            own = rows - table.own.start
-            fresh_RD = first_values(table.seed, rows.numpy(), table.width, table.std).to(weight_RD)
-            differs_R = (tensors["moved"][own, 0] > 0) | (weight_RD[own] != fresh_RD).any(dim=1)
-            kept_R = own[differs_R & (rows != NOTHING)]
-            if len(kept_R):
-                self.server.put(table.name, number_R[kept_R], {name: each[kept_R] for name, each in tensors.items()})
-        self._clear(table, optimizer)
-
-    def _fetch(self, table: ServedRows, optimizer: Optimizer) -> None:
-        """Have this trainer's range of a table here."""
-        pieces, taken = [], 0
-        for number_R in torch.split(torch.arange(table.own.start, table.own.stop), ROWS_AT_ONCE):
-            taken, found = self.server.state_of(table.name, number_R)
-            pieces.append(found)
-        state = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
-        table.weight.data = state.pop("weight").to(table.weight.device)
-        if taken:
-            optimizer.state[table.weight] = {STEP: torch.tensor(float(taken)), **state}
-
-    def _clear(self, table: ServedRows, optimizer: Optimizer | None) -> None:
-        table.weight.data = table.weight.new_empty(0, table.width)
-        if optimizer is not None:
-            optimizer.state.pop(table.weight, None)
