@@ -95,12 +95,13 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
             if self.server != ParameterServerConfig():
                 yield f"server: only where rows are served, they are {self.rows}. Leave it out, or set rows: served."
             return
-        if self.server.mode == "sync" and (self.strategy != "ddp" or self.server.staleness):
+        yield from self.server.problems()
+        if self.server.mode != "hybrid" and self.strategy != "ddp":
             yield (
-                f"server.mode is sync, strategy is {self.strategy}, and server.staleness {self.server.staleness}: each "
-                "trainer has all layers then, as the last step left them. Take strategy: ddp and no staleness."
+                f"server.mode is {self.server.mode}, and strategy {self.strategy}: each trainer has all layers then. "
+                "Take strategy: ddp, or mode: hybrid."
             )
-        elif self.server.staleness and self.strategy == "pipeline":
+        if self.server.staleness and self.strategy == "pipeline":
             yield f"server.staleness is {self.server.staleness} under `pipeline`: stages read in turn. Leave it out."
         if self.gradients != "float32":
             yield f"gradients: {self.gradients}, and rows: served: rows travel as they are. Leave one of both out."
@@ -146,7 +147,12 @@ class ParallelismConfig(BaseModel, frozen=True, extra="forbid"):
     @property
     def serves_layers(self) -> bool:
         """Whether a parameter server learns the layers, too."""
-        return self.rows == "served" and self.server.mode == "sync"
+        return self.rows == "served" and self.server.mode != "hybrid"
+
+    @property
+    def leases(self) -> bool:
+        """Whether each trainer takes whole batches from a parameter server, as many as it can."""
+        return self.rows == "served" and self.server.leases
 
     @property
     def stages_per_process(self) -> int:

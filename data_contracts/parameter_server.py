@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
@@ -17,19 +19,34 @@ STORE = "NIGHTSHIFT_STORE"
 class ParameterServerConfig(BaseModel, frozen=True, extra="forbid"):
     """Where rows are learned under `rows: served`: in processes beside those that train."""
 
-    mode: Literal["hybrid", "sync"] = Field(
+    mode: Literal["hybrid", "sync", "bounded", "async"] = Field(
         "hybrid",
-        description="Who learns the layers: under `hybrid` the trainers, who add their gradients; under `sync` the "
-        "server, beside the rows.",
+        description="Who learns the layers, and when: under `hybrid` the trainers, who add their gradients; under the "
+        "others the server, beside the rows. Trainers step together under `hybrid` and `sync`; under `bounded` and "
+        "`async` each takes whole batches, as many as it can, and waits for others as `staleness` says, or never.",
     )
     shards: PositiveInt = Field(1, description="Processes that rows are dealt to; hosts take them in turn.")
-    staleness: int = Field(
+    staleness: NonNegativeInt = Field(
         0,
-        ge=0,
-        le=1,
-        description="Steps that may be missing in the rows that a step reads. 0 is as exact as without a server; with "
-        "1 the next batch's rows come while the one before is computed.",
+        description="How far steps may be apart that are worked on at once: a step reads what all before it have left "
+        "but so many. Under `hybrid` 0, as exact as without a server, or 1: the next batch's rows come while the one "
+        "before is computed. Under `bounded` 1 or more.",
     )
+
+    def problems(self) -> Iterable[str]:
+        """Say what does not go together."""
+        least, most = _STALENESS[self.mode]
+        if not least <= self.staleness <= most:
+            wanted = f"{least}" if least == most else f"{least} or {most}" if most == 1 else f"{least} or more"
+            yield f"server.staleness is {self.staleness}, and under mode `{self.mode}` it is {wanted}."
+
+    @property
+    def leases(self) -> bool:
+        """Whether each trainer takes whole batches, as many as it can."""
+        return self.mode in {"bounded", "async"}
+
+
+_STALENESS = {"hybrid": (0, 1), "sync": (0, 0), "bounded": (1, math.inf), "async": (0, 0)}
 
 
 class ShardJob(Value):

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.layered import Batch
+from models.layered import IDLE, Batch
 
 Numbers = NDArray[np.int64]
 
@@ -93,13 +94,35 @@ class Batches:
         return math.ceil(len(self.order) / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        targets, lengths = self.of.targets(), self.of.lengths()
         while self.taken < len(self):
-            rows = self.order[self.taken * self.batch_size : (self.taken + 1) * self.batch_size]
-            own = rows[dealt(lengths[rows], self.world_size) == self.rank]
-            step = self.first_step + self.taken
-            self.taken += 1
-            yield self.of.batch(own, Share(len(rows), int(targets[rows].sum()), step, self.height, self.fixed))
+            number, self.taken = self.taken, self.taken + 1
+            yield self.at(number)
+
+    def at(self, number: int) -> Batch:
+        """Make this process's share of a batch of the pass, by its place in it."""
+        rows, step = self._rows(number), self.first_step + number
+        own = rows[dealt(self._lengths[rows], self.world_size) == self.rank]
+        share = Share(len(rows), int(self._targets[rows].sum()), step, self.height, self.fixed)
+        return replace(self.of.batch(own, share), step=step)
+
+    def idle(self) -> Batch:
+        """Make a batch of no examples, from which nothing is learned."""
+        return replace(self.of.batch(self.order[:0], Share(0, 0, 0, self.height, self.fixed)), step=IDLE)
+
+    def size(self, number: int) -> int:
+        """Return how many examples a batch of the pass has, over all processes."""
+        return len(self._rows(number))
+
+    def _rows(self, number: int) -> Numbers:
+        return self.order[number * self.batch_size : (number + 1) * self.batch_size]
+
+    @cached_property
+    def _targets(self) -> Numbers:
+        return self.of.targets()
+
+    @cached_property
+    def _lengths(self) -> Numbers:
+        return self.of.lengths()
 
     def state_dict(self) -> dict[str, int]:
         """Return how far it was handed out."""

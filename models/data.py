@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -67,17 +68,19 @@ class Data(lightning.LightningDataModule, Generic[Own]):
         random = np.random.default_rng([self.fit.seed, epoch])
         order = shuffled(self.training.lengths(), self.fit.batch_size, random)
         steps = math.ceil(len(order) / self.fit.batch_size)
-        return self._strategy().ahead(self._batches(self.training, order, first_step=epoch * steps))
+        strategy = self._strategy()
+        share = strategy.training_share
+        return strategy.hand_out(self._batches(self.training, order, share, first_step=epoch * steps))
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """Return the validating examples, those of one length together; nothing where there are none."""
         if not len(self.validation):
             return []
-        return self._batches(self.validation, np.argsort(self.validation.lengths(), kind="stable"))
+        order = np.argsort(self.validation.lengths(), kind="stable")
+        return self._batches(self.validation, order, self._strategy().distributed_sampler_kwargs)
 
-    def _batches(self, of: Examples, order: Numbers, first_step: int = 0) -> Batches:
-        strategy = self._strategy()
-        share, size = strategy.distributed_sampler_kwargs, self.fit.batch_size
+    def _batches(self, of: Examples, order: Numbers, share: Mapping[str, int], first_step: int = 0) -> Batches:
+        strategy, size = self._strategy(), self.fit.batch_size
         return Batches(
             of,
             order,

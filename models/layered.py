@@ -34,6 +34,9 @@ class Targets(Protocol):
         ...
 
 
+IDLE = -1
+"""Step of a batch that nothing is learned from: others have taken all that were left."""
+
 Own_co = TypeVar("Own_co", bound=Targets, default=Targets, covariant=True)
 
 
@@ -47,6 +50,7 @@ class Batch(Generic[Own_co]):
         examples: Rows in the global batch, over all processes together.
         rows: Numbers of this share's examples among all: what the ledger counts.
         origin: Where this share is from, for who looks for what is wrong with it.
+        step: Of the training, from 0, that learns from it; `IDLE` where none does.
     """
 
     inputs: Tensor
@@ -54,6 +58,7 @@ class Batch(Generic[Own_co]):
     examples: int
     rows: NDArray[np.int64]
     origin: str
+    step: int = 0
 
     def split(self, parts: int) -> list[Self]:
         """Cut into ``parts`` of about equally many rows; what is said of the whole stays."""
@@ -139,7 +144,7 @@ class LayeredModule(pl.LightningModule):
         """Begin a step on a batch, see `Rows.hold`; `release` ends it."""
         self._held = []
         for rows, number in self.reads(batch, first=first, last=last, learns=learns):
-            rows.step = self.global_step if learns else None
+            rows.step = batch.step if learns else None
             rows.hold(number)
             self._held.append(rows)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 from models.distributed.strategy import GangStrategy
-from models.layered import Batch
+from models.layered import IDLE, Batch
 
 
 class Ledger(pl.Callback):
@@ -47,10 +47,12 @@ class Ledger(pl.Callback):
         batch_idx: int,  # noqa: ARG002
     ) -> None:
         """Write what this process saw in a step."""
+        if batch.step == IDLE:
+            return
         assert isinstance(outputs, dict)
         assert isinstance(trainer.strategy, GangStrategy)
         rows = batch.rows if trainer.strategy.speaks_for_its_share else batch.rows[:0]
-        line = [trainer.current_epoch, trainer.global_step - 1, len(rows), digest(rows), float(outputs["loss"])]
+        line = [trainer.current_epoch, batch.step, len(rows), digest(rows), float(outputs["loss"])]
         self._file.write(json.dumps(line) + "\n")
 
     def on_save_checkpoint(

@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 from data_contracts.commit_point import commit_point
 from data_contracts.job import Heartbeat, commit
+from models.distributed.strategy import GangStrategy
 from models.layered import Batch
 
 TOLD_SECONDS = 10.0
@@ -78,7 +79,8 @@ class Progress(pl.Callback):
         if not math.isfinite(loss):
             raise DivergedError(trainer, f"loss is {loss}", batch)
         total = batch.targets.total
-        self._loss += torch.tensor([loss * total, total / trainer.world_size], dtype=torch.float64)
+        assert isinstance(trainer.strategy, GangStrategy)
+        self._loss += torch.tensor([loss * total, total / trainer.strategy.sharers], dtype=torch.float64)
         if trainer.is_global_zero:
             self._tell(trainer, batch_idx + 1)
 

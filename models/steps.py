@@ -13,18 +13,22 @@ import pytorch_lightning as pl
 import torch
 
 from models.distributed.strategy import GangStrategy
-from models.layered import Batch
+from models.layered import IDLE, Batch
 from models.progress import DivergedError
 
 logger = logging.getLogger(__name__)
 
 
 class EndAtOnce(pl.Callback):
-    """Has SIGTERM end the process: Lightning's way is a collective in the signal's handler, in which ranks hang."""
+    """Has SIGTERM end the process: Lightning's way is a collective in the signal's handler, in which ranks hang.
+
+    And one in every step, to ask for it: processes that do not step together would wait for each other there.
+    """
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Put away Lightning's handler."""
+        """Put away Lightning's handler, and the question."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
 
 
 class InTime(pl.Callback):
@@ -86,11 +90,13 @@ class SeedOfStep(pl.Callback):
         self,
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,  # noqa: ARG002
-        batch: Batch,  # noqa: ARG002
+        batch: Batch,
         batch_idx: int,  # noqa: ARG002
     ) -> None:
         """Seed torch's generator here and on this process's GPU."""
-        place = np.random.SeedSequence([self.seed, trainer.global_step, trainer.global_rank])
+        if batch.step == IDLE:
+            return
+        place = np.random.SeedSequence([self.seed, batch.step, trainer.global_rank])
         seed = int(place.generate_state(1, np.uint64)[0])
         torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every kind of device there is: 4 ms
         if torch.cuda.is_available():

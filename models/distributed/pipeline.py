@@ -116,7 +116,7 @@ class Pipeline(GangStrategy):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Run the schedule, which goes there and back at once; the gradients wait for `backward`."""
         losses: list[Tensor] = []
-        self.take_gradients()  # of the step before
+        self.begin_step(batch)
         self._module.hold(batch, first=self._has_first, last=self.speaks_for_its_share)
         with self.precision_plugin.train_step_context():
             self._run(self._schedule.step, batch, losses)

@@ -16,11 +16,13 @@ from torch.optim import Optimizer
 from typing_extensions import override
 
 from data_contracts.parallelism import ParallelismConfig
+from models.batches import Batches
 from models.distributed.parameter_server.ahead import Ahead
+from models.distributed.parameter_server.leased import Leased
 from models.distributed.parameter_server.trainer import TrainersEnd
 from models.distributed.saving import SavingStrategy
 from models.fit_config import FitConfig
-from models.layered import Batch, LayeredModule, Loader
+from models.layered import IDLE, Batch, LayeredModule, Loader
 from models.rows.table import Rows
 
 
@@ -45,6 +47,7 @@ class GangStrategy(SavingStrategy):
     equal_shares = False
     speaks_for_its_share = True
     outside: Sequence[nn.Module] = ()
+    _step = IDLE
 
     def __init__(self, parallelism: ParallelismConfig, fit: FitConfig) -> None:
         super().__init__(forward_sync_buffers=False)  # they are the same everywhere, and stay so
@@ -65,6 +68,8 @@ class GangStrategy(SavingStrategy):
         Source:
             `torch.nn.utils.clip_grad_norm_`, which knows nothing of stages.
         """
+        if self._step == IDLE:
+            return 0.0
         parameters = [each for each in self.learned if each.grad is not None]
         tables = [each for each in self.tables if each.weight.grad is not None]
         squares = [self.squared_norm(parameters), *(each.squared_norm() for each in tables)]
@@ -83,9 +88,11 @@ class GangStrategy(SavingStrategy):
 
         Lightning clears gradients between a step and its backward pass.
         """
-        self.take_gradients()  # of the step before
+        self.begin_step(batch)
+        if batch.step == IDLE:
+            return torch.zeros((), device=self.root_device)
         self._module_of_layers().hold(batch)
-        self.served.take_layers(self._module_of_layers().global_step)
+        self.served.take_layers(batch.step)
         *parts, last = batch.split(self.fit.accumulate)
         losses = [torch.zeros((), device=self.root_device)]
         for part in parts:
@@ -95,6 +102,11 @@ class GangStrategy(SavingStrategy):
             losses.append(loss.detach())
         self.waiting = self.take_gradients()
         return self._forward(last, number) + torch.stack(losses).sum()
+
+    def begin_step(self, batch: Batch) -> None:
+        """Begin the step of a batch, and have no gradient of the one before."""
+        self._step = batch.step
+        self.take_gradients()
 
     @override
     def validation_step(self, batch: Batch, number: int) -> None:
@@ -113,21 +125,29 @@ class GangStrategy(SavingStrategy):
         assert isinstance(loss, Tensor)
         return loss
 
-    def ahead(self, batches: Loader) -> Loader:
-        """Return what hands out the batches of a pass; where rows may be stale, it has them looked up beforehand."""
-        if not self.served.looks_ahead:
-            return batches
+    def hand_out(self, batches: Batches) -> Loader:
+        """Return what hands out the batches of a pass: in turn, one ahead, or those that this process has leases of."""
         module = self._module_of_layers()
-        return Ahead(
-            batches,
-            lambda: module.global_step,
-            lambda batch, step: self.served.look_ahead(module, batch, step),
-        )
+        if self.config.leases:
+            return Leased(batches, self.served.lease)
+        if self.served.looks_ahead:
+            return Ahead(batches, lambda batch: self.served.look_ahead(module, batch))
+        return batches
+
+    @property
+    def training_share(self) -> dict[str, int]:
+        """Return what this process has of each batch that it learns from; of those that validate it has a share."""
+        return {"rank": 0, "num_replicas": 1} if self.config.leases else self.distributed_sampler_kwargs
+
+    @property
+    def sharers(self) -> int:
+        """Return how many processes learn from the same batch."""
+        return 1 if self.config.leases else self.world_size
 
     @property
     def together(self) -> bool:
-        """Whether all processes are at one training, which can be saved."""
-        return True
+        """Whether all processes are at one step, and the training can be saved."""
+        return not self.config.leases
 
     def alone(self) -> AbstractContextManager[None]:
         """Do not add gradients of what is done in here over the processes, if that is dear or wrong."""
@@ -149,6 +169,8 @@ class GangStrategy(SavingStrategy):
     @override
     def backward(self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any) -> Tensor:
         """Go back, from the gradients that are there already."""
+        if self._step == IDLE:
+            return closure_loss
         self.give_gradients()
         loss = super().backward(closure_loss, optimizer, *args, **kwargs)
         self.collect()
@@ -158,7 +180,7 @@ class GangStrategy(SavingStrategy):
         """End the step for tables of rows: they get their gradient, added over all processes."""
         self._module_of_layers().release(self.config.gradients)
         (optimizer,) = self.optimizers
-        self.served.send(optimizer, self._module_of_layers().global_step)
+        self.served.send(optimizer, self._step)
 
     @override
     def setup_optimizers(self, trainer: pl.Trainer) -> None:

@@ -12,12 +12,11 @@ class Ahead:
 
     Args:
         loader: Of a pass.
-        step: Says which step comes next, when the pass begins.
-        look_up: Is told each batch, and its step, before it is wanted.
+        look_up: Is told each batch before it is wanted.
     """
 
-    def __init__(self, loader: Loader, step: Callable[[], int], look_up: Callable[[Batch, int], None]) -> None:
-        self._loader, self._step, self._look_up = loader, step, look_up
+    def __init__(self, loader: Loader, look_up: Callable[[Batch], None]) -> None:
+        self._loader, self._look_up = loader, look_up
         self._state = loader.state_dict()
 
     @property
@@ -29,19 +28,18 @@ class Ahead:
         return len(self._loader)
 
     def __iter__(self) -> Iterator[Batch]:
-        batches, step = iter(self._loader), self._step()
-        batch = self._next(batches, step)
+        batches = iter(self._loader)
+        batch = self._next(batches)
         while batch is not None:
             self._state = self._loader.state_dict()
-            step += 1
-            following = self._next(batches, step)
+            following = self._next(batches)
             yield batch
             batch = following
 
-    def _next(self, batches: Iterator[Batch], step: int) -> Batch | None:
+    def _next(self, batches: Iterator[Batch]) -> Batch | None:
         batch = next(batches, None)
         if batch is not None:
-            self._look_up(batch, step)
+            self._look_up(batch)
         return batch
 
     def state_dict(self) -> dict[str, int]:

@@ -18,12 +18,15 @@ from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.done import Done
 from models.distributed.parameter_server.errors import LateError
 from models.distributed.parameter_server.gathered import Push
+from models.distributed.parameter_server.leases import Lease
 from models.distributed.parameter_server.line import BEYOND_SECONDS, Line
 from models.distributed.parameter_server.service import StreamTold
 from models.distributed.parameter_server.stores import Wanted
 from models.distributed.parameter_server.wire import Message, Part, Parts, Words
 from models.rows.shard import Asked, Shard
 
+LEASE_SECONDS = 5.0
+"""How long a trainer waits for a step before it asks again."""
 Answers = Sequence[Future[Message]]
 """Of all shards, in their order; they come while other work is done."""
 
@@ -77,6 +80,12 @@ class ParameterServer:
     def scale(self, step: int, factor: float) -> Answers:
         """Have a step taken, see `ParameterShard.scale`."""
         return self._ask({"do": "scale", "step": step, "factor": factor})
+
+    def lease(self, trainer: str, steps: range, ended: int | None) -> Lease:
+        """Ask the first shard for a step of a pass, see `ParameterShard.lease`."""
+        words = {"do": "lease", "trainer": trainer, "steps": [steps.start, steps.stop], "ended": ended}
+        (answer,) = self.wait([self._lines[0].ask({**words, "epoch": self.epoch, "seconds": LEASE_SECONDS})])
+        return Lease(**answer.words)
 
     def put(self, name: str, number_U: Tensor, tensors: Mapping[str, Tensor]) -> None:
         """Have rows held, see `RowStore.put`."""

@@ -100,7 +100,7 @@ class Gathering:
             return
         self._whole[push.step] = whole = _added([pushes[share] for share in sorted(pushes)])
         if push.factor is None:
-            self.squared_norms[push.step] = _squared_norm(whole)
+            self.squared_norms[push.step] = squared_norm(whole)
             for old in sorted(self.squared_norms)[:-LENGTHS_KEPT]:
                 del self.squared_norms[old]
 
@@ -136,5 +136,6 @@ def _sum(gradients: Sequence[Gradient]) -> Gradient:
     return Gradient(added_UD, number_U, first.rate)
 
 
-def _squared_norm(gradients: Gradients) -> float:
+def squared_norm(gradients: Gradients) -> float:
+    """Return the squared length of a gradient."""
     return sum(float(each.value.double().square().sum()) for each in gradients.values())

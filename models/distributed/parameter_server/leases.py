@@ -8,8 +8,21 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from models.distributed.parameter_server.clock import Clock
+
+
+class Lease(NamedTuple):
+    """What a trainer hears that asked for a step.
+
+    Attributes:
+        step: To work on; None where there is none now.
+        is_done: Whether all steps of the pass were taken.
+    """
+
+    step: int | None
+    is_done: bool
 
 
 class Leases:
@@ -22,6 +35,7 @@ class Leases:
     """
 
     def __init__(self, steps: range, staleness: int | None, taken: Iterable[int] = ()) -> None:
+        self.steps = steps
         self._clock = Clock(staleness, steps.start, taken)
         self._free = [step for step in steps if not self._clock.is_taken(step)]  # what is in order is a heap
         self._of: dict[int, str] = {}

@@ -144,6 +144,11 @@ def _put(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Messa
     return Message({}, {})
 
 
+def _lease(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    told = dict(words)
+    return Message(shard.lease(steps=range(*told.pop("steps")), **told)._asdict(), {})
+
+
 def _put_layers(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
     tensors = {name: each.value for name, each in parts.items()}
     shard.put_layers(words["name"], tensors, words["steps"], epoch=words["epoch"])
@@ -185,6 +190,7 @@ _ANSWERS: Mapping[str, Callable[[ParameterShard, Mapping[str, Any], Parts], Mess
     "push": _push,
     "squared_norm": _squared_norm,
     "scale": _scale,
+    "lease": _lease,
     "put": _put,
     "put_layers": _put_layers,
     "layers": _layers,

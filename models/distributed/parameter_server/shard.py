@@ -21,6 +21,7 @@ from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.done import Done
 from models.distributed.parameter_server.errors import BrokenError, LateError, OtherEpochError, RefusedError
 from models.distributed.parameter_server.gathered import Gathering, Push, check
+from models.distributed.parameter_server.leases import Lease, Leases
 from models.distributed.parameter_server.ranking import ranks_among
 from models.distributed.parameter_server.state import State
 from models.distributed.parameter_server.stores import Stores, Wanted
@@ -44,6 +45,7 @@ class ParameterShard:
         self._compensation = Compensation(rules.compensation)
         self._counts, self._waited = Counter[str](), Counter[int]()
         self._changed = threading.Condition()
+        self._leases: Leases | None = None
         self._broken = ""
 
     def declare(self, told: Table | Layers, *, epoch: int) -> None:
@@ -110,6 +112,33 @@ class ParameterShard:
         """Rank this shard's rows for states, by their averages; see `models.rows.ranking.ranks`."""
         with self._locked(epoch):
             return ranks_among(self.stores.rows(name), state_TD, targets, hidden, self.clock.count)
+
+    def lease(self, trainer: str, steps: range, ended: int | None, *, epoch: int, seconds: float) -> Lease:
+        """Return a step of a pass that a trainer may work on, once there is one; see `Leases`.
+
+        Args:
+            trainer: Who asks.
+            steps: Of the pass.
+            ended: The step that it had: all shards have taken it.
+            epoch: That it knows.
+            seconds: How long it waits.
+        """
+        with self._locked(epoch):
+            if self._leases is None or self._leases.steps != steps:
+                self._leases = Leases(steps, self.rules.staleness, filter(self.clock.is_taken, steps))
+            leases, found = self._leases, list[int]()
+            if ended is not None:
+                leases.end(ended)
+                self._changed.notify_all()
+
+            def asked() -> bool:
+                if (step := leases.lease(trainer)) is not None:
+                    found.append(step)
+                return bool(found) or leases.is_done
+
+            self._changed.wait_for(lambda: self.epoch != epoch or asked(), seconds)
+            self._check(epoch)
+            return Lease(found[0] if found else None, leases.is_done)
 
     def push(self, push: Push, *, epoch: int) -> None:
         """Take a share of a step in; with the last one, the step is taken, if its factor is known.

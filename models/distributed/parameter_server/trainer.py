@@ -15,13 +15,13 @@ from data_contracts.parallelism import ParallelismConfig
 from models.distributed.parameter_server.client import Answers, Found, ParameterServer
 from models.distributed.parameter_server.declared import Numbers, Rules
 from models.distributed.parameter_server.errors import NotFiniteError
-from models.distributed.parameter_server.gathered import Gradient, Push
+from models.distributed.parameter_server.gathered import Gradient, Push, squared_norm
 from models.distributed.parameter_server.placement import placed
 from models.distributed.parameter_server.ranges import fetch, hand_over, let_go, make_room
 from models.distributed.parameter_server.served import ServedRows
 from models.distributed.parameter_server.served_layers import ServedLayers
 from models.distributed.parameter_server.service import StreamTold
-from models.layered import Batch, LayeredModule
+from models.layered import IDLE, Batch, LayeredModule
 from models.rows.ranking import Hidden, Targets
 from models.rows.shard import Asked
 from models.rows.table import NOTHING, Rows
@@ -72,7 +72,8 @@ class TrainersEnd:
         self._server: ParameterServer | None = None
         self._gradients: dict[str, tuple[Tensor, Tensor]] = {}
         self._coming: dict[tuple[str, int], Found] = {}
-        self._step = 0
+        self._share = 0 if config.leases else rank
+        self._push = Push(IDLE, 0, {})
         self._sent: Answers = []
         self._scaled: Answers = []
 
@@ -92,9 +93,10 @@ class TrainersEnd:
             self._server = ParameterServer(found, stream)
         self._server.epoch = epoch
         if self._rank == 0:
-            self._server.begin(
-                Rules(epoch=epoch, shares=self._world, staleness=self._config.server.staleness, taken=step)
-            )
+            together, staleness = not self._config.leases, self._config.server.staleness
+            bound = None if self._config.server.mode == "async" else staleness
+            rules = Rules(epoch=epoch, shares=self._world if together else 1, staleness=bound, taken=step)
+            self._server.begin(rules)
             self._server.declare(told)
         self._barrier()  # shards know it now
         for each in self.tables:
@@ -119,7 +121,7 @@ class TrainersEnd:
         if self._layers is not None:
             wanted = self._layers.wanted()
             coming = (
-                self.server.read(wanted, averages=True) if step is None else self.server.pull(step, self._rank, wanted)
+                self.server.read(wanted, averages=True) if step is None else self.server.pull(step, self._share, wanted)
             )
             self._layers.take(coming.result())
 
@@ -128,20 +130,29 @@ class TrainersEnd:
         wanted = {table.name: number_U.cpu()}
         if table.step is None:
             return self.server.read(wanted, averages=True).result()[table.name]
-        found = self._coming.pop((table.name, table.step), None) or self.server.pull(table.step, self._rank, wanted)
+        found = self._coming.pop((table.name, table.step), None) or self.server.pull(table.step, self._share, wanted)
         return found.result()[table.name]
 
     @property
     def looks_ahead(self) -> bool:
         """Whether rows may come before the step before has ended."""
-        return self.is_there and self._config.server.staleness > 0
+        return self.is_there and self._config.server.staleness > 0 and not self._config.leases
 
-    def look_ahead(self, module: LayeredModule, batch: Batch, step: int) -> None:
-        """Have the rows of a step come."""
+    def look_ahead(self, module: LayeredModule, batch: Batch) -> None:
+        """Have the rows of a batch come."""
         for table, number in module.reads(batch, first=True, last=True, learns=True):
             if isinstance(table, ServedRows) and number is not None:
                 wanted = {table.name: torch.unique(number.cpu())}
-                self._coming[table.name, step] = self.server.pull(step, self._rank, wanted)
+                self._coming[table.name, batch.step] = self.server.pull(batch.step, self._share, wanted)
+
+    def lease(self, steps: range) -> int | None:
+        """Return a step of a pass to work on; None once all were taken, whoever did."""
+        self._settle()
+        ended = self._push.step if self._push.step in steps else None
+        while True:
+            found = self.server.lease(f"rank {self._rank}", steps, ended)
+            if found.step is not None or found.is_done:
+                return found.step
 
     def ranks(self, table: ServedRows, asked: Asked) -> Tensor:
         """Rank all rows for states."""
@@ -170,25 +181,31 @@ class TrainersEnd:
         self._gradients.clear()
         if self._layers is not None:
             gradients |= self._layers.gradients()
-        self._step = step
-        self._sent = self.server.push(Push(step, self._rank, gradients, factor=None))
+        self._push = Push(step, self._share, gradients, factor=None)
+        if not self._config.leases:
+            self._sent = self.server.push(self._push)
 
     def squared_norm(self) -> float:
         """Return the squared length of the step's gradient, of all trainers; NaN where it is no number."""
         if not self.is_there:
             return 0.0
+        if self._config.leases:
+            return squared_norm(self._push.gradients)
         try:
             self.server.wait(self._sent)
         except NotFiniteError as error:
             logger.error("%s", error)  # noqa: TRY400, where it came from says nothing
             return float("nan")
-        return self.server.squared_norm(self._step)
+        return self.server.squared_norm(self._push.step)
 
     def scale(self, factor: float) -> None:
         """Have the step taken, its gradient scaled."""
         if not self.is_there:
             return
-        self._scaled = self.server.scale(self._step, factor)
+        if self._config.leases:
+            self._scaled = self.server.push(self._push._replace(factor=factor))
+            return
+        self._scaled = self.server.scale(self._push.step, factor)
         if not self.looks_ahead:
             self._settle()
 

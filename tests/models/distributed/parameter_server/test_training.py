@@ -24,9 +24,9 @@ STEPS = 39
 SHARDS = 2
 
 
-def job(lab: Lab, name: str, staleness: int) -> FitJob:
+def job(lab: Lab, name: str, staleness: int, mode: str = "hybrid") -> FitJob:
     """Return a training in two processes whose rows may be so many steps old."""
-    told = {"rows": "served", "server": {"shards": SHARDS, "staleness": staleness}}
+    told = {"rows": "served", "server": {"shards": SHARDS, "staleness": staleness, "mode": mode}}
     parallelism = ParallelismConfig.model_validate({"processes_per_node": 2, "max_restarts": 0, **told})
     return lab.job(name, 2, CONFIG).model_copy(update={"parallelism": parallelism})
 
@@ -58,3 +58,40 @@ def test_a_training_that_looks_ahead_is_killed_in_mid_epoch_and_sees_every_examp
     found = account(Path(stale.run_folder) / "ledger")
     assert (len(found.steps), found.starts) == (STEPS, 2)
     assert found.repeated < 20, "it went on from the middle of an epoch"
+
+
+@pytest.mark.parametrize(("mode", "staleness"), [("bounded", 1), ("bounded", 4), ("async", 0)])
+def test_trainers_that_do_not_wait_for_each_other_see_every_example_once_and_learn(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, mode: str, staleness: int
+) -> None:
+    alone = job(lab, f"{mode}-{staleness}", staleness, mode)
+    with shards(SHARDS) as store:
+        monkeypatch.setenv(STORE, store)
+        found = lab.train(alone)
+    assert (found.epochs, found.samples) == (3, 1335)
+    assert found.metrics["validation/ndcg_at_10"] > 0.5
+    kept = dict(lab.client.get_run(alone.run_id).data.metrics)
+    assert kept["server/steps"] == STEPS
+    assert kept["server/pushes"] == STEPS * SHARDS, "a step is one trainer's"
+    assert kept["server/staleness_most"] <= (2 * staleness or STEPS)
+    ledger = account(Path(alone.run_folder) / "ledger")
+    assert (len(ledger.steps), ledger.repeated) == (STEPS, 0)
+    by_rank = {
+        path.stem.split("-")[-1]: len(path.read_text().splitlines())
+        for path in (Path(alone.run_folder) / "ledger").iterdir()
+    }
+    assert sum(by_rank.values()) == STEPS
+    assert min(by_rank.values()) > 0, "both had work"
+
+
+def test_trainers_that_were_killed_go_on_from_the_last_pass_that_ended(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = job(lab, "async-killed", 0, "async")
+    with shards(SHARDS) as store:
+        monkeypatch.setenv(STORE, store)
+        assert lab.killed(alone, "checkpoint", "after") == [0]
+        lab.killed(alone, "step", "after", 5)
+        assert lab.train(alone).epochs == 3
+    found = account(Path(alone.run_folder) / "ledger")
+    assert (len(found.steps), found.starts) == (STEPS, 3)
