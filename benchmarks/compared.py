@@ -40,7 +40,9 @@ class Setting:
 
     def refuses(self, way: ParallelismConfig) -> bool:
         """Say whether it cannot be trained so."""
-        if way.rows != "local" and self.objective != "sampled_softmax":  # others read all rows, or have none
+        if way.rows != "local" and self.objective == "full_softmax":  # it reads all rows
+            return True
+        if way.rows != "local" and self.objective == "cross_entropy" and not way.serves_layers:  # it has no rows
             return True
         return way.strategy == "pipeline" and way.schedule in self.subject.refused
 

@@ -28,6 +28,7 @@ from models.distributed.parameter_server.serve import serve
 from models.distributed.parameter_server.service import StreamTold
 from models.distributed.parameter_server.shard import ParameterShard
 from tasks.train.meeting import LOOPBACK
+from tasks.train.shards import KEEPS_MEMORY
 
 ROWS, WIDTH, COUNT = 4096, 64, 100_000
 TABLE = Table(name="item", count=COUNT, width=WIDTH, std=0.1)
@@ -128,7 +129,7 @@ def main() -> None:
     store = TCPStore(LOOPBACK, 0, is_master=True, wait_for_workers=False)
     port = store.port if told.kind == "flight" else _free_port()
     command = [sys.executable, "-m", "benchmarks.exchange", told.kind, "0", "--shard-at", str(port)]
-    shard = subprocess.Popen(command)
+    shard = subprocess.Popen(command, env={**os.environ, **KEEPS_MEMORY})
     try:
         with {"flight": flight, "rpc": by_rpc}[told.kind](port) as exchange:
             print(measured(exchange, told.rounds))

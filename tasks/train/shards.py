@@ -16,6 +16,11 @@ from data_contracts.process import COMMAND, STARTER
 from tasks.job import LOG, end
 
 SERVE = "models.distributed.parameter_server.serve"
+KEEPS_MEMORY = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:"
+    "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=1073741824"
+}
+"""glibc would give messages of a megabyte back to the kernel at once, and have the next one's pages from it, zeroed."""
 
 
 def dealt(parallelism: ParallelismConfig, hosts: Sequence[str]) -> dict[str, tuple[int, ...]]:
@@ -77,5 +82,5 @@ def _started(job: ShardJob, folder: Path, environment: Mapping[str, str]) -> sub
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**environment, STARTER: str(os.getpid())},
+            env={**environment, **KEEPS_MEMORY, STARTER: str(os.getpid())},
         )

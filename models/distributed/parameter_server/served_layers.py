@@ -5,6 +5,7 @@ Shape letters: P numbers of a vector.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,10 +27,26 @@ class ServedLayers:
     Args:
         server: That learns them.
         optimizer: AdamW; its groups say what decays, and at which rate what learns.
+
+    Raises:
+        ValueError: It is another one, or is set up otherwise than a shard's own.
     """
 
     def __init__(self, server: ParameterServer, optimizer: Optimizer) -> None:
         self._server, self._optimizer = server, optimizer
+        usual = inspect.signature(torch.optim.AdamW).parameters
+        problems = [] if isinstance(optimizer, torch.optim.AdamW) else [f"it is {type(optimizer).__name__}"]
+        problems += [
+            f"{name} is {group[name]} in group {number}"
+            for number, group in enumerate(optimizer.param_groups)
+            for name in ("betas", "eps", "amsgrad", "maximize")
+            if name in group and group[name] != usual[name].default
+        ]
+        if problems:
+            raise ValueError(
+                f"a parameter server learns layers by AdamW as torch sets it up, and of this optimiser {problems}. "
+                "Take server.mode: hybrid, or rows: local."
+            )
 
     def told(self) -> list[Layers]:
         """Return what shards are told of them."""

@@ -11,6 +11,7 @@ import torch
 from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.errors import BrokenError, LateError, OtherEpochError, RefusedError
 from models.distributed.parameter_server.gathered import Gradient, Push
+from models.distributed.parameter_server.leases import Lease
 from models.distributed.parameter_server.shard import ParameterShard
 
 SECONDS = 30.0
@@ -263,3 +264,29 @@ def test_many_threads_lose_nothing() -> None:
     assert (shard.done().pushes, shard.done().repeated) == (steps, steps // 2)
     assert shard.clock.staleness_seen.total() == steps
     assert max(shard.clock.staleness_seen) <= 16
+
+
+def test_a_trainer_waits_for_a_step_until_another_has_ended_one() -> None:
+    shard = made(staleness=1)
+
+    def lease(trainer: str, ended: int | None = None, seconds: float = SECONDS) -> Lease:
+        return shard.lease(trainer, range(3), ended, epoch=0, seconds=seconds)
+
+    assert lease("a") == Lease(0, is_done=False)
+    assert lease("b") == Lease(1, is_done=False)
+    assert lease("b", seconds=0.01) == Lease(None, is_done=False)
+    heard: list[Lease] = []
+    thread = waits(shard, lambda: heard.append(lease("b")))
+    assert lease("a", ended=0) == Lease(2, is_done=False)
+    assert lease("a", ended=2, seconds=0.01) == Lease(None, is_done=False)
+    assert lease("c", ended=1) == Lease(None, is_done=True)
+    thread.join(SECONDS)
+    assert heard == [Lease(None, is_done=True)]
+
+
+def test_a_pass_that_was_begun_before_has_only_what_was_not_taken() -> None:
+    shard = made(staleness=4)
+    for step in (3, 5):
+        shard.push(pushed(step), epoch=0)
+    leased = [shard.lease("a", range(3, 6), None, epoch=0, seconds=0.01) for _ in range(2)]
+    assert leased == [Lease(4, is_done=False), Lease(None, is_done=False)]
