@@ -20,7 +20,7 @@ from models.audit import LedgerError, account, audit, log_audit
 from models.averages import Averages
 from models.best import write_best
 from models.checkpoints import Checkpoints, TrainingProgress
-from models.distributed.parameter_server.report import ServerReport
+from models.distributed.server_report import ServerReport
 from models.fit_config import FitConfig
 from models.layered import LayeredModule
 from models.ledger import Ledger

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from data_contracts.process import COMMAND, STARTER
 from tasks.job import LOG, end
 
 SERVE = "models.distributed.parameter_server.serve"
+KILLED = "killed: if the kernel did it for lack of memory, raise train.parallelism.server.shards"
 KEEPS_MEMORY = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:"
     "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=1073741824"
@@ -46,6 +48,7 @@ class HostsShards:
         ended = {rank: process.poll() for rank, process in self.processes.items()}
         return "; ".join(
             f"shard {rank} of the parameter server ended with exit code {code}, see {self.folder / str(rank) / LOG}"
+            + (f" ({KILLED})" if code == -signal.SIGKILL else "")
             for rank, code in ended.items()
             if code is not None
         )
