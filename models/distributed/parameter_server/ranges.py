@@ -37,8 +37,9 @@ def fetch(server: ParameterServer, table: ServedRows, optimizer: Optimizer) -> N
     for number_R in torch.split(torch.arange(table.own.start, table.own.stop), ROWS_AT_ONCE):
         taken, found = server.state_of(table.name, number_R)
         pieces.append(found)
-    state = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
-    table.weight.data = state.pop("weight").to(table.weight.device)
+    where = table.weight.device
+    state = {name: torch.cat([piece[name] for piece in pieces]).to(where) for name in pieces[0]}
+    table.weight.data = state.pop("weight")
     if taken:
         optimizer.state[table.weight] = {STEP: torch.tensor(float(taken)), **state}
 
