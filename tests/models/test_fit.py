@@ -259,7 +259,7 @@ def test_a_checkpoint_of_another_model_is_refused_by_name(lab: Lab) -> None:
 
 
 def test_a_process_out_of_memory_says_what_to_do(lab: Lab) -> None:
-    huge: dict[str, JsonValue] = {**CONFIG, "network": {"width": 10_000_000, "blocks": 1, "dropout": 0.0}}
+    huge: dict[str, JsonValue] = {**CONFIG, "network": {"width": 1_000_000, "blocks": 1, "dropout": 0.0}}
     job = lab.job("huge", 1, huge)
     with pytest.raises(JobFailedError):
         lab.train(job)

@@ -34,15 +34,13 @@ def job(lab: Lab, name: str, staleness: int, mode: str = "hybrid") -> FitJob:
 def test_rows_that_may_be_stale_come_ahead_and_what_shards_did_is_kept_on_the_run(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exact, stale = job(lab, "exact", 0), job(lab, "stale", 1)
+    stale = job(lab, "stale", 1)
     with shards(SHARDS) as store:
         monkeypatch.setenv(STORE, store)
-        wanted, found = lab.train(exact), lab.train(stale)
-    assert found.metrics["validation/ndcg_at_10"] == pytest.approx(wanted.metrics["validation/ndcg_at_10"], abs=0.1)
-    kept = [dict(lab.client.get_run(each.run_id).data.metrics) for each in (exact, stale)]
-    assert all(each["server/steps"] == STEPS for each in kept)
-    assert all(each["server/pushes"] == STEPS * 2 * SHARDS for each in kept)
-    assert kept[0]["server/staleness_most"] == 0 < kept[1]["server/staleness_most"] == 1
+        assert lab.train(stale).metrics["validation/ndcg_at_10"] > 0.5
+    kept = dict(lab.client.get_run(stale.run_id).data.metrics)
+    assert (kept["server/steps"], kept["server/pushes"]) == (STEPS, STEPS * 2 * SHARDS)
+    assert 0 < kept["server/staleness_mean"] <= kept["server/staleness_most"] == 1
     assert any("parameter server: 39 steps, " in line for line in lab.lines), lab.lines
 
 
@@ -60,7 +58,7 @@ def test_a_training_that_looks_ahead_is_killed_in_mid_epoch_and_sees_every_examp
     assert found.repeated < 20, "it went on from the middle of an epoch"
 
 
-@pytest.mark.parametrize(("mode", "staleness"), [("bounded", 1), ("bounded", 4), ("async", 0)])
+@pytest.mark.parametrize(("mode", "staleness"), [("bounded", 1), ("async", 0)])
 def test_trainers_that_do_not_wait_for_each_other_see_every_example_once_and_learn(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, mode: str, staleness: int
 ) -> None:
@@ -76,12 +74,9 @@ def test_trainers_that_do_not_wait_for_each_other_see_every_example_once_and_lea
     assert kept["server/staleness_most"] <= (2 * staleness or STEPS)
     ledger = account(Path(alone.run_folder) / "ledger")
     assert (len(ledger.steps), ledger.repeated) == (STEPS, 0)
-    by_rank = {
-        path.stem.split("-")[-1]: len(path.read_text().splitlines())
-        for path in (Path(alone.run_folder) / "ledger").iterdir()
-    }
-    assert sum(by_rank.values()) == STEPS
-    assert min(by_rank.values()) > 0, "both had work"
+    lines = [len(path.read_text().splitlines()) for path in (Path(alone.run_folder) / "ledger").iterdir()]
+    assert (len(lines), sum(lines)) == (2, STEPS)
+    assert min(lines) > 0, "both had work"
 
 
 def test_trainers_that_were_killed_go_on_from_the_last_pass_that_ended(
