@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 PROGRAMMING = (TypeError, AttributeError, NameError, ImportError)
 """Errors of a program, a use case's own say: no process that was killed is to blame."""
+FINAL = (*PROGRAMMING, ValueError, DamagedError, DivergedError, LedgerError)
+"""What would fail again."""
 
 
 def train(job: FitJob) -> FitResult | None:
@@ -171,7 +173,7 @@ def fit(job: FitJob) -> FitResult | None:
     """
     try:
         return train(job)
-    except Exception as error:
+    except (*FINAL, MemoryError, RuntimeError, OSError) as error:
         _write_down(error, job)
         raise
 
@@ -179,7 +181,7 @@ def fit(job: FitJob) -> FitResult | None:
 def _write_down(error: BaseException, job: FitJob) -> None:
     """Write down why this process fails, if it would fail again."""
     lacks_memory = memory.is_out_of_memory(error)
-    if lacks_memory or isinstance(error, (*PROGRAMMING, ValueError, DamagedError, DivergedError, LedgerError)):
+    if lacks_memory or isinstance(error, FINAL):
         said = f"rank {rank()}: {type(error).__name__}: {error}"
         fail(job, str(rank()), f"{said}\n{memory.ADVICE}" if lacks_memory else said)
 

@@ -22,6 +22,8 @@ class LayerStore:
         shard: Whose piece.
     """
 
+    called = "vector of layers"
+
     def __init__(self, told: Layers, shard: Shard) -> None:
         self.told, self.own = told, shard.own(told.count)
         self._weight_P = nn.Parameter(torch.zeros(len(self.own), dtype=getattr(torch, told.numbers)))

@@ -50,6 +50,8 @@ class RowStore:
         shard: Whose rows.
     """
 
+    called = "table"
+
     def __init__(self, told: Table, shard: Shard) -> None:
         self.told, self.shard = told, shard
         self.own = len(range(shard.rank, told.count, shard.world))

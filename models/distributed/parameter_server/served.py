@@ -72,7 +72,5 @@ class ServedRows(Rows):
     def told(self) -> Table:
         """Return what shards are told of it."""
         numbers = str(self.weight.dtype).removeprefix("torch.")
-        return Table.model_validate(
-            {"name": self.name, "count": self.count, "width": self.width, "std": self.std, "seed": self.seed}
-            | {"numbers": numbers}
-        )
+        made = {"count": self.count, "width": self.width, "std": self.std, "seed": self.seed}
+        return Table.model_validate({"name": self.name, "numbers": numbers, **made})

@@ -6,30 +6,22 @@ Rules alone: no socket, no process, no file. Any thread may call any method.
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 
-import torch
 from torch import Tensor
 
-from models.distributed.parameter_server.clock import Clock
 from models.distributed.parameter_server.compensation import Compensation
-from models.distributed.parameter_server.declared import Layers, Rules, Table
+from models.distributed.parameter_server.declared import Rules
 from models.distributed.parameter_server.done import Done
-from models.distributed.parameter_server.errors import BrokenError, LateError, OtherEpochError, RefusedError
+from models.distributed.parameter_server.errors import RefusedError
 from models.distributed.parameter_server.gathered import Gathering, Push, check
+from models.distributed.parameter_server.held import Held
 from models.distributed.parameter_server.leases import Lease, Leases
-from models.distributed.parameter_server.ranking import ranks_among
-from models.distributed.parameter_server.state import State
-from models.distributed.parameter_server.stores import Stores, Wanted
-from models.rows.ranking import Hidden, Targets
-from models.rows.shard import Shard
+from models.distributed.parameter_server.stores import Wanted
 
 
-class ParameterShard:
+class ParameterShard(Held):
     """Holds parameters, gives them to trainers, and learns from the gradients that they send.
 
     Args:
@@ -37,26 +29,11 @@ class ParameterShard:
     """
 
     def __init__(self, rules: Rules) -> None:
-        self.rules, self.epoch = rules, rules.epoch
-        self.shard = Shard(rules.rank, rules.world)
-        self.stores = Stores(self.shard)
-        self.clock = Clock(rules.staleness, rules.taken, rules.beyond)
+        super().__init__(rules)
         self._gathering = Gathering(rules.shares)
         self._compensation = Compensation(rules.compensation)
-        self._counts, self._waited = Counter[str](), Counter[int]()
-        self._changed = threading.Condition()
+        self._waited = Counter[int]()
         self._leases: Leases | None = None
-        self._broken = ""
-
-    def declare(self, told: Table | Layers, *, epoch: int) -> None:
-        """See `Stores.declare`."""
-        with self._locked(epoch):
-            self.stores.declare(told)
-
-    def put(self, name: str, tensors: Mapping[str, Tensor], *, epoch: int, first: int = 0) -> None:
-        """Take over what `State` says of a table or of layers, as far as this shard has it; see `LayerStore.put`."""
-        with self._locked(epoch):
-            self.stores.put(name, tensors, first)
 
     def pull(self, step: int, share: int, wanted: Wanted, *, epoch: int, seconds: float) -> dict[str, Tensor]:
         """Look parameters up for a share of a step, once that may be.
@@ -86,33 +63,6 @@ class ParameterShard:
                 self._compensation.remember(step, wanted, found)
             return found
 
-    def read(self, wanted: Wanted, *, epoch: int, averages: bool) -> dict[str, Tensor]:
-        """Return parameters as they are, or their averages; see `pull`."""
-        with self._locked(epoch):
-            return self.stores.read(wanted, averages_of=self.clock.count if averages else None)
-
-    def put_layers(self, name: str, tensors: Mapping[str, Tensor], steps: int, *, epoch: int) -> None:
-        """Have this shard's piece of layers be as `LayerStore.state` says, after so many steps."""
-        with self._locked(epoch):
-            self.stores.layers(name).be(tensors, steps)
-
-    def layers(self, name: str, *, epoch: int) -> tuple[int, dict[str, Tensor]]:
-        """Return how many steps were taken, and a copy of what `LayerStore.state` says, but for single numbers."""
-        with self._locked(epoch):
-            state = self.stores.layers(name).state()
-            return self.clock.count, {each: value.clone() for each, value in state.items() if value.ndim}
-
-    def state_of(self, name: str, number_U: Tensor, *, epoch: int) -> tuple[int, dict[str, Tensor]]:
-        """Return how many steps were taken, and all that there is of some rows; see `RowStore.state_of`."""
-        with self._locked(epoch):
-            self.stores.check_rows(name, number_U)
-            return self.clock.count, self.stores.rows(name).state_of(number_U)
-
-    def ranks(self, name: str, state_TD: Tensor, targets: Targets, hidden: Hidden, *, epoch: int) -> Tensor:
-        """Rank this shard's rows for states, by their averages; see `models.rows.ranking.ranks`."""
-        with self._locked(epoch):
-            return ranks_among(self.stores.rows(name), state_TD, targets, hidden, self.clock.count)
-
     def lease(self, trainer: str, steps: range, ended: int | None, *, epoch: int, seconds: float) -> Lease:
         """Return a step of a pass that a trainer may work on, once there is one; see `Leases`.
 
@@ -136,7 +86,7 @@ class ParameterShard:
                     found.append(step)
                 return bool(found) or leases.is_done
 
-            self._changed.wait_for(lambda: self.epoch != epoch or asked(), seconds)
+            self._changed.wait_for(lambda: self._is_over(epoch) or asked(), seconds)
             self._check(epoch)
             return Lease(found[0] if found else None, leases.is_done)
 
@@ -190,56 +140,11 @@ class ParameterShard:
             self._take(step, factor)
             self._changed.notify_all()
 
-    def forget(self, steps: int) -> int:
-        """Forget the rows that none of the last so many steps has learned from, and return how many these were."""
-        with self._changed:
-            forgotten = self.stores.forget(self.clock.count - steps + 1)
-            self._counts["forgotten"] += forgotten
-            return forgotten
-
-    def move_to(self, epoch: int) -> None:
-        """Be part of a newer placement of shards; whoever waits is told.
-
-        Raises:
-            OtherEpochError: It is of a newer one already.
-        """
-        with self._changed:
-            if epoch < self.epoch:
-                raise OtherEpochError(f"shard {self.shard.rank} is of placement {self.epoch}, newer than {epoch}.")
-            self.epoch = epoch
-            self._changed.notify_all()
-
     def done(self) -> Done:
         """Return what it has done."""
         with self._changed:
             seen = {"staleness": dict(self.clock.staleness_seen), "waited": dict(self._waited)}
             return Done.model_validate({"taken": self.clock.count, "held": self.stores.held, **self._counts, **seen})
-
-    def state(self) -> State:
-        """Return a copy of all that it has learned."""
-        with self._changed:
-            told = {name: self.stores[name].told for name in self.stores}
-            return State(self.clock.taken, self.clock.beyond, told, self.stores.state())
-
-    @contextmanager
-    def _locked(self, epoch: int) -> Iterator[None]:
-        with self._changed, torch.no_grad():
-            self._check(epoch)
-            yield
-
-    def _check(self, epoch: int) -> None:
-        if self._broken:
-            raise BrokenError(f"shard {self.shard.rank}: {self._broken}. Go on from the last checkpoint.")
-        if epoch != self.epoch:
-            raise OtherEpochError(
-                f"shard {self.shard.rank} is of placement {self.epoch}, the message of {epoch}: ask where shards are."
-            )
-
-    def _wait(self, until: Callable[[], bool], seconds: float, what: Callable[[], str]) -> None:
-        epoch = self.epoch
-        if not self._changed.wait_for(lambda: until() or self.epoch != epoch, seconds):
-            raise LateError(f"shard {self.shard.rank} has waited {seconds:g} s for {what()}.")
-        self._check(epoch)
 
     def _waits_for(self, step: int) -> str:
         missing = self.clock.missing(step)
@@ -250,7 +155,7 @@ class ParameterShard:
         try:
             self._learn(step, factor)
         except BaseException as error:
-            self._broken = f"step {step} was learned in part ({type(error).__name__}: {error})"
+            self.give_up(f"step {step} was learned in part ({type(error).__name__}: {error})")
             raise
 
     def _learn(self, step: int, factor: float) -> None:

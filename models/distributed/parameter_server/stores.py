@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from models.distributed.parameter_server.layers import LayerStore
 from models.distributed.parameter_server.rows import Learned, RowStore
 from models.rows.shard import Shard
 
+Kind = TypeVar("Kind", RowStore, LayerStore)
 Wanted = Mapping[str, Tensor | None]
 """Name to numbers of rows, int64, ascending, each once; None of layers."""
 MOST_NAMED = 5
@@ -49,26 +51,15 @@ class Stores:
         """Return one of them."""
         return self._by_name[name]
 
-    def rows(self, name: str) -> RowStore:
-        """Return a table.
+    def of(self, kind: type[Kind], name: str) -> Kind:
+        """Return a table (`RowStore`), or layers (`LayerStore`).
 
         Raises:
-            RefusedError: There is none.
+            RefusedError: There is nothing of this kind and name.
         """
         store = self._by_name.get(name)
-        if not isinstance(store, RowStore):
-            raise RefusedError(f"there is no table {name!r}.")
-        return store
-
-    def layers(self, name: str) -> LayerStore:
-        """Return layers.
-
-        Raises:
-            RefusedError: There are none.
-        """
-        store = self._by_name.get(name)
-        if not isinstance(store, LayerStore):
-            raise RefusedError(f"there are no layers {name!r}.")
+        if not isinstance(store, kind):
+            raise RefusedError(f"{name!r} is no {kind.called} of this shard.")
         return store
 
     def __iter__(self) -> Iterator[str]:
@@ -128,7 +119,7 @@ class Stores:
         if isinstance(store, LayerStore):
             store.put(tensors, first)
             return
-        rows, number_U = self.rows(name), tensors["number"]
+        rows, number_U = self.of(RowStore, name), tensors["number"]
         if len(stranger_S := number_U[(number_U < 0) | (number_U >= rows.told.count)]):
             raise RefusedError(f"{name!r} has {rows.told.count:,} rows, and none with number {_named(stranger_S)}.")
         rows.put(tensors)

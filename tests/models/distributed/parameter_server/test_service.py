@@ -159,7 +159,7 @@ def test_a_wrong_question_is_answered_in_words_and_the_stream_goes_on(opened: Op
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"do": "put", "name": "user", "numbers": [1]}, "there is no table 'user'"),
+        ({"do": "put", "name": "user", "numbers": [1]}, "'user' is no table of this shard"),
         ({"do": "put", "name": "item", "numbers": [1, 40]}, "has 40 rows, and none with number 40"),
         ({"do": "state_of", "numbers": [40]}, "'item': it does not have row 40"),
         ({"do": "state_of", "numbers": [-1]}, "'item': it does not have row -1"),
