@@ -215,7 +215,7 @@ def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab, monkeypat
     sharded = {"rows": "sharded", "max_restarts": 0}
     piped = {"strategy": "pipeline", "pipeline_stages": 2, "processes_per_node": 2, **sharded}
     job = lab.job("split", 2, {**LAYERED, "fit": {**FIT, "accumulate": 3}})
-    lab.killed(job, "step", "after", 15)
+    lab.killed(job, "checkpoint", "after", 1)
     lab.killed(split(job, piped).model_copy(update={"config": LAYERED}), "step", "after", 12)
     with shards(2) as store:
         monkeypatch.setenv(STORE, store)

@@ -32,7 +32,7 @@ from tests.models.recommender.walks import walks
 
 pytestmark = pytest.mark.slow
 
-KNOWN, WIDTH = 200_000, 256
+KNOWN, WIDTH = 400_000, 256
 TABLE = 4 * (KNOWN + 1) * WIDTH
 BESIDE = 300 * 2**20
 """Bytes for all else: stacks of some 25 threads, 8 MiB each, and the layers."""
