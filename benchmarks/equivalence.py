@@ -92,7 +92,7 @@ def compare(
             if not setting.refuses(way)
         }
         print(f"world {world}: {len(jobs)} trainings of {settings[0].steps} steps", flush=True)
-        with shards(SHARDS) as store:
+        with shards(_way(world, **SERVED)) as (store, _):
             run_job(
                 module, Ways(jobs=tuple(jobs.values())), folder / f"world-{world}", Trained,
                 launcher=launcher(_way(world)), environment={**ENVIRONMENT, STORE: store},

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 from torch.distributed import TCPStore, rpc  # type: ignore[attr-defined]
 
-from data_contracts.parameter_server import STORE, ShardJob
+from data_contracts.parameter_server import Seat, ShardJob
 from models.distributed.parameter_server.client import ParameterServer
 from models.distributed.parameter_server.declared import Rules, Table
 from models.distributed.parameter_server.gathered import Gradient, Push
-from models.distributed.parameter_server.placement import placed
-from models.distributed.parameter_server.serve import serve
-from models.distributed.parameter_server.service import StreamTold
+from models.distributed.parameter_server.placement import Directory
+from models.distributed.parameter_server.serve import be
 from models.distributed.parameter_server.shard import ParameterShard
+from models.distributed.parameter_server.wire import StreamTold
 from tasks.train.meeting import LOOPBACK
 from tasks.train.shards import KEEPS_MEMORY
 
@@ -45,11 +45,10 @@ _shard = ParameterShard(Rules(epoch=0))
 @contextmanager
 def flight(port: int) -> Iterator[Exchange]:
     """Exchange as shipped."""
-    os.environ[STORE] = f"{LOOPBACK}:{port}"
-    stream = StreamTold(trainer="benchmark", travels="float32", numbers="float32")
-    epoch, endpoints = placed(shards=1)
-    server = ParameterServer(endpoints, stream)
-    server.begin(Rules(epoch=epoch))
+    directory = Directory(f"{LOOPBACK}:{port}")
+    placement = directory.start(shards=1, replicas=1)
+    server = ParameterServer(directory, placement, StreamTold(trainer="benchmark", numbers="float32"))
+    server.begin(Rules(epoch=placement.epoch))
     server.declare([TABLE])
 
     def exchange(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
@@ -96,7 +95,8 @@ def have_shard(kind: str, port: int) -> None:
     """Be the process of the shard."""
     torch.set_num_threads(1)
     if kind == "flight":
-        serve(ShardJob(store=f"{LOOPBACK}:{port}", host=LOOPBACK, rank=0))
+        seat = Seat(rank=0)
+        be(ShardJob(store=f"{LOOPBACK}:{port}", host=LOOPBACK, seats=(seat,)), seat)
     _shard.declare(TABLE, epoch=0)
     _join_rpc("shard", 1, port)
     rpc.shutdown()

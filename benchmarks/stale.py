@@ -61,7 +61,7 @@ def learn(case: Case, folder: Path, way: dict[str, object], epochs: int, *, held
     own = {"run_folder": str(folder), "parallelism": parallelism, "config": config}
     run = {"tracking_uri": client.tracking_uri, "run_id": client.create_run(experiment).info.run_id}
     job = told.model_copy(update={**own, **run})
-    with shards(SHARDS) as store, _held_back("rank 1") if held_back else nullcontext():
+    with shards(parallelism) as (store, _), _held_back("rank 1") if held_back else nullcontext():
         result = run_job(
             "benchmarks.clocked", job, folder, FitResult,
             launcher=launcher(parallelism), environment={**ENVIRONMENT, STORE: store}, on_line=lambda _: None,

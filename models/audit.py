@@ -1,7 +1,8 @@
 """What a ledger says: whether every example was seen exactly once in every epoch, whatever was lost meanwhile.
 
-Of steps that were done again after a loss those count that the last start before them did not do again. Digests say
-with all but certainty which examples were seen.
+Of steps that were done again after a loss those count that the last start before them did not do again; where lines are
+of whole steps, each step counts once, as it is learned once. Digests say with all but certainty which examples were
+seen.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from models.ledger import digest, starts_in
+from models.ledger import WHOLE, digest, starts_in
 
 MODULUS = 1 << 64
 AUDIT = "ledger.json"
@@ -84,8 +85,12 @@ def account(folder: Path) -> Account:
     for start in sorted(starts, reverse=True):
         seen: set[int] = set()
         for path in starts[start]:
+            is_whole = path.stem.endswith(WHOLE)
             for epoch, step, examples, digested, loss in _lines(path):
-                if first_of_later is not None and step >= first_of_later:
+                if is_whole and step in found.steps:  # whoever did it again, it was learned once
+                    seen.add(step)
+                    continue
+                if not is_whole and first_of_later is not None and step >= first_of_later:
                     seen.add(step)
                     continue
                 entry = found.steps.setdefault(step, Step(epoch))

@@ -1,7 +1,9 @@
 """What was seen when: for every step and process the number of examples, a digest of them, and the loss.
 
 Each start of a training writes files of its own, so steps that were done again after a loss stand there twice. Digests
-of examples add up whatever the number of processes. `models.audit` reads what is written here.
+of examples add up whatever the number of processes. Where each process takes steps by itself a line is of a whole step,
+written before its gradient is sent: a step that was learned is in the ledger, whoever died, and perhaps twice.
+`models.audit` reads what is written here.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from pytorch_lightning.utilities.types import STEP_OUTPUT
 from models.distributed.strategy import GangStrategy
 from models.layered import IDLE, Batch
 
+WHOLE = "whole"
+"""In a file's name: its lines are of whole steps."""
+
 
 class Ledger(pl.Callback):
     """Writes a line for every step.
@@ -35,7 +40,9 @@ class Ledger(pl.Callback):
         """Begin a file of this start and process; the first process numbers the starts, whatever its clock says."""
         self.folder.mkdir(parents=True, exist_ok=True)
         start = trainer.strategy.broadcast(1 + max(starts_in(self.folder), default=0))
-        path = self.folder / f"{start}-{trainer.global_step}-{trainer.global_rank}.jsonl"
+        assert isinstance(trainer.strategy, GangStrategy)
+        whole = "" if trainer.strategy.together else f"-{WHOLE}"
+        path = self.folder / f"{start}-{trainer.global_step}-{trainer.global_rank}{whole}.jsonl"
         self._file = path.open("w", encoding="utf-8", buffering=1)  # a line at a time: it is killed, not closed
 
     def on_train_batch_end(

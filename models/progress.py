@@ -99,7 +99,8 @@ class Progress(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say what was measured."""
         total, targets = self._whole_loss(trainer).tolist()
-        pl_module.log("train/loss", total / targets, batch_size=1, sync_dist=True)  # each has the same
+        if targets:  # a parameter server may have learned all of the pass in an earlier start
+            pl_module.log("train/loss", total / targets, batch_size=1, sync_dist=True)  # each has the same
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         pl_module.log("train/learning_rate", rate, batch_size=1, sync_dist=True)
         metrics = trainer.callback_metrics  # asked by every process: what is not computed yet is added over all of them

@@ -11,7 +11,7 @@ from distributed import Status, Worker, get_worker
 
 from data_contracts.job import FAILURES, JOB, Failure, FitJob, read
 from data_contracts.parallelism import ParallelismConfig
-from data_contracts.parameter_server import STORE
+from data_contracts.parameter_server import STORE, Seat
 from data_contracts.process import COMMAND
 from tasks.job import LOG, JobRunningError, follow
 from tasks.lock import LOCK, locked
@@ -59,7 +59,7 @@ def surroundings(host: str, threads: int, store: str) -> dict[str, str]:
     return {**kept, **environment(host), **tuned(threads), STORE: store}
 
 
-def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str, shards: tuple[int, ...] = ()) -> int:
+def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str, shards: tuple[Seat, ...] = ()) -> int:
     """Run an agent on this host as a task of Dask, and return its exit code; beside it, shards of rows.
 
     Args:
@@ -68,7 +68,7 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str, s
         meeting: Which they meet for; it is over once the training's folder names another.
         host: Address of this host.
         topic: Of Dask's, for the lines that it writes.
-        shards: Of the parameter server, those that this host has; if one ends, so does the agent.
+        shards: Of the parameter server, those that this host has; once they end for good, so does the agent.
     """
     worker = get_worker()
     key = worker.get_current_task()
@@ -88,7 +88,7 @@ def run_agent(job: FitJob, endpoint: str, meeting: str, host: str, topic: str, s
 
     with (
         locked(own / LOCK, "an agent", seconds=LOCK_SECONDS, error=JobRunningError),
-        serving(shards, host, folder, around) as beside,
+        serving(shards, host, folder, job.parallelism, around) as beside,
     ):
         code = follow(
             [*COMMAND, *launcher(job.parallelism, meet), "models.fit", str(folder / JOB)],

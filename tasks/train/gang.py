@@ -16,6 +16,7 @@ from uuid import uuid4
 from distributed import Client, Future
 
 from data_contracts.job import DEVICES, FAILURES, HEARTBEAT, JOB, RESULT, FitJob, FitResult, Heartbeat, commit, read
+from data_contracts.parameter_server import Seat
 from tasks.full_disk import require_room
 from tasks.job import LOG, JobFailedError, JobRunningError, answered, failure
 from tasks.lock import LOCK, locked
@@ -95,7 +96,7 @@ class _Gang:
     def __post_init__(self) -> None:
         self.folder = Path(self.job.run_folder)
         self.hosts = Hosts(self.client, self.on_line)
-        self.shards: dict[str, tuple[int, ...]] = {}
+        self.shards: dict[str, tuple[Seat, ...]] = {}
 
     def follow(self, on_heartbeat: OnHeartbeat) -> None:
         """Keep agents on as many hosts as are there and wanted, until there is a result."""

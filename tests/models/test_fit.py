@@ -217,9 +217,9 @@ def test_a_training_goes_on_under_any_other_way_of_splitting(lab: Lab, monkeypat
     job = lab.job("split", 2, {**LAYERED, "fit": {**FIT, "accumulate": 3}})
     lab.killed(job, "checkpoint", "after", 1)
     lab.killed(split(job, piped).model_copy(update={"config": LAYERED}), "step", "after", 12)
-    with shards(2) as store:
+    served = {"rows": "served", "server": {"shards": 2}, "max_restarts": 0}
+    with shards(ParallelismConfig.model_validate(served)) as (store, _):
         monkeypatch.setenv(STORE, store)
-        served = {"rows": "served", "server": {"shards": 2}, "max_restarts": 0}
         lab.killed(split(job, {"processes_per_node": 2, **served}), "checkpoint", "after", 1)
         assert lab.epochs() == [1]
         often = {"checkpoints": CheckpointConfig(every_seconds=0.01)}

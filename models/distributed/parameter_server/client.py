@@ -1,13 +1,12 @@
-"""A trainer's end of a parameter server: one stream to each shard, and what each asks of it in turn.
+"""A trainer's end of a parameter server: what each shard is asked in turn.
 
 Shape letters: U rows of a step, D width, P numbers of layers.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NoAnswerError
 from typing import NamedTuple
 
 import torch
@@ -16,41 +15,75 @@ from torch import Tensor
 from models.distributed.parameter_server.dealt import is_own
 from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.done import Done
-from models.distributed.parameter_server.errors import LateError
+from models.distributed.parameter_server.errors import ParameterServerError
+from models.distributed.parameter_server.followers import as_message
 from models.distributed.parameter_server.gathered import Push
 from models.distributed.parameter_server.leases import Lease
-from models.distributed.parameter_server.line import BEYOND_SECONDS, Line
-from models.distributed.parameter_server.service import StreamTold
+from models.distributed.parameter_server.links import Answers, Links, Taken
+from models.distributed.parameter_server.placement import Directory, Placement
 from models.distributed.parameter_server.stores import Wanted
-from models.distributed.parameter_server.wire import Message, Part, Parts, Words
+from models.distributed.parameter_server.wire import Message, Part, Parts, StreamTold, Words
 from models.rows.shard import Asked, Shard
 
 LEASE_SECONDS = 5.0
 """How long a trainer waits for a step before it asks again."""
-Answers = Sequence[Future[Message]]
-"""Of all shards, in their order; they come while other work is done."""
+
+logger = logging.getLogger(__name__)
 
 
 class ParameterServer:
     """All shards, for one trainer. Its questions are asked in order; answers are waited for only where they are needed.
 
     Args:
-        endpoints: Of the shards, in their order.
+        directory: Where the shard map is.
+        placement: The map, as this trainer starts.
         told: What the trainer says.
         seconds: How long a shard may take for an answer.
         token: Of the training.
     """
 
-    def __init__(self, endpoints: Sequence[str], told: StreamTold, *, seconds: float = 60.0, token: str = "") -> None:
-        self.epoch, self.seconds = 0, seconds
-        self._lines = [Line(endpoint, told, token) for endpoint in endpoints]
-        self._shards = [Shard(rank, len(endpoints)) for rank in range(len(endpoints))]
+    def __init__(
+        self,
+        directory: Directory,
+        placement: Placement,
+        told: StreamTold,
+        *,
+        seconds: float = 60.0,
+        token: str = "",
+    ) -> None:
+        self.seconds, self.together = seconds, True
+        self._directory = directory
+        self._links = Links(directory, placement, told, seconds=seconds, token=token)
+        self._links.known = self._known
+        self._shards = [Shard(rank, len(self._links)) for rank in range(len(self._links))]
 
     def begin(self, rules: Rules) -> None:
-        """Have all shards begin a training, or go on with one, whose trainers say the same; see `ShardService`."""
-        self.epoch = rules.epoch
+        """Have all shards begin a training, whose trainers say the same; see `ShardService`."""
         told = [rules.model_copy(update=each._asdict()).model_dump() for each in self._shards]
-        self.wait([line.ask({"do": "begin", **each}) for line, each in zip(self._lines, told, strict=True)])
+        self.wait([self._links.ask(rank, {"do": "begin", "rules": each}) for rank, each in enumerate(told)])
+
+    @property
+    def placement(self) -> Placement:
+        """Return the shard map, as this trainer knows it."""
+        return self._links.placement
+
+    @placement.setter
+    def placement(self, placement: Placement) -> None:
+        self._links.begin(placement)
+
+    def anew(self) -> Placement:
+        """Have the shard map say that shards learn from here on; nothing that they held is of use any more."""
+        return self._directory.begin(self.placement)
+
+    def taken(self) -> list[Taken] | None:
+        """Return what each shard has taken of what it has learned since the map's origin; None if one has lost that."""
+        try:
+            found = [each.words for each in self.wait(self._ask({"do": "taken"}))]
+        except ParameterServerError as error:
+            logger.info("%s", error)
+            return None
+        is_all = all(each["origin"] == self.placement.origin for each in found)
+        return [Taken(each["taken"], each["beyond"]) for each in found] if is_all else None
 
     def declare(self, rows: Sequence[Table] = (), layers: Sequence[Layers] = ()) -> None:
         """Have tables and layers held, see `Stores.declare`."""
@@ -68,23 +101,23 @@ class ParameterServer:
 
     def push(self, push: Push) -> Answers:
         """Send each shard its part of a share of a step, see `ParameterShard.push`."""
-        rates = {name: each.rate for name, each in push.gradients.items()}
-        words = {"do": "push", "step": push.step, "share": push.share, "factor": push.factor, "rates": rates}
-        return self._ask(words, {name: Part(each.value, each.number_U) for name, each in push.gradients.items()})
+        return self._kept(push.step, self._ask(*as_message(push)))
 
     def squared_norm(self, step: int) -> float:
         """Return the squared length of a step's gradient, once all shares are there."""
-        answers = self.wait(self._ask({"do": "squared_norm", "step": step, "seconds": self.seconds}))
+        words = {"do": "squared_norm", "step": step, "seconds": self.seconds}
+        answers = self.wait(self._kept(step, self._ask(words)))
         return sum(float(each.words["squared_norm"]) for each in answers)
 
     def scale(self, step: int, factor: float) -> Answers:
         """Have a step taken, see `ParameterShard.scale`."""
-        return self._ask({"do": "scale", "step": step, "factor": factor})
+        return self._kept(step, self._ask({"do": "scale", "step": step, "factor": factor}))
 
     def lease(self, trainer: str, steps: range, ended: int | None) -> Lease:
         """Ask the first shard for a step of a pass, see `ParameterShard.lease`."""
         words = {"do": "lease", "trainer": trainer, "steps": [steps.start, steps.stop], "ended": ended}
-        (answer,) = self.wait([self._lines[0].ask({**words, "epoch": self.epoch, "seconds": LEASE_SECONDS})])
+        words["start"] = self.placement.start
+        (answer,) = self.wait([self._links.ask(0, {**words, "seconds": LEASE_SECONDS})])
         return Lease(**answer.words)
 
     def put(self, name: str, number_U: Tensor, tensors: Mapping[str, Tensor]) -> None:
@@ -100,13 +133,13 @@ class ParameterServer:
 
     def layers(self, name: str) -> tuple[int, dict[str, Tensor]]:
         """Return how many steps were taken, and what `LayerStore.state` says of all numbers of layers, (P,) each."""
-        answers = self.wait(self._ask({"do": "layers", "name": name}))
+        answers = self.wait(self._ask({"do": "layers", "name": name}, is_long=True))
         found = {each: torch.cat([answer.parts[each].value for answer in answers]) for each in answers[0].parts}
         return int(answers[0].words["taken"]), found
 
     def state_of(self, name: str, number_U: Tensor) -> tuple[int, dict[str, Tensor]]:
         """Return how many steps were taken, and all that there is of some rows, see `RowStore.state_of`."""
-        answers = self.wait(self._ask({"do": "state_of"}, {name: Part.asked(number_U)}))
+        answers = self.wait(self._ask({"do": "state_of"}, {name: Part.asked(number_U)}, is_long=True))
         found = {
             each: self.joined([answer.parts[each].value for answer in answers], number_U) for each in answers[0].parts
         }
@@ -120,8 +153,8 @@ class ParameterServer:
             "hidden states": Part.asked(asked.hidden.state_H),
             "hidden rows": Part.asked(asked.hidden.row_H),
         }
-        words = {"do": "ranks", "name": name, "epoch": self.epoch}
-        answers = self.wait([line.ask(words, parts) for line in self._lines])
+        words = {"do": "ranks", "name": name}
+        answers = self.wait([self._links.ask(each.rank, words, parts) for each in self._shards])
         return torch.stack([each.parts["rank"].value for each in answers]).sum(dim=0)
 
     def done(self) -> Done:
@@ -130,28 +163,30 @@ class ParameterServer:
         return Done.together([Done.model_validate(each.words["done"]) for each in answers])
 
     def wait(self, answers: Answers) -> list[Message]:
-        """Return what the shards have answered.
-
-        Raises:
-            LateError: One does not answer.
-            ParameterServerError: One could not do it, or is gone.
-        """
-        try:
-            return [each.result(self.seconds + BEYOND_SECONDS) for each in answers]
-        except NoAnswerError:
-            silent = [line for line, each in zip(self._lines, answers, strict=True) if not each.done()]
-            for line in silent:
-                line.cut()
-            named = ", ".join(line.endpoint for line in silent)
-            raise LateError(f"no answer in {self.seconds + BEYOND_SECONDS:g} s from the shard at {named}.") from None
+        """Return what the shards have answered, see `Links.wait`."""
+        return self._links.wait(answers)
 
     def close(self) -> None:
         """End all streams."""
-        for line in self._lines:
-            line.close()
+        self._links.close()
+
+    def _kept(self, step: int, answers: Answers) -> Answers:
+        self._links.keep(step, answers)
+        return answers
+
+    def _known(self, rank: int) -> Taken:
+        """Return which steps were taken for sure, as a process has to know that comes to stand for a shard.
+
+        Where trainers step together, all that are not told again; else what another shard says.
+        """
+        if self.together:
+            return Taken(self._links.first_kept)
+        others = (each.rank for each in self._shards if each.rank != rank)
+        said = (self._links.try_ask(other, {"do": "taken"}) for other in others)
+        return next((Taken(each.words["taken"], each.words["beyond"]) for each in said if each), Taken())
 
     def _find(self, words: Words, wanted: Wanted) -> Found:
-        answers = self._ask(words, {name: Part.asked(number_U) for name, number_U in wanted.items()})
+        answers = self._ask(words, {name: Part.asked(number_U) for name, number_U in wanted.items()}, is_long=True)
         return Found(self, answers, wanted)
 
     def joined(self, pieces: Sequence[Tensor], number_U: Tensor | None) -> Tensor:
@@ -165,12 +200,13 @@ class ParameterServer:
             row_UD[is_own(number_U, shard)] = piece_UD
         return row_UD
 
-    def _ask(self, words: Words, parts: Parts | None = None) -> Answers:
+    def _ask(self, words: Words, parts: Parts | None = None, *, is_long: bool = False) -> Answers:
         """Ask each shard, of each tensor for what the shard has of it."""
-        told = {**words, "epoch": self.epoch}
         return [
-            line.ask(told, {name: _cut(part, shard) for name, part in (parts or {}).items()})
-            for line, shard in zip(self._lines, self._shards, strict=True)
+            self._links.ask(
+                each.rank, words, {name: _cut(part, each) for name, part in (parts or {}).items()}, is_long=is_long
+            )
+            for each in self._shards
         ]
 
 

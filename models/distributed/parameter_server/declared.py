@@ -36,6 +36,9 @@ class Rules(Value):
     )
     staleness: NonNegativeInt | None = Field(None, description="See `Clock`; any when null.")
     compensation: NonNegativeFloat = Field(0.0, description="See `Compensation`; only where `shares` is 1.")
+    forgotten_after: NonNegativeInt = Field(
+        0, description="Steps in which a row has to be learned from, or it reads as at first again; 0: it never does."
+    )
     taken: NonNegativeInt = Field(0, description="Steps that were taken before, all of them,")
     beyond: tuple[NonNegativeInt, ...] = Field((), description="and those after them.")
 

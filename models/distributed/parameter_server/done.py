@@ -10,6 +10,9 @@ from pydantic import Field
 
 from data_contracts.night import Value
 
+_OF_ALL = ("taken", "steps")
+"""What every shard counts for itself, and all have done together."""
+
 
 class Done(Value):
     """What a shard has done, or all of them."""
@@ -21,6 +24,11 @@ class Done(Value):
     held: int = Field(0, description="Rows that take room.")
     moved: int = Field(0, description="Rows that moved, each step's counted.")
     dropped: int = Field(0, description="Gradients of rows that are too rare to be held.")
+    lost: int = Field(0, description="Steps that a shard has not learned from, since it was restored from a snapshot.")
+    takeovers: int = Field(0, description="Times that another process came to stand for a shard.")
+    snapshots: int = Field(0, description="Written by shards.")
+    snapshots_failed: int = Field(0, description="That could not be: the disk was full, say.")
+    bytes_moved: int = Field(0, description="Of rows and gradients that came and went.")
     forgotten: int = Field(0, description="Rows that no step had learned from for long.")
     staleness: dict[int, int] = Field({}, description="Shares by the steps taken between their look-up and their own.")
     waited: dict[int, float] = Field({}, description="Seconds that look-ups waited, by share of a step.")
@@ -34,9 +42,9 @@ class Done(Value):
             waited.update(each.waited)
         summed = {
             name: sum(getattr(each, name) for each in shards)
-            for name in ("pushes", "repeated", "held", "moved", "dropped", "forgotten")
+            for name in cls.model_fields.keys() - {"staleness", "waited", *_OF_ALL}
         }
-        of_all = {name: max(getattr(each, name) for each in shards) for name in ("taken", "steps")}
+        of_all = {name: max(getattr(each, name) for each in shards) for name in _OF_ALL}
         return cls(staleness=staleness, waited=waited, **of_all, **summed)
 
     @property

@@ -5,6 +5,8 @@
 ParameterServerError
 ├── RefusedError      what was sent is wrong, and was not learned from; every problem is listed
 ├── OtherEpochError   the shards were placed anew meanwhile: ask where they are now
+├── GoneError         the shard, or the way to it, is gone: ask where it is now
+├── BrokenError       it has lost what it held, or a part: nobody goes on with it
 └── LateError         what was waited for did not come in time
 """
 
@@ -23,6 +25,10 @@ class OtherEpochError(ParameterServerError):
     """A message, or the shard that it came to, is of another placement of shards."""
 
 
+class GoneError(ParameterServerError):
+    """Nobody answers where a shard was."""
+
+
 class LateError(ParameterServerError):
     """What was waited for did not come in time."""
 
@@ -36,4 +42,4 @@ class NoRoomError(ParameterServerError, MemoryError):
 
 
 class BrokenError(ParameterServerError):
-    """A shard has learned a step in part, and does nothing any more until a training begins."""
+    """A shard has lost what it held, or learned a step in part: it does nothing any more until a training begins."""

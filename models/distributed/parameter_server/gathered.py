@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -108,6 +108,17 @@ class Gathering:
         """Take out a whole step."""
         del self._pushes[step]
         return self._whole.pop(step)
+
+    @property
+    def pushes(self) -> list[Push]:
+        """Return what came for steps that were not taken."""
+        return [push for pushes in self._pushes.values() for push in pushes.values()]
+
+    def drop(self, steps: Iterable[int]) -> None:
+        """Forget what came for steps."""
+        for step in steps:
+            self._pushes.pop(step, None)
+            self._whole.pop(step, None)
 
     def lacks(self, step: int) -> str:
         """Say which shares of a step did not come."""

@@ -75,13 +75,6 @@ class Held:
         with self._locked(epoch):
             return ranks_among(self.stores.of(RowStore, name), state_TD, targets, hidden, self.clock.count)
 
-    def forget(self, steps: int) -> int:
-        """Forget the rows that none of the last so many steps has learned from, and return how many these were."""
-        with self._changed:
-            forgotten = self.stores.forget(self.clock.count - steps + 1)
-            self._counts["forgotten"] += forgotten
-            return forgotten
-
     def move_to(self, epoch: int) -> None:
         """Be part of a newer placement of shards; whoever waits is told.
 
@@ -98,7 +91,12 @@ class Held:
         """Return a copy of all that it has learned."""
         with self._changed:
             told = {name: self.stores[name].told for name in self.stores}
-            return State(self.clock.taken, self.clock.beyond, told, self.stores.state())
+            return State(self.rules, self.clock.taken, self.clock.beyond, told, self.stores.state())
+
+    def taken(self, *, epoch: int) -> tuple[int, tuple[int, ...]]:
+        """Return how many steps from 0 were taken, all of them, and those after them."""
+        with self._locked(epoch):
+            return self.clock.taken, self.clock.beyond
 
     @contextmanager
     def _locked(self, epoch: int) -> Iterator[None]:

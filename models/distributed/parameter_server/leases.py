@@ -32,10 +32,11 @@ class Leases:
         steps: Their numbers.
         staleness: See `Clock`.
         taken: Those among them that were taken before.
+        start: Of the trainers, see `Placement`.
     """
 
-    def __init__(self, steps: range, staleness: int | None, taken: Iterable[int] = ()) -> None:
-        self.steps = steps
+    def __init__(self, steps: range, staleness: int | None, taken: Iterable[int] = (), *, start: int = 0) -> None:
+        self.steps, self.start = steps, start
         self._clock = Clock(staleness, steps.start, taken)
         self._free = [step for step in steps if not self._clock.is_taken(step)]  # what is in order is a heap
         self._of: dict[int, str] = {}

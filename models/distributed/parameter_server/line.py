@@ -1,103 +1,192 @@
-"""A trainer's stream to one shard."""
+"""A stream to one shard: questions are asked in order, and answers are read by whoever waits for them.
+
+Nobody reads while nobody waits, so no other thread has to be woken for an answer. Two ends that both write, and do not
+read, would wait for each other for ever: before a question is sent, answers are read that may be long.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from queue import SimpleQueue
-from threading import Lock, Thread
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
 
 import pyarrow as pa
-import torch
 from pyarrow import flight
 
 from models.distributed.parameter_server import errors
-from models.distributed.parameter_server.errors import ParameterServerError
-from models.distributed.parameter_server.service import HEADER, StreamTold
-from models.distributed.parameter_server.wire import Message, Parts, Words, as_read, schema, written
+from models.distributed.parameter_server.errors import GoneError, LateError, ParameterServerError, RefusedError
+from models.distributed.parameter_server.wire import (
+    HEADER,
+    PING,
+    Message,
+    Parts,
+    StreamTold,
+    Words,
+    as_read,
+    schema,
+    written,
+)
 
 BEYOND_SECONDS = 5.0
 """How much longer than a shard may take an answer may be on its way."""
+LOOK_SECONDS = 0.5
+"""How often somebody looks whether a shard that takes its time is there."""
+SILENT_SECONDS = 3.0
+"""How long it may take to say so: one that stands still, or was cut off, is left after 4 s in all."""
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
+class Question:
+    """What is asked, and what comes of it.
+
+    Attributes:
+        words: All but the placement of shards that the asker knows.
+        parts: Tensors.
+        is_long: Whether its answer may be.
+        epoch: Of the placement, when it was sent last.
+        answer: Once it came,
+        error: or what the shard said instead.
+    """
+
+    words: Words
+    parts: Parts
+    is_long: bool = False
+    epoch: int = -1
+    answer: Message | None = None
+    error: ParameterServerError | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the shard has said something."""
+        return self.answer is not None or self.error is not None
+
+    def renew(self) -> None:
+        """Ask as if it had not been asked before."""
+        self.answer = self.error = None
+
+
 class Line:
-    """A stream to one shard, which answers one question after another; a thread waits for the answers.
+    """A stream to one shard. Several threads may ask, and wait.
 
     Args:
         endpoint: Host and port of the shard.
-        told: What the trainer says.
+        told: What the asker says.
+        seconds: How long the shard may take for an answer.
         token: Of the training.
 
     Raises:
-        ParameterServerError: Nobody listens there, or the token is another one.
+        GoneError: Nobody listens there.
+        RefusedError: The token is another one.
     """
 
-    def __init__(self, endpoint: str, told: StreamTold, token: str = "") -> None:
-        self.endpoint, self._told = endpoint, told
+    def __init__(self, endpoint: str, told: StreamTold, *, seconds: float = 60.0, token: str = "") -> None:
+        self.endpoint, self._told, self._most = endpoint, told, seconds + BEYOND_SECONDS
+        self.unanswered: deque[Question] = deque()
+        self._asking, self._reading, self._closed = Lock(), Lock(), Event()
+        self._waits_since: float | None = None
+        self._is_late = False
         self._client = flight.FlightClient(f"grpc://{endpoint}")
-        options = flight.FlightCallOptions(headers=[(HEADER.encode(), f"Bearer {token}".encode())])
+        self._header = (HEADER.encode(), f"Bearer {token}".encode())
         descriptor = flight.FlightDescriptor.for_command(told.model_dump_json())
         with self._named():
+            self._ping()  # a stream to nobody would be there at first
+            options = flight.FlightCallOptions(headers=[self._header])
             self._writer, self._reader = self._client.do_exchange(descriptor, options)
-            self._writer.begin(schema(told.travels))
-        self._asked: SimpleQueue[Future[Message] | None] = SimpleQueue()
-        self._sending = Lock()
-        self._listener = Thread(target=self._listen, name=f"shard {endpoint}", daemon=True)
-        self._listener.start()
+            self._writer.begin(schema(told.numbers))
+        Thread(target=self._watch, name=f"watch {endpoint}", daemon=True).start()
 
-    def ask(self, words: Words, parts: Parts | None = None) -> Future[Message]:
-        """Send a question; while the shard has more of them than the wire holds, this waits."""
-        future: Future[Message] = Future()
-        with self._sending:
-            self._asked.put(future)
-            try:
-                with self._named():
-                    self._writer.write_with_metadata(*written(Message(words, parts or {}), self._told.travels))
-            except ParameterServerError as error:
-                logger.info("%s", error)  # whoever waits for the answer hears of it
-        return future
+    def ask(self, question: Question, epoch: int) -> None:
+        """Send a question; while the shard has more of them than the wire holds, this waits.
+
+        Raises:
+            GoneError: The shard is gone; the question is among `unanswered`.
+        """
+        with self._asking:
+            question.epoch = epoch
+            long = [each for each in list(self.unanswered) if each.is_long]
+            self.unanswered.append(question)
+            for each in long:
+                self.wait(each)
+            message = Message({**question.words, "epoch": epoch}, question.parts)
+            with self._named():
+                is_rounded = self._told.is_rounded(question.words["do"])
+                self._writer.write_with_metadata(*written(message, self._told.numbers, is_rounded=is_rounded))
+
+    def wait(self, question: Question) -> None:
+        """Read answers until one came to this question.
+
+        Raises:
+            GoneError: The shard is gone.
+            LateError: It takes too long.
+        """
+        while not question.is_answered:
+            with self._reading, self._named():
+                if not question.is_answered:
+                    self._read()
+
+    def _read(self) -> None:
+        self._waits_since = time.monotonic()
+        chunk = self._reader.read_chunk()
+        self._waits_since = None
+        answer = as_read(chunk.data, chunk.app_metadata, self._told.numbers)
+        question = self.unanswered.popleft()
+        if "error" in answer.words:
+            question.error = getattr(errors, str(answer.words["error"]))(answer.words["said"])
+        else:
+            question.answer = answer
 
     def cut(self) -> None:
-        """End the stream at once: who waits for an answer, or will, hears that it was cancelled."""
+        """End the stream at once: who waits for an answer, or will, hears that the shard is gone."""
         self._reader.cancel()
 
     def close(self) -> None:
-        """End the stream once what was asked is answered; at once, if that takes long."""
-        self._asked.put(None)
-        self._listener.join(BEYOND_SECONDS)
-        self.cut()
-        self._listener.join()
+        """End the stream; at once, if something is not answered."""
+        self._closed.set()
+        try:
+            if self.unanswered:
+                self.cut()
+            else:
+                self._writer.close()
+        except (flight.FlightError, pa.ArrowException) as error:
+            logger.info("shard at %s: %s", self.endpoint, error)
         self._client.close()
 
-    def _listen(self) -> None:
-        while (future := self._asked.get()) is not None:
-            try:
-                future.set_result(self._answer())
-            except ParameterServerError as error:
-                future.set_exception(error)
-        try:
-            with self._named():
-                self._writer.close()
-        except ParameterServerError as error:
-            logger.info("%s", error)
+    def _watch(self) -> None:
+        """Cut the line to a shard that is silent, or takes too long."""
+        while not self._closed.wait(LOOK_SECONDS):
+            since = self._waits_since
+            waited = 0.0 if since is None else time.monotonic() - since
+            self._is_late = waited > self._most
+            if self._is_late or (waited > LOOK_SECONDS and not self._is_there()):
+                self.cut()
+                return
 
-    def _answer(self) -> Message:
-        with self._named():
-            chunk = self._reader.read_chunk()
-        numbers = getattr(torch, self._told.numbers)
-        answer = as_read(chunk.data, chunk.app_metadata, self._told.travels, numbers)
-        if "error" in answer.words:
-            raise getattr(errors, str(answer.words["error"]))(answer.words["said"])
-        return answer
+    def _is_there(self) -> bool:
+        try:
+            self._ping()
+        except (flight.FlightError, pa.ArrowException) as error:
+            logger.warning("shard at %s does not say that it is there: %s", self.endpoint, error)
+            return False
+        return True
+
+    def _ping(self) -> None:
+        options = flight.FlightCallOptions(timeout=SILENT_SECONDS, headers=[self._header])
+        list(self._client.do_action(flight.Action(PING, b""), options))
 
     @contextmanager
     def _named(self) -> Iterator[None]:
         """Say of a shard that cannot be reached which one it is."""
         try:
             yield
+        except flight.FlightUnauthenticatedError as error:
+            raise RefusedError(f"shard at {self.endpoint}: {error}") from error
         except (flight.FlightError, pa.ArrowException, StopIteration, OSError) as error:
-            raise ParameterServerError(f"shard at {self.endpoint}: {type(error).__name__}: {error}") from error
+            if self._is_late:
+                raise LateError(f"no answer in {self._most:g} s from the shard at {self.endpoint}.") from error
+            raise GoneError(f"shard at {self.endpoint}: {type(error).__name__}: {error}") from error

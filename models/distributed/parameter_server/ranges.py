@@ -17,7 +17,7 @@ from models.rows.table import NOTHING
 
 
 def hand_over(server: ParameterServer, table: ServedRows, optimizer: Optimizer | None) -> None:
-    """Give shards the rows that are not as they would make them, and keep none."""
+    """Give shards the rows that are not as they would make them."""
     weight_RD, number_R = table.weight.detach().cpu(), torch.arange(table.own.start, table.own.stop)
     state = (optimizer.state.get(table.weight) if optimizer else None) or RowState.of(weight_RD)._asdict()
     tensors = {"weight": weight_RD, **{name: state[name].cpu() for name in RowState._fields}}
@@ -28,7 +28,6 @@ def hand_over(server: ParameterServer, table: ServedRows, optimizer: Optimizer |
         kept_R = own[differs_R & (rows != NOTHING)]
         if len(kept_R):
             server.put(table.name, number_R[kept_R], {name: each[kept_R] for name, each in tensors.items()})
-    let_go(table, optimizer)
 
 
 def fetch(server: ParameterServer, table: ServedRows, optimizer: Optimizer) -> None:

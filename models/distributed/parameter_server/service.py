@@ -1,4 +1,4 @@
-"""A shard behind a socket: Arrow Flight, one stream of questions and answers for each trainer.
+"""A shard's process behind a socket: Arrow Flight, one stream of questions and answers for each trainer.
 
 A stream's questions are answered one after another. What cannot be done is answered in words, and the stream goes on.
 """
@@ -7,51 +7,47 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from threading import Lock
 from typing import Any
 
 import torch
 from pyarrow import flight
-from pydantic import Field
 
-from data_contracts.night import Value
 from models.distributed.parameter_server.declared import Layers, Numbers, Rules, Table
 from models.distributed.parameter_server.errors import NoRoomError, OtherEpochError, ParameterServerError, RefusedError
+from models.distributed.parameter_server.followers import Follower
 from models.distributed.parameter_server.gathered import Gradient, Push
+from models.distributed.parameter_server.placement import Directory
 from models.distributed.parameter_server.shard import ParameterShard
-from models.distributed.parameter_server.wire import Message, Part, Parts, Travels, as_read, schema, written
+from models.distributed.parameter_server.wire import HEADER, Message, Part, Parts, StreamTold, as_read, schema, written
 from models.memory import is_out_of_memory
 from models.rows.ranking import Hidden, Targets
 
-HEADER = "authorization"
-
 ADVICE = "Raise train.parallelism.server.shards, or give the hosts more memory."
+CHANGES = {"begin", "declare", "put", "put_layers", "push", "scale", "go_on", "norms"}
+"""What both processes of a shard do."""
 
 logger = logging.getLogger(__name__)
-
-
-class StreamTold(Value):
-    """What a trainer says when it opens its stream."""
-
-    trainer: str = Field(description="For people.")
-    travels: Travels
-    numbers: Numbers = Field(description="As what numbers are read that came.")
 
 
 class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has no types
     """Serves a shard, a new one in every training that begins.
 
     Args:
-        host: Address to listen on.
-        port: 0 takes any free one.
+        host: Address to listen on; any free port is taken.
+        rank: Of the shard.
+        directory: Where the shard map is.
         token: That callers have to know; anybody may call when it is empty.
     """
 
-    def __init__(self, host: str, port: int = 0, token: str = "") -> None:
-        self.shard = ParameterShard(Rules(epoch=0))
-        self._beginning = Lock()
-        super().__init__(flight.Location.for_grpc_tcp(host, port), middleware={"guard": _Guard(token)})
+    def __init__(self, host: str, rank: int, directory: Directory, token: str = "") -> None:
+        self.shard = ParameterShard(Rules(epoch=0, rank=rank))
+        super().__init__(flight.Location.for_grpc_tcp(host, 0), middleware={"guard": _Guard(token)})
         self.endpoint = f"{host}:{self.port}"
+        self.follower = Follower(rank, self.endpoint, directory, token)
+
+    def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> list[bytes]:  # noqa: ARG002
+        """Say that this process is there."""
+        return []
 
     def do_exchange(
         self,
@@ -62,19 +58,36 @@ class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has 
     ) -> None:
         """Answer a trainer's questions until it goes."""
         told = StreamTold.model_validate_json(descriptor.command)
-        numbers = getattr(torch, told.numbers)
         logger.info("%s is served, from %s", told.trainer, context.peer())
-        writer.begin(schema(told.travels))
+        writer.begin(schema(told.numbers))
         for chunk in reader:
-            asked = as_read(chunk.data, chunk.app_metadata, told.travels, numbers)
-            writer.write_with_metadata(*written(self._answer(asked), told.travels))
+            asked = as_read(chunk.data, chunk.app_metadata, told.numbers)
+            answer = self._answered(asked, told.numbers)
+            self.shard.count("bytes_moved", asked.bytes + answer.bytes)
+            is_rounded = told.is_rounded(asked.words["do"])
+            writer.write_with_metadata(*written(answer, told.numbers, is_rounded=is_rounded))
+
+    def _answered(self, asked: Message, numbers: Numbers) -> Message:
+        try:
+            if asked.words["epoch"] > self.shard.epoch:
+                self.follower.place(self.shard)
+            if asked.words["do"] not in CHANGES:
+                return self._answer(asked)
+            if asked.words["do"] == "begin":
+                self.follower.meet(numbers)
+            return self.follower.change(asked, lambda: self._answer(asked), self.shard)
+        except ParameterServerError as error:
+            return _cannot(error)
 
     def _answer(self, asked: Message) -> Message:
         words = dict(asked.words)
         do = words.pop("do")
         try:
             if do == "begin":
-                return self._begin(Rules.model_validate(words))
+                return self._begin(Rules.model_validate(words["rules"]), int(words["epoch"]))
+            if do == "follow":
+                self.follower.add(words["endpoint"], self.shard)
+                return Message({}, {})
             return _ANSWERS[do](self.shard, words, asked.parts)
         except ParameterServerError as error:
             return _cannot(error)
@@ -85,14 +98,14 @@ class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has 
                 raise
             return _cannot(NoRoomError(f"shard {self.shard.shard.rank} has no room: {error}. {ADVICE}"))
 
-    def _begin(self, rules: Rules) -> Message:
+    def _begin(self, rules: Rules, epoch: int) -> Message:
         """Forget what was, and hold what this training declares from now on; again is the same as once."""
-        with self._beginning:
-            if rules != self.shard.rules:
-                if rules.epoch <= self.shard.epoch:
-                    raise OtherEpochError(f"this shard is of placement {self.shard.epoch}, and told of {rules.epoch}.")
-                self.shard.move_to(rules.epoch)
-                self.shard = ParameterShard(rules)
+        if rules != self.shard.rules:
+            if epoch < self.shard.epoch or rules.epoch <= self.shard.rules.epoch:
+                raise OtherEpochError(f"this shard is of placement {self.shard.epoch}, and told of {rules.epoch}.")
+            self.shard.move_to(epoch)
+            self.shard = ParameterShard(rules)
+            self.shard.move_to(epoch)
         return Message({}, {})
 
 
@@ -179,6 +192,20 @@ def _ranks(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Mes
     return Message({}, {"rank": Part(rank_T)})
 
 
+def _taken(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    taken, beyond = shard.taken(**words)
+    return Message({"taken": taken, "beyond": beyond, "origin": shard.rules.epoch}, {})
+
+
+def _go_on(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    return Message({"lost": shard.go_on(**words)}, {})
+
+
+def _norms(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    shard.remember_norms({int(step): float(value) for step, value in words["of"].items()})
+    return Message({}, {})
+
+
 def _done(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
     return Message({"done": shard.done().model_dump(mode="json")}, {})
 
@@ -196,6 +223,9 @@ _ANSWERS: Mapping[str, Callable[[ParameterShard, Mapping[str, Any], Parts], Mess
     "layers": _layers,
     "state_of": _state_of,
     "ranks": _ranks,
+    "taken": _taken,
+    "go_on": _go_on,
+    "norms": _norms,
     "done": _done,
 }
 

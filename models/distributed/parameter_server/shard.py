@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -63,19 +64,22 @@ class ParameterShard(Held):
                 self._compensation.remember(step, wanted, found)
             return found
 
-    def lease(self, trainer: str, steps: range, ended: int | None, *, epoch: int, seconds: float) -> Lease:
+    def lease(
+        self, trainer: str, steps: range, ended: int | None, *, start: int, epoch: int, seconds: float
+    ) -> Lease:
         """Return a step of a pass that a trainer may work on, once there is one; see `Leases`.
 
         Args:
             trainer: Who asks.
             steps: Of the pass.
             ended: The step that it had: all shards have taken it.
+            start: Of trainers: what those before them had is given back.
             epoch: That it knows.
             seconds: How long it waits.
         """
         with self._locked(epoch):
-            if self._leases is None or self._leases.steps != steps:
-                self._leases = Leases(steps, self.rules.staleness, filter(self.clock.is_taken, steps))
+            if self._leases is None or (self._leases.steps, self._leases.start) != (steps, start):
+                self._leases = Leases(steps, self.rules.staleness, filter(self.clock.is_taken, steps), start=start)
             leases, found = self._leases, list[int]()
             if ended is not None:
                 leases.end(ended)
@@ -115,12 +119,15 @@ class ParameterShard(Held):
         """Return the squared length of a step's gradient as far as this shard has it, once all shares are there.
 
         Raises:
+            RefusedError: The step was taken long ago.
             OtherEpochError: See there.
             LateError: A share did not come.
         """
         with self._locked(epoch):
             found = self._gathering.squared_norms
-            self._wait(lambda: step in found, seconds, lambda: self._gathering.lacks(step))
+            self._wait(lambda: step in found or self.clock.is_taken(step), seconds, lambda: self._gathering.lacks(step))
+            if step not in found:
+                raise RefusedError(f"step {step} was taken, and the length of its gradient is not known any more.")
             return found[step]
 
     def scale(self, step: int, factor: float, *, epoch: int) -> None:
@@ -139,6 +146,36 @@ class ParameterShard(Held):
                 raise RefusedError(f"step {step} cannot be taken without {self._gathering.lacks(step)}.")
             self._take(step, factor)
             self._changed.notify_all()
+
+    def go_on(self, taken: int, beyond: Sequence[int], *, epoch: int) -> int:
+        """Count steps as taken that others know of; return how many of them this shard has not learned from.
+
+        Args:
+            taken: Steps from 0, all of them,
+            beyond: and those after them.
+            epoch: That the trainer knows.
+        """
+        with self._locked(epoch):
+            lost = self.clock.go_on(taken, beyond)
+            self._gathering.drop(lost)
+            self._counts["lost"] += len(lost)
+            self._changed.notify_all()
+            return len(lost)
+
+    @property
+    def unfinished(self) -> tuple[list[Push], dict[int, float]]:
+        """Return shares of steps that were not taken, and the squared lengths of steps that can be asked for."""
+        with self._changed:
+            return self._gathering.pushes, dict(self._gathering.squared_norms)
+
+    def remember_norms(self, squared_norms: Mapping[int, float]) -> None:
+        """Know the squared lengths of steps' gradients that another process has added up."""
+        with self._changed:
+            self._gathering.squared_norms.update(squared_norms)
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Count something that happened, see `Done`."""
+        self._counts[name] += number
 
     def done(self) -> Done:
         """Return what it has done."""
@@ -163,3 +200,5 @@ class ParameterShard(Held):
         learned = self.stores.learn(gradients, factor=factor, step=self.clock.count + 1)
         self._counts.update(steps=1, moved=learned.rows, dropped=learned.dropped)
         self.clock.take(step, self._gathering.shares)
+        if (after := self.rules.forgotten_after) and self.clock.count % after == 0:
+            self._counts["forgotten"] += self.stores.forget(self.clock.count - after + 1)

@@ -15,6 +15,7 @@ before is removed once the new one is whole; those of another number of shards s
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from pydantic import NonNegativeInt, PositiveInt
 from safetensors.torch import load_file, save_file
 
 from data_contracts.job import commit, read
-from data_contracts.manifest import DamagedError, publish, verify
+from data_contracts.manifest import DamagedError, damage, publish, verify
 from data_contracts.night import Value
-from models.distributed.parameter_server.declared import Layers, Table
+from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.state import State
 from models.rows.shard import Shard
@@ -32,10 +33,13 @@ from models.rows.shard import Shard
 TOLD = "told.json"
 PATTERN = "shard-*-of-*-step-*"
 
+logger = logging.getLogger(__name__)
+
 
 class Record(Value):
     """What a snapshot is of; see `State`."""
 
+    rules: Rules
     rank: NonNegativeInt
     world: PositiveInt
     taken: NonNegativeInt
@@ -99,13 +103,14 @@ def save(state: State, shard: Shard, folder: Path) -> None:
     Raises:
         OSError: The disk is full, say.
     """
-    name = f"shard-{shard.rank + 1:05}-of-{shard.world:05}"
+    name = _name(shard)
     staged = folder / f".{name}.staged"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     for each, tensors in state.tensors.items():
         save_file({part: value.contiguous() for part, value in tensors.items()}, staged / f"{each}.safetensors")
     told = Record(
+        rules=state.rules,
         rank=shard.rank,
         world=shard.world,
         taken=state.taken,
@@ -119,3 +124,24 @@ def save(state: State, shard: Shard, folder: Path) -> None:
     for old in folder.glob(f"{name}-step-*"):
         if old != final:
             shutil.rmtree(old)
+
+
+def restored(folder: Path, shard: Shard) -> ParameterShard | None:
+    """Return a shard as its own snapshot has it; None where there is no whole one."""
+    for path in sorted(folder.glob(f"{_name(shard)}-step-*"), reverse=True):
+        if problems := damage(path):
+            logger.error("snapshot %s is not as it was written: %s", path, "; ".join(problems))
+            continue
+        told = read(path / TOLD, Record)
+        found = ParameterShard(told.rules.model_copy(update={"taken": told.taken, "beyond": told.beyond}))
+        held: tuple[Table | Layers, ...] = (*told.rows, *told.layers)
+        for each in held:
+            found.declare(each, epoch=found.epoch)
+            tensors = load_file(path / f"{each.name}.safetensors")
+            found.put(each.name, tensors, epoch=found.epoch, first=shard.own(each.count).start)
+        return found
+    return None
+
+
+def _name(shard: Shard) -> str:
+    return f"shard-{shard.rank + 1:05}-of-{shard.world:05}"

@@ -12,15 +12,18 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from data_contracts.parallelism import ParallelismConfig
-from models.distributed.parameter_server.client import Answers, Found, ParameterServer
+from data_contracts.parameter_server import token_of
+from models.distributed.parameter_server.client import Found, ParameterServer
 from models.distributed.parameter_server.declared import Numbers, Rules
 from models.distributed.parameter_server.errors import NotFiniteError
 from models.distributed.parameter_server.gathered import Gradient, Push, squared_norm
-from models.distributed.parameter_server.placement import placed
+from models.distributed.parameter_server.links import Answers
+from models.distributed.parameter_server.placement import Directory
 from models.distributed.parameter_server.ranges import fetch, hand_over, let_go, make_room
+from models.distributed.parameter_server.residuals import Residuals
 from models.distributed.parameter_server.served import ServedRows
 from models.distributed.parameter_server.served_layers import ServedLayers
-from models.distributed.parameter_server.service import StreamTold
+from models.distributed.parameter_server.wire import StreamTold
 from models.layered import IDLE, Batch, LayeredModule
 from models.rows.ranking import Hidden, Targets
 from models.rows.shard import Asked
@@ -74,11 +77,17 @@ class TrainersEnd:
         self._coming: dict[tuple[str, int], Found] = {}
         self._share = 0 if config.leases else rank
         self._push = Push(IDLE, 0, {})
+        self._due: Push | None = None
+        self._residuals = Residuals()
+        self._goes_on = False
         self._sent: Answers = []
         self._scaled: Answers = []
 
     def begin(self, step: int = 0, optimizer: Optimizer | None = None) -> None:
-        """Have shards forget what was, and learn from this step on, from what the trainers have of the tables.
+        """Have shards learn from this step on, from what the trainers have of the tables.
+
+        Where each trainer steps by itself, shards go on with what they have learned, if all of them still have it:
+        then the training does not go back to its checkpoint.
 
         Args:
             step: Of the training.
@@ -86,31 +95,56 @@ class TrainersEnd:
         """
         if not self.is_there:
             return
-        told = [each.told() for each in self.tables]
-        epoch, found = self._broadcast(placed(self._config.server.shards) if self._rank == 0 else None)
         if self._server is None:
-            stream = StreamTold(trainer=f"rank {self._rank}", travels=self._numbers, numbers=self._numbers)
-            self._server = ParameterServer(found, stream)
-        self._server.epoch = epoch
-        if self._rank == 0:
-            together, staleness = not self._config.leases, self._config.server.staleness
-            bound = None if self._config.server.mode == "async" else staleness
-            rules = Rules(epoch=epoch, shares=self._world if together else 1, staleness=bound, taken=step)
-            self._server.begin(rules)
-            self._server.declare(told)
-        self._barrier()  # shards know it now
+            self._server, self._goes_on = self._joined()
+        if not self._goes_on:
+            self._hand_over(step, optimizer)
         for each in self.tables:
-            hand_over(self.server, each, optimizer)
-        self._barrier()  # and have all rows
+            let_go(each, optimizer)
         if optimizer is not None:
             self.begin_layers(optimizer)
+
+    def _joined(self) -> tuple[ParameterServer, bool]:
+        """Return the shards, for trainers that start now, and whether these go on with what shards have learned."""
+        config, directory = self._config.server, Directory.of_this_training()
+        stream = StreamTold(trainer=f"rank {self._rank}", numbers=self._numbers, rounds=config.travels == "bfloat16")
+        first = directory.start(config.shards, config.replicas) if self._rank == 0 else None
+        placement = self._broadcast(first)
+        server = ParameterServer(directory, placement, stream, token=token_of(config.token_from))
+        server.together = not self._config.leases
+        taken = server.taken() if self._rank == 0 and self._config.leases else None
+        if taken is not None:
+            logger.info("shards go on with what they have learned, of %s steps", min(each.before for each in taken))
+        goes_on: bool = self._broadcast(taken is not None)
+        return server, goes_on
+
+    def _hand_over(self, step: int, optimizer: Optimizer | None) -> None:
+        server, config = self.server, self._config.server
+        server.placement = self._broadcast(server.anew() if self._rank == 0 else None)
+        if self._rank == 0:
+            together = not self._config.leases
+            rules = Rules(
+                epoch=server.placement.origin,
+                shares=self._world if together else 1,
+                staleness=None if config.mode == "async" else config.staleness,
+                compensation=config.compensation,
+                forgotten_after=config.forgotten_after,
+                taken=step,
+            )
+            server.begin(rules)
+            told = (each.told() for each in self.tables)
+            server.declare([each.model_copy(update={"admitted_after": config.admitted_after}) for each in told])
+        self._barrier()  # shards know it now
+        for each in self.tables:
+            hand_over(server, each, optimizer)
+        self._barrier()  # and have all rows
 
     def begin_layers(self, optimizer: Optimizer) -> None:
         """Have shards learn the layers from what the first trainer has of them, if they are to."""
         if not self._config.serves_layers:
             return
         self._layers = ServedLayers(self.server, optimizer)
-        if self._rank == 0:
+        if self._rank == 0 and not self._goes_on:
             self.server.declare(layers=self._layers.told())
             self._layers.hand_over()
         self._layers.forget()
@@ -172,7 +206,7 @@ class TrainersEnd:
             return
         rates = {id(each): group["lr"] for group in optimizer.param_groups for each in group["params"]}
         self._settle()
-        gradients = {
+        gradients: dict[str, Gradient] = {
             each.name: Gradient(value, number_U, float(rates[id(each.weight)]))
             for each in self.tables
             if each.name in self._gradients
@@ -181,6 +215,11 @@ class TrainersEnd:
         self._gradients.clear()
         if self._layers is not None:
             gradients |= self._layers.gradients()
+        if self._config.server.travels == "bfloat16":
+            rows = {each.name: each.count for each in self.tables}
+            gradients = {
+                name: self._residuals.rounded(name, each, rows.get(name, 0)) for name, each in gradients.items()
+            }
         self._push = Push(step, self._share, gradients, factor=None)
         if not self._config.leases:
             self._sent = self.server.push(self._push)
@@ -203,7 +242,7 @@ class TrainersEnd:
         if not self.is_there:
             return
         if self._config.leases:
-            self._scaled = self.server.push(self._push._replace(factor=factor))
+            self._due = self._push._replace(factor=factor)
             return
         self._scaled = self.server.scale(self._push.step, factor)
         if not self.looks_ahead:
@@ -235,7 +274,12 @@ class TrainersEnd:
             self._server = None
 
     def _settle(self) -> None:
-        """See that the last step was taken."""
+        """See that the last step was taken.
+
+        A trainer that steps by itself sends it here: by now it is in the ledger, so none is learned that is not there.
+        """
+        if self._due is not None:
+            self._scaled, self._due = self.server.push(self._due), None
         if self._scaled:
             self.server.wait(self._scaled)
             self._scaled = []

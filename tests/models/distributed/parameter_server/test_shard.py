@@ -20,8 +20,11 @@ VECTOR = Layers(name="layers", count=3, numbers="float64")
 ALL = {"item": torch.arange(0, 20), "layers": None}
 
 
-def made(shares: int = 1, staleness: int | None = None, compensation: float = 0.0) -> ParameterShard:
-    shard = ParameterShard(Rules(epoch=0, shares=shares, staleness=staleness, compensation=compensation))
+def made(
+    shares: int = 1, staleness: int | None = None, compensation: float = 0.0, forgotten_after: int = 0
+) -> ParameterShard:
+    own = {"shares": shares, "staleness": staleness, "compensation": compensation, "forgotten_after": forgotten_after}
+    shard = ParameterShard(Rules.model_validate({"epoch": 0, **own}))
     for told in (TABLE, VECTOR):
         shard.declare(told, epoch=0)
     return shard
@@ -230,11 +233,11 @@ def test_late_gradients_are_corrected_by_what_their_rows_have_moved() -> None:
 
 
 def test_rows_that_rest_are_forgotten() -> None:
-    shard = made()
+    shard = made(forgotten_after=2)
     for step, numbers in enumerate([[3, 5], [3], [3]]):
         shard.push(pushed(step, item=rows(numbers)), epoch=0)
-    assert shard.forget(steps=3) == 0
-    assert shard.forget(steps=2) == 1
+        assert shard.done().forgotten == 0
+    shard.push(pushed(3, item=rows([3])), epoch=0)
     assert shard.done().forgotten == 1
     assert torch.equal(values(shard)["item"][5], torch.zeros(2).double())
 
@@ -270,7 +273,7 @@ def test_a_trainer_waits_for_a_step_until_another_has_ended_one() -> None:
     shard = made(staleness=1)
 
     def lease(trainer: str, ended: int | None = None, seconds: float = SECONDS) -> Lease:
-        return shard.lease(trainer, range(3), ended, epoch=0, seconds=seconds)
+        return shard.lease(trainer, range(3), ended, start=1, epoch=0, seconds=seconds)
 
     assert lease("a") == Lease(0, is_done=False)
     assert lease("b") == Lease(1, is_done=False)
@@ -288,5 +291,5 @@ def test_a_pass_that_was_begun_before_has_only_what_was_not_taken() -> None:
     shard = made(staleness=4)
     for step in (3, 5):
         shard.push(pushed(step), epoch=0)
-    leased = [shard.lease("a", range(3, 6), None, epoch=0, seconds=0.01) for _ in range(2)]
+    leased = [shard.lease("a", range(3, 6), None, start=1, epoch=0, seconds=0.01) for _ in range(2)]
     assert leased == [Lease(4, is_done=False), Lease(None, is_done=False)]

@@ -35,7 +35,7 @@ def test_rows_that_may_be_stale_come_ahead_and_what_shards_did_is_kept_on_the_ru
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale = job(lab, "stale", 1)
-    with shards(SHARDS) as store:
+    with shards(stale.parallelism) as (store, _):
         monkeypatch.setenv(STORE, store)
         assert lab.train(stale).metrics["validation/ndcg_at_10"] > 0.5
     kept = dict(lab.client.get_run(stale.run_id).data.metrics)
@@ -49,7 +49,7 @@ def test_a_training_that_looks_ahead_is_killed_in_mid_epoch_and_sees_every_examp
 ) -> None:
     stale = job(lab, "ahead", 1)
     stale = stale.model_copy(update={"checkpoints": CheckpointConfig(every_seconds=0.01)})
-    with shards(SHARDS) as store:
+    with shards(stale.parallelism) as (store, _):
         monkeypatch.setenv(STORE, store)
         lab.killed(stale, "step", "after", 20)
         assert lab.train(stale).epochs == 3
@@ -63,7 +63,7 @@ def test_trainers_that_do_not_wait_for_each_other_see_every_example_once_and_lea
     lab: Lab, monkeypatch: pytest.MonkeyPatch, mode: str, staleness: int
 ) -> None:
     alone = job(lab, f"{mode}-{staleness}", staleness, mode)
-    with shards(SHARDS) as store:
+    with shards(alone.parallelism) as (store, _):
         monkeypatch.setenv(STORE, store)
         found = lab.train(alone)
     assert (found.epochs, found.samples) == (3, 1335)
@@ -79,14 +79,19 @@ def test_trainers_that_do_not_wait_for_each_other_see_every_example_once_and_lea
     assert min(lines) > 0, "both had work"
 
 
-def test_trainers_that_were_killed_go_on_from_the_last_pass_that_ended(
+def test_trainers_that_were_killed_go_on_with_what_shards_have_learned(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = job(lab, "async-killed", 0, "async")
-    with shards(SHARDS) as store:
+    with shards(alone.parallelism) as (store, _):
         monkeypatch.setenv(STORE, store)
         assert lab.killed(alone, "checkpoint", "after") == [0]
         lab.killed(alone, "step", "after", 5)
         assert lab.train(alone).epochs == 3
+    said = [line for line in lab.lines if "shards go on with what they have learned" in line]
+    assert len(said) == 1
     found = account(Path(alone.run_folder) / "ledger")
     assert (len(found.steps), found.starts) == (STEPS, 3)
+    assert found.repeated <= 4, "what both of two trainers worked on when one was killed, twice"
+    kept = dict(lab.client.get_run(alone.run_id).data.metrics)
+    assert kept["server/steps"] == STEPS, "shards have learned each once"

@@ -1,0 +1,177 @@
+"""A process that holds what a shard's first process holds, and stands for the shard once that is gone.
+
+What changes a shard is sent on in the order in which it is done, and acknowledged once both have done it: the same
+messages in the same order make the same state, so nothing that was acknowledged is lost with the first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from threading import Lock, RLock
+
+from models.distributed.parameter_server.declared import Layers, Numbers, Table
+from models.distributed.parameter_server.errors import GoneError, LateError, OtherEpochError, RefusedError
+from models.distributed.parameter_server.gathered import Push
+from models.distributed.parameter_server.line import Line, Question
+from models.distributed.parameter_server.placement import Directory
+from models.distributed.parameter_server.shard import ParameterShard
+from models.distributed.parameter_server.state import State
+from models.distributed.parameter_server.wire import Message, Part, StreamTold
+
+logger = logging.getLogger(__name__)
+
+
+class Follower:
+    """What the first process of a shard knows of the other one, if there is one.
+
+    Args:
+        rank: Of the shard.
+        endpoint: Of this process.
+        directory: Where the shard map is.
+        token: Of the training.
+    """
+
+    def __init__(self, rank: int, endpoint: str, directory: Directory, token: str) -> None:
+        self.rank, self.endpoint, self.directory, self.token = rank, endpoint, directory, token
+        self._line: Line | None = None
+        self._order, self._placing = Lock(), RLock()
+
+    def change(self, asked: Message, do: Callable[[], Message], shard: ParameterShard) -> Message:
+        """Do what changes a shard here and there; return its answer once both have done it."""
+        question = Question({name: value for name, value in asked.words.items() if name != "epoch"}, asked.parts)
+        with self._order:
+            if (line := self._line) is not None:
+                self._ask(line, question, int(asked.words["epoch"]))
+            answer = do()
+        if line is None:
+            return answer
+        try:
+            line.wait(question)
+        except (GoneError, LateError) as error:
+            self._leave(line, error, shard)
+        if isinstance(question.error, OtherEpochError):  # it knows a newer map
+            self.place(shard)
+            raise question.error
+        return answer
+
+    def place(self, shard: ParameterShard) -> None:
+        """Take the part that the shard map has for this process: none, when another one stands for the shard.
+
+        Raises:
+            GoneError: The map cannot be read.
+        """
+        with self._placing:
+            now = self.directory.now()
+            if now is None or now.epoch <= shard.epoch:
+                return
+            first, *others = now.shards[self.rank]
+            wanted = others[0] if others and first == self.endpoint else None
+            if self._line is not None and self._line.endpoint != wanted:
+                self._close()
+            shard.move_to(now.epoch)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process answers trainers."""
+        now = self.directory.now()
+        return now is not None and now.shards[self.rank][0] == self.endpoint
+
+    def meet(self, numbers: Numbers) -> None:
+        """Open a stream to the other process, as a training begins.
+
+        Raises:
+            GoneError: It is not there.
+        """
+        with self._placing:
+            self._close()
+            now = self.directory.now()
+            assert now is not None, "a training has begun"
+            first, *others = now.shards[self.rank]
+            if first == self.endpoint and others:
+                self._line = self._opened(others[0], numbers)
+
+    def add(self, endpoint: str, shard: ParameterShard) -> None:
+        """Have a new process hold what this one does; changes wait meanwhile.
+
+        Raises:
+            GoneError: It is not there any more.
+            RefusedError: This process is not the first of the shard.
+        """
+        with self._order, self._placing:
+            state = shard.state()
+            line = self._opened(endpoint, next((each.numbers for each in state.told.values()), "float32"))
+            for message in retold(state, shard):
+                question = Question(message.words, message.parts)
+                line.ask(question, shard.epoch)
+                line.wait(question)
+                if question.error is not None:
+                    raise question.error
+            while True:
+                now = self.directory.now()
+                if now is None or now.shards[self.rank][0] != self.endpoint:
+                    raise RefusedError(f"shard {self.rank}: {self.endpoint} is not its first process, see {now}.")
+                after = now.having(self.rank, (self.endpoint, endpoint))
+                if self.directory.change(now, after) == after:
+                    break
+            self._close()
+            self._line = line
+            shard.move_to(after.epoch)
+            logger.warning("shard %s: %s holds it, too, from now on", self.rank, endpoint)
+
+    def _leave(self, line: Line, error: Exception, shard: ParameterShard) -> None:
+        """Go on alone, unless the other one stands for the shard meanwhile."""
+        with self._placing:
+            if self._line is not line:
+                return
+            self._close()
+            now = self.directory.now()
+            while now is not None and now.shards[self.rank] == (self.endpoint, line.endpoint):
+                after = now.having(self.rank, (self.endpoint,))
+                now = self.directory.change(now, after)
+            self.place(shard)
+            logger.warning("shard %s: %s does not hold it any more: %s", self.rank, line.endpoint, error)
+
+    @staticmethod
+    def _ask(line: Line, question: Question, epoch: int) -> None:
+        try:
+            line.ask(question, epoch)
+        except (GoneError, LateError) as error:
+            logger.info("%s", error)  # who waits for the answer hears of it
+
+    def _opened(self, endpoint: str, numbers: Numbers) -> Line:
+        told = StreamTold(trainer=f"shard {self.rank} at {self.endpoint}", numbers=numbers)
+        return Line(endpoint, told, token=self.token)
+
+    def _close(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+
+def retold(state: State, shard: ParameterShard) -> Iterator[Message]:
+    """Yield what a new process has to hear to hold what a shard does, but for counts of rows too rare to be held."""
+    now = state.rules.model_copy(update={"taken": state.taken, "beyond": state.beyond})
+    yield Message({"do": "begin", "rules": now.model_dump()}, {})
+    tables = [each for each in state.told.values() if isinstance(each, Table)]
+    layers = [each for each in state.told.values() if isinstance(each, Layers)]
+    held = {"rows": [each.model_dump() for each in tables], "layers": [each.model_dump() for each in layers]}
+    yield Message({"do": "declare", **held}, {})
+    for each in tables:
+        number_C = state.tensors[each.name]["number"]
+        rows = {name: Part(value, number_C) for name, value in state.tensors[each.name].items() if name != "number"}
+        yield Message({"do": "put", "name": each.name}, rows)
+    for vector in layers:
+        pieces = {name: Part(value) for name, value in state.tensors[vector.name].items() if value.ndim}
+        yield Message({"do": "put_layers", "name": vector.name, "steps": state.steps}, pieces)
+    pushes, squared_norms = shard.unfinished
+    for push in pushes:
+        yield as_message(push)
+    yield Message({"do": "norms", "of": {str(step): value for step, value in squared_norms.items()}}, {})
+
+
+def as_message(push: Push) -> Message:
+    """Return what a shard is told of a push."""
+    rates = {name: each.rate for name, each in push.gradients.items()}
+    words = {"do": "push", "step": push.step, "share": push.share, "factor": push.factor, "rates": rates}
+    return Message(words, {name: Part(each.value, each.number_U) for name, each in push.gradients.items()})

@@ -1,0 +1,205 @@
+"""A trainer's streams to all shards, whichever process stands for each: when one is gone, another is asked again.
+
+What a trainer has sent for its last two steps is kept: a process that comes to stand for a shard is told it again. One
+that held the same as the one before knows it already; one that was restored from a snapshot learns it now, and counts
+as lost what is between its snapshot and these steps.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from models.distributed.parameter_server.errors import GoneError, OtherEpochError, ParameterServerError
+from models.distributed.parameter_server.line import Line, Question
+from models.distributed.parameter_server.placement import WAIT, Directory, Placement, pause
+from models.distributed.parameter_server.wire import Message, Parts, StreamTold, Words
+
+STEPS_KEPT = 2
+"""Trainers that step together are one step apart at most, so all of a step is there when all say two steps again."""
+
+logger = logging.getLogger(__name__)
+
+
+class Taken(NamedTuple):
+    """Steps that were taken: all ``before`` this one, and those ``beyond``."""
+
+    before: int = 0
+    beyond: Sequence[int] = ()
+
+
+class Asked(NamedTuple):
+    """A question, and the shard that it is for."""
+
+    rank: int
+    question: Question
+
+
+Answers = Sequence[Asked]
+"""Of all shards, in their order; they come while other work is done."""
+
+
+class Links:
+    """Streams to all shards; not safe for threads.
+
+    Args:
+        directory: Where the shard map is.
+        placement: The map, as this trainer starts.
+        told: What the trainer says.
+        seconds: How long a shard may take for an answer.
+        token: Of the training.
+    """
+
+    def __init__(
+        self, directory: Directory, placement: Placement, told: StreamTold, *, seconds: float, token: str
+    ) -> None:
+        self.placement, self.seconds = placement, seconds
+        self.known: Callable[[int], Taken] = lambda _: Taken()
+        self._directory, self._told, self._token = directory, told, token
+        self._kept: deque[tuple[int, list[Asked]]] = deque()
+        self._lines: list[Line | None] = [None for _ in placement.shards]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @property
+    def first_kept(self) -> int:
+        """Return the first step that is told again."""
+        return self._kept[0][0] if self._kept else 0
+
+    def begin(self, placement: Placement) -> None:
+        """Go on under a new map, in which shards begin anew: nothing of before is told again."""
+        self.placement = placement
+        self._kept.clear()
+
+    def ask(self, rank: int, words: Words, parts: Parts | None = None, *, is_long: bool = False) -> Asked:
+        """Ask a shard; whoever waits for the answer hears what went wrong."""
+        asked = Asked(rank, Question(words, parts or {}, is_long))
+        if (line := self._lines[rank]) is None:
+            self._find_again(rank, [asked])
+            return asked
+        try:
+            line.ask(asked.question, self.placement.epoch)
+        except GoneError as error:
+            logger.info("%s", error)
+        return asked
+
+    def keep(self, step: int, answers: Answers) -> None:
+        """Have what was sent for a step told again to a process that comes to stand for a shard."""
+        if self._kept and self._kept[-1][0] == step:
+            self._kept[-1][1].extend(answers)
+            return
+        self._kept.append((step, list(answers)))
+        if len(self._kept) > STEPS_KEPT:
+            self._kept.popleft()
+
+    def wait(self, answers: Answers) -> list[Message]:
+        """Return what the shards have answered.
+
+        Raises:
+            LateError: One does not answer.
+            ParameterServerError: One could not do it, or is gone, and nobody stands for it.
+        """
+        return [self._wait(*each) for each in answers]
+
+    def _wait(self, rank: int, question: Question) -> Message:
+        while True:
+            line = self._lines[rank]
+            assert line is not None, "a line is there from the first question on"
+            try:
+                line.wait(question)
+            except GoneError as error:
+                self._find_again(rank, [], error)
+                continue
+            if question.answer is not None:
+                return question.answer
+            assert question.error is not None
+            if not isinstance(question.error, OtherEpochError) or not self._moves(question.epoch):
+                raise question.error
+            question.renew()
+            self._again(rank, question)
+
+    def _again(self, rank: int, question: Question) -> None:
+        line = self._lines[rank]
+        if line is None or line.endpoint != self.placement.shards[rank][0]:
+            self._find_again(rank, [Asked(rank, question)])
+            return
+        try:
+            line.ask(question, self.placement.epoch)
+        except GoneError as error:
+            logger.info("%s", error)
+
+    def _moves(self, epoch: int) -> bool:
+        """Take over the shard map, if it is newer than a message that was refused."""
+        now = self._directory.now()
+        if now is None or now.epoch <= epoch or now.start != self.placement.start:
+            return False
+        self.placement = now
+        return True
+
+    def _find_again(self, rank: int, further: Sequence[Asked], why: Exception | None = None) -> None:
+        """Have a line to whoever stands for a shard now, and ask what is not answered."""
+        before, began = self._lines[rank], time.monotonic()
+        waiting = [] if before is None else list(before.unanswered)
+        if before is not None:
+            before.close()
+        gone = before.endpoint if before else None
+        while True:
+            now = self._directory.without(rank, gone) if gone else self._directory.now()
+            if now is None or now.start != self.placement.start:
+                raise OtherEpochError(f"trainers have started anew, after placement {self.placement.epoch}.") from why
+            self.placement, gone = now, now.shards[rank][0]
+            try:
+                self._open(rank, waiting, further)
+            except GoneError as error:
+                if time.monotonic() - began > WAIT.total_seconds():
+                    raise
+                why = why or error
+                pause()
+                continue
+            if why is not None:
+                seconds = time.monotonic() - began
+                logger.warning("shard %s was gone (%s); %s stands for it after %.2f s", rank, why, gone, seconds)
+            return
+
+    def _open(self, rank: int, waiting: Sequence[Question], further: Sequence[Asked]) -> None:
+        kept = [each.question for _, answers in self._kept for each in answers if each.rank == rank]
+        known = self.known(rank) if kept else Taken()
+        line = Line(self.placement.shards[rank][0], self._told, seconds=self.seconds, token=self._token)
+        self._lines[rank] = line
+        if kept:
+            going_on = Question({"do": "go_on", "taken": known.before, "beyond": list(known.beyond)}, {})
+            line.ask(going_on, self.placement.epoch)
+            line.wait(going_on)
+            self._say(rank, going_on)
+        for each in dict.fromkeys([*kept, *waiting, *(each.question for each in further)]):
+            line.ask(Question(each.words, each.parts) if each.is_answered else each, self.placement.epoch)
+
+    def _say(self, rank: int, going_on: Question) -> None:
+        if going_on.error is not None and not isinstance(going_on.error, OtherEpochError):
+            raise going_on.error
+        lost = going_on.answer.words["lost"] if going_on.answer else 0
+        if lost:
+            logger.warning("shard %s was restored from its snapshot, and has not learned from %s steps", rank, lost)
+
+    def try_ask(self, rank: int, words: Words) -> Message | None:
+        """Return a shard's answer; None, where it is gone: nobody looks for another."""
+        line, question = self._lines[rank], Question(words, {})
+        if line is None:
+            return None
+        try:
+            line.ask(question, self.placement.epoch)
+            line.wait(question)
+        except ParameterServerError:
+            return None
+        return question.answer
+
+    def close(self) -> None:
+        """End all streams."""
+        for line in self._lines:
+            if line is not None:
+                line.close()
+        self._lines = [None for _ in self._lines]

@@ -1,0 +1,64 @@
+"""How a shard's process that was started again comes to hold what the shard holds."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from models.distributed.parameter_server.errors import GoneError
+from models.distributed.parameter_server.keeper import Keeper
+from models.distributed.parameter_server.line import Line, Question
+from models.distributed.parameter_server.placement import WAIT, Placement, pause
+from models.distributed.parameter_server.service import ShardService
+from models.distributed.parameter_server.wire import StreamTold
+
+logger = logging.getLogger(__name__)
+
+
+def stand(service: ShardService, before: str, keeper: Keeper) -> None:
+    """Follow who stands for the shard, or stand for it: with its snapshot, or with nothing, as trainers are told then.
+
+    Args:
+        service: Of this process.
+        before: Where the one listened that it was started for again: it has ended, so nobody else is what it was.
+        keeper: Of this shard's snapshots.
+
+    Raises:
+        GoneError: Who stands for the shard does not answer.
+    """
+    rank, directory = service.follower.rank, service.follower.directory
+    began = time.monotonic()
+    while (now := directory.now()) is not None:
+        now = directory.without(rank, before)
+        first = now.shards[rank][0]
+        if first == before:
+            _be_first(service, now, keeper)
+            return
+        try:
+            _follow(service, first, rank)
+        except GoneError:
+            if time.monotonic() - began > WAIT.total_seconds():
+                raise
+            pause()
+            continue
+        return
+
+
+def _be_first(service: ShardService, now: Placement, keeper: Keeper) -> None:
+    rank, directory = service.follower.rank, service.follower.directory
+    keeper.restore(now.origin, len(now.shards))
+    while now.shards[rank][0] != service.endpoint:
+        now = directory.change(now, now.having(rank, (service.endpoint,)))
+    service.follower.place(service.shard)
+
+
+def _follow(service: ShardService, first: str, rank: int) -> None:
+    line = Line(first, StreamTold(trainer=f"shard {rank}", numbers="float64"), token=service.follower.token)
+    question = Question({"do": "follow", "endpoint": service.endpoint}, {})
+    try:
+        line.ask(question, service.shard.epoch)
+        line.wait(question)
+    finally:
+        line.close()
+    if question.error is not None:
+        raise question.error
