@@ -47,7 +47,7 @@ class Ddp(GangStrategy):
     @override
     def together(self) -> bool:
         """Whether weights were averaged after the last step."""
-        return self._apart == 0
+        return super().together and self._apart == 0
 
     @override
     def alone(self) -> AbstractContextManager[None]:
