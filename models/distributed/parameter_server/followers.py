@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from threading import Lock, RLock
+from threading import Event, Lock, RLock
 
 from models.distributed.parameter_server.declared import Layers, Numbers, Table
 from models.distributed.parameter_server.errors import GoneError, LateError, OtherEpochError, RefusedError
@@ -34,7 +34,9 @@ class Follower:
 
     def __init__(self, rank: int, endpoint: str, directory: Directory, token: str) -> None:
         self.rank, self.endpoint, self.directory, self.token = rank, endpoint, directory, token
+        self.deposed = Event()
         self._line: Line | None = None
+        self._has_a_part = False
         self._order, self._placing = Lock(), RLock()
 
     def change(self, asked: Message, do: Callable[[], Message], shard: ParameterShard) -> Message:
@@ -56,7 +58,7 @@ class Follower:
         return answer
 
     def place(self, shard: ParameterShard) -> None:
-        """Take the part that the shard map has for this process: none, when another one stands for the shard.
+        """Take the part that the shard map has for this process; once it had one and has none, it is `deposed`.
 
         Raises:
             GoneError: The map cannot be read.
@@ -66,6 +68,11 @@ class Follower:
             if now is None or now.epoch <= shard.epoch:
                 return
             first, *others = now.shards[self.rank]
+            if self.endpoint in now.shards[self.rank]:
+                self._has_a_part = True
+            elif self._has_a_part:
+                shard.give_up("other processes stand for it")
+                self.deposed.set()
             wanted = others[0] if others and first == self.endpoint else None
             if self._line is not None and self._line.endpoint != wanted:
                 self._close()

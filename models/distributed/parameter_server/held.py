@@ -105,17 +105,18 @@ class Held:
             yield
 
     def _check(self, epoch: int) -> None:
-        if self._broken:
-            raise BrokenError(f"shard {self.shard.rank}: {self._broken}. Go on from the last checkpoint.")
         if epoch != self.epoch:
             raise OtherEpochError(
                 f"shard {self.shard.rank} is of placement {self.epoch}, the message of {epoch}: ask where shards are."
             )
+        if self._broken:
+            raise BrokenError(f"shard {self.shard.rank}: {self._broken}. Go on from the last checkpoint.")
 
     def give_up(self, why: str) -> None:
         """Do nothing any more; whoever waits is told."""
-        self._broken = why
-        self._changed.notify_all()
+        with self._changed:
+            self._broken = why
+            self._changed.notify_all()
 
     def _is_over(self, epoch: int) -> bool:
         """Whether nothing comes of what was asked in this placement."""

@@ -148,11 +148,10 @@ class Line:
     def close(self) -> None:
         """End the stream; at once, if something is not answered."""
         self._closed.set()
+        if self.unanswered:
+            self.cut()
         try:
-            if self.unanswered:
-                self.cut()
-            else:
-                self._writer.close()
+            self._writer.close()
         except (flight.FlightError, pa.ArrowException) as error:
             logger.info("shard at %s: %s", self.endpoint, error)
         self._client.close()

@@ -73,11 +73,11 @@ class Directory:
             )
         return cls(os.environ[STORE])
 
-    def come(self, rank: int, replica: int, endpoint: str) -> str | None:
-        """Say where a shard's process listens; return where the one did that it was started for again."""
+    def come(self, rank: int, replica: int, endpoint: str) -> list[str]:
+        """Say where a shard's process listens; return where those did that it was started for again."""
         key = self._key(f"shard-{rank}-{replica}")
-        before = self._store.get(key).decode() if self._store.check([key]) else None
-        self._store.set(key, endpoint)
+        before = self._store.get(key).decode().split() if self._store.check([key]) else []
+        self._store.set(key, " ".join([*before, endpoint]))
         return before
 
     def now(self) -> Placement | None:
@@ -116,7 +116,7 @@ class Directory:
     def _gathered(self, shards: int, replicas: int) -> tuple[tuple[str, ...], ...]:
         keys = [[self._key(f"shard-{rank}-{replica}") for replica in range(replicas)] for rank in range(shards)]
         try:
-            return tuple(tuple(self._store.get(key).decode() for key in row) for row in keys)
+            return tuple(tuple(self._store.get(key).decode().split()[-1] for key in row) for row in keys)
         except RuntimeError as error:  # torch's own says which key it waited for
             raise TimeoutError(
                 f"a shard of the parameter server did not say where it is in {WAIT.seconds} s; logs are in the "

@@ -25,6 +25,9 @@ from models.distributed.parameter_server.standing import stand
 
 KILLED = "killed: if the kernel did it for lack of memory, raise train.parallelism.server.shards"
 
+LOOK_SECONDS = 1.0
+"""How often a shard looks whether it has still a part."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -54,19 +57,26 @@ def _forked(job: ShardJob, seat: Seat) -> int:
         be(job, seat)
     except BaseException:  # noqa: BLE001, a fork must not go on as its parent
         traceback.print_exc()
+        sys.stderr.flush()
     os._exit(1)
 
 
 def be(job: ShardJob, seat: Seat) -> None:
-    """Be a shard's process."""
+    """Be a shard's process, as long as it has a part.
+
+    Raises:
+        GoneError: The store where shards say where they are is gone.
+        SystemExit: It has none any more.
+    """
     directory = Directory(job.store)
     service = ShardService(job.host, seat.rank, directory, token_of(job.token_from))
     keeper = Keeper(service, Path(job.snapshots), job.snapshot_seconds)
-    before = directory.come(seat.rank, seat.replica, service.endpoint)
-    if before is not None:
+    if before := directory.come(seat.rank, seat.replica, service.endpoint):
         stand(service, before, keeper)
     keeper.start()
-    service.serve()
+    while not service.follower.deposed.wait(LOOK_SECONDS):
+        service.follower.place(service.shard)
+    sys.exit(f"{seat} stood still, or was cut off: other processes stand for it")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 
 from models.distributed.parameter_server.errors import GoneError
 from models.distributed.parameter_server.keeper import Keeper
@@ -15,12 +16,12 @@ from models.distributed.parameter_server.wire import StreamTold
 logger = logging.getLogger(__name__)
 
 
-def stand(service: ShardService, before: str, keeper: Keeper) -> None:
+def stand(service: ShardService, before: Sequence[str], keeper: Keeper) -> None:
     """Follow who stands for the shard, or stand for it: with its snapshot, or with nothing, as trainers are told then.
 
     Args:
         service: Of this process.
-        before: Where the one listened that it was started for again: it has ended, so nobody else is what it was.
+        before: Where those listened that it was started for again: they have ended.
         keeper: Of this shard's snapshots.
 
     Raises:
@@ -29,9 +30,10 @@ def stand(service: ShardService, before: str, keeper: Keeper) -> None:
     rank, directory = service.follower.rank, service.follower.directory
     began = time.monotonic()
     while (now := directory.now()) is not None:
-        now = directory.without(rank, before)
+        for endpoint in before:
+            now = directory.without(rank, endpoint)
         first = now.shards[rank][0]
-        if first == before:
+        if first in before:
             _be_first(service, now, keeper)
             return
         try:

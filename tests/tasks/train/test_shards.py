@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -12,30 +13,29 @@ from tasks.train.shards import HostsShards, dealt
 
 
 @pytest.mark.parametrize(
-    ("shards", "wanted"),
-    [(1, {"a": (0,), "b": ()}), (3, {"a": (0, 2), "b": (1,)})],
+    ("shards", "replicas", "wanted"),
+    [
+        (1, 1, {"a": ["shard 0"], "b": []}),
+        (3, 1, {"a": ["shard 0", "shard 2"], "b": ["shard 1"]}),
+        (2, 2, {"a": ["shard 0", "shard 1 copy 1"], "b": ["shard 0 copy 1", "shard 1"]}),
+    ],
 )
-def test_hosts_take_shards_in_turn(shards: int, wanted: dict[str, tuple[int, ...]]) -> None:
-    server = ParameterServerConfig(shards=shards)
-    assert dealt(ParallelismConfig(rows="served", server=server), ["a", "b"]) == wanted
+def test_hosts_take_shards_in_turn(shards: int, replicas: Literal[1, 2], wanted: dict[str, list[str]]) -> None:
+    server = ParameterServerConfig(shards=shards, replicas=replicas)
+    found = dealt(ParallelismConfig(rows="served", server=server), ["a", "b"])
+    assert {host: [str(each) for each in seats] for host, seats in found.items()} == wanted
 
 
 def test_without_served_rows_there_are_no_shards() -> None:
     assert dealt(ParallelismConfig(rows="sharded"), ["a"]) == {"a": ()}
 
 
-def test_a_shard_that_is_gone_is_named_with_its_log() -> None:
-    wait = [sys.executable, "-c", "input()"]
-    with (
-        subprocess.Popen(wait, stdin=subprocess.PIPE) as killed,
-        subprocess.Popen(wait, stdin=subprocess.PIPE) as alive,
-    ):
-        shards = HostsShards({0: alive, 2: killed}, Path("/runs/shards"))
+def test_shards_that_are_gone_for_good_are_named_with_their_log() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        shards = HostsShards(process, Path("/runs/shards/a/log.txt"))
         assert not shards.lost()
-        killed.kill()
-        killed.wait()
-        assert shards.lost() == (
-            "shard 2 of the parameter server ended with exit code -9, see /runs/shards/2/log.txt (killed: if the "
-            "kernel did it for lack of memory, raise train.parallelism.server.shards)"
-        )
-        alive.kill()
+        process.kill()
+        process.wait()
+        said = "the parameter server on this host ended with exit code -9, see /runs/shards/a/log.txt"
+        assert shards.lost() == said
+    assert not HostsShards(None, Path("/runs/shards/a/log.txt")).lost()
