@@ -80,8 +80,8 @@ class ParameterServerConfig(BaseModel, frozen=True, extra="forbid"):
             yield f"server.compensation is {self.compensation:g}, and under mode `{self.mode}` no gradient is late."
         if self.compensation and self.replicas > 1:
             yield (
-                f"server.compensation is {self.compensation:g}, and server.replicas {self.replicas}: only one process of "
-                "a shard knows what trainers have read. Leave one of them out."
+                f"server.compensation is {self.compensation:g}, and server.replicas {self.replicas}: only one process "
+                "of a shard knows what trainers have read. Leave one of them out."
             )
 
     @property

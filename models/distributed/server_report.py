@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytorch_lightning as pl
 
@@ -14,6 +15,13 @@ logger = logging.getLogger(__name__)
 class ServerReport(pl.Callback):
     """Keeps it after every epoch, where there are shards."""
 
+    def __init__(self) -> None:
+        self._pushes = 0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Remember when it began."""
+        self._began = time.monotonic()
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Ask shards, and log what they say."""
         assert isinstance(trainer.strategy, GangStrategy)
@@ -21,5 +29,7 @@ class ServerReport(pl.Callback):
             return
         done = trainer.strategy.served.server.done()
         metrics = {f"server/{name}": value for name, value in done.metrics().items()}
+        pushes, self._pushes = done.pushes - self._pushes, done.pushes
+        metrics["server/pushes_per_second"] = pushes / (time.monotonic() - self._began)
         trainer.logger.log_metrics(metrics, step=trainer.global_step)
         logger.info("parameter server: %s", done)

@@ -65,5 +65,7 @@ class Done(Value):
             f"{self.steps:,} steps, {self.held:,} rows held, {self.moved / max(self.steps, 1):,.0f} moved in a step, "
             f"staleness {self.mean_staleness:.2f} (at most {max(self.staleness, default=0)}), look-ups waited "
             f"{max(self.waited.values(), default=0.0):.1f} s, {self.repeated:,} pushes came again, "
-            f"{self.dropped:,} gradients of rare rows were dropped"
+            f"{self.dropped:,} gradients of rare rows were dropped, {self.bytes_moved / 1e6:,.0f} MB came and went"
+            + (f", {self.lost:,} STEPS ARE LOST with shards that were killed" if self.lost else "")
+            + (f", {self.snapshots_failed:,} SNAPSHOTS COULD NOT BE WRITTEN" if self.snapshots_failed else "")
         )

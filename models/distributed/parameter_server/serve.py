@@ -19,6 +19,7 @@ import torch
 from data_contracts.parameter_server import Seat, ShardJob, token_of
 from data_contracts.process import call, die_with_parent, main
 from models.distributed.parameter_server.keeper import Keeper
+from models.distributed.parameter_server.metrics import serve_metrics
 from models.distributed.parameter_server.placement import Directory
 from models.distributed.parameter_server.service import ShardService
 from models.distributed.parameter_server.standing import stand
@@ -74,6 +75,8 @@ def be(job: ShardJob, seat: Seat) -> None:
     if before := directory.come(seat.rank, seat.replica, service.endpoint):
         stand(service, before, keeper)
     keeper.start()
+    if job.metrics_port:
+        serve_metrics(service, job.host, job.metrics_port + seat.rank * job.replicas + seat.replica)
     while not service.follower.deposed.wait(LOOK_SECONDS):
         service.follower.place(service.shard)
     sys.exit(f"{seat} stood still, or was cut off: other processes stand for it")

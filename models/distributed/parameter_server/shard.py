@@ -64,9 +64,7 @@ class ParameterShard(Held):
                 self._compensation.remember(step, wanted, found)
             return found
 
-    def lease(
-        self, trainer: str, steps: range, ended: int | None, *, start: int, epoch: int, seconds: float
-    ) -> Lease:
+    def lease(self, trainer: str, steps: range, ended: int | None, *, start: int, epoch: int, seconds: float) -> Lease:
         """Return a step of a pass that a trainer may work on, once there is one; see `Leases`.
 
         Args:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from models.distributed.parameter_server.gathered import Gradient, Push
 from models.distributed.parameter_server.placement import Directory
 from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.wire import StreamTold
+from tests.integration.conftest import free_ports
 
 TABLE = Table(name="item", count=400, width=3, std=0.5, seed=2, numbers="float64")
 VECTOR = Layers(name="layers", count=7, numbers="float64")
@@ -34,16 +36,14 @@ TRAINERS = 2
 class House:
     """Shards in processes, and trainers in threads that step together."""
 
-    def __init__(
-        self, stack: ExitStack, folder: Path, *, shards_: int = 1, replicas: int = 1, every: float = 0.0
-    ) -> None:
-        server = {"shards": shards_, "replicas": replicas, "snapshot_seconds": every}
-        told = ParallelismConfig.model_validate({"rows": "served", "server": server, "max_restarts": 100})
-        self.place, self.beside = stack.enter_context(shards(told, folder))
+    def __init__(self, stack: ExitStack, folder: Path, **server: float) -> None:
+        told = {"rows": "served", "server": {"snapshot_seconds": 0, **server}, "max_restarts": 100}
+        parallelism = ParallelismConfig.model_validate(told)
+        self.place, _ = stack.enter_context(shards(parallelism, folder))
         self.directory = Directory(self.place)
-        placement = self.directory.start(shards_, replicas)
+        placement = self.directory.start(parallelism.server.shards, parallelism.server.replicas)
         self.trainers = [
-            ParameterServer(self.directory_(), placement, StreamTold(trainer=f"trainer {share}", numbers="float64"))
+            ParameterServer(Directory(self.place), placement, StreamTold(trainer=f"trainer {share}", numbers="float64"))
             for share in range(TRAINERS)
         ]
         for each in self.trainers:
@@ -51,9 +51,6 @@ class House:
         self.trainers[0].begin(Rules(epoch=placement.origin, shares=TRAINERS, staleness=0))
         self.trainers[0].declare([TABLE], [VECTOR])
         self.taken = 0
-
-    def directory_(self) -> Directory:
-        return Directory(self.place)
 
     def learn(self, steps: int) -> None:
         """Have all trainers take so many steps, each in a thread."""
@@ -161,7 +158,7 @@ def meanwhile(work: Callable[[], None]) -> Iterator[None]:
 
 
 def test_with_two_processes_nothing_is_lost_whichever_is_killed_whenever(made: Callable[..., House]) -> None:
-    house, random = made(shards_=2, replicas=2), Random(15)
+    house, random = made(shards=2, replicas=2), Random(15)
     for turn in range(4):
         house.until(house.held_twice, "a killed process came back")
         now = house.directory.now()
@@ -197,7 +194,7 @@ def test_one_that_stands_still_is_left_and_changes_nothing_when_it_goes_on(made:
 def test_alone_it_goes_on_from_its_snapshot_and_says_what_is_lost(
     made: Callable[..., House], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house = made(shards_=2, every=0.1)
+    house = made(shards=2, snapshot_seconds=0.1)
     house.learn(5)
     house.until(lambda: len(list(tmp_path.rglob("shard-*-of-00002-step-0000000005"))) == 2, "both have written")
     keeper = house.process_of(house.first_of(1))
@@ -231,11 +228,26 @@ def test_trainers_that_were_cut_off_change_nothing_once_others_have_started(made
         house.directory.begin(house.trainers[0].placement)
     placement = house.directory.now()
     assert placement is not None
-    new = ParameterServer(house.directory_(), placement, StreamTold(trainer="new", numbers="float64"))
+    new = ParameterServer(Directory(house.place), placement, StreamTold(trainer="new", numbers="float64"))
     assert new.taken() is not None
     with pytest.raises(OtherEpochError, match="is of placement 2, the message of 1"):
         house.trainers[0].pull(2, 0, ALL).result()
     new.close()
+
+
+def test_prometheus_finds_what_a_shard_has_done(made: Callable[..., House]) -> None:
+    (port,) = free_ports(1)
+    house = made(metrics_port=port)
+    house.learn(3)
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    endpoint = f'endpoint="{house.first_of(0)}"'
+    for line in (
+        f'nightshift_shard_pushes_total{{{endpoint},shard="0"}} 6.0',
+        f'nightshift_shard_steps_total{{{endpoint},shard="0"}} 3.0',
+        f'nightshift_shard_staleness_steps_bucket{{{endpoint},le="0.0",shard="0"}} 6.0',
+        f'nightshift_shard_waited_seconds_total{{{endpoint},shard="0",trainer="1"}} ',
+    ):
+        assert line in text, text
 
 
 def test_recovery_takes_seconds(made: Callable[..., House], caplog: pytest.LogCaptureFixture) -> None:

@@ -212,10 +212,6 @@ def test_a_wrong_token_is_refused_and_logged(opened: Opened, caplog: pytest.LogC
     assert [each for each in caplog.messages if "its token is not the training's" in each]
 
 
-def test_a_shard_that_is_gone_is_named(opened: Opened) -> None:
-    end = declared(opened(2))
-
-
 def test_a_start_is_told_once_and_again_and_an_older_one_is_refused(opened: Opened) -> None:
     end = declared(opened())
     end.wait(end.push(pushed(0)))
