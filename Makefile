@@ -79,7 +79,7 @@ bench-networks: $(INSTALLED) ## Compare networks of the recommender at equal tim
 bench-train: $(INSTALLED) $(PEER)/.installed ## Measure trainings beside a bare loop and RecTools, 25 min; BENCH=--quick tries it
 	@$(TIMED) python -m benchmarks.train --peer $(PEER)/bin/python $(BENCH)
 
-bench-ps: $(INSTALLED) ## Measure a shard of the parameter server beside torch's RPC, 1 min; BENCH=--quick tries it
+bench-ps: $(INSTALLED) ## Measure the parameter server: how rows travel, what is learned from stale ones, 40 min; BENCH=--quick tries it
 	@$(TIMED) python -m benchmarks.parameter_server $(BENCH)
 
 gpu: $(INSTALLED) ## Run the tests that need an NVIDIA GPU

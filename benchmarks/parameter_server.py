@@ -1,4 +1,8 @@
-"""How fast rows come from a parameter server and gradients go there, beside torch's RPC: ``make bench-ps``."""
+"""What a parameter server does: ``make bench-ps``.
+
+How fast rows come and gradients go, beside torch's RPC; what is learned from rows that are some steps old, on equal
+samples; and how fast trainers are of which one is held back.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,23 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 from statistics import median
 
 from benchmarks.exchange import ROWS, WIDTH
 from benchmarks.lab import ENVIRONMENT
-from benchmarks.results import Row, record, section
+from benchmarks.results import FILE, Row, record, section
+from benchmarks.stale import SHARDS, STALENESS, TRAINERS, Learned, bound, drawn, learned
 
 ROUNDS, EXCHANGES = 5, 1_000
 WANTED, AIM = 300.0, 600.0
 """Exchanges a second: the bar, and what is aimed at after it."""
 KINDS = {"flight": "Arrow Flight, as shipped", "rpc": "torch's RPC, the same rules"}
+PASSES = {"shop": 20, "ml-100k": 10}
+HELD_BACK = ("ddp", "bounded, 16", "async")
+HELD_PASSES = 3
+FASTER, MOST_LOST = 1.5, 0.02
+"""Of steps a second of DDP; of its NDCG@10."""
 
 
 def exchanges(kind: str, number: int) -> float:
@@ -37,27 +48,86 @@ def rows_of(seen: dict[str, list[float]]) -> list[Row]:
     ]
 
 
-def main() -> None:
-    """Measure, and write it down."""
-    parser = argparse.ArgumentParser(prog="make bench-ps", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few rounds, nothing is written down")
-    given = parser.parse_args()
-    rounds, number = (1, 50) if given.quick else (ROUNDS, EXCHANGES)
+def travel(rounds: int, number: int) -> str:
+    """Measure how rows and gradients travel."""
     seen: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for turn in range(rounds):
         for kind, found in seen.items():
             found.append(exchanges(kind, number))
             print(f"round {turn + 1}/{rounds}, {KINDS[kind]}: {found[-1]:,.0f} exchanges/s", flush=True)
-    text = section(
+    return section(
         "Rows and gradients travel",
         f"`make bench-ps`: one trainer and one shard, each a process with one thread; an exchange is a look-up of "
         f"{ROWS:,} rows of {WIDTH} float32 and a push of their gradient, learned by row-wise Adagrad and averaged.",
         rows_of(seen),
         [f"{rounds} rounds of {number:,} exchanges, in turn. Both processes share the machine's cores."],
     )
-    print(text)
-    if not given.quick:
-        record("parameter-server", text)
+
+
+def converge(log: str, real_data: Path, epochs: int, picture: Path | None) -> str:
+    """Measure what is learned from stale rows."""
+    seen = learned(log, real_data, STALENESS, epochs)
+    best = seen["ddp"].ndcg
+    rows = [
+        Row(
+            f"{way}: NDCG@10", [found.ndcg], f"(loss {found.losses[-1]:.3f}, staleness {found.staleness:.2f}, at most "
+            f"{found.most:g}; √(2(τ+1)P) = {bound(way):.2f}; {found.pace:.1f} steps/s)",
+            f">= {best * (1 - MOST_LOST):.4f}", found.ndcg >= best * (1 - MOST_LOST),
+        )
+        for way, found in seen.items()
+    ]  # fmt: skip
+    notes = [
+        f"{epochs} passes, one seed; {TRAINERS} trainers, {SHARDS} shards. Trainers and shards share two cores here: "
+        "more processes than cores is a test of scheduling, and steps a second are no measure of a cluster.",
+        "√(2(τ+1)P) is what the bound on the regret grows with at equal samples (Ho et al., 2013, theorem 1); without "
+        "a bound on staleness there is none. A step can be 2τ steps stale here, see ADR 53.",
+    ]
+    if picture is not None:
+        drawn(log, seen, picture)
+        notes.append(f"![{log}]({picture.name})")
+    return section(
+        f"What is learned from rows that are some steps old: {log}",
+        "`make bench-ps`: the example's own network with `loss: sampled_softmax`, in every mode of the parameter "
+        "server on equal samples. Judged are the users' last events.",
+        rows,
+        notes,
+    )
+
+
+def hold_back(real_data: Path, epochs: int) -> str:
+    """Measure trainers of which one is held back."""
+    seen = learned("shop", real_data, HELD_BACK, epochs, held_back=True)
+    rows = [_held_back(way, found, seen["ddp"]) for way, found in seen.items()]
+    return section(
+        "One of two trainers is held back",
+        "`make bench-ps`: on the shop, the second trainer stands still four fifths of the time.",
+        rows,
+        [f"{epochs} passes, one seed. What is learned in full is in the tables above."],
+    )
+
+
+def _held_back(way: str, found: Learned, ddp: Learned) -> Row:
+    if found is ddp:
+        return Row(way, [found.pace], "steps/s")
+    return Row(f"{way}, of ddp", [found.pace / ddp.pace], "x", f">= {FASTER:g}", found.pace >= FASTER * ddp.pace)
+
+
+def main() -> None:
+    """Measure, and write it down."""
+    parser = argparse.ArgumentParser(prog="make bench-ps", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few rounds, nothing is written down")
+    parser.add_argument("--real-data", type=Path, default=Path("../shared/data"), help="folder of the logs")
+    given = parser.parse_args()
+    rounds, number = (1, 50) if given.quick else (ROUNDS, EXCHANGES)
+    texts = {"parameter-server": travel(rounds, number)}
+    for log, passes in PASSES.items():
+        picture = None if given.quick else FILE.with_name(f"staleness-{log}.svg")
+        texts[f"staleness-{log}"] = converge(log, given.real_data, 1 if given.quick else passes, picture)
+    texts["held-back"] = hold_back(given.real_data, 1 if given.quick else HELD_PASSES)
+    for name, text in texts.items():
+        print(text)
+        if not given.quick:
+            record(name, text)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
+from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
 from benchmarks.clock import Clock, clock_of
@@ -29,7 +31,7 @@ from models.use_case import use_case
 from tasks.job import run_job
 from tasks.train.agent import launcher
 
-SHARDS = 2
+SHARDS, TRAINERS = 2, 2
 WAYS: dict[str, dict[str, object]] = {
     "ddp": {},
     "hybrid": {"mode": "hybrid"},
@@ -39,18 +41,51 @@ WAYS: dict[str, dict[str, object]] = {
     "bounded, 4": {"mode": "bounded", "staleness": 4},
     "bounded, 16": {"mode": "bounded", "staleness": 16},
     "async": {"mode": "async"},
+    "async, compensated": {"mode": "async", "compensation": 1.0},
 }
+STALENESS = ("ddp", "sync", "bounded, 1", "bounded, 4", "bounded, 16", "async", "async, compensated")
+"""Those of the table of staleness."""
 STANDS, GOES = 0.08, 0.02
 """Seconds for which a trainer that is held back stands still, and goes on."""
 
 
-def learn(case: Case, folder: Path, way: dict[str, object], epochs: int, *, held_back: bool) -> tuple[float, float]:
-    """Train, and return steps a second and NDCG@10."""
+class Learned(NamedTuple):
+    """What came of a training.
+
+    Attributes:
+        pace: Steps a second, of all trainers together.
+        ndcg: NDCG@10 of the users' last events.
+        losses: Mean loss of each pass.
+        staleness: Steps that were missing in what a step had read, on average,
+        most: and at most.
+    """
+
+    pace: float
+    ndcg: float
+    losses: Sequence[float]
+    staleness: float
+    most: float
+
+
+def bound(way: str) -> float:
+    """Return what the bound on the regret grows with beside the samples: √(2 (τ + 1) P), for P trainers.
+
+    Source:
+        Ho et al., "More effective distributed ML via a stale synchronous parallel parameter server", theorem 1.
+    """
+    told = WAYS[way]
+    staleness = told.get("staleness", float("inf") if told.get("mode") == "async" else 0)
+    assert isinstance(staleness, int | float)
+    return float((2 * (staleness + 1) * TRAINERS) ** 0.5)
+
+
+def learn(case: Case, folder: Path, way: str, epochs: int, *, held_back: bool) -> Learned:
+    """Train, and judge."""
     client = MlflowClient(tracking_uri=f"sqlite:///{folder.parent}/mlflow.db")
     experiment = client.create_experiment(folder.name, str(folder / "artifacts"))
     told = case.fit_job(0, None)
-    placed = {"rows": "served", "server": {"shards": SHARDS, **way}} if way else {}
-    parallelism = ParallelismConfig.model_validate({"processes_per_node": 2, "max_restarts": 0, **placed})
+    placed = {"rows": "served", "server": {"shards": SHARDS, **WAYS[way]}} if WAYS[way] else {}
+    parallelism = ParallelismConfig.model_validate({"processes_per_node": TRAINERS, "max_restarts": 0, **placed})
     fit = told.config["fit"]
     assert isinstance(fit, dict)
     config = {
@@ -68,7 +103,28 @@ def learn(case: Case, folder: Path, way: dict[str, object], epochs: int, *, held
         )  # fmt: skip
     steps = read(clock_of(job, 0), Clock).steps
     judged = use_case(case.settings.use_case).evaluate(case.evaluate_job(folder / "judge", {"it": result.checkpoint}))
-    return (len(steps) - 1) / (steps[-1] - steps[0]), judged.metrics["it"]["ndcg@10"]
+    metrics = client.get_run(run["run_id"]).data.metrics
+    return Learned(
+        (len(steps) - 1) / (steps[-1] - steps[0]),
+        judged.metrics["it"]["ndcg@10"],
+        [each.value for each in client.get_metric_history(run["run_id"], "train/loss")],
+        metrics.get("server/staleness_mean", 0.0),
+        metrics.get("server/staleness_most", 0.0),
+    )
+
+
+def drawn(log: str, seen: dict[str, Learned], file: Path) -> None:
+    """Draw the loss of each way over the passes, and what came of it."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    losses, judged = figure.subplots(1, 2)
+    for way, found in seen.items():
+        losses.plot(range(1, len(found.losses) + 1), found.losses, label=way)
+    losses.set(title=f"{log}: loss on equal samples", xlabel="pass", ylabel="mean loss")
+    losses.legend(fontsize=8)
+    judged.barh(list(seen), [each.ndcg for each in seen.values()])
+    judged.invert_yaxis()
+    judged.set(title="NDCG@10 of the last events")
+    figure.savefig(file, metadata={"Date": None})
 
 
 @contextmanager
@@ -94,6 +150,25 @@ def _hold_back(name: str, ended: threading.Event) -> None:
                     process.resume()
 
 
+def learned(
+    log: str, real_data: Path, ways: Sequence[str], epochs: int, *, held_back: bool = False
+) -> dict[str, Learned]:
+    """Learn in these ways, and tell while it goes on."""
+    seen: dict[str, Learned] = {}
+    with tempfile.TemporaryDirectory(prefix="stale-") as place:
+        folder = Path(place)
+        case = case_of(log, real_data, folder / "home")
+        for way in ways:
+            own = folder / way.replace(", ", "-").replace(" ", "-")
+            seen[way] = found = learn(case, own, way, epochs, held_back=held_back)
+            print(
+                f"{log}, {way}: {found.pace:.2f} steps/s, NDCG@10 {found.ndcg:.4f}, staleness {found.staleness:.2f} "
+                f"(at most {found.most:g})",
+                flush=True,
+            )
+    return seen
+
+
 def main() -> None:
     """Learn in every way, and tell."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stale", description=__doc__)
@@ -101,15 +176,9 @@ def main() -> None:
     parser.add_argument("--real-data", type=Path, required=True, help="folder of the logs")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--held-back", action="store_true", help="one of two trainers")
-    parser.add_argument("--ways", nargs="*", default=list(WAYS))
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="stale-") as place:
-        folder = Path(place)
-        case = case_of(given.log, given.real_data, folder / "home")
-        for way in given.ways:
-            own = folder / way.replace(", ", "-").replace(" ", "-")
-            pace, ndcg = learn(case, own, WAYS[way], given.epochs, held_back=given.held_back)
-            print(f"{given.log}, {way}: {pace:.2f} steps/s, NDCG@10 {ndcg:.4f}", flush=True)
+    learned(given.log, given.real_data, given.ways, given.epochs, held_back=given.held_back)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class ServerReport(pl.Callback):
     def __init__(self) -> None:
         self._pushes = 0
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Remember when it began."""
         self._began = time.monotonic()
 
@@ -30,6 +30,7 @@ class ServerReport(pl.Callback):
         done = trainer.strategy.served.server.done()
         metrics = {f"server/{name}": value for name, value in done.metrics().items()}
         pushes, self._pushes = done.pushes - self._pushes, done.pushes
-        metrics["server/pushes_per_second"] = pushes / (time.monotonic() - self._began)
+        began, self._began = self._began, time.monotonic()
+        metrics["server/pushes_per_second"] = pushes / (self._began - began)
         trainer.logger.log_metrics(metrics, step=trainer.global_step)
         logger.info("parameter server: %s", done)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 from typing_extensions import override
 
 from data_contracts.parallelism import ParallelismConfig
@@ -107,6 +108,16 @@ class GangStrategy(SavingStrategy):
         """Begin the step of a batch, and have no gradient of the one before."""
         self._step = batch.step
         self.take_gradients()
+        if self.config.leases and batch.step != IDLE:
+            self._take_rates(batch.step)
+
+    def _take_rates(self, step: int) -> None:
+        """Learn at the rates of a step, however many steps this process took itself."""
+        for each in self._module_of_layers().trainer.lr_scheduler_configs:
+            if isinstance(schedule := each.scheduler, LambdaLR):
+                groups = zip(schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True)
+                for group, rate, share in groups:
+                    group["lr"] = rate * share(step)
 
     @override
     def validation_step(self, batch: Batch, number: int) -> None:

@@ -24,9 +24,9 @@ STEPS = 39
 SHARDS = 2
 
 
-def job(lab: Lab, name: str, staleness: int, mode: str = "hybrid") -> FitJob:
+def job(lab: Lab, name: str, staleness: int, mode: str = "hybrid", **server: object) -> FitJob:
     """Return a training in two processes whose rows may be so many steps old."""
-    told = {"rows": "served", "server": {"shards": SHARDS, "staleness": staleness, "mode": mode}}
+    told = {"rows": "served", "server": {"shards": SHARDS, "staleness": staleness, "mode": mode, **server}}
     parallelism = ParallelismConfig.model_validate({"processes_per_node": 2, "max_restarts": 0, **told})
     return lab.job(name, 2, CONFIG).model_copy(update={"parallelism": parallelism})
 
@@ -58,11 +58,18 @@ def test_a_training_that_looks_ahead_is_killed_in_mid_epoch_and_sees_every_examp
     assert found.repeated < 20, "it went on from the middle of an epoch"
 
 
-@pytest.mark.parametrize(("mode", "staleness"), [("bounded", 1), ("async", 0)])
+@pytest.mark.parametrize(
+    ("mode", "staleness", "server"),
+    [
+        ("bounded", 1, {"travels": "bfloat16", "replicas": 2, "token_from": "SECRET"}),
+        ("async", 0, {"compensation": 0.5, "forgotten_after": 30}),
+    ],
+)
 def test_trainers_that_do_not_wait_for_each_other_see_every_example_once_and_learn(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, mode: str, staleness: int
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, mode: str, staleness: int, server: dict[str, object]
 ) -> None:
-    alone = job(lab, f"{mode}-{staleness}", staleness, mode)
+    monkeypatch.setenv("SECRET", "nobody knows")
+    alone = job(lab, f"{mode}-{staleness}", staleness, mode, **server)
     with shards(alone.parallelism) as (store, _):
         monkeypatch.setenv(STORE, store)
         found = lab.train(alone)
