@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from random import Random
 
 import pytest
 import torch
@@ -13,16 +14,18 @@ from pydantic import JsonValue
 
 from data_contracts.job import CheckpointConfig, FitResult
 from data_contracts.parallelism import ParallelismConfig
+from tasks.train.shards import SERVE
 from tests.integration.namespaces import FIRST, SECOND, Host, two_hosts
 from tests.models.lab import Lab, weights_of
-from tests.tasks.train.hosts import Hosts, Training, hosts
+from tests.tasks.train.hosts import Hosts, Training, hosts, kill
 
 pytestmark = [pytest.mark.multinode, pytest.mark.slow]
 
+FIT: dict[str, JsonValue] = {"batch_size": 8, "max_epochs": 2, "warm_up_steps": 5, "precision": "64-true"}
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 2, "dropout": 0.0},
     "loss": {"kind": "sampled_softmax", "negatives": 20},
-    "fit": {"batch_size": 8, "max_epochs": 2, "warm_up_steps": 5, "precision": "64-true"},
+    "fit": FIT,
 }
 """Two epochs. No dropout: what a process drops is its own, and their number changes."""
 STEPS, EXAMPLES = 112, 445
@@ -41,13 +44,14 @@ class Site:
     cluster: Hosts
     lab: Lab
 
-    def train(self, name: str, **parallelism: object) -> Training:
+    def train(self, name: str, *, epochs: int = 2, **parallelism: object) -> Training:
         asked = {"processes_per_node": 1, "min_nodes": 2, "max_nodes": 2} | parallelism
         update = {
             "parallelism": ParallelismConfig.model_validate(asked),
             "checkpoints": CheckpointConfig(every_seconds=1),
         }
-        job = self.lab.job(name, 1, CONFIG).model_copy(update=update)
+        config = {**CONFIG, "fit": {**FIT, "max_epochs": epochs, "patience": epochs}}
+        job = self.lab.job(name, 1, config).model_copy(update=update)
         return Training(self.cluster.scheduler, job, self.hosts[HERE].place)
 
     @contextmanager
@@ -123,3 +127,35 @@ def test_fsdp_over_two_hosts_waits_for_a_wire_that_is_cut_and_does_without_a_hos
         site.hosts[AWAY].kill()
         assert_close(training.end(), alone)
     assert_counted(training, starts=both + 1)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(("mode", "staleness"), [("hybrid", 0), ("bounded", 4), ("async", 0)])
+def test_shards_and_ranks_that_are_killed_and_a_wire_that_is_cut_lose_no_example(
+    site: Site, drill_seed: int, say: Callable[[str], None], mode: str, staleness: int
+) -> None:
+    say(f"DRILL_SEED={drill_seed}, {mode}")
+    random, epochs = Random(drill_seed), 12
+    server = {"mode": mode, "staleness": staleness, "shards": 2, "replicas": 2, "snapshot_seconds": 0}
+    asked = {"rows": "served", "server": server, "max_restarts": 50}
+    calm = site.train(f"calm-{mode}", epochs=epochs, **asked).end()
+    training = site.train(f"chaos-{mode}", epochs=epochs, **asked)
+    for step in range(40, 56 * epochs - 40, 40):
+        training.until(lambda step=step: training.ended or max(training.account().steps, default=0) >= step)
+        what = random.choice(["a shard", "a shard", "a shard", "a rank", "the wire"])
+        if what == "the wire":
+            with site.hosts[AWAY].cut():
+                time.sleep(random.uniform(1, CUT_SECONDS))
+        else:
+            shards = [each for each in training.processes(SERVE) if each.name().startswith("shard")]
+            kill(random.choice(shards if what == "a shard" else training.ranks()))
+        say(f"step {step}: {what}")
+    result = training.end()
+    found = training.account()
+    assert sum(step.examples for step in found.steps.values()) == epochs * EXAMPLES
+    loss, wanted = result.metrics["train/loss"], calm.metrics["train/loss"]
+    say(f"{found.starts} starts; loss {loss:.4f}, undisturbed {wanted:.4f}")
+    assert loss == pytest.approx(wanted, rel=0.02)
+    assert not any("has not learned from" in line for line in training.lines)
+    if mode == "hybrid":
+        torch.testing.assert_close(weights_of(result), weights_of(calm), rtol=1e-9, atol=1e-9)

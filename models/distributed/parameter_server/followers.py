@@ -36,7 +36,7 @@ class Follower:
         self.rank, self.endpoint, self.directory, self.token = rank, endpoint, directory, token
         self.deposed = Event()
         self._line: Line | None = None
-        self._has_a_part = False
+        self._has_a_part = self._follows = False
         self._order, self._placing = Lock(), RLock()
 
     def change(self, asked: Message, do: Callable[[], Message], shard: ParameterShard) -> Message:
@@ -68,11 +68,12 @@ class Follower:
             if now is None or now.epoch <= shard.epoch:
                 return
             first, *others = now.shards[self.rank]
-            if self.endpoint in now.shards[self.rank]:
-                self._has_a_part = True
-            elif self._has_a_part:
+            if self._has_a_part and self.endpoint not in now.shards[self.rank]:
                 shard.give_up("other processes stand for it")
                 self.deposed.set()
+            if first == self.endpoint and self._follows:
+                shard.count("takeovers")
+            self._has_a_part, self._follows = self.endpoint in now.shards[self.rank], self.endpoint in others
             wanted = others[0] if others and first == self.endpoint else None
             if self._line is not None and self._line.endpoint != wanted:
                 self._close()

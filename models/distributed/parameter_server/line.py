@@ -188,4 +188,5 @@ class Line:
         except (flight.FlightError, pa.ArrowException, StopIteration, OSError) as error:
             if self._is_late:
                 raise LateError(f"no answer in {self._most:g} s from the shard at {self.endpoint}.") from error
-            raise GoneError(f"shard at {self.endpoint}: {type(error).__name__}: {error}") from error
+            said = str(error).partition(" gRPC client debug context")[0]
+            raise GoneError(f"shard at {self.endpoint}: {type(error).__name__}: {said}") from error

@@ -80,9 +80,14 @@ class House:
 
     def first_of(self, rank: int) -> str:
         """Return where trainers ask a shard."""
+        return self.placed[rank][0]
+
+    @property
+    def placed(self) -> tuple[tuple[str, ...], ...]:
+        """Return where all processes listen."""
         now = self.directory.now()
         assert now is not None
-        return now.shards[rank][0]
+        return now.shards
 
     def kill(self, endpoint: str) -> None:
         process = self.process_of(endpoint)
@@ -97,8 +102,7 @@ class House:
 
     def held_twice(self) -> bool:
         """Whether every shard has two processes."""
-        now = self.directory.now()
-        return now is not None and all(len(each) == 2 and self.is_there(each) for each in now.shards)
+        return all(len(each) == 2 and self.is_there(each) for each in self.placed)
 
     def is_there(self, endpoints: tuple[str, ...]) -> bool:
         with suppress(StopIteration, psutil.Error):
@@ -161,9 +165,7 @@ def test_with_two_processes_nothing_is_lost_whichever_is_killed_whenever(made: C
     house, random = made(shards=2, replicas=2), Random(15)
     for turn in range(4):
         house.until(house.held_twice, "a killed process came back")
-        now = house.directory.now()
-        assert now is not None
-        endpoint = now.shards[turn % 2][0 if turn < 3 else 1]
+        endpoint = house.placed[turn % 2][0 if turn < 3 else 1]
 
         def kill(endpoint: str = endpoint, seconds: float = random.uniform(0, 0.2)) -> None:
             time.sleep(seconds)
@@ -174,6 +176,7 @@ def test_with_two_processes_nothing_is_lost_whichever_is_killed_whenever(made: C
     assert_learned(house, 160)
     done = house.trainers[0].done()
     assert (done.taken, done.lost) == (160, 0)
+    assert done.takeovers >= 1, "one for each first process that was killed while its second one was there"
 
 
 def test_one_that_stands_still_is_left_and_changes_nothing_when_it_goes_on(made: Callable[..., House]) -> None:
@@ -256,3 +259,35 @@ def test_recovery_takes_seconds(made: Callable[..., House], caplog: pytest.LogCa
     os.kill(house.process_of(house.first_of(0)).pid, signal.SIGKILL)
     house.learn(2)
     assert any("stands for it after 0." in line for line in caplog.messages), caplog.messages
+
+
+@pytest.mark.drill
+def test_whatever_happens_to_shards_nothing_that_was_acknowledged_is_lost(
+    made: Callable[..., House], drill_seed: int, say: Callable[[str], None]
+) -> None:
+    """Killed, or standing still for longer than others wait, first or second, again and again; memory stays."""
+    say(f"DRILL_SEED={drill_seed}")
+    house, random = made(shards=2, replicas=2), Random(drill_seed)
+    house.learn(50)
+    sizes = [sum(house.process_of(each).memory_info().rss for shard in house.placed for each in shard)]
+    for turn in range(30):
+        house.until(house.held_twice, "a process came back")
+        process = house.process_of(random.choice(random.choice(house.placed)))
+        name, what = process.name(), random.choice(["killed", "killed", "stopped"])
+
+        def do(process: psutil.Process = process, what: str = what, seconds: float = random.uniform(0, 0.3)) -> None:
+            time.sleep(seconds)
+            if what == "killed":
+                process.kill()
+                return
+            process.suspend()
+            time.sleep(6)
+            process.resume()
+
+        with meanwhile(do):
+            house.learn(random.randrange(20, 60))
+        sizes.append(sum(house.process_of(each).memory_info().rss for shard in house.placed for each in shard))
+        say(f"{turn + 1}: {name} was {what}; {house.taken} steps, {sizes[-1] / 2**20:.0f} MiB")
+    assert_learned(house, house.taken)
+    assert house.trainers[0].done().lost == 0
+    assert max(sizes) < 1.5 * sizes[0]
