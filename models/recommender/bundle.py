@@ -29,7 +29,8 @@ from data_contracts.recommender.requests import DEFAULT_K
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import Days, item_counts, popular_lately
-from models.recommender.record import RECORD, files_of, read_record
+from models.recommender.record import RECORD, read_record
+from models.rows.weights import files_of
 
 CATALOGUE = "items.parquet"
 EXAMPLE_K = 5
@@ -48,7 +49,7 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
         ValueError: The tables hold other items than the weights know, or none of them may be served.
     """
     record = read_record(Path(job.checkpoint))
-    for name in (*files_of(record), RECORD, TRAINING):
+    for name in (*files_of(record.shards), RECORD, TRAINING):
         shutil.copyfile(Path(job.checkpoint) / name, folder / name)
     config = RecommenderConfig.model_validate(job.config)
     catalogue = _catalogue(job, record.known_items, config)

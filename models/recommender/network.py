@@ -25,14 +25,11 @@ from models.network import LayeredNetwork
 from models.recommender.config import DISTANCES, NetworkConfig
 from models.recommender.former import DistanceBlock
 from models.recommender.hstu import HstuBlock
-from models.rows.files import RowsOnDisk
+from models.rows.files import Table
 from models.rows.table import NOTHING, Rows
 
 INITIAL_STD = 0.02
 FEED_FORWARD_RATIO = 4
-
-Table = Rows | RowsOnDisk
-"""The items' rows: to learn, or on disk, where the network only answers."""
 
 
 def inputs_of(item_BL: Tensor, second_BL: Tensor | None = None) -> Tensor:

@@ -10,10 +10,7 @@ from pydantic import BaseModel, PositiveInt
 from data_contracts.bundle import in_todays_format
 from data_contracts.job import Config
 from models.recommender.config import NetworkConfig, RecommenderConfig
-from models.rows.files import file_name
-from models.rows.shard import Shard
 
-TENSORS = "model.safetensors"
 RECORD = "model.json"
 
 
@@ -68,9 +65,3 @@ def read_record(folder: Path) -> ModelRecord:
         BundleFormatError: It is of a format that is newer than this code.
     """
     return ModelRecord.model_validate(in_todays_format(folder / RECORD, STEPS))
-
-
-def files_of(record: ModelRecord) -> tuple[str, ...]:
-    """Return the names of the files with tensors."""
-    shards = (file_name(Shard(rank, record.shards)) for rank in range(record.shards))
-    return (TENSORS, *(shards if record.shards > 1 else ()))

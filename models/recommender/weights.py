@@ -17,17 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import safe_open
-from safetensors.torch import save_file
-
 from data_contracts.bundle import FORMAT, TRAINING
 from data_contracts.job import Config
 from models.recommender.config import RecommenderConfig
 from models.recommender.network import SequenceNetwork, new_rows
-from models.recommender.record import RECORD, TENSORS, ModelRecord, Shape, read_record
-from models.rows.files import RowsOnDisk, write_own
+from models.recommender.record import RECORD, ModelRecord, Shape, read_record
 from models.rows.table import Rows
-from models.weights import copy_rows
+from models.rows.weights import Saved, copy_saved, save_tensors
 
 ITEM_ROWS = "embedding.item.weight"
 """The one tensor with a row an item, 1..N, after padding's row 0."""
@@ -99,16 +95,10 @@ def save(weights: Weights, folder: Path) -> None:
 
     Where each process has some of the rows, all call this: each writes its own, the first everything else.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     item = weights.network.item
     assert isinstance(item, Rows)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.network.named_parameters()}
-    if not item.whole:
-        write_own(item, ITEM_ROWS, folder)
-        del tensors[ITEM_ROWS]
-    if item.shard.rank:
+    if not save_tensors(dict(weights.network.named_parameters()), item, ITEM_ROWS, folder):
         return
-    save_file(tensors, folder / TENSORS)
     record = ModelRecord(
         format=FORMAT,
         network=Shape.model_validate(weights.config.network.model_dump()),
@@ -131,7 +121,7 @@ def load(folder: Path) -> Ready:
         WeightsError: The tensors are not those that its ``model.json`` describes.
     """
     record = read_record(folder)
-    item = None if record.shards == 1 else _on_disk(folder, record)
+    item = _saved(record, folder).on_disk()
     network = SequenceNetwork(record.known_items, record.max_length, record.network, item)
     copy_into(network, folder)
     return Ready(network.eval(), record.exclude_seen)
@@ -143,22 +133,8 @@ def copy_into(network: SequenceNetwork, folder: Path) -> None:
     Raises:
         WeightsError: A tensor is missing, left over or of another shape; the message lists all of them.
     """
-    record, item = read_record(folder), network.item
-    with safe_open(folder / TENSORS, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys() if name != ITEM_ROWS}  # noqa: SIM118
-        if not isinstance(item, Rows):
-            copy_rows(dict(network.named_parameters()), tensors, {}, folder)
-            return
-        # Of many processes the last one takes what there is beyond, if that is too much.
-        start, stop = item.own.start, None if item.own.stop == item.count else item.own.stop
-        if record.shards > 1:
-            tensors[ITEM_ROWS] = _on_disk(folder, record).between(start, stop)
-        elif ITEM_ROWS in file.keys():  # noqa: SIM118
-            tensors[ITEM_ROWS] = file.get_slice(ITEM_ROWS)[start:stop]
-        known = min(record.known_items, network.items) + 1
-        rows = {ITEM_ROWS: max(min(known, item.own.stop) - item.own.start, 0)}
-        copy_rows(dict(network.named_parameters()), tensors, rows, folder)
+    copy_saved(dict(network.named_parameters()), network.item, _saved(read_record(folder), folder))
 
 
-def _on_disk(folder: Path, record: ModelRecord) -> RowsOnDisk:
-    return RowsOnDisk(folder, ITEM_ROWS, count=record.known_items + 1, width=record.network.width, files=record.shards)
+def _saved(record: ModelRecord, folder: Path) -> Saved:
+    return Saved(folder, ITEM_ROWS, record.known_items + 1, record.network.width, record.shards)

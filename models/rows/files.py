@@ -84,6 +84,10 @@ class RowsOnDisk(nn.Module):
         return torch.cat([row_RD[max(start - first, 0) : max(end - first, 0)] for first, row_RD in self._parts])
 
 
+Table = Rows | RowsOnDisk
+"""Rows to learn, or on disk, where a network only answers."""
+
+
 def write_own(rows: Rows, name: str, folder: Path) -> None:
     """Write the rows that this process has into a file of its own in ``folder``; all processes do."""
     own = {name: rows.weight.detach().cpu().contiguous()}

@@ -18,9 +18,9 @@ from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.contestants import ContestantError
 from models.recommender.evaluate import evaluate, remarks
 from models.recommender.network import SequenceNetwork
-from models.recommender.record import TENSORS
 from models.recommender.targets import JudgedWindow
 from models.recommender.weights import Weights, new_network, save
+from models.rows.weights import TENSORS
 from tests.models.recommender.scored import scores as scores_of
 from tests.models.recommender.tables import Event, Events, write_tables
 

@@ -9,10 +9,11 @@ import torch
 from data_contracts.bundle import training_settings
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.network import inputs_of
-from models.recommender.record import files_of, read_record
+from models.recommender.record import read_record
 from models.recommender.weights import Weights, copy_into, load, new_network, save
 from models.rows.shard import Shard
 from models.rows.table import Rows
+from models.rows.weights import files_of
 from models.weights import WeightsError
 from tests.models.recommender.scored import scores as scores_of
 
@@ -57,7 +58,7 @@ def test_weights_in_shards_answer_as_they_do_in_one_file(saved: Weights, tmp_pat
     save_in_shards(tmp_path / "shards", 5, 3)
     for folder, count in (("weights", 1), ("shards", 4)):
         files = {path.name for path in (tmp_path / folder).glob("*.safetensors")}
-        assert (set(files_of(read_record(tmp_path / folder))), len(files)) == (files, count)
+        assert (set(files_of(read_record(tmp_path / folder).shards)), len(files)) == (files, count)
     histories = inputs_of(torch.tensor([[1, 2, 3], [5, 4, 0]]))
     torch.testing.assert_close(
         scores_of(load(tmp_path / "shards").network, histories), scores_of(saved.network, histories)

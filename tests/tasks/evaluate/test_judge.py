@@ -17,8 +17,8 @@ from data_contracts.evidence import Evidence
 from data_contracts.manifest import seal
 from data_contracts.night import Candidate, Night, Window, Workspace
 from models.recommender.config import NetworkConfig, RecommenderConfig
-from models.recommender.record import TENSORS
 from models.recommender.weights import Weights, new_network, save
+from models.rows.weights import TENSORS
 from tasks.champion import find_anchor, find_champion, table_ids
 from tasks.evaluate.judge import judge
 from tasks.evaluate.record import learned

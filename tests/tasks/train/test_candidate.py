@@ -19,8 +19,9 @@ from data_contracts.night import Candidate, Night, Window, Workspace
 from data_contracts.parallelism import ParallelismConfig
 from models.fit_config import FitConfig
 from models.recommender.config import NetworkConfig, OptimizerConfig, RecommenderConfig
-from models.recommender.record import TENSORS, read_record
+from models.recommender.record import read_record
 from models.recommender.weights import load
+from models.rows.weights import TENSORS
 from tasks.champion import table_ids
 from tasks.job import JobFailedError
 from tasks.train.candidate import CANDIDATE, train_candidate
