@@ -24,6 +24,7 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
         rate: Learning rate of the others.
         decay: Of the others' weights, decoupled from the gradient.
         row_rate: Learning rate of rows.
+        row_decay: Share that a row loses in each step that reads it.
     """
 
     def __init__(
@@ -34,8 +35,12 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
         rate: float,
         decay: float = 0.0,
         row_rate: float,
+        row_decay: float = 0.0,
     ) -> None:
-        groups: list[dict[str, Any]] = [{"params": list(others)}, {"params": list(tables), "lr": row_rate}]
+        groups: list[dict[str, Any]] = [
+            {"params": list(others)},
+            {"params": list(tables), "lr": row_rate, "decay": row_decay},
+        ]
         super().__init__(groups, lr=rate, weight_decay=decay, fused=True)
 
     @torch.no_grad()
@@ -48,19 +53,19 @@ class RowwiseAdagradAndAdamW(torch.optim.AdamW):
         for group in self.param_groups:
             for table in group["params"]:
                 if table.grad is not None and table.grad.is_sparse:
-                    self._step_rows(table, table.grad, group["lr"])
+                    self._step_rows(table, table.grad, group["lr"], group["decay"])
                     table.grad = None  # AdamW passes over what has no gradient
         super().step()
         return loss
 
-    def _step_rows(self, table: Tensor, gradient: Tensor, rate: float) -> None:
+    def _step_rows(self, table: Tensor, gradient: Tensor, rate: float, decay: float) -> None:
         state = self.state[table]
         if not state:
             state[STEP] = torch.zeros(())
             state |= RowState.of(table)._asdict()
         state[STEP] += 1
         number_U, gradient_UD = gradient.indices()[0], gradient.values()
-        take_step(table, _rows_of(state), number_U, gradient_UD, rate=rate, step=int(state[STEP]))
+        take_step(table, _rows_of(state), number_U, gradient_UD, rate=rate, decay=decay, step=int(state[STEP]))
 
 
 def states_of_rows(optimizer: Optimizer) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:

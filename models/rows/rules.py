@@ -44,12 +44,19 @@ class RowState(NamedTuple):
 
 @torch.no_grad()
 def take_step(
-    weight_ND: Tensor, state: RowState, number_U: Tensor, gradient_UD: Tensor, *, rate: float, step: int
+    weight_ND: Tensor,
+    state: RowState,
+    number_U: Tensor,
+    gradient_UD: Tensor,
+    *,
+    rate: float,
+    decay: float = 0.0,
+    step: int,
 ) -> None:
     """Move some rows.
 
     A row's step is divided by the root of the sum, over all steps, of its mean squared gradient: a rare row keeps large
-    steps until it is met. A row without gradient neither moves nor decays.
+    steps until it is met. A row that rests neither moves nor decays, so nobody has to know for how long it did.
 
     Args:
         weight_ND: The rows, changed in place.
@@ -57,11 +64,14 @@ def take_step(
         number_U: Which of them, each once.
         gradient_UD: Of the loss, summed over all processes.
         rate: Learning rate.
+        decay: Share of their values that they lose before they move.
         step: Of the training, from 1.
     """
     row_UD, sum_U1, moved_U1, average_UD = (each.index_select(0, number_U) for each in (weight_ND, *state))
     average_UD = caught_up(row_UD, average_UD, moved_U1, step - 1)
     sum_U1 += torch.linalg.vecdot(gradient_UD, gradient_UD)[:, None] / gradient_UD.shape[1]
+    if decay:
+        row_UD *= 1 - decay
     row_UD.addcdiv_(gradient_UD, sum_U1.sqrt().add_(EPSILON), value=-rate)
     weight_ND.index_copy_(0, number_U, row_UD)
     state.sum_of_squares.index_copy_(0, number_U, sum_U1)

@@ -31,6 +31,7 @@ class Rows(nn.Module):
         width: D.
         std: Of first values, see `first_values`; all rows begin as zero when it is 0.
         seed: Of first values.
+        decay: Share that a row loses in each step that reads it.
         shard: What this process has of it.
 
     Raises:
@@ -45,9 +46,11 @@ class Rows(nn.Module):
     held: nn.Parameter | None
     step: int | None = None
 
-    def __init__(self, count: int, width: int, *, std: float = 0.0, seed: int = 0, shard: Shard = WHOLE) -> None:
+    def __init__(
+        self, count: int, width: int, *, std: float = 0.0, seed: int = 0, decay: float = 0.0, shard: Shard = WHOLE
+    ) -> None:
         super().__init__()
-        self.count, self.width, self.shard = count, width, shard
+        self.count, self.width, self.decay, self.shard = count, width, decay, shard
         self.own = shard.own(count)
         if shard.world > count:
             raise ValueError(

@@ -19,6 +19,7 @@ class Table(Value):
     width: PositiveInt = Field(description="D.")
     std: NonNegativeFloat = Field(0.0, description="Standard deviation of first values.")
     seed: NonNegativeInt = Field(0, description="Of first values.")
+    decay: float = Field(0.0, ge=0, le=1, description="Share that a row loses in each step that reads it.")
     numbers: Numbers = "float32"
     admitted_after: int = Field(
         1, ge=1, le=255, description="Steps that learn from a row before it is held: until then they are dropped."

@@ -105,7 +105,7 @@ class RowStore:
         if not is_learned_U.all():
             number_U, gradient_UD = number_U[is_learned_U], gradient_UD[is_learned_U]
         place_U = self._places(number_U)
-        take_step(self._weight_CD, self._state, place_U, gradient_UD, rate=rate, step=step)
+        take_step(self._weight_CD, self._state, place_U, gradient_UD, rate=rate, decay=self.told.decay, step=step)
         return Learned(len(number_U), dropped)
 
     def forget(self, before: int) -> int:

@@ -38,14 +38,17 @@ class ServedRows(Rows):
         width: D.
         std: Of first values.
         seed: Of first values.
+        decay: Share that a row loses in each step that reads it.
         shard: The range of this trainer.
     """
 
     end: End
     name: str
 
-    def __init__(self, count: int, width: int, *, std: float = 0.0, seed: int = 0, shard: Shard = WHOLE) -> None:
-        super().__init__(count, width, std=std, seed=seed, shard=shard)
+    def __init__(
+        self, count: int, width: int, *, std: float = 0.0, seed: int = 0, decay: float = 0.0, shard: Shard = WHOLE
+    ) -> None:
+        super().__init__(count, width, std=std, seed=seed, decay=decay, shard=shard)
         self.std, self.seed = std, seed
 
     @property
@@ -72,5 +75,5 @@ class ServedRows(Rows):
     def told(self) -> Table:
         """Return what shards are told of it."""
         numbers = str(self.weight.dtype).removeprefix("torch.")
-        made = {"count": self.count, "width": self.width, "std": self.std, "seed": self.seed}
+        made = {"count": self.count, "width": self.width, "std": self.std, "seed": self.seed, "decay": self.decay}
         return Table.model_validate({"name": self.name, "numbers": numbers, **made})

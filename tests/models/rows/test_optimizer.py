@@ -12,8 +12,8 @@ from models.rows.optimizer import RowwiseAdagradAndAdamW, catch_up_averages, swa
 Gradients = dict[int, list[float]]
 
 
-def optimizer(table: Parameter, others: list[Parameter]) -> RowwiseAdagradAndAdamW:
-    return RowwiseAdagradAndAdamW([table], others, rate=0.01, decay=0.1, row_rate=0.5)
+def optimizer(table: Parameter, others: list[Parameter], row_decay: float = 0.0) -> RowwiseAdagradAndAdamW:
+    return RowwiseAdagradAndAdamW([table], others, rate=0.01, decay=0.1, row_rate=0.5, row_decay=row_decay)
 
 
 def table_of(values: torch.Tensor) -> Parameter:
@@ -32,6 +32,16 @@ def test_a_row_moves_by_its_gradient_over_the_root_of_all_its_mean_squares() -> 
     step_rows(made, table, {0: [1.0, 0.0]})
     first = 1 - 0.5 * torch.tensor([3.0, 4.0]) / 12.5**0.5 - 0.5 * torch.tensor([1.0, 0.0]) / 13.0**0.5
     wanted = torch.stack([first, torch.ones(2), torch.full((2,), 0.5)]).double()
+    torch.testing.assert_close(table.detach(), wanted, rtol=1e-6, atol=0)
+
+
+def test_a_row_loses_a_share_in_each_step_that_reads_it_and_rests_as_it_is() -> None:
+    table = table_of(torch.ones(3, 2))
+    made = optimizer(table, [Parameter(torch.ones(1))], row_decay=0.4)
+    step_rows(made, table, {0: [0.0, 0.0], 2: [3.0, 4.0]})
+    step_rows(made, table, {0: [0.0, 0.0]})
+    moved = 0.6 - 0.5 * torch.tensor([3.0, 4.0]) / 12.5**0.5
+    wanted = torch.stack([torch.full((2,), 0.36), torch.ones(2), moved]).double()
     torch.testing.assert_close(table.detach(), wanted, rtol=1e-6, atol=0)
 
 
@@ -62,11 +72,12 @@ def test_its_state_can_be_kept_and_taken_up_again() -> None:
     assert torch.equal(trained(stop_after=None), trained(stop_after=1))
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.7])
 @pytest.mark.parametrize("seed", range(5))
-def test_averages_of_rows_that_rest_are_those_of_rows_averaged_in_every_step(seed: int) -> None:
+def test_averages_of_rows_that_rest_are_those_of_rows_averaged_in_every_step(seed: int, decay: float) -> None:
     random = np.random.default_rng(seed)
     table = table_of(torch.from_numpy(random.normal(size=(6, 3))))
-    made = optimizer(table, [Parameter(torch.ones(1))])
+    made = optimizer(table, [Parameter(torch.ones(1))], decay)
     wanted = torch.zeros_like(table)
     for step in range(1, 30):
         rows = random.choice(6, random.integers(0, 4), replace=False)

@@ -12,7 +12,7 @@ from models.rows.optimizer import RowwiseAdagradAndAdamW, catch_up_averages, sta
 from models.rows.shard import Shard
 from models.rows.table import Rows as LocalRows
 
-TABLE = Table(name="item", count=23, width=3, std=0.5, seed=4, numbers="float64")
+TABLE = Table(name="item", count=23, width=3, std=0.5, seed=4, decay=0.6, numbers="float64")
 
 
 def stores_of(told: Table, world: int) -> list[RowStore]:
@@ -36,7 +36,9 @@ def whole(stores: list[RowStore], averages_of: int | None = None) -> torch.Tenso
 def test_shards_learn_what_a_table_in_one_process_learns(world: int) -> None:
     random = np.random.default_rng(world)
     local = LocalRows(TABLE.count, TABLE.width, std=TABLE.std, seed=TABLE.seed).double()
-    optimizer = RowwiseAdagradAndAdamW([local.weight], [Parameter(torch.ones(1))], rate=0.1, row_rate=0.3)
+    optimizer = RowwiseAdagradAndAdamW(
+        [local.weight], [Parameter(torch.ones(1))], rate=0.1, row_rate=0.3, row_decay=TABLE.decay
+    )
     stores = stores_of(TABLE, world)
     torch.testing.assert_close(whole(stores), local.weight.detach(), rtol=0, atol=0)
     for step in range(1, 40):
