@@ -42,7 +42,7 @@ class Setting:
         """Say whether it cannot be trained so."""
         if way.rows != "local" and self.objective == "full_softmax":  # it reads all rows
             return True
-        if way.rows != "local" and self.objective == "cross_entropy" and not way.serves_layers:  # it has no rows
+        if way.rows != "local" and not self.subject.has_rows and not way.serves_layers:
             return True
         return way.strategy == "pipeline" and way.schedule in self.subject.refused
 

@@ -42,6 +42,7 @@ class Subject:
         model: Its `model` settings for what is minimised, but for `fit`; nothing in it is drawn by each process.
         features: Its `features` settings.
         refused: Schedules of a pipeline that it is not trained by.
+        has_rows: Whether its network has a table of rows.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Subject:
     model: Callable[[str], dict[str, JsonValue]]
     features: Config
     refused: tuple[Schedule, ...] = ()
+    has_rows: bool = True
 
 
 def _write_walks(folder: Path) -> TablesAt:
@@ -147,5 +149,11 @@ RECOMMENDER = Subject("recommender", "recommender", _write_walks, _recommender, 
 HSTU = Subject("recommender: hstu", "recommender", _write_walks, _hstu, {"max_length": SIZES.length})
 RISK = Subject("risk", "risk", _write_transactions, _risk, {})
 VISION = Subject(
-    "vision", "vision", _write_pictures, _vision, {"size": SIDE, "channels": "grey"}, refused=("zero_bubble",)
+    "vision",
+    "vision",
+    _write_pictures,
+    _vision,
+    {"size": SIDE, "channels": "grey"},
+    refused=("zero_bubble",),
+    has_rows=False,
 )

@@ -155,10 +155,7 @@ class LayeredModule(pl.LightningModule):
         self._held = []
 
     def assist(self) -> None:
-        """Take part in ranking rows for other processes, with no states of its own."""
-        for rows in self.modules():
-            if isinstance(rows, Rows) and not rows.whole:
-                rows.assist()
+        """Do what `quality` needs of a process that has no states to judge; nothing, where it asks only its own."""
 
     def let_go(self) -> None:
         """End a step that has learned nothing."""

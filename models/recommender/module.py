@@ -146,6 +146,11 @@ class RecommenderModule(LayeredModule):
         gain_B = gain_M.new_zeros(len(batch.inputs)).index_add(0, row_M, gain_M) / targets_B
         return gain_B[targets_B > 0]
 
+    def assist(self) -> None:
+        """Take part in ranking rows for other processes, with no states of its own."""
+        if not self.item.whole:
+            self.item.assist()
+
     def gains(self, state_MD: Tensor, target_M: Tensor, item_ML: Tensor, position_M: Tensor) -> Tensor:
         """Score every target by its rank among all items but those seen, ties at half rank.
 

@@ -44,11 +44,14 @@ class RiskConfig(ModelConfig, frozen=True, extra="forbid"):
 
     fit: RiskFitConfig = Field(RiskFitConfig(), description="How long it is trained, and in what steps.")
     network: NetworkConfig = NetworkConfig()
-    learning_rate: PositiveFloat = Field(1e-3, description="Of AdamW, after warm-up.")
+    learning_rate: PositiveFloat = Field(1e-3, description="Of AdamW, and of parties' rows, after warm-up.")
     weight_decay: NonNegativeFloat = Field(0.01, description="Of AdamW, decoupled from the gradient.")
-    party_decay: NonNegativeFloat = Field(
-        50.0,
-        description="The same of what is known of a party by who it is: much, or single parties are learned by heart.",
+    party_forgetting: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of what is known of a party by who it is that is forgotten in each step that it is met in: "
+        "much, or single parties are learned by heart.",
     )
     boosting: BoostingConfig = BoostingConfig()
     threshold: float = Field(0.5, gt=0, lt=1, description="Chance from which on a transaction is taken for bad.")

@@ -2,6 +2,8 @@
 
 Shape letters: B rows, F features, N of these that may be unknown, the last ones, E width of a party, W width.
 
+What is known of a party by who it is stands in a table of rows, which the first layer reads.
+
 Between layers a state is float (B, 1 + W): first what the wide part says, which is handed on as it is, then the deep
 part's. So the network can be cut anywhere.
 
@@ -10,12 +12,16 @@ Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from data_contracts.risk.parties import EVERYBODY
 from models.network import LayeredNetwork
 from models.risk.config import NetworkConfig
+from models.rows.files import Table
+from models.rows.table import Rows
 
 PARTIES = 2
 """First columns of the inputs: the numbers of both parties."""
@@ -25,28 +31,32 @@ FARTHEST = 3.0
 """Standard deviations from the mean at which a feature is held: what is farther was hardly learned from."""
 
 
+def known(inputs_BC: Tensor, party: Table) -> Tensor:
+    """Return the numbers of both parties, int64 (B, 2), `EVERYBODY` for those that have no row."""
+    number_B2 = inputs_BC[:, :PARTIES].long()
+    return number_B2.masked_fill(number_B2 >= party.count, EVERYBODY)
+
+
 class First(nn.Module):
     """Both parties and their features to a first state.
 
     Args:
         features: F.
         numbers: N.
-        parties: Known by number, 1…; any other is unknown.
         config: Widths.
+        party: Rows of those known by number, 1…; any other is unknown.
     """
 
     mean_F: Tensor
     deviation_F: Tensor
 
-    def __init__(self, features: int, numbers: int, parties: int, config: NetworkConfig) -> None:
+    def __init__(self, features: int, numbers: int, config: NetworkConfig, party: Table) -> None:
         super().__init__()
         self.numbers = numbers
-        self.parties = parties
+        self.party = party
         self.party_dropout = config.party_dropout
         self.register_buffer("mean_F", torch.zeros(features))
         self.register_buffer("deviation_F", torch.ones(features))
-        self.party = nn.Embedding(parties + 1, config.party_width, padding_idx=EVERYBODY)
-        nn.init.zeros_(self.party.weight)  # who is new begins as anybody
         told = features + numbers  # and of each number, whether it is unknown
         self.wide = nn.Linear(told, 1)
         self.deep = nn.Linear(told + PARTIES * config.party_width, config.width)
@@ -54,7 +64,10 @@ class First(nn.Module):
 
     def forward(self, inputs_BC: Tensor) -> Tensor:
         """Return float (B, 1 + W) for numbers of parties and features, float (B, 2 + F)."""
-        known_B2 = self._known(inputs_BC[:, :PARTIES].long())
+        known_B2 = known(inputs_BC, self.party)
+        if self.training and self.party_dropout:
+            is_hidden_B2 = torch.rand(known_B2.shape, device=known_B2.device) < self.party_dropout
+            known_B2 = known_B2.masked_fill(is_hidden_B2, EVERYBODY)
         feature_BF = (inputs_BC[:, PARTIES:].to(self.mean_F) - self.mean_F) / self.deviation_F
         unknown_BN = feature_BF[:, feature_BF.shape[1] - self.numbers :].isnan()
         feature_BF = feature_BF.clamp(-FARTHEST, FARTHEST).nan_to_num(0.0)
@@ -80,13 +93,6 @@ class First(nn.Module):
         varies_T = torch.cat([deviation_F >= SMALLEST_DEVIATION, (share_N > 0) & (share_N < 1)])
         self.wide.weight[:, ~varies_T] = 0
         self.deep.weight[:, : len(varies_T)][:, ~varies_T] = 0
-
-    def _known(self, number_B2: Tensor) -> Tensor:
-        """Return numbers of parties, `EVERYBODY` for those that it does not know, and in training for some more."""
-        unknown_B2 = number_B2 > self.parties
-        if self.training and self.party_dropout:
-            unknown_B2 |= torch.rand(number_B2.shape, device=number_B2.device) < self.party_dropout
-        return number_B2.masked_fill(unknown_B2, EVERYBODY)
 
 
 class Hidden(nn.Module):
@@ -116,13 +122,13 @@ class WideAndDeep(LayeredNetwork):
     Args:
         features: F.
         numbers: N.
-        parties: Known by number, 1….
         config: Its shape.
+        party: See `First`.
     """
 
-    def __init__(self, features: int, numbers: int, parties: int, config: NetworkConfig) -> None:
+    def __init__(self, features: int, numbers: int, config: NetworkConfig, party: Table) -> None:
         super().__init__()
-        self.first = First(features, numbers, parties, config)
+        self.first = First(features, numbers, config, party)
         self.hidden = nn.ModuleList(Hidden(config) for _ in range(config.hidden))
         self.last = Last(config.width, 1)
 
@@ -133,4 +139,9 @@ class WideAndDeep(LayeredNetwork):
     @property
     def parties(self) -> int:
         """Return how many parties it knows by number."""
-        return self.first.parties
+        return self.first.party.count - 1
+
+
+def new_rows(parties: int, config: NetworkConfig, *, decay: float = 0.0, make: Callable[..., Rows] = Rows) -> Rows:
+    """Make fresh rows of parties 1…``parties`` in a table that ``make`` makes: who is new is as `EVERYBODY`, zero."""
+    return make(parties + 1, config.party_width, decay=decay)

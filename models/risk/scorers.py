@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from data_contracts.bundle import TRAINING
 from models.risk.network import PARTIES, WideAndDeep
 from models.risk.rows import INPUTS, Floats
-from models.risk.weights import RECORD, TENSORS, TREES, load
+from models.risk.weights import RECORD, TREES, load, tensor_files
 from models.weights import WeightsError
 
 ROWS_AT_ONCE = 65_536
@@ -93,7 +93,7 @@ def ship(source: Path, folder: Path) -> None:
     Raises:
         WeightsError: It is of no kind that is known here.
     """
-    files = {"network": (TENSORS, RECORD, TRAINING), "boosting": (TREES, RECORD)}[_kind(source)]
+    files = (TREES, RECORD) if _kind(source) == "boosting" else (*tensor_files(source), RECORD, TRAINING)
     for name in files:
         shutil.copyfile(source / name, folder / name)
 

@@ -4,6 +4,7 @@
 file                    content
 ======================  ==================================================================================
 `model.safetensors`     the tensors, means and deviations of the features among them
+`rows-*.safetensors`    the parties' rows, where a training had them in shards: a file of each, see `models.rows.files`
 `model.json`            what answering needs to know of them
 `training.json`         the settings that they were trained under, for the next training
 ======================  ==================================================================================
@@ -16,17 +17,18 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, PositiveInt
-from safetensors.torch import load_file, save_file
 
 from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
 from data_contracts.job import Config
 from data_contracts.risk.examples import FEATURES
 from models.risk.config import NetworkConfig, RiskConfig
-from models.risk.network import WideAndDeep
+from models.risk.network import WideAndDeep, new_rows
 from models.risk.rows import feature_names
-from models.weights import WeightsError, copy_rows
+from models.rows.table import Rows
+from models.rows.weights import Saved, copy_saved, files_of, save_tensors
+from models.weights import WeightsError
 
-TENSORS, RECORD, TREES = "model.safetensors", "model.json", "boosting.txt"
+RECORD, TREES = "model.json", "boosting.txt"
 PARTY_ROWS = "first.party.weight"
 """The one tensor with a row a party, 1…, after row 0 of the unknown."""
 
@@ -44,6 +46,7 @@ class NetworkRecord(BaseModel, frozen=True, extra="ignore"):
         network: Its settings.
         parties: It knows the parties 1…``parties`` by number.
         features: Names of its features, in order.
+        shards: Files that the parties' rows are in; one where they are with the other tensors.
     """
 
     format: PositiveInt
@@ -51,32 +54,40 @@ class NetworkRecord(BaseModel, frozen=True, extra="ignore"):
     network: Shape
     parties: int
     features: tuple[str, ...]
+    shards: PositiveInt = 1
 
 
 def save(network: WideAndDeep, config: RiskConfig, features: Config, folder: Path) -> None:
-    """Write the weights, and the settings that they were trained under."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(tensors, folder / TENSORS)
+    """Write the weights, and the settings that they were trained under.
+
+    Where each process has some of the parties' rows, all call this: each writes its own, the first everything else.
+    """
+    party = network.first.party
+    assert isinstance(party, Rows)
+    if not save_tensors(network.state_dict(), party, PARTY_ROWS, folder):
+        return
     shape = Shape.model_validate(config.network.model_dump())
     names = feature_names(network.first.numbers)
-    record = NetworkRecord(format=FORMAT, network=shape, parties=network.parties, features=names)
+    record = NetworkRecord(
+        format=FORMAT, network=shape, parties=network.parties, features=names, shards=party.shard.world
+    )
     (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
     settings = {"format": FORMAT, "model": config.model_dump(mode="json"), "features": features}
     (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 def load(folder: Path) -> WideAndDeep:
-    """Read a network that answers.
+    """Read a network that answers; parties' rows that are in shards stay on disk.
 
     Raises:
         BundleFormatError: It is of a format that is newer than this code.
         FileNotFoundError: ``folder`` holds no weights.
         WeightsError: It has other features, or its tensors are not those that its ``model.json`` describes.
     """
-    record = NetworkRecord.model_validate(in_todays_format(folder / RECORD, {}))
+    record = _read(folder)
     numbers = count_numbers(record.features, folder)
-    network = WideAndDeep(len(record.features), numbers, record.parties, record.network)
+    party = _saved(record, folder).on_disk() or new_rows(record.parties, record.network)
+    network = WideAndDeep(len(record.features), numbers, record.network, party)
     copy_into(network, folder)
     return network.float().eval()
 
@@ -87,10 +98,22 @@ def copy_into(network: WideAndDeep, folder: Path) -> None:
     Raises:
         WeightsError: It has other features, or a tensor is missing, left over or of another shape; all are listed.
     """
-    record = NetworkRecord.model_validate(in_todays_format(folder / RECORD, {}))
+    record = _read(folder)
     count_numbers(record.features, folder)
-    rows = {PARTY_ROWS: record.parties + 1}
-    copy_rows(network.state_dict(), load_file(folder / TENSORS), rows, folder)
+    copy_saved(network.state_dict(), network.first.party, _saved(record, folder))
+
+
+def _read(folder: Path) -> NetworkRecord:
+    return NetworkRecord.model_validate(in_todays_format(folder / RECORD, {}))
+
+
+def _saved(record: NetworkRecord, folder: Path) -> Saved:
+    return Saved(folder, PARTY_ROWS, record.parties + 1, record.network.party_width, record.shards)
+
+
+def tensor_files(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files in ``folder`` with tensors."""
+    return files_of(_read(folder).shards)
 
 
 def count_numbers(told: tuple[str, ...], folder: Path) -> int:

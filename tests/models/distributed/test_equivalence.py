@@ -9,11 +9,13 @@ import pytest
 
 from benchmarks.compared import table
 from benchmarks.equivalence import EXACT, compare, ways
-from benchmarks.subjects import HSTU, RECOMMENDER
+from benchmarks.subjects import HSTU, RISK
 from data_contracts.parallelism import ParallelismConfig
 
 pytestmark = pytest.mark.slow
 
+EXACT_ONES = (EXACT, replace(EXACT, subject=HSTU), replace(EXACT, objective="cross_entropy", subject=RISK))
+"""What has a table of rows; those of risk decay."""
 OF_FOUR = ParallelismConfig(
     strategy="pipeline",
     pipeline_stages=2,
@@ -35,7 +37,7 @@ def test_ways_of_splitting_compute_the_same_and_one_broken_on_purpose_is_found(t
 
     That fsdp computes the same is seen in tests/integration/test_multinode.py.
     """
-    settings = [replace(EXACT, epochs=2, subject=subject) for subject in (RECOMMENDER, HSTU)]
+    settings = [replace(each, epochs=2) for each in EXACT_ONES]
     found = compare(tmp_path, [*OF_TWO, OF_FOUR], settings, module="tests.models.distributed.forgetful")
     wanted = [(way, setting) for way in [*OF_TWO, OF_FOUR] for setting in settings]
     assert [(each.way, each.setting) for each in found[len(settings) :]] == wanted
