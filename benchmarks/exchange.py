@@ -23,6 +23,7 @@ from data_contracts.parameter_server import Seat, ShardJob
 from models.distributed.parameter_server.client import ParameterServer
 from models.distributed.parameter_server.declared import Rules, Table
 from models.distributed.parameter_server.gathered import Gradient, Push
+from models.distributed.parameter_server.links import Answers
 from models.distributed.parameter_server.placement import Directory
 from models.distributed.parameter_server.serve import be
 from models.distributed.parameter_server.shard import ParameterShard
@@ -36,7 +37,7 @@ WARM_UP = 20
 RATE = 0.01
 
 Exchange = Callable[[int, Tensor, Tensor], object]
-"""Looks rows up for a step, and sends their gradient."""
+"""Looks rows up for a step, and sends their gradient; that it came is known once the next rows are there."""
 
 _shard = ParameterShard(Rules(epoch=0))
 """Of the process that has one for RPC."""
@@ -51,9 +52,14 @@ def flight(port: int) -> Iterator[Exchange]:
     server.begin(Rules(epoch=placement.epoch))
     server.declare([TABLE])
 
+    sent: list[Answers] = []
+
     def exchange(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
-        server.pull(step, 0, {TABLE.name: number_U}).result()
-        server.wait(server.push(Push(step, 0, {TABLE.name: Gradient(gradient_UD, number_U, RATE)})))
+        coming = server.pull(step, 0, {TABLE.name: number_U})
+        for each in sent:
+            server.wait(each)
+        coming.result()
+        sent[:] = [server.push(Push(step, 0, {TABLE.name: Gradient(gradient_UD, number_U, RATE)}))]
 
     yield exchange
     server.close()
@@ -72,9 +78,13 @@ def by_rpc(port: int) -> Iterator[Exchange]:
     """Exchange by torch's RPC."""
     _join_rpc("trainer", 0, port)
 
+    sent: list[torch.futures.Future[None]] = []
+
     def exchange(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
+        for each in sent:
+            each.wait()
         rpc.rpc_sync("shard", _pull, (step, number_U))
-        rpc.rpc_sync("shard", _push, (step, number_U, gradient_UD))
+        sent[:] = [rpc.rpc_async("shard", _push, (step, number_U, gradient_UD))]
 
     yield exchange
     rpc.shutdown()

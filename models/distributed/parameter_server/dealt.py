@@ -14,7 +14,7 @@ def is_own(number_U: Tensor, shard: Shard) -> Tensor:
 
 def index_of(number_U: Tensor, shard: Shard) -> Tensor:
     """Return as what a shard counts its own rows."""
-    return number_U // shard.world
+    return number_U // shard.world if shard.world > 1 else number_U
 
 
 def number_of(index_U: Tensor, shard: Shard) -> Tensor:

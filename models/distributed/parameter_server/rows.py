@@ -76,11 +76,12 @@ class RowStore:
         """
         place_U = self._place_N[self._index(number_U)]
         is_held_U = place_U != NOT_HELD
-        place_U = place_U[is_held_U]
+        if not (is_all := bool(is_held_U.all())):
+            place_U = place_U[is_held_U]
         held_UD = self._weight_CD.index_select(0, place_U)
         if averages_of is not None:
             held_UD = caught_up(held_UD, self._state.average[place_U], self._state.moved[place_U], averages_of)
-        if len(held_UD) == len(number_U):
+        if is_all:
             return held_UD
         row_UD = held_UD.new_empty(len(number_U), self.told.width)
         row_UD[is_held_U] = held_UD
@@ -166,6 +167,14 @@ class RowStore:
         if (len(self._drawn) + 1) * row_RD.nbytes <= MOST_DRAWN:
             self._drawn[start] = row_RD
         return row_RD
+
+    def has(self, number_U: Tensor) -> bool:
+        """Whether these are rows of this shard, in ascending order, each once."""
+        if not len(number_U):
+            return True
+        is_within = bool(number_U[0] >= 0 and number_U[-1] < self.told.count)
+        is_own_all = self.shard.world == 1 or bool(is_own(number_U, self.shard).all())
+        return is_within and is_own_all and bool((number_U[1:] > number_U[:-1]).all())
 
     def strangers(self, number_U: Tensor) -> Tensor:
         """Return the numbers that no row of this shard has."""

@@ -115,15 +115,15 @@ def _cannot(error: ParameterServerError) -> Message:
 
 
 def _pull(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
-    return _found(shard.pull(wanted={name: each.number_U for name, each in parts.items()}, **words), parts)
+    return _found(shard.pull(wanted={name: each.number_U for name, each in parts.items()}, **words))
 
 
 def _read(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:
-    return _found(shard.read(wanted={name: each.number_U for name, each in parts.items()}, **words), parts)
+    return _found(shard.read(wanted={name: each.number_U for name, each in parts.items()}, **words))
 
 
-def _found(found: Mapping[str, torch.Tensor], parts: Parts) -> Message:
-    return Message({}, {name: Part(value, parts[name].number_U) for name, value in found.items()})
+def _found(found: Mapping[str, torch.Tensor]) -> Message:
+    return Message({}, {name: Part(value) for name, value in found.items()})
 
 
 def _push(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:

@@ -188,7 +188,7 @@ class Stores:
                 yield f"{name!r}: layers have no rows"
         elif number_U is None or number_U.dtype != torch.int64 or number_U.ndim != 1:
             yield f"{name!r}: numbers of rows are wanted, int64, in one dimension"
-        else:
+        elif not store.has(number_U):
             if len(stranger_S := store.strangers(number_U)):
                 yield f"{name!r}: it does not have row {_named(stranger_S)}"
             if len(wrong_W := number_U[1:][number_U[1:] <= number_U[:-1]]):

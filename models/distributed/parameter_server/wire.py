@@ -1,7 +1,7 @@
 """Messages between trainers and shards: a few words, and tensors; a single one is sent from where it lies.
 
-A message is one Arrow record batch, a row for each tensor; its words are JSON in the batch's metadata. Numbers travel
-as they are, or rounded to bfloat16, of which Arrow knows no kind: its bits are sent as int16.
+A message is one Arrow record batch of one row; its words, and the tensors' names and shapes, are JSON in the batch's
+metadata. Numbers travel as they are, or rounded to bfloat16, of which Arrow knows no kind: its bits are sent as int16.
 
 Source: Arrow Flight, https://arrow.apache.org/docs/format/Flight.html
 """
@@ -26,6 +26,16 @@ HEADER, PING = "authorization", "ping"
 ROUNDED = {"pull", "push"}
 """What is asked of a shard for a step: numbers may be rounded on their way. All else is kept, or judged."""
 _ARROW: dict[Numbers, pa.DataType] = {"float32": pa.float32(), "float64": pa.float64()}
+_SCHEMAS: dict[Numbers, pa.Schema] = {
+    numbers: pa.schema(
+        [
+            pa.field("number", pa.large_list(pa.int64()), nullable=False),
+            pa.field("value", pa.large_list(kind), nullable=False),
+            pa.field("rounded", pa.large_list(pa.int16()), nullable=False),
+        ]
+    )
+    for numbers, kind in _ARROW.items()
+}
 Words = Mapping[str, Any]
 """What JSON has."""
 
@@ -47,7 +57,7 @@ class Part(NamedTuple):
 
     Attributes:
         value: (U, D), or (P,) of layers; nothing, where rows are asked for.
-        number_U: int64; None of layers.
+        number_U: int64; None of layers, and where who asked knows them.
     """
 
     value: Tensor
@@ -76,32 +86,24 @@ class Message(NamedTuple):
 
 
 def schema(numbers: Numbers) -> pa.Schema:
-    """Return that of a stream's messages, both ways."""
-    return pa.schema(
-        [
-            pa.field("name", pa.string(), nullable=False),
-            pa.field("width", pa.int32(), nullable=False),
-            pa.field("number", pa.large_list(pa.int64())),
-            pa.field("value", pa.large_list(_ARROW[numbers])),
-            pa.field("rounded", pa.large_list(pa.int16())),
-        ]
-    )
+    """Return that of a stream's messages, both ways: a column of numbers of rows, and of tensors of either form."""
+    return _SCHEMAS[numbers]
 
 
 def written(message: Message, numbers: Numbers, *, is_rounded: bool = False) -> tuple[pa.RecordBatch, pa.Buffer]:
     """Return what is sent: a batch, and its metadata."""
-    parts = message.parts.values()
-    values = [each.value.to(torch.bfloat16 if is_rounded else getattr(torch, numbers)).flatten() for each in parts]
-    widths = [0 if each.number_U is None else each.value.shape[1] for each in parts]
-    nothing = [None for _ in values]
-    columns = [
-        pa.array(list(message.parts), pa.string()),
-        pa.array(widths, pa.int32()),
-        _lists([each.number_U for each in parts], pa.int64()),
-        _lists(nothing if is_rounded else values, _ARROW[numbers]),
-        _lists([each.view(torch.int16) for each in values] if is_rounded else nothing, pa.int16()),
+    parts = message.parts
+    told = [
+        (name, -1 if number_U is None else len(number_U), value.numel(), 0 if value.ndim == 1 else value.shape[1])
+        for name, (value, number_U) in parts.items()
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema(numbers)), pa.py_buffer(orjson.dumps(message.words))
+    kind = torch.bfloat16 if is_rounded else getattr(torch, numbers)
+    values = [value.to(kind).flatten() for value, _ in parts.values() if value.numel()]
+    lists = [number_U for _, number_U in parts.values() if number_U is not None]
+    exact, rounded = ([], [each.view(torch.int16) for each in values]) if is_rounded else (values, [])
+    columns = [_column(lists, pa.int64()), _column(exact, _ARROW[numbers]), _column(rounded, pa.int16())]
+    metadata = orjson.dumps([message.words, told])
+    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMAS[numbers]), pa.py_buffer(metadata)
 
 
 def as_read(batch: pa.RecordBatch, metadata: pa.Buffer, numbers: Numbers) -> Message:
@@ -112,31 +114,32 @@ def as_read(batch: pa.RecordBatch, metadata: pa.Buffer, numbers: Numbers) -> Mes
         metadata: Of it.
         numbers: What rounded ones are read as.
     """
+    words, told = orjson.loads(memoryview(metadata))
+    number, value, rounded = (column.values for column in batch.columns)
+    is_rounded = len(rounded) > 0
+    value = _tensor(rounded).view(torch.bfloat16).to(getattr(torch, numbers)) if is_rounded else _tensor(value)
+    number = _tensor(number)
     parts: dict[str, Part] = {}
-    columns = (batch[name] for name in ("number", "value", "rounded"))
-    names, widths = batch["name"].to_pylist(), batch["width"].to_pylist()
-    for name, width, number, exact, rounded in zip(names, widths, *columns, strict=True):
-        value = _tensor(exact) if exact.is_valid else _exact(_tensor(rounded), numbers)
-        number_U = _tensor(number) if number.is_valid else None
-        parts[name] = Part(value if number_U is None else value.view(len(number_U), width), number_U)
-    return Message(orjson.loads(memoryview(metadata)), parts)
+    rows_read = values_read = 0
+    for name, rows, size, width in told:
+        own = value[values_read : values_read + size]
+        values_read += size
+        number_U = None if rows < 0 else number[rows_read : rows_read + rows]
+        rows_read += max(rows, 0)
+        is_asked = number_U is not None and not size
+        parts[name] = Part(own.view(rows, 0) if is_asked else own.view(-1, width) if width else own, number_U)
+    return Message(words, parts)
 
 
-def _lists(tensors: Sequence[Tensor | None], kind: pa.DataType) -> pa.LargeListArray:
-    there = [each for each in tensors if each is not None]
-    if not there:
-        return pa.nulls(len(tensors), pa.large_list(kind))
-    whole = there[0] if len(there) == 1 else torch.cat(there)
-    ends = np.cumsum([0, *(0 if each is None else len(each) for each in tensors)], dtype=np.int64)
-    values = pa.Array.from_buffers(kind, int(ends[-1]), [None, pa.py_buffer(whole.contiguous().numpy())])
-    nulls = pa.array([each is None for each in tensors], pa.bool_())
-    return pa.LargeListArray.from_arrays(pa.array(ends), values, mask=nulls)
+def _column(tensors: Sequence[Tensor], kind: pa.DataType) -> pa.LargeListArray:
+    """Return a column of one list, which lies where the tensor does, if there is only one."""
+    whole = tensors[0] if len(tensors) == 1 else torch.cat([*tensors]) if tensors else None
+    held = np.empty(0, kind.to_pandas_dtype()) if whole is None else whole.contiguous().numpy()
+    values = pa.Array.from_buffers(kind, len(held), [None, pa.py_buffer(held)])
+    ends = pa.py_buffer(np.array([0, len(held)], np.int64))
+    return pa.LargeListArray.from_buffers(pa.large_list(kind), 1, [None, ends], children=[values])
 
 
-def _exact(bits: Tensor, numbers: Numbers) -> Tensor:
-    return bits.view(torch.bfloat16).to(getattr(torch, numbers))
-
-
-def _tensor(found: pa.LargeListScalar) -> Tensor:
-    tensor: Tensor = torch.from_dlpack(found.values)  # type: ignore[attr-defined]  # torch documents it
+def _tensor(found: pa.Array) -> Tensor:
+    tensor: Tensor = torch.from_dlpack(found)  # type: ignore[attr-defined]  # torch documents it
     return tensor
