@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
+import psutil
 import pytest
 import torch
 from pydantic import JsonValue
@@ -129,6 +131,13 @@ def test_fsdp_over_two_hosts_waits_for_a_wire_that_is_cut_and_does_without_a_hos
     assert_counted(training, starts=both + 1)
 
 
+def processes(training: Training, what: str) -> list[psutil.Process]:
+    """Return its ranks, or its shards."""
+    if what == "a rank":
+        return training.ranks()
+    return [each for each in training.processes(SERVE) if each.name().startswith("shard")]
+
+
 @pytest.mark.drill
 @pytest.mark.parametrize(("mode", "staleness"), [("hybrid", 0), ("bounded", 4), ("async", 0)])
 def test_shards_and_ranks_that_are_killed_and_a_wire_that_is_cut_lose_no_example(
@@ -142,13 +151,17 @@ def test_shards_and_ranks_that_are_killed_and_a_wire_that_is_cut_lose_no_example
     training = site.train(f"chaos-{mode}", epochs=epochs, **asked)
     for step in range(40, 56 * epochs - 40, 40):
         training.until(lambda step=step: training.ended or max(training.account().steps, default=0) >= step)
+        if training.ended:
+            break
         what = random.choice(["a shard", "a shard", "a shard", "a rank", "the wire"])
         if what == "the wire":
             with site.hosts[AWAY].cut():
                 time.sleep(random.uniform(1, CUT_SECONDS))
         else:
-            shards = [each for each in training.processes(SERVE) if each.name().startswith("shard")]
-            kill(random.choice(shards if what == "a shard" else training.ranks()))
+            there = partial(processes, training, what)
+            training.until(lambda there=there: training.ended or bool(there()))
+            for each in random.sample(there(), k=1):
+                kill(each)
         say(f"step {step}: {what}")
     result = training.end()
     found = training.account()
