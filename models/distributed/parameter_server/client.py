@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.distributed.parameter_server.dealt import is_own
+from models.distributed.parameter_server.dealt import cut, joined
 from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.done import Done
 from models.distributed.parameter_server.errors import ParameterServerError
@@ -75,15 +75,18 @@ class ParameterServer:
         """Have the shard map say that shards learn from here on; nothing that they held is of use any more."""
         return self._directory.begin(self.placement)
 
-    def taken(self) -> list[Taken] | None:
-        """Return what each shard has taken of what it has learned since the map's origin; None if one has lost that."""
+    def learned(self) -> int:
+        """Return how many steps shards have learned from since they began; 0 if one has lost what it held.
+
+        Trainers that have taken one had handed over all that there was.
+        """
         try:
             found = [each.words for each in self.wait(self._ask({"do": "taken"}))]
         except ParameterServerError as error:
             logger.info("%s", error)
-            return None
+            return 0
         is_all = all(each["origin"] == self.placement.origin for each in found)
-        return [Taken(each["taken"], each["beyond"]) for each in found] if is_all else None
+        return max(int(each["learned"]) for each in found) if is_all else 0
 
     def declare(self, rows: Sequence[Table] = (), layers: Sequence[Layers] = ()) -> None:
         """Have tables and layers held, see `Stores.declare`."""
@@ -140,9 +143,7 @@ class ParameterServer:
     def state_of(self, name: str, number_U: Tensor) -> tuple[int, dict[str, Tensor]]:
         """Return how many steps were taken, and all that there is of some rows, see `RowStore.state_of`."""
         answers = self.wait(self._ask({"do": "state_of"}, {name: Part.asked(number_U)}, is_long=True))
-        found = {
-            each: self.joined([answer.parts[each].value for answer in answers], number_U) for each in answers[0].parts
-        }
+        found = {each: joined([answer.parts[each].value for answer in answers], number_U) for each in answers[0].parts}
         return int(answers[0].words["taken"]), found
 
     def ranks(self, name: str, asked: Asked) -> Tensor:
@@ -189,22 +190,11 @@ class ParameterServer:
         answers = self._ask(words, {name: Part.asked(number_U) for name, number_U in wanted.items()}, is_long=True)
         return Found(self, answers, wanted)
 
-    def joined(self, pieces: Sequence[Tensor], number_U: Tensor | None) -> Tensor:
-        """Return rows, or layers, of which each shard has given some."""
-        if len(pieces) == 1:
-            return pieces[0]
-        if number_U is None:
-            return torch.cat([*pieces])
-        row_UD = pieces[0].new_empty(len(number_U), pieces[0].shape[1])
-        for piece_UD, shard in zip(pieces, self._shards, strict=True):
-            row_UD[is_own(number_U, shard)] = piece_UD
-        return row_UD
-
     def _ask(self, words: Words, parts: Parts | None = None, *, is_long: bool = False) -> Answers:
         """Ask each shard, of each tensor for what the shard has of it."""
         return [
             self._links.ask(
-                each.rank, words, {name: _cut(part, each) for name, part in (parts or {}).items()}, is_long=is_long
+                each.rank, words, {name: cut(part, each) for name, part in (parts or {}).items()}, is_long=is_long
             )
             for each in self._shards
         ]
@@ -220,18 +210,4 @@ class Found(NamedTuple):
     def result(self) -> dict[str, Tensor]:
         """Wait for them, and return them by name, rows in the order in which they were asked for; see `wait`."""
         pieces = [each.parts for each in self.server.wait(self.answers)]
-        return {
-            name: self.server.joined([each[name].value for each in pieces], number_U)
-            for name, number_U in self.wanted.items()
-        }
-
-
-def _cut(part: Part, shard: Shard) -> Part:
-    """Return what a shard has of a tensor."""
-    if shard.world == 1:
-        return part
-    if part.number_U is None:
-        own = shard.own(len(part.value))
-        return Part(part.value[own.start : own.stop])
-    is_own_U = is_own(part.number_U, shard)
-    return Part(part.value[is_own_U], part.number_U[is_own_U])
+        return {name: joined([each[name].value for each in pieces], number_U) for name, number_U in self.wanted.items()}

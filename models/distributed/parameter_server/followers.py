@@ -85,19 +85,18 @@ class Follower:
         now = self.directory.now()
         return now is not None and now.shards[self.rank][0] == self.endpoint
 
-    def meet(self, numbers: Numbers) -> None:
-        """Open a stream to the other process, as a training begins.
-
-        Raises:
-            GoneError: It is not there.
-        """
+    def meet(self, numbers: Numbers, shard: ParameterShard) -> None:
+        """Open a stream to the other process, as a training begins; go on without it, if it is not there."""
         with self._placing:
             self._close()
             now = self.directory.now()
             assert now is not None, "a training has begun"
             first, *others = now.shards[self.rank]
             if first == self.endpoint and others:
-                self._line = self._opened(others[0], numbers)
+                try:
+                    self._line = self._opened(others[0], numbers)
+                except GoneError as error:
+                    self._do_without(others[0], error, shard)
 
     def add(self, endpoint: str, shard: ParameterShard) -> None:
         """Have a new process hold what this one does; changes wait meanwhile.
@@ -133,12 +132,14 @@ class Follower:
             if self._line is not line:
                 return
             self._close()
-            now = self.directory.now()
-            while now is not None and now.shards[self.rank] == (self.endpoint, line.endpoint):
-                after = now.having(self.rank, (self.endpoint,))
-                now = self.directory.change(now, after)
-            self.place(shard)
-            logger.warning("shard %s: %s does not hold it any more: %s", self.rank, line.endpoint, error)
+            self._do_without(line.endpoint, error, shard)
+
+    def _do_without(self, endpoint: str, error: Exception, shard: ParameterShard) -> None:
+        now = self.directory.now()
+        while now is not None and now.shards[self.rank] == (self.endpoint, endpoint):
+            now = self.directory.change(now, now.having(self.rank, (self.endpoint,)))
+        self.place(shard)
+        logger.warning("shard %s: %s does not hold it any more: %s", self.rank, endpoint, error)
 
     @staticmethod
     def _ask(line: Line, question: Question, epoch: int) -> None:

@@ -146,14 +146,15 @@ class Line:
         self._reader.cancel()
 
     def close(self) -> None:
-        """End the stream; at once, if something is not answered."""
-        self._closed.set()
+        """End the stream; at once, if something is not answered, or the shard is silent."""
+        self._waits_since = time.monotonic()
         if self.unanswered:
             self.cut()
         try:
             self._writer.close()
         except (flight.FlightError, pa.ArrowException) as error:
             logger.info("shard at %s: %s", self.endpoint, error)
+        self._closed.set()
         self._client.close()
 
     def _watch(self) -> None:

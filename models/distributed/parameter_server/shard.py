@@ -35,6 +35,7 @@ class ParameterShard(Held):
         self._compensation = Compensation(rules.compensation)
         self._waited = Counter[int]()
         self._leases: Leases | None = None
+        self.is_restored = False
 
     def pull(self, step: int, share: int, wanted: Wanted, *, epoch: int, seconds: float) -> dict[str, Tensor]:
         """Look parameters up for a share of a step, once that may be.
@@ -146,7 +147,7 @@ class ParameterShard(Held):
             self._changed.notify_all()
 
     def go_on(self, taken: int, beyond: Sequence[int], *, epoch: int) -> int:
-        """Count steps as taken that others know of; return how many of them this shard has not learned from.
+        """Count steps as taken that others know of, where this shard was restored and may not; return how many.
 
         Args:
             taken: Steps from 0, all of them,
@@ -154,7 +155,7 @@ class ParameterShard(Held):
             epoch: That the trainer knows.
         """
         with self._locked(epoch):
-            lost = self.clock.go_on(taken, beyond)
+            lost = self.clock.go_on(taken, beyond) if self.is_restored else []
             self._gathering.drop(lost)
             self._counts["lost"] += len(lost)
             self._changed.notify_all()

@@ -134,6 +134,7 @@ def restored(folder: Path, shard: Shard) -> ParameterShard | None:
             continue
         told = read(path / TOLD, Record)
         found = ParameterShard(told.rules.model_copy(update={"taken": told.taken, "beyond": told.beyond}))
+        found.is_restored = True
         held: tuple[Table | Layers, ...] = (*told.rows, *told.layers)
         for each in held:
             found.declare(each, epoch=found.epoch)

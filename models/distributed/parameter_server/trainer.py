@@ -12,13 +12,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from data_contracts.parallelism import ParallelismConfig
-from data_contracts.parameter_server import token_of
+from models.distributed.parameter_server.beginning import have_begun, joined
 from models.distributed.parameter_server.client import Found, ParameterServer
-from models.distributed.parameter_server.declared import Numbers, Rules
+from models.distributed.parameter_server.declared import Numbers
 from models.distributed.parameter_server.errors import NotFiniteError
 from models.distributed.parameter_server.gathered import Gradient, Push, squared_norm
 from models.distributed.parameter_server.links import Answers
-from models.distributed.parameter_server.placement import Directory
 from models.distributed.parameter_server.ranges import fetch, hand_over, let_go, make_room
 from models.distributed.parameter_server.residuals import Residuals
 from models.distributed.parameter_server.served import ServedRows
@@ -96,7 +95,10 @@ class TrainersEnd:
         if not self.is_there:
             return
         if self._server is None:
-            self._server, self._goes_on = self._joined()
+            told = StreamTold(
+                trainer=f"rank {self._rank}", numbers=self._numbers, rounds=self._config.server.travels == "bfloat16"
+            )
+            self._server, self._goes_on = joined(self._config, told, first=self._rank == 0, tell=self._broadcast)
         if not self._goes_on:
             self._hand_over(step, optimizer)
         for each in self.tables:
@@ -104,39 +106,14 @@ class TrainersEnd:
         if optimizer is not None:
             self.begin_layers(optimizer)
 
-    def _joined(self) -> tuple[ParameterServer, bool]:
-        """Return the shards, for trainers that start now, and whether these go on with what shards have learned."""
-        config, directory = self._config.server, Directory.of_this_training()
-        stream = StreamTold(trainer=f"rank {self._rank}", numbers=self._numbers, rounds=config.travels == "bfloat16")
-        first = directory.start(config.shards, config.replicas) if self._rank == 0 else None
-        placement = self._broadcast(first)
-        server = ParameterServer(directory, placement, stream, token=token_of(config.token_from))
-        server.together = not self._config.leases
-        taken = server.taken() if self._rank == 0 and self._config.leases else None
-        if taken is not None:
-            logger.info("shards go on with what they have learned, of %s steps", min(each.before for each in taken))
-        goes_on: bool = self._broadcast(taken is not None)
-        return server, goes_on
-
     def _hand_over(self, step: int, optimizer: Optimizer | None) -> None:
-        server, config = self.server, self._config.server
-        server.placement = self._broadcast(server.anew() if self._rank == 0 else None)
-        if self._rank == 0:
-            together = not self._config.leases
-            rules = Rules(
-                epoch=server.placement.origin,
-                shares=self._world if together else 1,
-                staleness=None if config.mode == "async" else config.staleness,
-                compensation=config.compensation,
-                forgotten_after=config.forgotten_after,
-                taken=step,
-            )
-            server.begin(rules)
-            told = (each.told() for each in self.tables)
-            server.declare([each.model_copy(update={"admitted_after": config.admitted_after}) for each in told])
+        told = [each.told() for each in self.tables]
+        have_begun(
+            self.server, self._config, told, step, world=self._world, first=self._rank == 0, tell=self._broadcast
+        )
         self._barrier()  # shards know it now
         for each in self.tables:
-            hand_over(server, each, optimizer)
+            hand_over(self.server, each, optimizer)
         self._barrier()  # and have all rows
 
     def begin_layers(self, optimizer: Optimizer) -> None:
