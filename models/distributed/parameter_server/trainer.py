@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,20 +14,15 @@ from data_contracts.parallelism import ParallelismConfig
 from models.distributed.parameter_server.beginning import have_begun, joined
 from models.distributed.parameter_server.client import Found, ParameterServer
 from models.distributed.parameter_server.declared import Numbers
-from models.distributed.parameter_server.errors import NotFiniteError
-from models.distributed.parameter_server.gathered import Gradient, Push, squared_norm
-from models.distributed.parameter_server.links import Answers
 from models.distributed.parameter_server.ranges import fetch, hand_over, let_go, make_room
-from models.distributed.parameter_server.residuals import Residuals
+from models.distributed.parameter_server.sending import Sending
 from models.distributed.parameter_server.served import ServedRows
 from models.distributed.parameter_server.served_layers import ServedLayers
 from models.distributed.parameter_server.wire import StreamTold
-from models.layered import IDLE, Batch, LayeredModule
+from models.layered import Batch, LayeredModule
 from models.rows.ranking import Hidden, Targets
 from models.rows.shard import Asked
-from models.rows.table import NOTHING, Rows
-
-logger = logging.getLogger(__name__)
+from models.rows.table import Rows
 
 
 class TrainersEnd:
@@ -72,15 +66,10 @@ class TrainersEnd:
         self._numbers = numbers
         self._layers: ServedLayers | None = None
         self._server: ParameterServer | None = None
-        self._gradients: dict[str, tuple[Tensor, Tensor]] = {}
         self._coming: dict[tuple[str, int], Found] = {}
         self._share = 0 if config.leases else rank
-        self._push = Push(IDLE, 0, {})
-        self._due: Push | None = None
-        self._residuals = Residuals()
+        self._sending = Sending(config, self._share)
         self._goes_on = False
-        self._sent: Answers = []
-        self._scaled: Answers = []
 
     def begin(self, step: int = 0, optimizer: Optimizer | None = None) -> None:
         """Have shards learn from this step on, from what the trainers have of the tables.
@@ -158,10 +147,9 @@ class TrainersEnd:
 
     def lease(self, steps: range) -> int | None:
         """Return a step of a pass to work on; None once all were taken, whoever did."""
-        self._settle()
-        ended = self._push.step if self._push.step in steps else None
+        self._sending.settle(self.server)
         while True:
-            found = self.server.lease(f"rank {self._rank}", steps, ended)
+            found = self.server.lease(f"rank {self._rank}", steps, self._sending.ended(steps))
             if found.step is not None or found.is_done:
                 return found.step
 
@@ -174,61 +162,28 @@ class TrainersEnd:
 
     def learn(self, table: ServedRows, number_U: Tensor, gradient_UD: Tensor) -> None:
         """Keep a gradient until it is sent."""
-        learned_U = number_U != NOTHING
-        self._gradients[table.name] = number_U[learned_U], gradient_UD[learned_U]
+        self._sending.keep(table, number_U, gradient_UD)
 
     def send(self, optimizer: Optimizer, step: int) -> None:
         """Send this trainer's share of a step."""
-        if not self.is_there:
-            return
-        rates = {id(each): group["lr"] for group in optimizer.param_groups for each in group["params"]}
-        self._settle()
-        gradients: dict[str, Gradient] = {
-            each.name: Gradient(value, number_U, float(rates[id(each.weight)]))
-            for each in self.tables
-            if each.name in self._gradients
-            for number_U, value in (self._gradients[each.name],)
-        }
-        self._gradients.clear()
-        if self._layers is not None:
-            gradients |= self._layers.gradients()
-        if self._config.server.travels == "bfloat16":
-            rows = {each.name: each.count for each in self.tables}
-            gradients = {
-                name: self._residuals.rounded(name, each, rows.get(name, 0)) for name, each in gradients.items()
-            }
-        self._push = Push(step, self._share, gradients, factor=None)
-        if not self._config.leases:
-            self._sent = self.server.push(self._push)
+        if self.is_there:
+            self._sending.send(self.server, optimizer, step, {} if self._layers is None else self._layers.gradients())
 
     def squared_norm(self) -> float:
         """Return the squared length of the step's gradient, of all trainers; NaN where it is no number."""
-        if not self.is_there:
-            return 0.0
-        if self._config.leases:
-            return squared_norm(self._push.gradients)
-        try:
-            self.server.wait(self._sent)
-        except NotFiniteError as error:
-            logger.error("%s", error)  # noqa: TRY400, where it came from says nothing
-            return float("nan")
-        return self.server.squared_norm(self._push.step)
+        return self._sending.squared_norm(self.server) if self.is_there else 0.0
 
     def scale(self, factor: float) -> None:
         """Have the step taken, its gradient scaled."""
-        if not self.is_there:
-            return
-        if self._config.leases:
-            self._due = self._push._replace(factor=factor)
-            return
-        self._scaled = self.server.scale(self._push.step, factor)
-        if not self.looks_ahead:
-            self._settle()
+        if self.is_there:
+            self._sending.scale(self.server, factor)
+            if not self.looks_ahead and not self._config.leases:
+                self._sending.settle(self.server)
 
     @contextmanager
     def on_hand(self, optimizer: Optimizer) -> Iterator[None]:
         """Have what is saved here, with what is remembered of it: this trainer's range of each table, and layers."""
-        self._settle()
+        self._sending.settle(self.server)
         for each in self.tables:
             fetch(self.server, each, optimizer)
         if self._layers is not None:
@@ -249,17 +204,6 @@ class TrainersEnd:
         if self._server is not None:
             self._server.close()
             self._server = None
-
-    def _settle(self) -> None:
-        """See that the last step was taken.
-
-        A trainer that steps by itself sends it here: by now it is in the ledger, so none is learned that is not there.
-        """
-        if self._due is not None:
-            self._scaled, self._due = self.server.push(self._due), None
-        if self._scaled:
-            self.server.wait(self._scaled)
-            self._scaled = []
 
     @property
     def server(self) -> ParameterServer:
