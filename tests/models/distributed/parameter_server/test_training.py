@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
+import torch
 from pydantic import JsonValue
 
 from benchmarks.shards import shards
@@ -12,7 +16,7 @@ from data_contracts.job import CheckpointConfig, FitJob
 from data_contracts.parallelism import ParallelismConfig
 from data_contracts.parameter_server import STORE
 from models.audit import account
-from tests.models.lab import Lab
+from tests.models.lab import Lab, weights_of
 
 CONFIG: dict[str, JsonValue] = {
     "network": {"width": 16, "blocks": 1, "dropout": 0.0},
@@ -27,7 +31,7 @@ SHARDS = 2
 def job(lab: Lab, name: str, staleness: int, mode: str = "hybrid", **server: object) -> FitJob:
     """Return a training in two processes whose rows may be so many steps old."""
     told = {"rows": "served", "server": {"shards": SHARDS, "staleness": staleness, "mode": mode, **server}}
-    parallelism = ParallelismConfig.model_validate({"processes_per_node": 2, "max_restarts": 0, **told})
+    parallelism = ParallelismConfig.model_validate({"processes_per_node": 2, "max_restarts": SHARDS, **told})
     return lab.job(name, 2, CONFIG).model_copy(update={"parallelism": parallelism})
 
 
@@ -102,3 +106,29 @@ def test_trainers_that_were_killed_go_on_with_what_shards_have_learned(
     assert found.repeated <= 4, "what both of two trainers worked on when one was killed, twice"
     kept = dict(lab.client.get_run(alone.run_id).data.metrics)
     assert kept["server/steps"] == STEPS, "shards have learned each once"
+
+
+def test_what_trainers_learn_together_is_the_same_bit_for_bit_whatever_happens_to_shards(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once undisturbed, once with each shard's first process killed on the way, whose second one goes on."""
+    calm, disturbed = (job(lab, name, 0, "sync", replicas=2) for name in ("calm", "disturbed"))
+    found = []
+    for each in (calm, disturbed):
+        with shards(each.parallelism) as (store, beside), ThreadPoolExecutor(1) as training:
+            monkeypatch.setenv(STORE, store)
+            result = training.submit(lab.train, each)
+            for rank in range(SHARDS) if each.run_folder == disturbed.run_folder else ():
+                while len(account(Path(each.run_folder) / "ledger").steps) < 10 * (rank + 1):
+                    assert not result.done(), result.exception()
+                    time.sleep(0.01)
+                assert beside.process is not None
+                processes = psutil.Process(beside.process.pid).children()
+                next(process for process in processes if process.name() == f"shard {rank}").kill()
+            found.append(result.result())
+    first, second = found
+    assert first.metrics["validation/ndcg_at_10"] == second.metrics["validation/ndcg_at_10"] > 0.5
+    torch.testing.assert_close(weights_of(second), weights_of(first), rtol=0, atol=0)
+    kept = dict(lab.client.get_run(disturbed.run_id).data.metrics)
+    assert (kept["server/lost"], kept["server/takeovers"]) == (0, SHARDS)
+    assert kept["ledger/starts"] == 1
