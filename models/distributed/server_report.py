@@ -25,11 +25,12 @@ class ServerReport(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Ask shards, and log what they say."""
         assert isinstance(trainer.strategy, GangStrategy)
+        trainer.strategy.served.end_pass()
         if trainer.logger is None or not trainer.strategy.served.is_there:
             return
         done = trainer.strategy.served.server.done()
         metrics = {f"server/{name}": value for name, value in done.metrics().items()}
-        pushes, self._pushes = done.pushes - self._pushes, done.pushes
+        pushes, self._pushes = max(done.pushes - self._pushes, 0), done.pushes
         began, self._began = self._began, time.monotonic()
         metrics["server/pushes_per_second"] = pushes / (self._began - began)
         trainer.logger.log_metrics(metrics, step=trainer.global_step)

@@ -102,8 +102,13 @@ def _go_on(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Mes
     return Message({"lost": shard.go_on(**words)}, {})
 
 
-def _norms(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
-    shard.remember_norms({int(step): float(value) for step, value in words["of"].items()})
+def _end(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    shard.end(**words)
+    return Message({}, {})
+
+
+def _be_like(shard: ParameterShard, words: Mapping[str, Any], parts: Parts) -> Message:  # noqa: ARG001
+    shard.be_like(**words)
     return Message({}, {})
 
 
@@ -126,6 +131,7 @@ ANSWERS: Mapping[str, Callable[[ParameterShard, Mapping[str, Any], Parts], Messa
     "ranks": _ranks,
     "taken": _taken,
     "go_on": _go_on,
-    "norms": _norms,
+    "end": _end,
+    "be_like": _be_like,
     "done": _done,
 }

@@ -78,15 +78,18 @@ class ParameterServer:
     def learned(self) -> int:
         """Return how many steps shards have learned from since they began; 0 if one has lost what it held.
 
-        Trainers that have taken one had handed over all that there was.
+        Trainers that have taken one had handed over all that there was. What the first shard has taken, and another has
+        not, since a trainer died between the two, is not done again: its rows there have not learned from it.
         """
         try:
             found = [each.words for each in self.wait(self._ask({"do": "taken"}))]
         except ParameterServerError as error:
             logger.info("%s", error)
             return 0
-        is_all = all(each["origin"] == self.placement.origin for each in found)
-        return max(int(each["learned"]) for each in found) if is_all else 0
+        if any(each["origin"] != self.placement.origin for each in found):
+            return 0
+        self.go_on(Taken(found[0]["taken"], found[0]["beyond"]), all_shards=True)
+        return max(int(each["learned"]) for each in found)
 
     def declare(self, rows: Sequence[Table] = (), layers: Sequence[Layers] = ()) -> None:
         """Have tables and layers held, see `Stores.declare`."""
@@ -103,8 +106,21 @@ class ParameterServer:
         return self._find({"do": "read", "averages": averages}, wanted)
 
     def push(self, push: Push) -> Answers:
-        """Send each shard its part of a share of a step, see `ParameterShard.push`."""
-        return self._kept(push.step, self._ask(*as_message(push)))
+        """Send each shard its part of a share of a step, see `ParameterShard.push`.
+
+        The first shard comes last: it says which steps of a pass were taken, and who dies meanwhile leaves the step to
+        others.
+        """
+        return self._kept(push.step, self._ask(*as_message(push), last_first=True))
+
+    def go_on(self, taken: Taken, *, all_shards: bool = False) -> None:
+        """Have shards that were restored, or all, count steps as taken that they have not learned from."""
+        words = {"do": "go_on", "taken": taken.before, "beyond": list(taken.beyond), "norms": {}, "force": all_shards}
+        self.wait(self._ask(words))
+
+    def end(self, step: int) -> None:
+        """Tell the first shard that all have taken a leased step, see `ParameterShard.end`."""
+        self.wait([self._links.ask(0, {"do": "end", "step": step})])
 
     def squared_norm(self, step: int) -> float:
         """Return the squared length of a step's gradient, once all shares are there."""
@@ -178,26 +194,33 @@ class ParameterServer:
     def _known(self, rank: int) -> Taken:
         """Return which steps were taken for sure, as a process has to know that comes to stand for a shard.
 
-        Where trainers step together, all that are not told again; else what another shard says.
+        Where trainers step together, all that this one has seen taken; else what another shard says, but for this
+        trainer's own last steps: it says those again.
         """
         if self.together:
-            return Taken(self._links.first_kept)
+            return Taken(self._links.settled)
         others = (each.rank for each in self._shards if each.rank != rank)
         said = (self._links.try_ask(other, {"do": "taken"}) for other in others)
-        return next((Taken(each.words["taken"], each.words["beyond"]) for each in said if each), Taken())
+        found = next((Taken(each.words["taken"], each.words["beyond"]) for each in said if each), Taken())
+        kept = self._links.kept
+        before = min([found.before, *kept])
+        return Taken(before, [step for step in (*range(before, found.before), *found.beyond) if step not in kept])
 
     def _find(self, words: Words, wanted: Wanted) -> Found:
         answers = self._ask(words, {name: Part.asked(number_U) for name, number_U in wanted.items()}, is_long=True)
         return Found(self, answers, wanted)
 
-    def _ask(self, words: Words, parts: Parts | None = None, *, is_long: bool = False) -> Answers:
-        """Ask each shard, of each tensor for what the shard has of it."""
-        return [
+    def _ask(
+        self, words: Words, parts: Parts | None = None, *, is_long: bool = False, last_first: bool = False
+    ) -> Answers:
+        """Ask each shard, of each tensor for what the shard has of it; return the answers in the shards' order."""
+        asked = [
             self._links.ask(
                 each.rank, words, {name: cut(part, each) for name, part in (parts or {}).items()}, is_long=is_long
             )
-            for each in self._shards
+            for each in (reversed(self._shards) if last_first else self._shards)
         ]
+        return asked[::-1] if last_first else asked
 
 
 class Found(NamedTuple):

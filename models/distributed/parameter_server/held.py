@@ -38,6 +38,11 @@ class Held:
         self._changed = threading.Condition()
         self._broken = ""
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether a step was taken since the training began, or went on."""
+        return self.clock.count > self.rules.taken + len(self.rules.beyond)
+
     def declare(self, told: Table | Layers, *, epoch: int) -> None:
         """See `Stores.declare`."""
         with self._locked(epoch):
@@ -104,11 +109,19 @@ class Held:
             self._check(epoch)
             yield
 
-    def _check(self, epoch: int) -> None:
+    def check_epoch(self, epoch: int) -> None:
+        """See that a message is of this placement of shards.
+
+        Raises:
+            OtherEpochError: It is not.
+        """
         if epoch != self.epoch:
             raise OtherEpochError(
                 f"shard {self.shard.rank} is of placement {self.epoch}, the message of {epoch}: ask where shards are."
             )
+
+    def _check(self, epoch: int) -> None:
+        self.check_epoch(epoch)
         if self._broken:
             raise BrokenError(f"shard {self.shard.rank}: {self._broken}. Go on from the last checkpoint.")
 

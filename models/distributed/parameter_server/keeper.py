@@ -8,7 +8,10 @@ from pathlib import Path
 from threading import Thread
 from time import sleep
 
+from safetensors import SafetensorError
+
 from models.distributed.parameter_server.declared import Rules
+from models.distributed.parameter_server.errors import ParameterServerError
 from models.distributed.parameter_server.service import ShardService
 from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.snapshot import restored, save
@@ -39,11 +42,13 @@ class Keeper:
         """Write one, if this process answers trainers, and has learned since the last; a full disk ends nothing."""
         shard = self._service.shard
         now = shard.rules.epoch, shard.clock.count
-        if not now[0] or now == self._kept or not self._service.follower.is_first:
+        if not now[0] or now == self._kept or not shard.has_learned:  # what is handed over is there by the first step
             return
         try:
+            if not self._service.follower.is_first:
+                return
             save(shard.state(), shard.shard, self._of(now[0]))
-        except OSError as error:
+        except (OSError, SafetensorError, MemoryError, RuntimeError, ParameterServerError) as error:
             shard.count("snapshots_failed")
             logger.error(  # noqa: TRY400, where it came from says nothing
                 "no snapshot of shard %s could be written in %s: %s. It serves on; if it is killed now, more is lost.",
@@ -53,7 +58,7 @@ class Keeper:
         self._kept = now
         shard.count("snapshots")
         for old in self._folder.glob("origin-*"):
-            if old != self._of(now[0]):
+            if int(old.name.rpartition("-")[2]) < now[0]:
                 shutil.rmtree(old, ignore_errors=True)
 
     def restore(self, origin: int, world: int) -> None:

@@ -56,7 +56,7 @@ class Leases:
 
     def end(self, step: int) -> None:
         """Count a step: all shards have taken it. Whoever else works on it by now works for nothing."""
-        if self._clock.is_taken(step):
+        if step not in self.steps or self._clock.is_taken(step):
             return
         if self._of.pop(step, None) is None:
             self._free.remove(step)

@@ -7,13 +7,16 @@ read, would wait for each other for ever: before a question is sent, answers are
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
+import psutil
 import pyarrow as pa
 from pyarrow import flight
 
@@ -90,6 +93,7 @@ class Line:
         self.unanswered: deque[Question] = deque()
         self._asking, self._reading, self._closed = Lock(), Lock(), Event()
         self._waits_since: float | None = None
+        self._writes_since: float | None = None
         self._is_late = False
         self._client = flight.FlightClient(f"grpc://{endpoint}")
         self._header = (HEADER.encode(), f"Bearer {token}".encode())
@@ -116,7 +120,10 @@ class Line:
             message = Message({**question.words, "epoch": epoch}, question.parts)
             with self._named():
                 is_rounded = self._told.is_rounded(question.words["do"])
-                self._writer.write_with_metadata(*written(message, self._told.numbers, is_rounded=is_rounded))
+                batch = written(message, self._told.numbers, is_rounded=is_rounded)
+                self._writes_since = time.monotonic()
+                self._writer.write_with_metadata(*batch)
+                self._writes_since = None
 
     def wait(self, question: Question) -> None:
         """Read answers until one came to this question.
@@ -160,12 +167,23 @@ class Line:
     def _watch(self) -> None:
         """Cut the line to a shard that is silent, or takes too long."""
         while not self._closed.wait(LOOK_SECONDS):
-            since = self._waits_since
-            waited = 0.0 if since is None else time.monotonic() - since
+            since = [each for each in (self._waits_since, self._writes_since) if each is not None]
+            waited = time.monotonic() - min(since) if since else 0.0
             self._is_late = waited > self._most
             if self._is_late or (waited > LOOK_SECONDS and not self._is_there()):
                 self.cut()
+                if self._writes_since is not None:
+                    self._disconnect()
                 return
+
+    def _disconnect(self) -> None:
+        """Shut the connection down: gRPC does not cancel what waits to be written to who does not read."""
+        host, port = self.endpoint.rsplit(":", 1)
+        for each in psutil.net_connections(kind="tcp"):
+            is_there = each.raddr and each.raddr.port == int(port) and each.raddr.ip.removeprefix("::ffff:") == host
+            if each.pid == os.getpid() and is_there:
+                with socket.socket(fileno=os.dup(each.fd)) as connection, suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def _is_there(self) -> bool:
         try:

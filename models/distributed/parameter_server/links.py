@@ -1,8 +1,8 @@
 """A trainer's streams to all shards, whichever process stands for each: when one is gone, another is asked again.
 
-What a trainer has sent for its last two steps is kept: a process that comes to stand for a shard is told it again. One
-that held the same as the one before knows it already; one that was restored from a snapshot learns it now, and counts
-as lost what is between its snapshot and these steps.
+What a trainer has sent for its last steps is kept: a process that comes to stand for a shard is told it again. One that
+held the same as the one before knows it already. One that was restored from a snapshot is told which steps were taken,
+and counts as lost what it has not learned from; of the step that trainers are at it learns now.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from models.distributed.parameter_server.placement import WAIT, Directory, Place
 from models.distributed.parameter_server.wire import Message, Parts, StreamTold, Words
 
 STEPS_KEPT = 2
-"""Trainers that step together are one step apart at most, so all of a step is there when all say two steps again."""
+"""Trainers that step together are one step apart at most."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +66,19 @@ class Links:
         return len(self._lines)
 
     @property
-    def first_kept(self) -> int:
-        """Return the first step that is told again."""
-        return self._kept[0][0] if self._kept else 0
+    def kept(self) -> list[int]:
+        """Return the steps that are told again."""
+        return [step for step, _ in self._kept]
+
+    @property
+    def settled(self) -> int:
+        """Return the first step that this trainer has not seen taken by all shards."""
+        first = self._kept[0][0] if self._kept else 0
+        scaled = (
+            (step, [each.question for each in answers if each.question.words["do"] == "scale"])
+            for step, answers in self._kept
+        )
+        return max([first, *(step + 1 for step, said in scaled if said and all(each.answer for each in said))])
 
     def begin(self, placement: Placement) -> None:
         """Go on under a new map, in which shards begin anew: nothing of before is told again."""
@@ -78,13 +88,11 @@ class Links:
     def ask(self, rank: int, words: Words, parts: Parts | None = None, *, is_long: bool = False) -> Asked:
         """Ask a shard; whoever waits for the answer hears what went wrong."""
         asked = Asked(rank, Question(words, parts or {}, is_long))
-        if (line := self._lines[rank]) is None:
+        line = self._lines[rank]
+        if line is None or line.endpoint != self.placement.shards[rank][0]:
             self._find_again(rank, [asked])
-            return asked
-        try:
-            line.ask(asked.question, self.placement.epoch)
-        except GoneError as error:
-            logger.info("%s", error)
+        else:
+            self._ask(line, asked.question)
         return asked
 
     def keep(self, step: int, answers: Answers) -> None:
@@ -123,14 +131,19 @@ class Links:
             self._again(rank, question)
 
     def _again(self, rank: int, question: Question) -> None:
+        """Ask again what was refused as of an older map, and so was all that was told again under it."""
         line = self._lines[rank]
         if line is None or line.endpoint != self.placement.shards[rank][0]:
             self._find_again(rank, [Asked(rank, question)])
             return
+        for each in [*self._told_again(rank), question]:
+            self._ask(line, each)
+
+    def _ask(self, line: Line, question: Question) -> None:
         try:
             line.ask(question, self.placement.epoch)
         except GoneError as error:
-            logger.info("%s", error)
+            logger.info("%s", error)  # who waits for the answer hears of it
 
     def _moves(self, epoch: int) -> bool:
         """Take over the shard map, if it is newer than a message that was refused."""
@@ -166,24 +179,32 @@ class Links:
             return
 
     def _open(self, rank: int, waiting: Sequence[Question], further: Sequence[Asked]) -> None:
-        kept = [each.question for _, answers in self._kept for each in answers if each.rank == rank]
-        known = self.known(rank) if kept else Taken()
+        again = self._told_again(rank)
         line = Line(self.placement.shards[rank][0], self._told, seconds=self.seconds, token=self._token)
         self._lines[rank] = line
-        if kept:
-            going_on = Question({"do": "go_on", "taken": known.before, "beyond": list(known.beyond)}, {})
-            line.ask(going_on, self.placement.epoch)
-            line.wait(going_on)
-            self._say(rank, going_on)
-        for each in dict.fromkeys([*kept, *waiting, *(each.question for each in further)]):
-            line.ask(Question(each.words, each.parts) if each.is_answered else each, self.placement.epoch)
+        pending = dict.fromkeys([*waiting, *(each.question for each in further)])
+        for each in [*again, *pending]:
+            line.ask(each, self.placement.epoch)
+        if again:
+            line.wait(again[0])
+            lost = again[0].answer.words["lost"] if again[0].answer else 0
+            if lost:
+                logger.warning("shard %s was restored from its snapshot, and has not learned from %s steps", rank, lost)
 
-    def _say(self, rank: int, going_on: Question) -> None:
-        if going_on.error is not None and not isinstance(going_on.error, OtherEpochError):
-            raise going_on.error
-        lost = going_on.answer.words["lost"] if going_on.answer else 0
-        if lost:
-            logger.warning("shard %s was restored from its snapshot, and has not learned from %s steps", rank, lost)
+    def _told_again(self, rank: int) -> list[Question]:
+        """Return what a shard is told again: first of all which steps were taken, and how long their gradients were."""
+        kept = [(step, each.question) for step, answers in self._kept for each in answers if each.rank == rank]
+        if not kept:
+            return []
+        known = self.known(rank)
+        norms = {
+            str(step): question.answer.words["squared_norm"]
+            for step, question in kept
+            if question.answer and "squared_norm" in question.answer.words
+        }
+        going_on = {"do": "go_on", "taken": known.before, "beyond": list(known.beyond), "norms": norms}
+        again = (each for step, each in kept if each.is_answered and step >= known.before and step not in known.beyond)
+        return [Question(going_on, {}), *(Question(each.words, each.parts) for each in again)]
 
     def try_ask(self, rank: int, words: Words) -> Message | None:
         """Return a shard's answer; None, where it is gone: nobody looks for another."""

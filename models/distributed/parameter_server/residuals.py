@@ -40,7 +40,7 @@ class Residuals:
 
     def _rounded(self, name: str, value_UD: Tensor, number_U: Tensor, rows: int) -> Tensor:
         if name not in self._of_rows:
-            slots = min(rows, MOST // value_UD[0:1].nbytes) if len(value_UD) else rows
+            slots = min(rows, MOST // (value_UD.shape[1] * value_UD.element_size()))
             empty_SD = value_UD.new_zeros(slots, value_UD.shape[1])
             self._of_rows[name] = torch.full((slots,), NOBODY), empty_SD
         number_S, lost_SD = self._of_rows[name]

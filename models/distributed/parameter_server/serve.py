@@ -72,13 +72,16 @@ def be(job: ShardJob, seat: Seat) -> None:
     directory = Directory(job.store)
     service = ShardService(job.host, seat.rank, directory, token_of(job.token_from))
     keeper = Keeper(service, Path(job.snapshots), job.snapshot_seconds)
-    if before := directory.come(seat.rank, seat.replica, service.endpoint):
+    before = directory.come(seat.rank, seat.replica, service.endpoint)
+    if before:
         stand(service, before, keeper)
     keeper.start()
     if job.metrics_port:
         serve_metrics(service, job.host, job.metrics_port + seat.rank * job.replicas + seat.replica)
     while not service.follower.deposed.wait(LOOK_SECONDS):
-        service.follower.place(service.shard)
+        service.follower.place()
+        if before and not service.follower.has_a_part:  # it was killed before the first training had begun
+            stand(service, before, keeper)
     sys.exit(f"{seat} stood still, or was cut off: other processes stand for it")
 
 

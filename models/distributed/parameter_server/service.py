@@ -20,7 +20,7 @@ from models.distributed.parameter_server.wire import HEADER, Message, StreamTold
 from models.memory import is_out_of_memory
 
 ADVICE = "Raise train.parallelism.server.shards, or give the hosts more memory."
-CHANGES = {"begin", "declare", "put", "put_layers", "push", "scale", "go_on", "norms"}
+CHANGES = {"begin", "declare", "put", "put_layers", "push", "scale", "go_on", "be_like"}
 """What both processes of a shard do."""
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has 
         self.shard = ParameterShard(Rules(epoch=0, rank=rank))
         super().__init__(flight.Location.for_grpc_tcp(host, 0), middleware={"guard": _Guard(token)})
         self.endpoint = f"{host}:{self.port}"
-        self.follower = Follower(rank, self.endpoint, directory, token)
+        self.follower = Follower(rank, self.endpoint, directory, token, lambda: self.shard)
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> list[bytes]:  # noqa: ARG002
         """Say that this process is there."""
@@ -58,23 +58,25 @@ class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has 
         logger.info("%s is served, from %s", told.trainer, context.peer())
         writer.begin(schema(told.numbers))
         for chunk in reader:
-            asked = as_read(chunk.data, chunk.app_metadata, told.numbers)
-            answer = self._answered(asked, told.numbers)
+            asked, answer = self._answered(chunk, told.numbers)
             self.shard.count("bytes_moved", asked.bytes + answer.bytes)
-            is_rounded = told.is_rounded(asked.words["do"])
+            is_rounded = told.is_rounded(str(asked.words.get("do")))
             writer.write_with_metadata(*written(answer, told.numbers, is_rounded=is_rounded))
 
-    def _answered(self, asked: Message, numbers: Numbers) -> Message:
+    def _answered(self, chunk: flight.FlightStreamChunk, numbers: Numbers) -> tuple[Message, Message]:
+        """Return what was asked, and the answer; whatever goes wrong is one, or the asker would ask for ever."""
+        asked = Message({}, {})
         try:
+            asked = as_read(chunk.data, chunk.app_metadata, numbers)
             if asked.words["epoch"] > self.shard.epoch:
-                self.follower.place(self.shard)
-            if asked.words["do"] not in CHANGES:
-                return self._answer(asked)
-            if asked.words["do"] == "begin":
-                self.follower.meet(numbers, self.shard)
-            return self.follower.change(asked, lambda: self._answer(asked), self.shard)
+                self.follower.place()
+            if asked.words["do"] in CHANGES:
+                return asked, self.follower.change(asked, lambda: self._answer(asked), numbers)
+            return asked, self._answer(asked)
         except ParameterServerError as error:
-            return _cannot(error)
+            return asked, _cannot(error)
+        except Exception as error:  # noqa: BLE001, see above
+            return asked, _cannot(_named(error, asked, self.shard.shard.rank))
 
     def _answer(self, asked: Message) -> Message:
         words = dict(asked.words)
@@ -83,27 +85,30 @@ class ShardService(flight.FlightServerBase):  # type: ignore[misc]  # Arrow has 
             if do == "begin":
                 return self._begin(Rules.model_validate(words["rules"]), int(words["epoch"]))
             if do == "follow":
-                self.follower.add(words["endpoint"], self.shard)
+                self.follower.add(words["endpoint"])
                 return Message({}, {})
             return ANSWERS[do](self.shard, words, asked.parts)
         except ParameterServerError as error:
             return _cannot(error)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            return _cannot(RefusedError(f"{do!r} was not understood: {type(error).__name__}: {error}"))
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            return _cannot(NoRoomError(f"shard {self.shard.shard.rank} has no room: {error}. {ADVICE}"))
 
     def _begin(self, rules: Rules, epoch: int) -> Message:
         """Forget what was, and hold what this training declares from now on; again is the same as once."""
         if rules != self.shard.rules:
-            if epoch < self.shard.epoch or rules.epoch <= self.shard.rules.epoch:
-                raise OtherEpochError(f"this shard is of placement {self.shard.epoch}, and told of {rules.epoch}.")
+            if rules.epoch <= self.shard.rules.epoch:
+                raise OtherEpochError(f"this shard has begun in placement {self.shard.rules.epoch}, not {rules.epoch}.")
             self.shard.move_to(epoch)
             self.shard = ParameterShard(rules)
             self.shard.move_to(epoch)
         return Message({}, {})
+
+
+def _named(error: Exception, asked: Message, rank: int) -> ParameterServerError:
+    """Say what went wrong, in a word that the asker knows."""
+    if is_out_of_memory(error):
+        return NoRoomError(f"shard {rank} has no room: {error}. {ADVICE}")
+    if not isinstance(error, KeyError | TypeError | ValueError | IndexError):
+        logger.exception("shard %s could not do %s", rank, dict(asked.words))
+    return RefusedError(f"{asked.words.get('do')!r} was not understood: {type(error).__name__}: {error}")
 
 
 def _cannot(error: ParameterServerError) -> Message:

@@ -9,6 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -20,6 +21,22 @@ from models.distributed.parameter_server.gathered import Gathering, Push, check
 from models.distributed.parameter_server.held import Held
 from models.distributed.parameter_server.leases import Lease, Leases
 from models.distributed.parameter_server.stores import Wanted
+
+
+class Unfinished(NamedTuple):
+    """What a shard knows beside what it has learned.
+
+    Attributes:
+        pushes: Shares of steps that were not taken.
+        norms: Step to the squared length of its gradient, of those that can be asked for.
+        is_restored: Whether it was.
+        counts: See `Done`.
+    """
+
+    pushes: Sequence[Push]
+    norms: Mapping[str, float]
+    is_restored: bool
+    counts: Mapping[str, int]
 
 
 class ParameterShard(Held):
@@ -82,7 +99,8 @@ class ParameterShard(Held):
             leases, found = self._leases, list[int]()
             if ended is not None:
                 leases.end(ended)
-                self._changed.notify_all()
+            leases.give_back(trainer)  # one whose answer it never got
+            self._changed.notify_all()
 
             def asked() -> bool:
                 if (step := leases.lease(trainer)) is not None:
@@ -92,6 +110,13 @@ class ParameterShard(Held):
             self._changed.wait_for(lambda: self._is_over(epoch) or asked(), seconds)
             self._check(epoch)
             return Lease(found[0] if found else None, leases.is_done)
+
+    def end(self, step: int, *, epoch: int) -> None:
+        """Count a leased step: all shards have taken it."""
+        with self._locked(epoch):
+            if self._leases is not None:
+                self._leases.end(step)
+                self._changed.notify_all()
 
     def push(self, push: Push, *, epoch: int) -> None:
         """Take a share of a step in; with the last one, the step is taken, if its factor is known.
@@ -141,36 +166,52 @@ class ParameterShard(Held):
                 return
             if not math.isfinite(factor):
                 raise RefusedError(f"step {step} cannot be scaled by {factor}.")
+            if not self._gathering.is_whole(step) and self.is_restored:
+                self._lose([step])  # who knows the factor has seen it whole, and others are beyond it
+                return
             if not self._gathering.is_whole(step):
                 raise RefusedError(f"step {step} cannot be taken without {self._gathering.lacks(step)}.")
             self._take(step, factor)
             self._changed.notify_all()
 
-    def go_on(self, taken: int, beyond: Sequence[int], *, epoch: int) -> int:
+    def go_on(
+        self, taken: int, beyond: Sequence[int], norms: Mapping[str, float], *, epoch: int, force: bool = False
+    ) -> int:
         """Count steps as taken that others know of, where this shard was restored and may not; return how many.
 
         Args:
             taken: Steps from 0, all of them,
             beyond: and those after them.
+            norms: Squared lengths of steps' gradients, as the shard has said before: others may ask once more.
             epoch: That the trainer knows.
+            force: Whether it was restored or not.
         """
         with self._locked(epoch):
-            lost = self.clock.go_on(taken, beyond) if self.is_restored else []
-            self._gathering.drop(lost)
-            self._counts["lost"] += len(lost)
-            self._changed.notify_all()
+            known = {int(step): value for step, value in norms.items()}
+            self._gathering.squared_norms.update(known | self._gathering.squared_norms)
+            lost = self.clock.go_on(taken, beyond) if self.is_restored or force else []
+            self._lose(lost)
             return len(lost)
 
-    @property
-    def unfinished(self) -> tuple[list[Push], dict[int, float]]:
-        """Return shares of steps that were not taken, and the squared lengths of steps that can be asked for."""
-        with self._changed:
-            return self._gathering.pushes, dict(self._gathering.squared_norms)
+    def _lose(self, steps: Sequence[int]) -> None:
+        self.clock.go_on(0, steps)
+        self._gathering.drop(steps)
+        self._counts["lost"] += len(steps)
+        self._changed.notify_all()
 
-    def remember_norms(self, squared_norms: Mapping[int, float]) -> None:
-        """Know the squared lengths of steps' gradients that another process has added up."""
+    @property
+    def unfinished(self) -> Unfinished:
+        """Return what a process that holds the same has to know beside `state`."""
         with self._changed:
-            self._gathering.squared_norms.update(squared_norms)
+            norms = {str(step): value for step, value in self._gathering.squared_norms.items()}
+            return Unfinished(self._gathering.pushes, norms, self.is_restored, dict(self._counts))
+
+    def be_like(self, norms: Mapping[str, float], counts: Mapping[str, int], *, is_restored: bool, epoch: int) -> None:
+        """Know what `unfinished` says of another process, but for its pushes."""
+        with self._locked(epoch):
+            self._gathering.squared_norms.update({int(step): value for step, value in norms.items()})
+            self._counts.update(counts)
+            self.is_restored = is_restored
 
     def count(self, name: str, number: int = 1) -> None:
         """Count something that happened, see `Done`."""

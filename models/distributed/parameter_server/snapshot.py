@@ -16,6 +16,7 @@ before is removed once the new one is whole; those of another number of shards s
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def save(state: State, shard: Shard, folder: Path) -> None:
         OSError: The disk is full, say.
     """
     name = _name(shard)
-    staged = folder / f".{name}.staged"
+    staged = folder / f".{name}.{os.getpid()}.staged"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     for each, tensors in state.tensors.items():

@@ -6,12 +6,17 @@ import logging
 import time
 from collections.abc import Sequence
 
-from models.distributed.parameter_server.errors import GoneError
+from models.distributed.parameter_server.declared import Rules
+from models.distributed.parameter_server.errors import ParameterServerError
 from models.distributed.parameter_server.keeper import Keeper
 from models.distributed.parameter_server.line import Line, Question
 from models.distributed.parameter_server.placement import WAIT, Placement, pause
 from models.distributed.parameter_server.service import ShardService
+from models.distributed.parameter_server.shard import ParameterShard
 from models.distributed.parameter_server.wire import StreamTold
+
+FOLLOW_SECONDS = 600.0
+"""How long it may take to be told all that a shard holds."""
 
 logger = logging.getLogger(__name__)
 
@@ -25,25 +30,26 @@ def stand(service: ShardService, before: Sequence[str], keeper: Keeper) -> None:
         keeper: Of this shard's snapshots.
 
     Raises:
-        GoneError: Who stands for the shard does not answer.
+        ParameterServerError: Who stands for the shard does not answer, or cannot be followed.
     """
     rank, directory = service.follower.rank, service.follower.directory
     began = time.monotonic()
-    while (now := directory.now()) is not None:
+    while (now := directory.now()) is not None and service.endpoint not in now.shards[rank]:
         for endpoint in before:
             now = directory.without(rank, endpoint)
         first = now.shards[rank][0]
         if first in before:
             _be_first(service, now, keeper)
-            return
+            break
         try:
             _follow(service, first, rank)
-        except GoneError:
+        except ParameterServerError as error:
+            logger.info("%s cannot be followed yet: %s", first, error)
             if time.monotonic() - began > WAIT.total_seconds():
                 raise
+            service.shard = ParameterShard(Rules(epoch=0, rank=rank))
             pause()
-            continue
-        return
+    service.follower.place()
 
 
 def _be_first(service: ShardService, now: Placement, keeper: Keeper) -> None:
@@ -51,11 +57,11 @@ def _be_first(service: ShardService, now: Placement, keeper: Keeper) -> None:
     keeper.restore(now.origin, len(now.shards))
     while now.shards[rank][0] != service.endpoint:
         now = directory.change(now, now.having(rank, (service.endpoint,)))
-    service.follower.place(service.shard)
 
 
 def _follow(service: ShardService, first: str, rank: int) -> None:
-    line = Line(first, StreamTold(trainer=f"shard {rank}", numbers="float64"), token=service.follower.token)
+    told = StreamTold(trainer=f"shard {rank}", numbers="float64")
+    line = Line(first, told, seconds=FOLLOW_SECONDS, token=service.follower.token)
     question = Question({"do": "follow", "endpoint": service.endpoint}, {})
     try:
         line.ask(question, service.shard.epoch)

@@ -14,6 +14,7 @@ from data_contracts.parallelism import ParallelismConfig
 from models.distributed.parameter_server.beginning import have_begun, joined
 from models.distributed.parameter_server.client import Found, ParameterServer
 from models.distributed.parameter_server.declared import Numbers
+from models.distributed.parameter_server.links import Taken
 from models.distributed.parameter_server.ranges import fetch, hand_over, let_go, make_room
 from models.distributed.parameter_server.sending import Sending
 from models.distributed.parameter_server.served import ServedRows
@@ -69,7 +70,7 @@ class TrainersEnd:
         self._coming: dict[tuple[str, int], Found] = {}
         self._share = 0 if config.leases else rank
         self._sending = Sending(config, self._share)
-        self._goes_on = False
+        self._goes_on, self._pass = False, range(0)
 
     def begin(self, step: int = 0, optimizer: Optimizer | None = None) -> None:
         """Have shards learn from this step on, from what the trainers have of the tables.
@@ -118,6 +119,8 @@ class TrainersEnd:
 
     def take_layers(self, step: int | None) -> None:
         """Have the layers as a step reads them here, or their averages."""
+        if step is None:
+            self.end_pass()
         if self._layers is not None:
             wanted = self._layers.wanted()
             coming = (
@@ -148,10 +151,20 @@ class TrainersEnd:
     def lease(self, steps: range) -> int | None:
         """Return a step of a pass to work on; None once all were taken, whoever did."""
         self._sending.settle(self.server)
+        if steps != self._pass:  # all before it were taken, whatever a shard that was restored knows
+            self._pass = steps
+            self.server.go_on(Taken(steps.start))
         while True:
             found = self.server.lease(f"rank {self._rank}", steps, self._sending.ended(steps))
             if found.step is not None or found.is_done:
                 return found.step
+
+    def end_pass(self) -> None:
+        """Say that the last step was taken: others wait for it, and this trainer may have no turn any more."""
+        if self.is_there and self._config.leases:
+            self._sending.settle(self.server)
+            if (step := self._sending.ended(self._pass)) is not None:
+                self.server.end(step)
 
     def ranks(self, table: ServedRows, asked: Asked) -> Tensor:
         """Rank all rows for states."""
@@ -183,7 +196,8 @@ class TrainersEnd:
     @contextmanager
     def on_hand(self, optimizer: Optimizer) -> Iterator[None]:
         """Have what is saved here, with what is remembered of it: this trainer's range of each table, and layers."""
-        self._sending.settle(self.server)
+        if self.is_there:
+            self._sending.settle(self.server)
         for each in self.tables:
             fetch(self.server, each, optimizer)
         if self._layers is not None:

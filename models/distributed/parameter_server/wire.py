@@ -126,8 +126,8 @@ def as_read(batch: pa.RecordBatch, metadata: pa.Buffer, numbers: Numbers) -> Mes
         values_read += size
         number_U = None if rows < 0 else number[rows_read : rows_read + rows]
         rows_read += max(rows, 0)
-        is_asked = number_U is not None and not size
-        parts[name] = Part(own.view(rows, 0) if is_asked else own.view(-1, width) if width else own, number_U)
+        shape = (rows, width) if rows >= 0 else (-1, width) if width else (size,)
+        parts[name] = Part(own.view(shape), number_U)
     return Message(words, parts)
 
 

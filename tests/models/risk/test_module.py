@@ -64,7 +64,7 @@ def test_every_way_of_splitting_comes_to_what_one_process_does(
     tmp_path: Path, tables: TablesAt, alone: FitResult, way: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = lab(tmp_path, tables)
-    with shards(SHARDS) as store:
+    with shards(ParallelismConfig.model_validate(SERVED)) as (store, _):
         monkeypatch.setenv(STORE, store)
         result = own.train(job(own, "way", **way))
     torch.testing.assert_close(weights_of(result), weights_of(alone), rtol=1e-9, atol=1e-9)
@@ -77,7 +77,7 @@ def test_a_killed_training_goes_on_wherever_its_rows_lie_and_ends_as_if_undistur
 ) -> None:
     own = lab(tmp_path, tables)
     begun = job(own, "killed", **SERVED)
-    with shards(SHARDS) as store:
+    with shards(ParallelismConfig.model_validate(SERVED)) as (store, _):
         monkeypatch.setenv(STORE, store)
         own.killed(begun, "step", "after", 14)
     for name, rows in (("sharded", 12), ("local", 9)):

@@ -194,6 +194,36 @@ def test_one_that_stands_still_is_left_and_changes_nothing_when_it_goes_on(made:
     assert_learned(house, 9)
 
 
+def test_one_that_stands_still_in_mid_message_is_left_too(made: Callable[..., House]) -> None:
+    """A push of more than the wire holds waits to be written, and no answer is waited for."""
+    house = made(replicas=2)
+    large = Table(name="large", count=60_001, width=64, numbers="float64")
+    (end, _), number_U = house.trainers, torch.arange(1, 60_001)
+    end.declare([large])
+    for step, process in enumerate((0, 1)):
+        house.until(house.held_twice, "it was started again")
+        silent = house.process_of(house.placed[0][process])
+        silent.suspend()
+        value_UD = torch.ones(60_000, 64).double()
+        pushes = [Push(step, share, {"large": Gradient(value_UD, number_U, 0.1)}) for share in range(TRAINERS)]
+        sent = [trainer.push(each) for trainer, each in zip(house.trainers, pushes, strict=True)]
+        for trainer, answers in zip(house.trainers, sent, strict=True):
+            trainer.wait(answers)
+        silent.resume()
+        silent.wait(60)
+    assert end.done().taken == 2
+
+
+def test_a_process_follows_before_anything_was_learned(made: Callable[..., House]) -> None:
+    house = made(replicas=2)
+    house.kill(house.placed[0][1])
+    house.learn(1)
+    house.until(house.held_twice, "it was started again")
+    house.kill(house.placed[0][0])
+    house.learn(2)
+    assert_learned(house, 3)
+
+
 def test_alone_it_goes_on_from_its_snapshot_and_says_what_is_lost(
     made: Callable[..., House], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -202,13 +232,13 @@ def test_alone_it_goes_on_from_its_snapshot_and_says_what_is_lost(
     house.until(lambda: len(list(tmp_path.rglob("shard-*-of-00002-step-0000000005"))) == 2, "both have written")
     keeper = house.process_of(house.first_of(1))
     (folder,) = {path.parent for path in tmp_path.rglob("shard-00002-*")}
-    (folder / ".shard-00002-of-00002.staged").write_text("in the way: no more snapshots")
+    (folder / f".shard-00002-of-00002.{keeper.pid}.staged").write_text("in the way: no more snapshots")
     house.learn(4)
     assert not list(tmp_path.rglob("shard-00002-of-00002-step-0000000009"))
     keeper.kill()
     house.learn(4)
-    assert house.trainers[0].done().lost == 2, "all but those that trainers say again"
-    assert any("has not learned from 2 steps" in line for line in caplog.messages)
+    assert house.trainers[0].done().lost == 4, "all since its snapshot"
+    assert any("has not learned from 4 steps" in line for line in caplog.messages)
     wanted, found = undisturbed(13), house.trainers[0].read(ALL).result()
     even = torch.arange(0, 400, 2)
     torch.testing.assert_close(found["item"][even], wanted["item"][even], rtol=0.05, atol=0.05)

@@ -191,6 +191,26 @@ def test_what_no_trainer_says_is_refused_and_the_stream_goes_on(
     end.wait(end.push(pushed(0)))
 
 
+def test_a_shard_that_has_no_row_of_a_step_learns_the_rest(opened: Opened) -> None:
+    end, push = declared(opened(2)), pushed(0)
+    even = Gradient(torch.ones(2, 3).double(), torch.tensor([2, 4]), 0.3)
+    end.wait(end.push(push._replace(gradients={**push.gradients, "item": even})))
+    nobodys = even._replace(value=torch.empty(0, 3).double(), number_U=torch.empty(0, dtype=torch.int64))
+    end.wait(end.push(Push(1, 0, {"item": nobodys, "layers": push.gradients["layers"]})))
+    assert end.done().steps == 2
+    assert end.pull(2, 0, {"item": even.number_U, "layers": None}).result()["item"].shape == (2, 3)
+
+
+def test_what_nobody_can_answer_is_refused_and_the_stream_goes_on(
+    opened: Opened, services: list[ShardService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = declared(opened())
+    monkeypatch.setattr(services[0].shard, "done", lambda: 1 // 0)
+    with pytest.raises(RefusedError, match="'done' was not understood: ZeroDivisionError"):
+        end.done()
+    end.wait(end.push(pushed(0)))
+
+
 @pytest.mark.parametrize("rate", [float("nan"), float("inf")])
 def test_a_rate_that_json_cannot_say_is_refused(opened: Opened, rate: float) -> None:
     end, wrong = declared(opened()), pushed(0)
@@ -219,7 +239,7 @@ def test_a_start_is_told_once_and_again_and_an_older_one_is_refused(opened: Open
     end.begin(Rules(epoch=1))
     assert torch.equal(end.read(ALL).result()["item"], held["item"])
     for epoch in (0, 1):
-        with pytest.raises(OtherEpochError, match=f"is of placement 1, and told of {epoch}"):
+        with pytest.raises(OtherEpochError, match=f"this shard has begun in placement 1, not {epoch}"):
             end.begin(Rules(epoch=epoch, shares=2))
     end.placement = end.anew()
     end.begin(Rules(epoch=end.placement.origin))

@@ -277,12 +277,13 @@ def test_a_trainer_waits_for_a_step_until_another_has_ended_one() -> None:
 
     assert lease("a") == Lease(0, is_done=False)
     assert lease("b") == Lease(1, is_done=False)
-    assert lease("b", seconds=0.01) == Lease(None, is_done=False)
+    assert lease("b") == Lease(1, is_done=False), "it has not heard the first answer"
+    assert lease("c", seconds=0.01) == Lease(None, is_done=False)
     heard: list[Lease] = []
-    thread = waits(shard, lambda: heard.append(lease("b")))
+    thread = waits(shard, lambda: heard.append(lease("c")))
     assert lease("a", ended=0) == Lease(2, is_done=False)
     assert lease("a", ended=2, seconds=0.01) == Lease(None, is_done=False)
-    assert lease("c", ended=1) == Lease(None, is_done=True)
+    assert lease("b", ended=1) == Lease(None, is_done=True)
     thread.join(SECONDS)
     assert heard == [Lease(None, is_done=True)]
 
@@ -291,5 +292,5 @@ def test_a_pass_that_was_begun_before_has_only_what_was_not_taken() -> None:
     shard = made(staleness=4)
     for step in (3, 5):
         shard.push(pushed(step), epoch=0)
-    leased = [shard.lease("a", range(3, 6), None, start=1, epoch=0, seconds=0.01) for _ in range(2)]
+    leased = [shard.lease(each, range(3, 6), None, start=1, epoch=0, seconds=0.01) for each in "ab"]
     assert leased == [Lease(4, is_done=False), Lease(None, is_done=False)]
