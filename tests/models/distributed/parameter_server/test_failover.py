@@ -210,7 +210,7 @@ def test_one_that_stands_still_in_mid_message_is_left_too(made: Callable[..., Ho
         for trainer, answers in zip(house.trainers, sent, strict=True):
             trainer.wait(answers)
         silent.resume()
-        silent.wait(60)
+    house.until(house.held_twice, "it holds the same again")
     assert end.done().taken == 2
 
 
