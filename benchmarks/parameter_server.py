@@ -23,6 +23,7 @@ WANTED, AIM = 300.0, 600.0
 """Exchanges a second: the bar, and what is aimed at after it."""
 KINDS = {"flight": "Arrow Flight, as shipped", "rpc": "torch's RPC, the same rules"}
 PASSES = {"shop": 20, "ml-100k": 10}
+PARTS = ["travel", "held-back", *PASSES]
 HELD_BACK = ("ddp", "bounded, 16", "async")
 HELD_PASSES = 3
 FASTER, MOST_LOST = 1.5, 0.02
@@ -117,17 +118,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-ps", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, nothing is written down")
     parser.add_argument("--real-data", type=Path, default=Path("../shared/data"), help="folder of the logs")
+    parser.add_argument("--only", nargs="*", default=PARTS, choices=PARTS, help="some of it")
     given = parser.parse_args()
-    rounds, number = (1, 50) if given.quick else (ROUNDS, EXCHANGES)
-    texts = {"parameter-server": travel(rounds, number)}
-    for log, passes in PASSES.items():
-        picture = None if given.quick else FILE.with_name(f"staleness-{log}.svg")
-        texts[f"staleness-{log}"] = converge(log, given.real_data, 1 if given.quick else passes, picture)
-    texts["held-back"] = hold_back(given.real_data, 1 if given.quick else HELD_PASSES)
-    for name, text in texts.items():
+    for part in given.only:
+        text = measured(part, given.real_data, is_quick=given.quick)
         print(text)
         if not given.quick:
-            record(name, text)
+            record(f"parameter-server-{part}", text)
+
+
+def measured(part: str, real_data: Path, *, is_quick: bool) -> str:
+    """Measure one part, and return its section."""
+    if part == "travel":
+        return travel(*((1, 50) if is_quick else (ROUNDS, EXCHANGES)))
+    if part == "held-back":
+        return hold_back(real_data, 1 if is_quick else HELD_PASSES)
+    picture = None if is_quick else FILE.with_name(f"staleness-{part}.svg")
+    return converge(part, real_data, 1 if is_quick else PASSES[part], picture)
 
 
 if __name__ == "__main__":
