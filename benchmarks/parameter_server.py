@@ -22,7 +22,7 @@ ROUNDS, EXCHANGES = 5, 1_000
 WANTED, AIM = 300.0, 600.0
 """Exchanges a second: the bar, and what is aimed at after it."""
 KINDS = {"flight": "Arrow Flight, as shipped", "rpc": "torch's RPC, the same rules"}
-PASSES = {"shop": 20, "ml-100k": 10}
+PASSES = {"shop": 10, "ml-100k": 10}
 PARTS = ["travel", "held-back", *PASSES]
 HELD_BACK = ("ddp", "bounded, 16", "async")
 HELD_PASSES = 3
