@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from threading import Event, Lock, RLock
-from typing import cast
 
 from models.distributed.parameter_server.declared import Layers, Numbers, Table
 from models.distributed.parameter_server.errors import GoneError, LateError, OtherEpochError
@@ -40,7 +39,8 @@ class Follower:
     ) -> None:
         self.rank, self.endpoint, self.directory, self.token = rank, endpoint, directory, token
         self.deposed, self.has_a_part = Event(), False
-        self._shard, self._line = shard, cast("Line | None", None)
+        self._shard = shard
+        self._line: Line | None = None
         self._is_second = False
         self._order, self._placing = Lock(), RLock()
 
