@@ -6,11 +6,14 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from urllib.parse import unquote
 
+import fsspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.fs as pa_fs
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from fsspec.implementations.local import LocalFileSystem
 
 from data_contracts.contract import DataContract
 
@@ -75,7 +78,8 @@ class ReadableTable:
             FileNotFoundError: The table, or that version of it, does not exist.
         """
         try:
-            return DeltaTable(self.uri, version=version).to_pyarrow_dataset(schema=self.contract.schema)
+            table = DeltaTable(self.uri, version=version)
+            return table.to_pyarrow_dataset(filesystem=_file_system(self.uri), schema=self.contract.schema)
         except (TableNotFoundError, DeltaError) as error:
             raise FileNotFoundError(f"table {self.contract.name!r} version {version} at {self.uri}: {error}") from error
 
@@ -111,6 +115,16 @@ class ReadableTable:
         """Values of the partition column at ``version``, sorted; none when nothing was ever committed."""
         table = self._open(version)
         return [] if table is None else sorted(value for part in table.partitions() for value in part.values())
+
+
+def _file_system(uri: str) -> pa_fs.FileSystem | None:
+    """Return Arrow's own file system for a table on disks; None for others, which deltalake reads itself.
+
+    It does so through Python, from Arrow's threads: when one of them lets go of a scan while its process ends, that
+    process dies ("terminate called without an active exception", or signal 11).
+    """
+    system, path = fsspec.url_to_fs(uri)
+    return pa_fs.SubTreeFileSystem(path, pa_fs.LocalFileSystem()) if isinstance(system, LocalFileSystem) else None
 
 
 def scan(files: Sequence[str], contract: DataContract) -> pl.LazyFrame:

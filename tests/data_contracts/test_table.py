@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
@@ -67,6 +68,13 @@ def test_lists_of_moments_are_written_as_differences_and_read_as_they_were(tmp_p
     assert all("RLE_DICTIONARY" in others for others in encodings.values())
 
 
+def test_a_table_on_disks_is_read_without_python_on_arrows_threads(tmp_path: Path) -> None:
+    """One that lets go of a scan while its process ends would abort it."""
+    table = Table(str(tmp_path), CONTRACT)
+    commit(table, "a", 0)
+    assert isinstance(table.dataset().filesystem.base_fs, pa_fs.LocalFileSystem)
+
+
 @pytest.mark.parametrize("name", ["a", "two words", "50 %", "é/\U0001f4a1"])
 def test_a_file_is_listed_under_the_path_where_it_lies(tmp_path: Path, name: str) -> None:
     table = Table(str(tmp_path), BY_NAME)
@@ -74,6 +82,7 @@ def test_a_file_is_listed_under_the_path_where_it_lies(tmp_path: Path, name: str
     ((file, rows),) = table.file_rows().items()
     assert (Path(file).is_file(), rows) == (True, 1)
     assert table.partitions() == [name]
+    assert table.read()["name"].to_pylist() == [name]
 
 
 def test_what_no_version_refers_to_is_removed_and_every_version_reads_as_before(tmp_path: Path) -> None:

@@ -73,10 +73,16 @@ class House:
         self.taken += steps
 
     def process_of(self, endpoint: str) -> psutil.Process:
-        """Return the process that listens there."""
+        """Return the process that listens there.
+
+        Raises:
+            LookupError: Nobody does.
+        """
         port = int(endpoint.rsplit(":", 1)[1])
-        found = psutil.net_connections(kind="tcp")
-        return psutil.Process(next(each.pid for each in found if each.laddr.port == port and each.status == "LISTEN"))
+        for each in psutil.net_connections(kind="tcp"):
+            if each.pid and each.status == "LISTEN" and each.laddr.port == port:
+                return psutil.Process(each.pid)
+        raise LookupError(f"nobody listens at {endpoint}.")
 
     def first_of(self, rank: int) -> str:
         """Return where trainers ask a shard."""
@@ -105,7 +111,7 @@ class House:
         return all(len(each) == 2 and self.is_there(each) for each in self.placed)
 
     def is_there(self, endpoints: tuple[str, ...]) -> bool:
-        with suppress(StopIteration, psutil.Error):
+        with suppress(LookupError, psutil.Error):
             return all(self.process_of(each).is_running() for each in endpoints)
         return False
 
