@@ -134,7 +134,7 @@ def as_read(batch: pa.RecordBatch, metadata: pa.Buffer, numbers: Numbers) -> Mes
 def _column(tensors: Sequence[Tensor], kind: pa.DataType) -> pa.LargeListArray:
     """Return a column of one list, which lies where the tensor does, if there is only one."""
     whole = tensors[0] if len(tensors) == 1 else torch.cat([*tensors]) if tensors else None
-    held = np.empty(0, kind.to_pandas_dtype()) if whole is None else whole.contiguous().numpy()
+    held = np.empty(0) if whole is None else whole.contiguous().numpy()
     values = pa.Array.from_buffers(kind, len(held), [None, pa.py_buffer(held)])
     ends = pa.py_buffer(np.array([0, len(held)], np.int64))
     return pa.LargeListArray.from_buffers(pa.large_list(kind), 1, [None, ends], children=[values])
