@@ -8,8 +8,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from models.networks.transformer import Block
 from models.recommender.config import NetworkConfig
-from models.recommender.network import Block
 
 
 class Ligr(nn.Module):

@@ -14,6 +14,10 @@ from benchmarks.sizes import Sizes
 from benchmarks.tables import WINDOW, made_up, write_tables
 from data_contracts.contract import DataContract
 from data_contracts.job import Config, TablesAt
+from data_contracts.language.examples import BANDS
+from data_contracts.language.examples import EXAMPLES as TEXTS
+from data_contracts.language.symbols import FIRST as FIRST_SYMBOL
+from data_contracts.language.symbols import SYMBOLS
 from data_contracts.parallelism import Schedule
 from data_contracts.risk.examples import EXAMPLES, FEATURES
 from data_contracts.risk.numbers import NUMBERS
@@ -27,6 +31,8 @@ SIZES = Sizes(users=400, events=20, items=60, length=20, width=16, blocks=6, bat
 STEPS_OF_EPOCH = 10
 LEARNED, VALIDATING, KNOWN_PARTIES, OWN_NUMBERS = 400, 22, 50, 3
 """Made-up transactions that are learned from, those that validate, the parties of both, and the numbers of each."""
+LETTERS, STRETCH = 20, 12
+"""Different symbols of made-up texts, and how far back a network looks: a text is four such stretches."""
 SIDE, KINDS = 12, 3
 """Height and width of made-up pictures, pixels, and how many classes they are of."""
 
@@ -145,6 +151,33 @@ def _vision(_: str) -> dict[str, JsonValue]:
     }
 
 
+def _write_texts(folder: Path) -> TablesAt:
+    """Write texts in which each symbol follows from the one before, and not always."""
+    random = np.random.default_rng(0)
+    step_TL = random.choice([1, 1, 1, 1, 7], (LEARNED // 4, 4 * STRETCH - 1))  # a boundary makes it four stretches
+    texts = (FIRST_SYMBOL + step_TL.cumsum(axis=1) % LETTERS).tolist()
+    characters = [4 * STRETCH - 1] * len(texts)
+    examples = {
+        "symbols": texts,
+        "characters": characters,
+        "bytes": characters,
+        "bands": random.integers(-(2**62), 2**62, (len(texts), BANDS)).tolist(),
+        "written_at": pa.array(np.arange(len(texts)) * 60_000_000, pa.timestamp("us", "UTC")),
+        "window": [WINDOW] * len(texts),
+    }
+    numbers = np.arange(LETTERS)
+    letters = {
+        "symbol": [chr(ord("a") + number) for number in numbers],
+        "symbol_number": FIRST_SYMBOL + numbers,
+        "first_window": [WINDOW] * LETTERS,
+    }
+    return _committed(folder, (TEXTS, pa.table(examples)), (SYMBOLS, pa.table(letters)))
+
+
+def _language(_: str) -> dict[str, JsonValue]:
+    return {"network": {"width": SIZES.width, "heads": 2, "blocks": SIZES.blocks}, "context": STRETCH}
+
+
 RECOMMENDER = Subject("recommender", "recommender", _write_walks, _recommender, {"max_length": SIZES.length})
 HSTU = Subject("recommender: hstu", "recommender", _write_walks, _hstu, {"max_length": SIZES.length})
 RISK = Subject("risk", "risk", _write_transactions, _risk, {})
@@ -157,3 +190,4 @@ VISION = Subject(
     refused=("zero_bubble",),
     has_rows=False,
 )
+LANGUAGE = Subject("language", "language", _write_texts, _language, {"tokens": "characters"}, has_rows=False)

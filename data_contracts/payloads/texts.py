@@ -20,6 +20,7 @@ class TextLimits:
         max_bytes: Of UTF-8.
         max_characters: Code points.
         max_controls: Control characters, other than tabs and the ends of lines and pages. NUL is never allowed.
+        may_be_blank: Whether there may be nothing in it but white space.
 
     Raises:
         ValueError: `max_bytes` is more than is ever read.
@@ -28,6 +29,7 @@ class TextLimits:
     max_bytes: int = MAX_BYTES
     max_characters: int = 1_000_000
     max_controls: int = 0
+    may_be_blank: bool = True
 
     def __post_init__(self) -> None:
         refuse_vain_limit(self.max_bytes)
@@ -46,6 +48,7 @@ def texts(limits: TextLimits | None = None, name: str = "text") -> Payload:
     too_long = f"{name} of more than {kept.max_characters:,} characters"
     nul = f"{name} holds NUL"
     controls = f"{name} of more than {kept.max_controls:,} control characters"
+    blank = f"{name} is blank"
 
     def problem_of(data: bytes) -> str | None:
         if len(data) > kept.max_bytes:
@@ -58,6 +61,8 @@ def texts(limits: TextLimits | None = None, name: str = "text") -> Payload:
             return too_long
         if "\0" in text:
             return nul
-        return controls if len(_CONTROL.findall(text)) > kept.max_controls else None
+        if len(_CONTROL.findall(text)) > kept.max_controls:
+            return controls
+        return blank if not (kept.may_be_blank or text.strip()) else None
 
-    return Payload((too_many_bytes, undecodable, too_long, nul, controls), problem_of)
+    return Payload((too_many_bytes, undecodable, too_long, nul, controls, blank), problem_of)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic import BaseModel, Field, NonNegativeInt
 
 from models.fit_config import ModelConfig
-from models.networks.config import ResidualConfig
-
-
-class AdamWConfig(BaseModel, frozen=True, extra="forbid"):
-    """AdamW; its learning rate rises over `fit.warm_up_steps`, and falls to nothing at the end of `fit.max_epochs`."""
-
-    learning_rate: PositiveFloat = Field(3e-3, description="The highest.")
-    weight_decay: NonNegativeFloat = Field(0.05, description="Decoupled from the gradient.")
+from models.networks.config import AdamWConfig, ResidualConfig
 
 
 class AugmentConfig(BaseModel, frozen=True, extra="forbid"):

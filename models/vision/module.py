@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,11 +10,11 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import LambdaLR
 
 from data_contracts.job import FitJob
 from models import layered
 from models.layered import LayeredModule
+from models.networks.optimizer import adamw
 from models.networks.residual import ResidualNetwork
 from models.vision.config import VisionConfig
 from models.vision.reading import labels
@@ -91,33 +90,5 @@ class VisionModule(LayeredModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW; its rate rises over the first steps, and falls like a cosine to the end of the last epoch."""
-        config, fit = self.weights.config.optimizer, self.weights.config.fit
-        parameters = list(self.network.parameters())
-        optimizer = torch.optim.AdamW(
-            parameters,
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
-        images = len(self.trainer.datamodule.training)  # type: ignore[attr-defined]  # set by Trainer.fit
-        steps = fit.max_epochs * math.ceil(images / fit.batch_size)
-        schedule = LambdaLR(optimizer, lambda step: rate(step, rise=fit.warm_up_steps, steps=steps))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "learning_rate"},
-        }
-
-
-def rate(step: int, *, rise: int, steps: int) -> float:
-    """Return the learning rate of a step, from 0, as a share of the highest.
-
-    Args:
-        step: The one to be taken.
-        rise: Steps in which it rises.
-        steps: All that there will be.
-
-    Source:
-        Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, without restarts.
-    """
-    falling = (1 + math.cos(math.pi * min(step / steps, 1))) / 2
-    return min((step + 1) / max(rise, 1), falling)
+        examples = len(self.trainer.datamodule.training)  # type: ignore[attr-defined]  # set by Trainer.fit
+        return adamw(list(self.network.parameters()), self.weights.config, examples)

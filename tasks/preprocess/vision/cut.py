@@ -19,9 +19,9 @@ from data_contracts.vision.images import IMAGES
 from data_contracts.vision.pictures import NUMBERS, pixels
 from data_contracts.vision.promises import LATER
 from tasks.preprocess.labels import IS_DISPUTED, KNOWN_AT, Due, known, labelled
+from tasks.preprocess.plan import Plan
 from tasks.preprocess.taken import Taken
 from tasks.preprocess.vision.config import FeatureConfig
-from tasks.preprocess.vision.plan import Plan
 from tasks.preprocess.write import write_checked
 
 IMAGES_AT_ONCE = 256

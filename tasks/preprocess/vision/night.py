@@ -18,10 +18,11 @@ from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
 from data_contracts.vision.promises import LATER
 from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due
+from tasks.preprocess.plan import OfDay, Plan, hold_out_end
 from tasks.preprocess.taken import add_up
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.cut import Order, count_labels, cut_file
-from tasks.preprocess.vision.plan import Labels, Plan, hold_out_end, number_classes
+from tasks.preprocess.vision.numbering import Labels, number_classes
 from tasks.preprocess.vision.tables import Tables
 from tasks.preprocess.waiting import count_waiting
 from tasks.preprocess.write import write_checked
@@ -96,7 +97,8 @@ def _begin(
 def _plan(tables: Tables, labels: Labels, images: int, held_out: HeldOut) -> Plan:
     window = tables.window(images)
     if tables.nights.done is None:
-        return Plan(window=hold_out_end(labels, window, held_out), first=True)
+        days = {day: OfDay(counts.total(), counts.total()) for day, counts in labels.items()}
+        return Plan(window=hold_out_end(days, window, held_out, "labelled images"), first=True)
     after = tables.plan().window.last_day + timedelta(days=1)
     return Plan(window=window.model_copy(update={"first_day": after}), first=False)
 

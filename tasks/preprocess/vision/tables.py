@@ -20,10 +20,10 @@ from data_contracts.vision.pictures import NUMBERS
 from data_contracts.waiting import Waiting
 from tasks.preprocess.labels import Due, due_files
 from tasks.preprocess.nights import Nights
+from tasks.preprocess.plan import Plan
 from tasks.preprocess.refuse import refuse_other_features
 from tasks.preprocess.truth import refuse_lost_files
 from tasks.preprocess.vision.config import FeatureConfig
-from tasks.preprocess.vision.plan import Plan
 
 WINDOWS = "windows"
 """Note of a commit of `examples`: the keys of all windows so far, JSON. One may have no labelled image at all."""

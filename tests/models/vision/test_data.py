@@ -7,8 +7,9 @@ import pytest
 
 from data_contracts.job import Validation
 from models.batches import Share
+from models.networks.optimizer import rate
 from models.vision.data import Pictures, VisionData
-from models.vision.module import NO_CLASS, rate
+from models.vision.module import NO_CLASS
 from models.vision.reading import drawn
 from tests.models.vision.tables import SIZE, WINDOWS, fit_job, write_tables
 

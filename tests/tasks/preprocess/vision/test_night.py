@@ -174,7 +174,9 @@ def test_archives_of_pictures_are_taken_with_their_folders_for_labels(tmp_path: 
 
 
 def test_too_few_pictures_to_judge_are_refused(days: Days) -> None:
-    with pytest.raises(TooFewTargetsError, match=r"57 labelled images on 3 days. Wanted at the end .* 57 labelled"):
+    with pytest.raises(
+        TooFewTargetsError, match=r"57 labelled images with 57 targets on 3 days. Wanted at the end .* 57 targets"
+    ):
         days.build(days.publish(), held_out=HeldOut(min_targets=57, min_units=1))
 
 

@@ -1,0 +1,57 @@
+"""Requests and answers: a text in, how it goes on and how likely it is out. One row a request."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from data_contracts.contract import DataContract
+
+MAX_CHARACTERS, MAX_NEW = 100_000, 1_000
+"""Of a text that is judged; and that are said to go on with it."""
+NEW, TEMPERATURE, SEED = 100, 1.0, 0
+"""Where a request does not say."""
+
+REQUESTS = DataContract(
+    name="requests",
+    schema=pa.schema(
+        [
+            pa.field(
+                "prompt", pa.string(), nullable=False, metadata={"unit": f"{MAX_CHARACTERS:,} characters at most"}
+            ),
+            pa.field(
+                "max_new", pa.int32(), metadata={"unit": f"characters to go on with, 0 to {MAX_NEW:,}; {NEW} if null"}
+            ),
+            pa.field(
+                "temperature",
+                pa.float32(),
+                metadata={"unit": f"0: the likeliest character each time; {TEMPERATURE:g} if null, or NaN"},
+            ),
+            pa.field("seed", pa.int32(), metadata={"unit": f"of what is drawn; {SEED} if null"}),
+        ]
+    ),
+    written_by="clients",
+    read_by=("server",),
+)
+
+ANSWERS = DataContract(
+    name="answers",
+    schema=pa.schema(
+        [
+            pa.field("continuation", pa.string(), nullable=False, metadata={"unit": "ends early where a text would"}),
+            pa.field(
+                "nats_a_character",
+                pa.float32(),
+                nullable=False,
+                metadata={"unit": "of the prompt: less is likelier; 0 without one"},
+            ),
+            pa.field(
+                "context",
+                pa.int32(),
+                nullable=False,
+                metadata={"unit": "last characters of the prompt that the continuation knows of"},
+            ),
+        ]
+    ),
+    written_by="server",
+    read_by=("clients",),
+)

@@ -1,0 +1,38 @@
+"""What language is shipped with: its weights, and what is to be known of them (`models.language.weights`)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from string import ascii_letters
+
+from data_contracts.bundle import TRAINING
+from data_contracts.job import Config, PublishJob
+from models.language.reading import batches, documents
+from models.language.weights import RECORD, TENSORS, load
+
+EXAMPLE_SYMBOLS = 40
+"""Of a text that stands in tags and on pages."""
+GOLDEN_SYMBOLS = 40
+"""Different ones, at most, in texts whose answers are kept."""
+
+
+def write_bundle(job: PublishJob, folder: Path) -> None:
+    """Copy the weights into ``folder``."""
+    for name in (TENSORS, RECORD, TRAINING):
+        shutil.copyfile(Path(job.checkpoint) / name, folder / name)
+
+
+def example(job: PublishJob) -> Config:
+    """Ask how one of the newest documents goes on."""
+    pieces = (batch for batch in batches(job.tables, job.known_windows[::-1], ["symbols"]) if batch.num_rows)
+    begun = [] if (found := next(pieces, None)) is None else documents(found)[0][:EXAMPLE_SYMBOLS].tolist()
+    prompt = load(Path(job.checkpoint)).record.spelling.text(begun)
+    return {"prompt": prompt, "max_new": 60, "temperature": 0.5, "seed": 0}
+
+
+def golden_requests(folder: Path) -> list[dict[str, object]]:
+    """Make up texts of characters that are known, and of some that are not: how likely they are, nothing drawn."""
+    known = "".join(load(folder).record.symbols[:GOLDEN_SYMBOLS]) or ascii_letters
+    texts = ["", known, known[::-1], known[:3] * 50, "\u16a0\u4f60"]
+    return [{"prompt": text, "max_new": 0, "temperature": 0.0, "seed": 0} for text in texts]

@@ -1,0 +1,181 @@
+"""What language learns from: the recorded documents, one behind the other, cut into stretches of a network's context.
+
+In each pass the stretches begin elsewhere: by how much follows from (seed, step, row), so it is the same in whichever
+process, and after a crash. Shape letters: T symbols of all documents, B rows, L positions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+
+from data_contracts.job import FitJob, Validation
+from data_contracts.language.symbols import BOUNDARY
+from models.batches import Share
+from models.data import Data
+from models.language.config import LanguageConfig
+from models.language.module import NOTHING, Batch, Targets
+from models.language.reading import batches, documents
+from models.rows.first_values import mixed
+
+VALIDATING_SHARE = 20
+"""One document in so many validates."""
+_KINDS = ("training", "validation")
+_SYMBOLS = "symbols"
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Stretches of text, as examples; each is to predict its own symbols but the first, and the one behind it.
+
+    Attributes:
+        symbol_T: int32; `BOUNDARY` before each document, and at the end.
+        context: L.
+        origin: Where they are from.
+        seed: Of the training; None where they validate: then all begin where they do.
+    """
+
+    symbol_T: NDArray[np.int32]
+    context: int
+    origin: str
+    seed: int | None
+
+    def __len__(self) -> int:
+        return math.ceil(max(len(self.symbol_T) - 1, 0) / self.context)
+
+    def targets(self) -> Numbers:
+        """Count what each predicts; the last one may have fewer."""
+        if self.seed is not None:
+            return np.full(len(self), min(self.context, len(self.symbol_T) - 1), np.int64)
+        return np.minimum(self.context, len(self.symbol_T) - 1 - self.context * np.arange(len(self)))
+
+    def lengths(self) -> Numbers:
+        """All are the same work."""
+        return np.ones(len(self), np.int64)
+
+    def batch(self, rows: Numbers, share: Share) -> Batch:
+        """Take these, and fill up with such as predict nothing."""
+        height, L = max(share.height, len(rows)), self.context
+        place_BL = self._begin(rows, share.step)[:, None] + np.arange(L + 1)
+        there_BL = place_BL < len(self.symbol_T)
+        read_BL = np.where(there_BL, self.symbol_T[np.where(there_BL, place_BL, 0)], BOUNDARY).astype(np.int64)
+        symbol_BL, wanted_BL = np.full((height, L), BOUNDARY, np.int64), np.full((height, L), NOTHING, np.int64)
+        symbol_BL[: len(rows)] = read_BL[:, :-1]
+        wanted_BL[: len(rows)] = np.where(there_BL[:, 1:], read_BL[:, 1:], NOTHING)
+        targets = Targets(torch.from_numpy(wanted_BL), share.targets)
+        return Batch(torch.from_numpy(symbol_BL), targets, share.examples, rows, self.origin)
+
+    def _begin(self, rows: Numbers, step: int) -> Numbers:
+        """Return where rows begin: none so late that it could not predict as many symbols as the others."""
+        own_B = rows * self.context
+        if self.seed is None:
+            return own_B
+        with np.errstate(over="ignore"):
+            of_step = mixed(mixed(np.array([self.seed], np.uint64)) + np.array([step], np.uint64))
+            shift_B = mixed(rows.astype(np.uint64) + of_step) % np.uint64(self.context)
+        latest = max(len(self.symbol_T) - 1 - self.context, 0)
+        return np.minimum(own_B + shift_B.astype(np.int64), latest)
+
+
+class LanguageData(Data[Stretches]):
+    """Reads a job's windows, replays older ones, and keeps some documents apart to validate on.
+
+    Args:
+        job: Names the tables, their versions and windows.
+    """
+
+    def __init__(self, job: FitJob) -> None:
+        self.config = LanguageConfig.model_validate(job.config)
+        super().__init__(job, self.config.fit)
+
+    def read(self, folder: Path) -> None:
+        """Write the symbols of both kinds, a few documents at a time.
+
+        Raises:
+            ValueError: There is nothing to train on.
+        """
+        job = self.job
+        with _written(folder / "training") as training, _written(folder / "validation") as validation:
+            for window in sorted({*job.windows, job.validation.window}):
+                for batch in batches(job.tables, [window], ["symbols", "bands"]):
+                    is_kept = _validates(batch, window, job.validation)
+                    validation.add(batch.filter(is_kept))
+                    if window in job.windows:
+                        training.add(batch.filter(pc.invert(is_kept)))
+            wanted = round(job.replay * training.symbols)
+            for batch in _drawn(job, seed=self.config.fit.seed):
+                if wanted <= 0:
+                    break
+                before = training.symbols
+                training.add(batch)
+                wanted -= training.symbols - before
+        if not training.symbols:
+            raise ValueError(
+                f"no document to learn from in windows {', '.join(job.windows)} of {job.tables.folder}. Bring more."
+            )
+
+    def open(self, folder: Path) -> tuple[Stretches, Stretches]:
+        """Map them into memory."""
+        training, validation = (self._open(folder / kind, kind) for kind in _KINDS)
+        return training, validation
+
+    def _open(self, folder: Path, kind: str) -> Stretches:
+        symbols = np.memmap(folder / _SYMBOLS, np.int32, "r")
+        seed = self.config.fit.seed if kind == "training" else None
+        return Stretches(symbols, self.config.context, ", ".join(self.job.windows), seed)
+
+
+class _Writer:
+    """Writes documents one behind the other."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.symbols = 0
+        self.end()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Write some more."""
+        for each in documents(batch) if batch.num_rows else ():
+            self._file.write(each.tobytes())
+            self.end()
+            self.symbols += len(each)
+
+    def end(self) -> None:
+        """End a document."""
+        self._file.write(np.int32(BOUNDARY).tobytes())
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[_Writer]:
+    folder.mkdir()
+    with (folder / _SYMBOLS).open("wb") as file:
+        yield _Writer(file)
+
+
+def _drawn(job: FitJob, *, seed: int) -> Iterator[pa.RecordBatch]:
+    """Yield pieces of older windows, in an order drawn for the night, a tenth of each: so many windows are met."""
+    random = np.random.default_rng([seed, *job.known_windows[-1].encode()])
+    for part in random.permutation(10):
+        for batch in batches(job.tables, sorted(job.replayed), ["symbols", "bands"]):
+            own = batch["bands"].to_numpy(zero_copy_only=False)
+            yield batch.filter(pa.array([int(bands[0]) % 10 == part for bands in own], pa.bool_()))
+
+
+def _validates(batch: pa.RecordBatch, window: str, validation: Validation) -> pa.Array:
+    """Say which documents validate, by a number of their text: the same does in every night, and so does its twin."""
+    if window != validation.window:
+        return pa.array(np.zeros(batch.num_rows, np.bool_))
+    first = [bands[-1] % VALIDATING_SHARE for bands in batch["bands"].to_pylist()]
+    return pa.array([validation.whole or number == 0 for number in first], pa.bool_())

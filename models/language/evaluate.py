@@ -1,0 +1,207 @@
+"""Judges contestants on the window that nobody trained on: every document of its own days, the same for all.
+
+A document that says nearly the same as one that was there before is left out, and counted: it may have been learned by
+heart.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from data_contracts.days import start_of
+from data_contracts.evidence import Judgement, Slice
+from data_contracts.job import EvaluateJob
+from data_contracts.language.examples import BANDS
+from data_contracts.language.spelling import Bytes, Characters, spelling
+from data_contracts.language.symbols import UNKNOWN
+from data_contracts.manifest import verify
+from data_contracts.version import CANDIDATE
+from models.bootstrap import compare
+from models.language.metrics import FIVE_GRAM, METRICS, ONE_GRAM, Floats, judged, values
+from models.language.ngrams import NGrams
+from models.language.reading import batches, documents, symbols
+from models.language.saying import go_on
+from models.language.surprise import Symbols, surprise
+from models.language.weights import load
+from models.slices import Flags, sliced
+from models.weights import WeightsError
+
+SHORT, LONG = 500, 2_000
+"""Characters below which a document is short, and from which on it is long."""
+SAMPLE, TEMPERATURE = 300, 0.8
+"""Symbols of a sample of text, and how it is drawn."""
+
+logger = logging.getLogger(__name__)
+
+
+class Contestant(Protocol):
+    """Says how likely texts are."""
+
+    def surprise(self, texts: list[Symbols]) -> Floats:
+        """Return the nats of each, (texts,)."""
+        ...
+
+
+class Learned:
+    """A network; characters that came after it, it knows as unknown ones.
+
+    Args:
+        folder: Of its weights, verified here.
+        own: What the documents are made to.
+
+    Raises:
+        DamagedError: The weights are not as they were written.
+        WeightsError: They were trained on other symbols.
+    """
+
+    def __init__(self, folder: Path, own: Bytes | Characters) -> None:
+        verify(folder)
+        self.network, self.record = load(folder)
+        known = self.record.symbols
+        if type(self.record.spelling) is not type(own) or (
+            isinstance(own, Characters) and known != own.symbols[: len(known)]
+        ):
+            raise WeightsError(f"weights in {folder} know other {self.record.tokens} than the tables have.")
+
+    def surprise(self, texts: list[Symbols]) -> Floats:
+        """See `Contestant.surprise`."""
+        return surprise(self.network, texts)
+
+    def sample(self) -> str:
+        """Return the beginning of a text as it could be."""
+        return self.record.spelling.text(go_on(self.network, [], most=SAMPLE, temperature=TEMPERATURE, seed=0))
+
+
+class Judged(NamedTuple):
+    """Documents that are judged.
+
+    Attributes:
+        texts: By the numbers of their symbols.
+        characters: In each, (units,).
+        bytes: In each, (units,).
+        late: Documents of the window that are of days before it.
+        twins: Documents of its days that say nearly the same as one before.
+    """
+
+    texts: list[Symbols]
+    characters: Floats
+    bytes: Floats
+    late: int
+    twins: int
+
+
+def evaluate(job: EvaluateJob) -> Judgement:
+    """Judge every contestant and the baselines.
+
+    Returns:
+        `models.language.metrics.judged` by contestant, ``one_gram`` and ``five_gram``. Counts: ``units``, documents;
+        ``targets``, their characters; ``late`` and ``near_duplicates``, which are not judged; ``unknown_characters``.
+
+    Raises:
+        DamagedError: Weights are not as they were written.
+        FileNotFoundError: A table, or its version, is not there.
+        WeightsError: A contestant was trained on other symbols.
+    """
+    own = spelling(str(job.features["tokens"]), symbols(job.tables))
+    contestants = {name: Learned(Path(folder), own) for name, folder in job.contestants.items()}
+    everybody: dict[str, Contestant] = {**contestants, **_baselines(job, own.count)}
+    found = _to_judge(job)
+    nats = {name: each.surprise(found.texts) for name, each in everybody.items()}
+    by = METRICS.decided_by(job.metric)
+    units, characters = len(found.texts), int(found.characters.sum())
+    chosen, ahead = compare(by, values(by.primary, nats, found.characters, found.bytes), units)
+    return Judgement(
+        by=by,
+        chosen=chosen,
+        ahead=ahead,
+        metrics={name: judged(each, found.characters, found.bytes) if units else {} for name, each in nats.items()},
+        slices=_slices(nats, found),
+        counts={
+            "units": units,
+            "targets": characters,
+            "window_units": units + found.late + found.twins,
+            "window_targets": characters,
+            "late": found.late,
+            "near_duplicates": found.twins,
+            "unknown_characters": int(sum((text == UNKNOWN).sum() for text in found.texts)),
+        },
+        remarks=tuple(_remarks(contestants)),
+    )
+
+
+def _remarks(contestants: Mapping[str, Learned]) -> Iterator[str]:
+    if CANDIDATE in contestants:
+        said = contestants[CANDIDATE].sample()
+        yield f"The candidate writes: {' '.join(said.split())!r}."
+
+
+def _slices(nats: Mapping[str, Floats], found: Judged) -> dict[str, Slice]:
+    long, short = found.characters >= LONG, found.characters < SHORT
+    parts = {"short_documents": short, "documents_of_medium_length": ~(short | long), "long_documents": long}
+
+    def of(nats_U: Floats) -> Callable[[Flags], dict[str, float]]:
+        return lambda chosen: judged(nats_U[chosen], found.characters[chosen], found.bytes[chosen])
+
+    return sliced(parts, {name: of(each) for name, each in nats.items()})
+
+
+def _to_judge(job: EvaluateJob) -> Judged:
+    seen = _Seen(job)
+    texts: list[Symbols] = []
+    sizes = [np.empty((2, 0))]
+    late = twins = 0
+    for batch in batches(job.tables, [job.window], ["symbols", "characters", "bytes", "bands", "written_at"]):
+        own = _on_its_days(batch, job)
+        late += batch.num_rows - own.num_rows
+        new = own.filter(pa.array(~seen.are_twins(own), pa.bool_()))
+        twins += own.num_rows - new.num_rows
+        texts += documents(new) if new.num_rows else []
+        sizes.append(np.array([new[name].to_numpy() for name in ("characters", "bytes")], np.float64))
+    characters, sized = np.concatenate(sizes, axis=1)
+    return Judged(texts, characters, sized, late, twins)
+
+
+class _Seen:
+    """Knows the documents that were there before a window."""
+
+    def __init__(self, job: EvaluateJob) -> None:
+        there = [_bands(batch) for batch in batches(job.tables, job.known_windows, ["bands"])]
+        self._of_band = [np.unique(each) for each in np.concatenate([np.empty((0, BANDS), np.int64), *there]).T]
+
+    def are_twins(self, batch: pa.RecordBatch) -> NDArray[np.bool_]:
+        """Say which documents have a twin there, (rows,)."""
+        own = _bands(batch).T
+        twins: NDArray[np.bool_] = np.any(
+            [np.isin(each, there) for each, there in zip(own, self._of_band, strict=True)], axis=0
+        )
+        return twins
+
+
+def _bands(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = pc.list_flatten(batch["bands"]).to_numpy().reshape(-1, BANDS)
+    return found
+
+
+def _on_its_days(batch: pa.RecordBatch, job: EvaluateJob) -> pa.RecordBatch:
+    if job.first_day is None:
+        return batch
+    start = pa.scalar(start_of(job.first_day, job.day_zone), batch.schema.field("written_at").type)
+    return batch.filter(pc.greater_equal(batch["written_at"], start))
+
+
+def _baselines(job: EvaluateJob, count: int) -> Mapping[str, Contestant]:
+    """Count what was there before the window."""
+    pieces = batches(job.tables, job.known_windows, ["symbols"])
+    texts = [text for batch in pieces if batch.num_rows for text in documents(batch)]
+    if not texts:
+        raise ValueError(f"no document in windows {', '.join(job.known_windows)}: baselines know nothing.")
+    logger.info("window %s: counts are of %s documents", job.window, f"{len(texts):,}")
+    return {ONE_GRAM: NGrams(texts, 1, count), FIVE_GRAM: NGrams(texts, 5, count)}

@@ -1,0 +1,83 @@
+"""Answers requests: a text in, how it goes on and how likely it is out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from data_contracts.language.requests import (
+    ANSWERS,
+    MAX_CHARACTERS,
+    MAX_NEW,
+    NEW,
+    REQUESTS,
+    SEED,
+    TEMPERATURE,
+)
+from models.language.saying import go_on
+from models.language.surprise import surprise
+from models.language.weights import load
+
+
+class LanguagePredictor:
+    """See `models.use_case.Predictor`. Read-only once made.
+
+    Args:
+        folder: Of a bundle, verified.
+
+    Raises:
+        FileNotFoundError: A file of the bundle is not there.
+    """
+
+    request_schema = REQUESTS.schema
+    answer_schema = ANSWERS.schema
+
+    def __init__(self, folder: Path) -> None:
+        self._network, record = load(folder)
+        self._spelling = record.spelling
+
+    def predict(self, requests: pa.Table) -> pa.Table:
+        """Answer every row: `data_contracts.language.requests` says what with.
+
+        Raises:
+            ValueError: Requests are not to the contract; the message lists every one with its row.
+        """
+        rows = REQUESTS.filled(requests).to_pylist()
+        problems = [f"request {row}: {problem}" for row, one in enumerate(rows) for problem in _problems(**one)]
+        if problems:
+            raise ValueError("; ".join(problems) + ".")
+        return pa.Table.from_pylist([self._answer(**each) for each in rows], schema=self.answer_schema)
+
+    def _answer(
+        self, prompt: str, max_new: int | None, temperature: float | None, seed: int | None
+    ) -> dict[str, object]:
+        symbols = self._spelling.numbers(prompt.encode())
+        (nats,) = surprise(self._network, [symbols])
+        said = go_on(
+            self._network,
+            symbols.tolist(),
+            most=NEW if max_new is None else max_new,
+            temperature=TEMPERATURE if temperature is None or math.isnan(temperature) else temperature,
+            seed=SEED if seed is None else seed,
+        )
+        return {
+            "continuation": self._spelling.text(said),
+            "nats_a_character": nats / max(len(prompt), 1),
+            "context": min(self._network.context, len(symbols)),
+        }
+
+
+def _problems(prompt: str | None, max_new: int | None, temperature: float | None, seed: int | None) -> Iterator[str]:
+    if prompt is None:
+        yield "prompt is missing, wanted a text; an empty one begins a new text"
+    elif len(prompt) > MAX_CHARACTERS:
+        yield f"prompt has {len(prompt):,} characters, wanted {MAX_CHARACTERS:,} at most"
+    if max_new is not None and not 0 <= max_new <= MAX_NEW:
+        yield f"max_new is {max_new:,}, wanted 0 to {MAX_NEW:,}"
+    if temperature is not None and (temperature < 0 or math.isinf(temperature)):
+        yield f"temperature is {temperature}, wanted 0 or more"
+    if seed is not None and seed < 0:
+        yield f"seed is {seed}, wanted 0 or more"

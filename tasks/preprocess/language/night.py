@@ -1,0 +1,132 @@
+"""Build a night: characters get numbers, documents become numbers; committed in this order.
+
+Both commits consume ``documents@<version>``, so a night that runs again does only what is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
+from typing import TypeVar
+
+from distributed import Client
+
+from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
+from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
+from tasks.preprocess.language.config import FeatureConfig
+from tasks.preprocess.language.cut import Counted, Order, count_characters, cut_file
+from tasks.preprocess.language.numbering import number_symbols
+from tasks.preprocess.language.tables import Tables
+from tasks.preprocess.plan import OfDay, Plan, hold_out_end
+from tasks.preprocess.write import write_checked
+
+logger = logging.getLogger(__name__)
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+def build_night(
+    workspace: Workspace,
+    validated: Validated,
+    held_out: HeldOut,
+    features: FeatureConfig,
+    protocol: Protocol,
+    cluster: str,
+) -> Night:
+    """Turn the documents that are new into examples, and return the night's record.
+
+    A night that is done changes nothing and returns its record; one that was broken off is finished first, as it was
+    planned then.
+
+    Args:
+        workspace: Whose tables.
+        validated: The version of `documents` to take.
+        held_out: What the first night must hold out, to judge: documents, and characters in them.
+        features: What documents are made to; the same for all nights of these tables.
+        protocol: Documents have no `leave_one_out`.
+        cluster: Address of a Dask scheduler.
+
+    Raises:
+        PreprocessError: One of its kinds; see `tasks.preprocess.errors`.
+    """
+    if protocol != "nightly":
+        raise OtherFeaturesError(f"protocol {protocol!r} is for sequences by user. Set protocol: nightly.")
+    tables = Tables(workspace.tables)
+    tables.refuse_other(features)
+    with Client(cluster, set_as_default=False) as client:
+        for documents in tables.nights.unfinished(validated.truth):
+            due = tables.due(documents)
+            if tables.nights.begun != documents:
+                _begin(client, tables, due, documents, features, held_out, workspace.day_zone)
+            _finish(client, tables, due, documents, features, workspace.day_zone)
+    return tables.record()
+
+
+def _begin(
+    client: Client,
+    tables: Tables,
+    due: Mapping[str, int],
+    documents: int,
+    features: FeatureConfig,
+    held_out: HeldOut,
+    day_zone: str,
+) -> None:
+    """Say which window takes which documents, number the new characters, and commit both."""
+    days: dict[date, OfDay] = {}
+    characters: dict[date, Counter[str]] = {}
+    for counted in _map(client, partial(count_characters, day_zone=day_zone), sorted(due)):
+        _add(counted, days, characters)
+    plan = _plan(tables, days, documents, held_out)
+    met = characters if features.tokens == "characters" else {}
+    new = number_symbols(met, plan, tables.numbered())
+    name, through = f"night-{documents:06}", plan.window.last_day
+    write = partial(write_checked, tables.symbols, name=name, through=through, day_zone=day_zone)
+    (parts,) = _map(client, write, [new])
+    tables.begin(parts, documents, plan, features)
+    logger.info("%s new characters: %r", f"{new.height:,}", "".join(new["symbol"].head(40)))
+
+
+def _add(counted: Counted, days: dict[date, OfDay], characters: dict[date, Counter[str]]) -> None:
+    for day, own in counted.days.items():
+        before = days.get(day, OfDay(0, 0))
+        days[day] = OfDay(before.units + own.units, before.targets + own.targets)
+    for day, counts in counted.characters.items():
+        characters[day] = characters.get(day, Counter()) + counts
+
+
+def _plan(tables: Tables, days: Mapping[date, OfDay], documents: int, held_out: HeldOut) -> Plan:
+    window = tables.window(documents)
+    if tables.nights.done is None:
+        return Plan(window=hold_out_end(days, window, held_out, "documents"), first=True)
+    after = tables.plan().window.last_day + timedelta(days=1)
+    return Plan(window=window.model_copy(update={"first_day": after}), first=False)
+
+
+def _finish(
+    client: Client, tables: Tables, due: Mapping[str, int], documents: int, features: FeatureConfig, day_zone: str
+) -> None:
+    """Number every text on the workers, see that none was lost, and commit them."""
+    plan, spelling, name = tables.plan(), tables.spelling(features.tokens), f"night-{documents:06}"
+    orders = [
+        Order(file, rows, plan, day_zone, tables.folder, f"{name}-{number:05}", spelling)
+        for number, (file, rows) in enumerate(sorted(due.items()))
+    ]
+    parts = [part for own in _map(client, cut_file, orders) for part in own]
+    wanted, written = sum(due.values()), sum(part.rows for part in parts)
+    if wanted != written:
+        raise RowsLostError(
+            f"{wanted:,} documents were to be taken, {written:,} examples were written. No features were published. "
+            "Start the night again; if it stays, this is a fault of the program."
+        )
+    logger.info("%s documents are examples", f"{written:,}")
+    tables.finish(parts, documents)
+
+
+def _map(client: Client, function: Callable[[Asked], Answer], asked: Sequence[Asked]) -> list[Answer]:
+    """Call ``function`` on the workers with each, and return the answers in order."""
+    answers: list[Answer] = client.gather(client.map(function, asked, pure=False))
+    return answers

@@ -1,0 +1,42 @@
+"""Which numbers new characters get: plain rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+
+import polars as pl
+
+from data_contracts.language.symbols import FIRST, MAX_SYMBOLS, SYMBOLS
+from tasks.preprocess.plan import Plan
+
+Characters = Mapping[date, Counter[str]]
+"""Day to its characters and how often each was met."""
+
+
+def number_symbols(met: Characters, plan: Plan, known: pl.DataFrame) -> pl.DataFrame:
+    """Give the next numbers to characters that have none yet: the most frequent first, as long as there are numbers.
+
+    Args:
+        met: In the night's new documents.
+        plan: Says which window a day is in.
+        known: ``symbol``, ``symbol_number`` of every one that has a number.
+
+    Returns:
+        Rows to add to table `symbols`, by (first window, how often, the character): so those that were known before a
+        window are those with the lowest numbers.
+    """
+    rows = [(symbol, plan.of(day), count) for day, counts in met.items() for symbol, count in counts.items()]
+    new = (
+        pl.DataFrame(rows, schema={"symbol": pl.String, "first_window": pl.String, "count": pl.Int64}, orient="row")
+        .join(known, on="symbol", how="anti")
+        .group_by("symbol")
+        .agg(pl.col("first_window").min(), pl.col("count").sum())
+        .top_k(MAX_SYMBOLS - known.height, by=["count", "symbol"])
+        .sort("first_window", "count", "symbol", descending=[False, True, False])
+        .with_row_index("symbol_number", offset=FIRST + known.height)
+        .select("symbol", pl.col("symbol_number").cast(pl.Int32), "first_window")
+    )
+    assert new.columns == SYMBOLS.schema.names
+    return new

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from distributed import Client
+
+from data_contracts.language.symbols import FIRST as FIRST_NUMBER
+from data_contracts.language.symbols import UNKNOWN
+from data_contracts.night import HeldOut, Night, Validated, Workspace
+from tasks.ingest.config import SourceConfig
+from tasks.ingest.stage import stage_night
+from tasks.preprocess.errors import OtherFeaturesError, OutOfOrderError, TooFewTargetsError
+from tasks.preprocess.language import cut, numbering
+from tasks.preprocess.language.config import FeatureConfig
+from tasks.preprocess.language.night import _begin, build_night
+from tasks.preprocess.language.tables import Tables
+from tasks.validate.config import ValidationConfig
+from tasks.validate.publish import validate_night
+from tests.data_contracts.language.made_up import stories
+
+FIRST = date(2026, 3, 1)
+A_DAY = 12
+HELD_OUT = HeldOut(min_targets=500, min_units=10)
+FEATURES = FeatureConfig()
+PAST, HELD = (str(FIRST + timedelta(days=day)) for day in (1, 2))
+
+
+class Days:
+    """A folder of texts, and its nights."""
+
+    def __init__(self, home: Path, cluster: str) -> None:
+        self.workspace = Workspace(name="said", use_case="language", home=str(home / "home"), tracking_uri="sqlite://")
+        self.folder = home / "texts"
+        self.folder.mkdir()
+        self.cluster = cluster
+        self.tables = Tables(self.workspace.tables)
+
+    def write(self, day: int, texts: Sequence[bytes] = (), *, at: int | None = None) -> None:
+        """Write the texts of one day, counted from 0; ``at`` another day, where it comes late."""
+        own = list(texts) or stories(A_DAY, seed=day)
+        start = datetime.combine(FIRST + timedelta(days=day if at is None else at), datetime.min.time(), UTC)
+        times = pa.array([start + timedelta(minutes=place) for place in range(len(own))], pa.timestamp("us", "UTC"))
+        table = pa.table({"text": pa.array(own, pa.binary()), "written_at": times})
+        pq.write_table(table, self.folder / f"{len(list(self.folder.iterdir())):02}.parquet")
+
+    def publish(self) -> Validated:
+        """Take the new files."""
+        source = SourceConfig(uri=f"{self.folder}/*.parquet", format="parquet")
+        staged = stage_night(self.workspace, source, self.cluster)
+        return validate_night(self.workspace, staged, None, ValidationConfig(max_quarantined=0.5), self.cluster)
+
+    def build(self, validated: Validated, features: FeatureConfig = FEATURES, *, held_out: HeldOut = HELD_OUT) -> Night:
+        """Make features of them."""
+        return build_night(self.workspace, validated, held_out, features, "nightly", self.cluster)
+
+    def examples(self, night: Night) -> pl.DataFrame:
+        """Return them in order."""
+        rows = pl.DataFrame(self.tables.examples.read(night.tables["examples"]))
+        return rows.sort("window", "written_at")
+
+
+@pytest.fixture
+def days(tmp_path: Path, cluster: str) -> Days:
+    made = Days(tmp_path, cluster)
+    for day in range(3):
+        made.write(day)
+    return made
+
+
+def test_texts_become_numbers_and_the_last_day_is_held_out(days: Days) -> None:
+    night = days.build(days.publish())
+    assert (night.windows, night.window.key, night.window.first_day) == ((PAST, HELD), HELD, FIRST + timedelta(days=2))
+    rows, spelling = days.examples(night), days.tables.spelling("characters")
+    assert Counter(rows["window"]) == {PAST: 2 * A_DAY, HELD: A_DAY}
+    wanted = [text.decode() for text in stories(A_DAY, seed=2)]
+    held = rows.filter(pl.col("window") == HELD)
+    assert [spelling.text(numbers) for numbers in held["symbols"]] == wanted
+    assert held["characters"].to_list() == [len(text) for text in wanted]
+    assert held["bytes"].to_list() == [len(text.encode()) for text in wanted]
+
+
+def test_a_night_run_twice_changes_nothing_and_the_next_only_adds(days: Days) -> None:
+    validated = days.publish()
+    night = days.build(validated)
+    assert days.build(validated) == night
+    known = days.tables.numbered()
+    days.write(3, ["новые буквы".encode(), *stories(4, seed=3)])
+    days.write(4, stories(2, seed=4), at=1)
+    later = days.build(days.publish())
+    new = str(FIRST + timedelta(days=3))
+    assert later.windows == (PAST, HELD, new)
+    assert days.tables.numbered().head(known.height).equals(known), "numbers never move"
+    assert set(days.tables.numbered()["symbol"]) - set(known["symbol"]) == set("новые буквы") - {" "}
+    assert Counter(days.examples(later)["window"])[new] == 7, "two came late"
+    with pytest.raises(OutOfOrderError, match="version 0 was asked for, but the tables have version 1 already"):
+        days.build(validated)
+
+
+def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: Days) -> None:
+    validated, tables = days.publish(), days.tables
+    with Client(days.cluster, set_as_default=False) as client:
+        _begin(client, tables, tables.due(validated.truth), validated.truth, FEATURES, HELD_OUT, "UTC")
+    assert (tables.nights.begun, tables.nights.done) == (validated.truth, None)
+    with pytest.raises(OtherFeaturesError, match=r"features.tokens: the tables have 0, the settings say 1"):
+        days.build(validated, FeatureConfig(tokens="bytes"))
+    night = days.build(validated, held_out=HeldOut(min_targets=1, min_units=20))  # would cut elsewhere
+    assert night.windows == (PAST, HELD)
+    assert days.examples(night).height == 3 * A_DAY
+
+
+def test_bytes_need_no_numbers_of_their_own(days: Days) -> None:
+    night = days.build(days.publish(), FeatureConfig(tokens="bytes"))
+    assert days.tables.numbered().is_empty()
+    first = days.examples(night)["symbols"][0]
+    assert bytes(number - FIRST_NUMBER for number in first) == stories(A_DAY, seed=0)[0]
+
+
+def test_a_file_of_many_texts_is_written_in_pieces(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    validated, tables = days.publish(), days.tables
+    with Client(days.cluster, set_as_default=False) as client:
+        _begin(client, tables, tables.due(validated.truth), validated.truth, FEATURES, HELD_OUT, "UTC")
+    monkeypatch.setattr(cut, "DOCUMENTS_AT_ONCE", 5)
+    monkeypatch.setattr(cut, "BYTES_OF_A_PART", 1_000)
+    ((file, rows), *_) = sorted(tables.due(validated.truth).items())
+    assert cut.count_characters(file, "UTC").days[FIRST].units == A_DAY
+    order = cut.Order(file, rows, tables.plan(), "UTC", tables.folder, "part", tables.spelling("characters"))
+    parts = cut.cut_file(order)
+    assert len(parts) > 1
+    assert sum(part.rows for part in parts) == A_DAY
+
+
+def test_characters_beyond_the_most_that_have_numbers_are_unknown(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbering, "MAX_SYMBOLS", 6)
+    rows = days.examples(days.build(days.publish()))
+    assert days.tables.numbered().height == 6
+    often = Counter("".join(text.decode() for day in range(3) for text in stories(A_DAY, seed=day)))
+    assert set(days.tables.numbered()["symbol"]) == {symbol for symbol, _ in often.most_common(6)}
+    assert (rows["symbols"].explode() == UNKNOWN).sum() == sum(count for _, count in often.most_common()[6:])
+
+
+def test_too_little_to_judge_is_refused(days: Days) -> None:
+    with pytest.raises(TooFewTargetsError, match=r"36 documents with .* Wanted at the end .* with 30 documents"):
+        days.build(days.publish(), held_out=HeldOut(min_targets=1, min_units=30))
+
+
+def test_documents_have_no_leave_one_out(days: Days) -> None:
+    with pytest.raises(OtherFeaturesError, match="'leave_one_out' is for sequences"):
+        build_night(days.workspace, days.publish(), HELD_OUT, FEATURES, "leave_one_out", days.cluster)
