@@ -11,6 +11,7 @@ newest day, so what a night holds out is the end of the file. No text says when 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -24,6 +25,8 @@ DAYS_AT_FIRST = 5
 """Of the six of Python's help: one is left for another night."""
 CHARACTERS = 2_500
 """Of a document, about: it ends with a paragraph."""
+MOST = 4
+"""Times as many, from which on it ends with a line."""
 TENTHS = 10
 
 
@@ -48,16 +51,19 @@ def of_text(text: str) -> Iterator[tuple[date, pa.Table]]:
 
 
 def pieces(text: str) -> list[str]:
-    """Cut a text into documents that end with a paragraph; put behind each other they are the text."""
+    """Cut a text into documents; put behind each other they are the text, but for what is blank at its end.
+
+    A document ends with a paragraph, or with a line where a paragraph is very long.
+    """
     found: list[str] = []
-    held = ""
-    for paragraph in text.split("\n\n"):
-        held += f"{paragraph}\n\n"
-        if len(held) >= CHARACTERS:
-            found.append(held)
-            held = ""
-    whole = [*found, held] if held.strip() else found
-    return [*whole[:-1], whole[-1][:-2]] if whole else []
+    start = 0
+    for end in re.finditer(r"\n+", text):
+        size = end.end() - start
+        if size >= CHARACTERS * (1 if len(end[0]) > 1 else MOST):
+            found.append(text[start : end.end()])
+            start = end.end()
+    rest = text[start:]
+    return [*found, rest] if rest.strip() else found
 
 
 def _day(texts: Sequence[bytes], day: date) -> pa.Table:
@@ -89,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.next_day:
         days = len(list(options.folder.glob("*.parquet"))) + 1
     try:
-        found = of_text(options.text.read_text(encoding="utf-8")) if options.text else help_texts()
+        found = of_text(_read(options.text)) if options.text else help_texts()
         for number, (day, table) in enumerate(found, start=1):
             file = options.folder / f"{day}.parquet"
             if not file.exists():
@@ -99,6 +105,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 break
     except (OSError, UnicodeDecodeError) as error:
         sys.exit(f"language: {error}")
+
+
+def _read(file: Path) -> str:
+    with file.open(encoding="utf-8", newline="") as text:
+        return text.read()
 
 
 def _write(table: pa.Table, file: Path) -> None:

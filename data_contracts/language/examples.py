@@ -16,7 +16,7 @@ from data_contracts.rules import between
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
-BANDS = 4
+BANDS = 8
 """Numbers by which a document is known again, see `data_contracts.language.twins`."""
 
 
@@ -60,7 +60,7 @@ EXAMPLES = DataContract(
     written_by="preprocess",
     read_by=("train", "evaluate", "register"),
     partition_by="window",
-    rows_per_row_group=1_024,
+    rows_per_row_group=256,
     checked=_checked,
     row_rules=_row_rules,
 )

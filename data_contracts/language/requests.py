@@ -7,7 +7,7 @@ import pyarrow as pa
 from data_contracts.contract import DataContract
 
 MAX_CHARACTERS, MAX_NEW = 100_000, 1_000
-"""Of a text that is judged; and that are said to go on with it."""
+"""Of all prompts of a call together; and symbols that all are gone on with."""
 NEW, TEMPERATURE, SEED = 100, 1.0, 0
 """Where a request does not say."""
 
@@ -19,12 +19,14 @@ REQUESTS = DataContract(
                 "prompt", pa.string(), nullable=False, metadata={"unit": f"{MAX_CHARACTERS:,} characters at most"}
             ),
             pa.field(
-                "max_new", pa.int32(), metadata={"unit": f"characters to go on with, 0 to {MAX_NEW:,}; {NEW} if null"}
+                "max_new",
+                pa.int32(),
+                metadata={"unit": f"symbols (characters or bytes) to add, 0 to {MAX_NEW:,}; {NEW} if null"},
             ),
             pa.field(
                 "temperature",
                 pa.float32(),
-                metadata={"unit": f"0: the likeliest character each time; {TEMPERATURE:g} if null, or NaN"},
+                metadata={"unit": f"0: the likeliest symbol each time; {TEMPERATURE:g} if null, or NaN"},
             ),
             pa.field("seed", pa.int32(), metadata={"unit": f"of what is drawn; {SEED} if null"}),
         ]
@@ -48,7 +50,7 @@ ANSWERS = DataContract(
                 "context",
                 pa.int32(),
                 nullable=False,
-                metadata={"unit": "last characters of the prompt that the continuation knows of"},
+                metadata={"unit": "last symbols of the prompt that the continuation knows of"},
             ),
         ]
     ),

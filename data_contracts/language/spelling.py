@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -43,8 +44,9 @@ class Bytes:
         return np.frombuffer(text, np.uint8).astype(np.int32) + FIRST
 
     def text(self, numbers: Iterable[int]) -> str:
-        """See `Spelling.text`."""
-        return bytes(number - FIRST for number in numbers if number >= FIRST).decode(errors="replace")
+        """See `Spelling.text`; a last character that is not whole is left out."""
+        said = bytes(number - FIRST for number in numbers if number >= FIRST)
+        return getincrementaldecoder("utf-8")("replace").decode(said)
 
 
 class Characters:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from unicodedata import category
 
 from data_contracts.payloads.payload import Payload, refuse_vain_limit
 from data_contracts.staging import MAX_BYTES
 
-_CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
 """Characters that print nothing and part nothing: not the tab, the ends of lines, and the end of a page."""
+
+_UNSEEN = "\u2800\u3164\ufffd"
+"""Symbols and a letter that show nothing, and what stands for a character that was lost."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class TextLimits:
         max_bytes: Of UTF-8.
         max_characters: Code points.
         max_controls: Control characters, other than tabs and the ends of lines and pages. NUL is never allowed.
-        may_be_blank: Whether there may be nothing in it but white space.
+        may_be_blank: Whether there may be nothing in it that people see.
 
     Raises:
         ValueError: `max_bytes` is more than is ever read.
@@ -63,6 +67,11 @@ def texts(limits: TextLimits | None = None, name: str = "text") -> Payload:
             return nul
         if len(_CONTROL.findall(text)) > kept.max_controls:
             return controls
-        return blank if not (kept.may_be_blank or text.strip()) else None
+        return blank if not (kept.may_be_blank or _shows(text)) else None
 
     return Payload((too_many_bytes, undecodable, too_long, nul, controls, blank), problem_of)
+
+
+def _shows(text: str) -> bool:
+    """Whether it holds a letter, a number, a sign or a symbol, and not only marks and what parts them."""
+    return any(category(character)[0] in "LNPS" and character not in _UNSEEN for character in text)

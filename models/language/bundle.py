@@ -34,5 +34,5 @@ def example(job: PublishJob) -> Config:
 def golden_requests(folder: Path) -> list[dict[str, object]]:
     """Make up texts of characters that are known, and of some that are not: how likely they are, nothing drawn."""
     known = "".join(load(folder).record.symbols[:GOLDEN_SYMBOLS]) or ascii_letters
-    texts = ["", known, known[::-1], known[:3] * 50, "\u16a0\u4f60"]
+    texts = ["", "\u16a0\u4f60", known[:3] * 50, known[::-1], known]
     return [{"prompt": text, "max_new": 0, "temperature": 0.0, "seed": 0} for text in texts]

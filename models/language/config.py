@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveInt
+from typing import Self
+
+from pydantic import Field, PositiveInt, model_validator
 
 from models.fit_config import FitConfig, ModelConfig
 from models.networks.config import AdamWConfig, TransformerConfig
+
+MOST_IN_BFLOAT16 = 256
+"""Whole numbers from 0 that bfloat16 tells apart: places are such numbers."""
 
 
 class LanguageFitConfig(FitConfig, frozen=True, extra="forbid"):
@@ -22,6 +27,15 @@ class LanguageConfig(ModelConfig, frozen=True, extra="forbid"):
     network: TransformerConfig = TransformerConfig()
     context: int = Field(128, ge=2, le=4_096, description="L: symbols that it looks back at, at most.")
     optimizer: AdamWConfig = AdamWConfig(learning_rate=2e-3, weight_decay=0.1)
+
+    @model_validator(mode="after")
+    def _places_are_told_apart(self) -> Self:
+        if self.fit.precision == "bf16-mixed" and self.context > MOST_IN_BFLOAT16:
+            raise ValueError(
+                f"fit.precision bf16-mixed tells {MOST_IN_BFLOAT16} places apart, and context is {self.context:,}. "
+                f"Take fit.precision: 32-true, or context: {MOST_IN_BFLOAT16}."
+            )
+        return self
 
     @property
     def layers(self) -> int:

@@ -6,6 +6,7 @@ process, and after a crash. Shape letters: T symbols of all documents, B rows, L
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +21,13 @@ import torch
 from numpy.typing import NDArray
 
 from data_contracts.job import FitJob, Validation
+from data_contracts.language.examples import BANDS
 from data_contracts.language.symbols import BOUNDARY
 from models.batches import Share
 from models.data import Data
 from models.language.config import LanguageConfig
 from models.language.module import NOTHING, Batch, Targets
-from models.language.reading import batches, documents
+from models.language.reading import bands_of, batches, documents
 from models.rows.first_values import mixed
 
 VALIDATING_SHARE = 20
@@ -34,6 +36,8 @@ _KINDS = ("training", "validation")
 _SYMBOLS = "symbols"
 
 Numbers = NDArray[np.int64]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,20 +111,17 @@ class LanguageData(Data[Stretches]):
             ValueError: There is nothing to train on.
         """
         job = self.job
+        validating = _validating(job)
         with _written(folder / "training") as training, _written(folder / "validation") as validation:
             for window in sorted({*job.windows, job.validation.window}):
                 for batch in batches(job.tables, [window], ["symbols", "bands"]):
                     is_kept = _validates(batch, window, job.validation)
                     validation.add(batch.filter(is_kept))
                     if window in job.windows:
-                        training.add(batch.filter(pc.invert(is_kept)))
-            wanted = round(job.replay * training.symbols)
-            for batch in _drawn(job, seed=self.config.fit.seed):
-                if wanted <= 0:
-                    break
-                before = training.symbols
-                training.add(batch)
-                wanted -= training.symbols - before
+                        training.add(validating.without_twins(batch.filter(pc.invert(is_kept))))
+            for batch in _drawn(job, job.replay * training.symbols, seed=self.config.fit.seed):
+                training.add(validating.without_twins(batch))
+        logger.info("%s documents say nearly what one says that validates: nothing is learned from", validating.twins)
         if not training.symbols:
             raise ValueError(
                 f"no document to learn from in windows {', '.join(job.windows)} of {job.tables.folder}. Bring more."
@@ -147,7 +148,7 @@ class _Writer:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Write some more."""
-        for each in documents(batch) if batch.num_rows else ():
+        for each in documents(batch):
             self._file.write(each.tobytes())
             self.end()
             self.symbols += len(each)
@@ -164,18 +165,49 @@ def _written(folder: Path) -> Iterator[_Writer]:
         yield _Writer(file)
 
 
-def _drawn(job: FitJob, *, seed: int) -> Iterator[pa.RecordBatch]:
-    """Yield pieces of older windows, in an order drawn for the night, a tenth of each: so many windows are met."""
-    random = np.random.default_rng([seed, *job.known_windows[-1].encode()])
-    for part in random.permutation(10):
-        for batch in batches(job.tables, sorted(job.replayed), ["symbols", "bands"]):
-            own = batch["bands"].to_numpy(zero_copy_only=False)
-            yield batch.filter(pa.array([int(bands[0]) % 10 == part for bands in own], pa.bool_()))
+class _Validating:
+    """The documents that validate, by their bands."""
+
+    def __init__(self, band_NB: Numbers) -> None:
+        self._of_band = [np.unique(each) for each in band_NB.T]
+        self.twins = 0
+
+    def without_twins(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Leave out documents that say nearly the same as one of them, and count these."""
+        own = zip(bands_of(batch).T, self._of_band, strict=True)
+        is_twin = np.any([np.isin(each, there) for each, there in own], axis=0)
+        self.twins += int(is_twin.sum())
+        return batch.filter(pa.array(~is_twin, pa.bool_()))
+
+
+def _validating(job: FitJob) -> _Validating:
+    window = job.validation.window
+    pieces = batches(job.tables, [window], ["bands"])
+    kept = [bands_of(batch.filter(_validates(batch, window, job.validation))) for batch in pieces]
+    return _Validating(np.concatenate([np.empty((0, BANDS), np.int64), *kept]))
+
+
+def _drawn(job: FitJob, wanted: float, *, seed: int) -> Iterator[pa.RecordBatch]:
+    """Draw documents of older windows, of each as its share of them all; others on another night.
+
+    Args:
+        job: Names the windows.
+        wanted: Symbols, about.
+        seed: Of the training.
+    """
+    windows, size = sorted(job.replayed), "bytes" if job.features["tokens"] == "bytes" else "characters"
+    there = sum(pc.sum(batch[size]).as_py() or 0 for batch in batches(job.tables, windows, [size]))
+    if not there or wanted <= 0:
+        return
+    of_night = np.random.SeedSequence([seed, *job.known_windows[-1].encode()]).generate_state(1, np.uint64)
+    for batch in batches(job.tables, windows, ["symbols", "bands"]):
+        with np.errstate(over="ignore"):
+            draw = mixed(bands_of(batch)[:, 0].astype(np.uint64) + of_night)
+        yield batch.filter(pa.array(draw / 2.0**64 < wanted / there, pa.bool_()))
 
 
 def _validates(batch: pa.RecordBatch, window: str, validation: Validation) -> pa.Array:
-    """Say which documents validate, by a number of their text: the same does in every night, and so does its twin."""
+    """Say which documents validate, by a number of their text: the same does in every night."""
     if window != validation.window:
         return pa.array(np.zeros(batch.num_rows, np.bool_))
-    first = [bands[-1] % VALIDATING_SHARE for bands in batch["bands"].to_pylist()]
-    return pa.array([validation.whole or number == 0 for number in first], pa.bool_())
+    return pa.array((bands_of(batch)[:, -1] % VALIDATING_SHARE == 0) | validation.whole, pa.bool_())

@@ -14,7 +14,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from data_contracts.days import start_of
 from data_contracts.evidence import Judgement, Slice
@@ -26,8 +25,8 @@ from data_contracts.manifest import verify
 from data_contracts.version import CANDIDATE
 from models.bootstrap import compare
 from models.language.metrics import FIVE_GRAM, METRICS, ONE_GRAM, Floats, judged, values
-from models.language.ngrams import NGrams
-from models.language.reading import batches, documents, symbols
+from models.language.ngrams import MOST_SYMBOLS, NGrams
+from models.language.reading import bands_of, batches, documents, symbols
 from models.language.saying import go_on
 from models.language.surprise import Symbols, surprise
 from models.language.weights import load
@@ -88,7 +87,8 @@ class Judged(NamedTuple):
         characters: In each, (units,).
         bytes: In each, (units,).
         late: Documents of the window that are of days before it.
-        twins: Documents of its days that say nearly the same as one before.
+        twins: Documents of its days that say nearly the same as one before,
+        twins_characters: and characters in them.
     """
 
     texts: list[Symbols]
@@ -96,6 +96,7 @@ class Judged(NamedTuple):
     bytes: Floats
     late: int
     twins: int
+    twins_characters: int
 
 
 def evaluate(job: EvaluateJob) -> Judgement:
@@ -112,7 +113,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
     """
     own = spelling(str(job.features["tokens"]), symbols(job.tables))
     contestants = {name: Learned(Path(folder), own) for name, folder in job.contestants.items()}
-    everybody: dict[str, Contestant] = {**contestants, **_baselines(job, own.count)}
+    everybody: dict[str, Contestant] = {**contestants, **_baselines(job, own)}
     found = _to_judge(job)
     nats = {name: each.surprise(found.texts) for name, each in everybody.items()}
     by = METRICS.decided_by(job.metric)
@@ -127,18 +128,18 @@ def evaluate(job: EvaluateJob) -> Judgement:
         counts={
             "units": units,
             "targets": characters,
-            "window_units": units + found.late + found.twins,
-            "window_targets": characters,
+            "window_units": units + found.twins,
+            "window_targets": characters + found.twins_characters,
             "late": found.late,
             "near_duplicates": found.twins,
             "unknown_characters": int(sum((text == UNKNOWN).sum() for text in found.texts)),
         },
-        remarks=tuple(_remarks(contestants)),
+        remarks=tuple(_remarks(contestants, nats)),
     )
 
 
-def _remarks(contestants: Mapping[str, Learned]) -> Iterator[str]:
-    if CANDIDATE in contestants:
+def _remarks(contestants: Mapping[str, Learned], nats: Mapping[str, Floats]) -> Iterator[str]:
+    if CANDIDATE in contestants and np.isfinite(nats[CANDIDATE]).all():
         said = contestants[CANDIDATE].sample()
         yield f"The candidate writes: {' '.join(said.split())!r}."
 
@@ -154,40 +155,40 @@ def _slices(nats: Mapping[str, Floats], found: Judged) -> dict[str, Slice]:
 
 
 def _to_judge(job: EvaluateJob) -> Judged:
-    seen = _Seen(job)
+    seen = _seen_before(job)
     texts: list[Symbols] = []
     sizes = [np.empty((2, 0))]
-    late = twins = 0
+    late = twins = twins_characters = 0
     for batch in batches(job.tables, [job.window], ["symbols", "characters", "bytes", "bands", "written_at"]):
         own = _on_its_days(batch, job)
         late += batch.num_rows - own.num_rows
-        new = own.filter(pa.array(~seen.are_twins(own), pa.bool_()))
+        is_twin = pa.array([_is_twin(each, seen) for each in bands_of(own).tolist()], pa.bool_())
+        new = own.filter(pc.invert(is_twin))
         twins += own.num_rows - new.num_rows
-        texts += documents(new) if new.num_rows else []
+        twins_characters += pc.sum(own.filter(is_twin)["characters"]).as_py() or 0
+        texts += documents(new)
         sizes.append(np.array([new[name].to_numpy() for name in ("characters", "bytes")], np.float64))
     characters, sized = np.concatenate(sizes, axis=1)
-    return Judged(texts, characters, sized, late, twins)
+    return Judged(texts, characters, sized, late, twins, twins_characters)
 
 
-class _Seen:
-    """Knows the documents that were there before a window."""
-
-    def __init__(self, job: EvaluateJob) -> None:
-        there = [_bands(batch) for batch in batches(job.tables, job.known_windows, ["bands"])]
-        self._of_band = [np.unique(each) for each in np.concatenate([np.empty((0, BANDS), np.int64), *there]).T]
-
-    def are_twins(self, batch: pa.RecordBatch) -> NDArray[np.bool_]:
-        """Say which documents have a twin there, (rows,)."""
-        own = _bands(batch).T
-        twins: NDArray[np.bool_] = np.any(
-            [np.isin(each, there) for each, there in zip(own, self._of_band, strict=True)], axis=0
-        )
-        return twins
+def _seen_before(job: EvaluateJob) -> list[set[int]]:
+    """Return the bands of the judged window that documents of older ones have, too: band by band."""
+    judged_windows = [bands_of(batch) for batch in batches(job.tables, [job.window], ["bands"])]
+    wanted = np.concatenate([np.empty((0, BANDS), np.int64), *judged_windows]).T
+    seen: list[set[int]] = [set() for _ in range(BANDS)]
+    for batch in batches(job.tables, job.known_windows, ["bands"]):
+        for own, there, found in zip(bands_of(batch).T, wanted, seen, strict=True):
+            found.update(own[np.isin(own, there)].tolist())
+    return seen
 
 
-def _bands(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = pc.list_flatten(batch["bands"]).to_numpy().reshape(-1, BANDS)
-    return found
+def _is_twin(own: list[int], seen: list[set[int]]) -> bool:
+    """Say whether a document was there before; from now on it was."""
+    is_twin = any(band in known for band, known in zip(own, seen, strict=True))
+    for band, known in zip(own, seen, strict=True):
+        known.add(band)
+    return is_twin
 
 
 def _on_its_days(batch: pa.RecordBatch, job: EvaluateJob) -> pa.RecordBatch:
@@ -197,11 +198,20 @@ def _on_its_days(batch: pa.RecordBatch, job: EvaluateJob) -> pa.RecordBatch:
     return batch.filter(pc.greater_equal(batch["written_at"], start))
 
 
-def _baselines(job: EvaluateJob, count: int) -> Mapping[str, Contestant]:
-    """Count what was there before the window."""
-    pieces = batches(job.tables, job.known_windows, ["symbols"])
-    texts = [text for batch in pieces if batch.num_rows for text in documents(batch)]
+def _baselines(job: EvaluateJob, own: Bytes | Characters) -> Mapping[str, Contestant]:
+    """Count what was there before the window: the newest, and nothing of characters that came with it."""
+    texts: list[Symbols] = []
+    counted = 0
+    for window in reversed(job.known_windows):
+        there = [text for batch in batches(job.tables, [window], ["symbols"]) for text in documents(batch)]
+        texts, counted = [*there, *texts], counted + sum(map(len, there))
+        if counted >= MOST_SYMBOLS:
+            break
     if not texts:
         raise ValueError(f"no document in windows {', '.join(job.known_windows)}: baselines know nothing.")
-    logger.info("window %s: counts are of %s documents", job.window, f"{len(texts):,}")
-    return {ONE_GRAM: NGrams(texts, 1, count), FIVE_GRAM: NGrams(texts, 5, count)}
+    logger.info(
+        "window %s: counts are of the newest %s symbols before it", job.window, f"{min(counted, MOST_SYMBOLS):,}"
+    )
+    is_bytes = isinstance(own, Bytes)
+    known = own.count if is_bytes else Characters(symbols(job.tables, job.known_windows)).count
+    return {ONE_GRAM: NGrams(texts, 1, known), FIVE_GRAM: NGrams(texts, 5, known)}

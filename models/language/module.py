@@ -16,7 +16,7 @@ from models import layered
 from models.language.config import LanguageConfig
 from models.language.network import LanguageNetwork
 from models.language.reading import symbols
-from models.language.weights import Weights, copy_into, new_network
+from models.language.weights import Weights, copy_into, new_network, record_of
 from models.layered import LayeredModule
 from models.networks.optimizer import adamw
 
@@ -67,11 +67,11 @@ class LanguageModule(LayeredModule):
         """
         config, known = LanguageConfig.model_validate(job.config), symbols(job.tables, job.known_windows)
         torch.manual_seed(config.fit.seed)
-        made = Weights(None, config, job.features, known)  # type: ignore[arg-type]  # its network comes next
-        network = new_network(made.record)
+        record = record_of(config, job.features, known)
+        network = new_network(record)
         if job.warm_start is not None:
-            copy_into(network, Path(job.warm_start), made.record)
-        return cls(made._replace(network=network))
+            copy_into(network, Path(job.warm_start), record)
+        return cls(Weights(network, config, job.features, known))
 
     def loss(self, logit_BLV: Tensor, targets: Targets) -> Tensor:
         """Return this process's part of the mean cross-entropy."""

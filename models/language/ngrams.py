@@ -50,12 +50,12 @@ class NGrams:
     Args:
         texts: To count; the newest last.
         order: Symbols that are looked at together, the predicted one among them.
-        symbols: That there may be.
+        symbols: That there are; those with higher numbers came later, and are unknown ones.
     """
 
     def __init__(self, texts: Iterable[Symbols], order: int, symbols: int) -> None:
         self._order, self._symbols = order, symbols
-        symbol_T, start_T = _joined(list(texts), order)
+        symbol_T, start_T = _joined([self._known(text) for text in texts], order)
         self._levels = [self._level(symbol_T, start_T, length) for length in range(order)]
 
     def _level(self, symbol_T: Symbols, start_T: NDArray[np.bool_], length: int) -> Level:
@@ -68,7 +68,10 @@ class NGrams:
 
     def surprise(self, texts: Sequence[Symbols]) -> Floats:
         """Return the nats of each text, (texts,)."""
-        return np.array([self._of_text(text) for text in texts])
+        return np.array([self._of_text(self._known(text)) for text in texts])
+
+    def _known(self, text: Symbols) -> Symbols:
+        return np.where(text < self._symbols, text, UNKNOWN).astype(np.int32)
 
     def _of_text(self, text: Symbols) -> float:
         symbol_T, start_T = _joined([text], self._order)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -47,6 +48,7 @@ class LanguagePredictor:
         """
         rows = REQUESTS.filled(requests).to_pylist()
         problems = [f"request {row}: {problem}" for row, one in enumerate(rows) for problem in _problems(**one)]
+        problems += [] if problems else _problems_together(rows)
         if problems:
             raise ValueError("; ".join(problems) + ".")
         return pa.Table.from_pylist([self._answer(**each) for each in rows], schema=self.answer_schema)
@@ -68,6 +70,16 @@ class LanguagePredictor:
             "nats_a_character": nats / max(len(prompt), 1),
             "context": min(self._network.context, len(symbols)),
         }
+
+
+def _problems_together(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say what is too much: one call must not keep the server from others."""
+    characters = sum(len(each["prompt"]) for each in rows)
+    new = sum(NEW if each["max_new"] is None else each["max_new"] for each in rows)
+    if characters > MAX_CHARACTERS:
+        yield f"{len(rows):,} prompts have {characters:,} characters together, wanted {MAX_CHARACTERS:,} at most"
+    if new > MAX_NEW:
+        yield f"{len(rows):,} requests want {new:,} new symbols together, wanted {MAX_NEW:,} at most"
 
 
 def _problems(prompt: str | None, max_new: int | None, temperature: float | None, seed: int | None) -> Iterator[str]:

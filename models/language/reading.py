@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.job import TablesAt
-from data_contracts.language.examples import EXAMPLES
+from data_contracts.language.examples import BANDS, EXAMPLES
 from data_contracts.language.symbols import SYMBOLS
 from data_contracts.table import Table
 
-DOCUMENTS_AT_ONCE = 1_024
+DOCUMENTS_AT_ONCE = 128
+"""Each may have a million symbols."""
 
 
 def symbols(tables: TablesAt, windows: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -44,4 +45,10 @@ def documents(batch: pa.RecordBatch) -> list[NDArray[np.int32]]:
     """Return column ``symbols``: the numbers of each document."""
     column = batch["symbols"]
     flat, ends = pc.list_flatten(column).to_numpy(), np.cumsum(pc.list_value_length(column).to_numpy())
-    return np.split(flat, ends[:-1])
+    return np.split(flat, ends[:-1]) if batch.num_rows else []
+
+
+def bands_of(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Return column ``bands``, (rows, BANDS)."""
+    found: NDArray[np.int64] = pc.list_flatten(batch["bands"]).to_numpy().reshape(-1, BANDS)
+    return found

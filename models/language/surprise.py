@@ -25,6 +25,8 @@ Symbols = NDArray[np.int32]
 
 ROWS_AT_ONCE = 64
 """That pass through a network together."""
+NUMBERS_AT_ONCE = 2**23
+"""That its last layer makes together: one for each symbol at each place."""
 UNKNOWN_NATS = math.log(CODE_POINTS)
 """What a character without a number costs beside the chance that there is one: which of all characters it is."""
 _NOTHING = -1
@@ -76,8 +78,18 @@ def _nats(network: LanguageNetwork, read_RL: NDArray[np.int64], wanted_RL: NDArr
     """Return the sum of each row, (R,)."""
     known = network.saying.symbols.out_features
     is_strange_RL = (wanted_RL == UNKNOWN) | (wanted_RL >= known)
-    read, wanted = (torch.from_numpy(np.where(each < known, each, UNKNOWN)) for each in (read_RL, wanted_RL))
-    logit = network(read).double().flatten(0, 1)
-    nats_RL = cross_entropy(logit, wanted.flatten(), ignore_index=_NOTHING, reduction="none").view_as(wanted)
-    nats: Floats = (nats_RL.numpy() + UNKNOWN_NATS * is_strange_RL).sum(axis=1)
-    return nats
+    state, wanted = (torch.from_numpy(np.where(each < known, each, UNKNOWN)) for each in (read_RL, wanted_RL))
+    *layers, last = network.layers()
+    for layer in layers:
+        state = layer(state)
+    places, symbols = state.flatten(0, 1), wanted.flatten()
+    at_once = max(NUMBERS_AT_ONCE // known, 1)
+    pieces = [slice(start, start + at_once) for start in range(0, len(symbols), at_once)]
+    nats = torch.cat(
+        [
+            cross_entropy(last(places[own]).double(), symbols[own], ignore_index=_NOTHING, reduction="none")
+            for own in pieces
+        ]
+    )
+    of_rows: Floats = (nats.view_as(wanted).numpy() + UNKNOWN_NATS * is_strange_RL).sum(axis=1)
+    return of_rows

@@ -68,13 +68,6 @@ class Weights(NamedTuple):
     features: Config
     symbols: tuple[str, ...]
 
-    @property
-    def record(self) -> ModelRecord:
-        """Return what answering needs to know of it."""
-        network, context = self.config.network.model_dump(), self.config.context
-        known = {"network": network, "context": context, "symbols": self.symbols, "tokens": self.features["tokens"]}
-        return ModelRecord.model_validate(known)
-
 
 class Ready(NamedTuple):
     """A network that answers, and what is to be known of it."""
@@ -83,12 +76,19 @@ class Ready(NamedTuple):
     record: ModelRecord
 
 
+def record_of(config: LanguageConfig, features: Config, symbols: tuple[str, ...]) -> ModelRecord:
+    """Return what answering needs to know of a network that is trained under these."""
+    own = {"network": config.network.model_dump(), "context": config.context}
+    return ModelRecord.model_validate({**own, "symbols": symbols, "tokens": features["tokens"]})
+
+
 def save(weights: Weights, folder: Path) -> None:
     """Write the weights, in single precision, and what is to be known of them."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().float() for name, tensor in weights.network.named_parameters()}
     save_file(tensors, folder / TENSORS)
-    (folder / RECORD).write_text(weights.record.model_dump_json(indent=2), encoding="utf-8")
+    record = record_of(weights.config, weights.features, weights.symbols)
+    (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
     settings = {"model": weights.config.model_dump(mode="json"), "features": weights.features}
     (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 

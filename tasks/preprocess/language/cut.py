@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from data_contracts.days import days_of
 from data_contracts.language.documents import DOCUMENTS
 from data_contracts.language.examples import EXAMPLES
-from data_contracts.language.spelling import Spelling, code_points
+from data_contracts.language.spelling import Spelling, code_points, spelling
 from data_contracts.language.twins import bands
 from data_contracts.reading import scan
 from data_contracts.table import Part, Table
+from tasks.preprocess.language.config import Tokens
 from tasks.preprocess.plan import OfDay, Plan
 from tasks.preprocess.write import write_checked
 
-DOCUMENTS_AT_ONCE = 4_096
+DOCUMENTS_AT_ONCE = 64
+"""Texts that are in memory together: each may be a million characters."""
 BYTES_OF_A_PART = 32 * 2**20
 """Text that one file of `examples` holds, about; it is in memory until it is written."""
 
@@ -31,7 +33,7 @@ class Counted(NamedTuple):
 
     Attributes:
         days: Documents and characters.
-        characters: How often each was met.
+        characters: In how many documents each was met.
     """
 
     days: dict[date, OfDay]
@@ -48,7 +50,8 @@ class Order(NamedTuple):
         day_zone: Zone whose days these are.
         folder: URI of the tables.
         name: Of the files to write, without ending and number.
-        spelling: What texts are made to.
+        tokens: What texts are made to,
+        symbols: and the characters that have numbers, in their order.
     """
 
     file: str
@@ -57,7 +60,8 @@ class Order(NamedTuple):
     day_zone: str
     folder: str
     name: str
-    spelling: Spelling
+    tokens: Tokens
+    symbols: tuple[str, ...]
 
 
 def count_characters(file: str, day_zone: str) -> Counted:
@@ -66,12 +70,12 @@ def count_characters(file: str, day_zone: str) -> Counted:
     for rows in _pieces(file, day_zone):
         for (day,), own in rows.group_by("day"):
             assert isinstance(day, date)
-            points = code_points(b"".join(own["text"]))
-            seen, counts = np.unique(points, return_counts=True)
-            characters = Counter(dict(zip(map(chr, seen.tolist()), counts.tolist(), strict=True)))
             before = found.days.get(day, OfDay(0, 0))
-            found.days[day] = OfDay(before.units + own.height, before.targets + len(points))
-            found.characters[day] = found.characters.get(day, Counter()) + characters
+            points = [code_points(text) for text in own["text"]]
+            found.days[day] = OfDay(before.units + own.height, before.targets + sum(map(len, points)))
+            seen = found.characters.setdefault(day, Counter())
+            for each in points:
+                seen.update(map(chr, np.unique(each).tolist()))
     return found
 
 
@@ -79,9 +83,9 @@ def cut_file(order: Order) -> list[Part]:
     """Write the documents of a file as examples; the same file gives the same parts."""
     parts: list[Part] = []
     held: list[pl.DataFrame] = []
-    size = 0
+    size, own = 0, spelling(order.tokens, order.symbols)
     for rows in _pieces(order.file, order.day_zone):
-        held.append(_numbered(rows, order))
+        held.append(_numbered(rows, order, own))
         size += sum(map(len, rows["text"]))
         if size > BYTES_OF_A_PART:
             _write(held, order, parts)
@@ -96,8 +100,8 @@ def _pieces(file: str, day_zone: str) -> Iterator[pl.DataFrame]:
         yield documents.slice(start, DOCUMENTS_AT_ONCE).collect()
 
 
-def _numbered(rows: pl.DataFrame, order: Order) -> pl.DataFrame:
-    symbols: list[NDArray[np.int32]] = [order.spelling.numbers(text) for text in rows["text"]]
+def _numbered(rows: pl.DataFrame, order: Order, own: Spelling) -> pl.DataFrame:
+    symbols: list[NDArray[np.int32]] = [own.numbers(text) for text in rows["text"]]
     return pl.DataFrame(
         {
             "symbols": pl.Series(symbols, dtype=pl.List(pl.Int32)),

@@ -110,9 +110,9 @@ def _finish(
     client: Client, tables: Tables, due: Mapping[str, int], documents: int, features: FeatureConfig, day_zone: str
 ) -> None:
     """Number every text on the workers, see that none was lost, and commit them."""
-    plan, spelling, name = tables.plan(), tables.spelling(features.tokens), f"night-{documents:06}"
+    plan, symbols, name = tables.plan(), tuple(tables.numbered()["symbol"]), f"night-{documents:06}"
     orders = [
-        Order(file, rows, plan, day_zone, tables.folder, f"{name}-{number:05}", spelling)
+        Order(file, rows, plan, day_zone, tables.folder, f"{name}-{number:05}", features.tokens, symbols)
         for number, (file, rows) in enumerate(sorted(due.items()))
     ]
     parts = [part for own in _map(client, cut_file, orders) for part in own]

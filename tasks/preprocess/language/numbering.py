@@ -12,11 +12,13 @@ from data_contracts.language.symbols import FIRST, MAX_SYMBOLS, SYMBOLS
 from tasks.preprocess.plan import Plan
 
 Characters = Mapping[date, Counter[str]]
-"""Day to its characters and how often each was met."""
+"""Day to its characters, and in how many documents each was met."""
+LEAST_DOCUMENTS = 2
+"""In which a character must be met in a night to get a number: so every training meets some that have none."""
 
 
 def number_symbols(met: Characters, plan: Plan, known: pl.DataFrame) -> pl.DataFrame:
-    """Give the next numbers to characters that have none yet: the most frequent first, as long as there are numbers.
+    """Give the next numbers to characters that have none yet: those of most documents first.
 
     Args:
         met: In the night's new documents.
@@ -24,8 +26,8 @@ def number_symbols(met: Characters, plan: Plan, known: pl.DataFrame) -> pl.DataF
         known: ``symbol``, ``symbol_number`` of every one that has a number.
 
     Returns:
-        Rows to add to table `symbols`, by (first window, how often, the character): so those that were known before a
-        window are those with the lowest numbers.
+        Rows to add to table `symbols`, by (first window, in how many documents, the character): so those
+        that were known before a window are those with the lowest numbers.
     """
     rows = [(symbol, plan.of(day), count) for day, counts in met.items() for symbol, count in counts.items()]
     new = (
@@ -33,6 +35,7 @@ def number_symbols(met: Characters, plan: Plan, known: pl.DataFrame) -> pl.DataF
         .join(known, on="symbol", how="anti")
         .group_by("symbol")
         .agg(pl.col("first_window").min(), pl.col("count").sum())
+        .filter(pl.col("count") >= LEAST_DOCUMENTS)
         .top_k(MAX_SYMBOLS - known.height, by=["count", "symbol"])
         .sort("first_window", "count", "symbol", descending=[False, True, False])
         .with_row_index("symbol_number", offset=FIRST + known.height)

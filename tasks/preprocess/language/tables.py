@@ -13,7 +13,6 @@ import polars as pl
 
 from data_contracts.language.documents import DOCUMENTS
 from data_contracts.language.examples import EXAMPLES
-from data_contracts.language.spelling import Bytes, Characters, spelling
 from data_contracts.language.symbols import SYMBOLS
 from data_contracts.night import Night, Window
 from data_contracts.table import Part, Table
@@ -64,10 +63,6 @@ class Tables:
     def numbered(self) -> pl.DataFrame:
         """Read ``symbol`` and ``symbol_number`` of every character that has a number."""
         return pl.DataFrame(self.symbols.read(columns=["symbol", "symbol_number"])).sort("symbol_number")
-
-    def spelling(self, tokens: Tokens) -> Bytes | Characters:
-        """Return what texts are made to."""
-        return spelling(tokens, self.numbered()["symbol"].to_list())
 
     def begin(self, parts: list[Part], documents: int, plan: Plan, features: FeatureConfig) -> None:
         """Commit a night's new characters, how it is planned, and what documents are made to."""

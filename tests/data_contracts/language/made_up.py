@@ -1,22 +1,19 @@
-"""Texts of a small grammar: the next character often follows from the last few, and not always."""
+"""Texts of made-up words: the next character often follows from the last few, and not always."""
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
-WHO = ("the cat", "a dog", "our neighbour", "naïve Zoë", "nobody", "every child", "some teacher", "my uncle")
-HOW = ("slowly", "often", "hardly ever", "gladly", "once more", "quite loudly", "in vain", "by chance")
-DOES = ("sees", "hears", "forgets", "paints", "carries", "washes", "describes", "sells")
-WHAT = ("the sea", "a house", "the moon 🌙", "bread", "old letters", "that bridge", "two clocks", "a ladder")
+WORDS = tuple("".join(parts) for parts in product(("ba", "do", "ki", "ly", "ñu", "šta"), repeat=3))
+ENDS = (".", "!", "...", " 🌙")
 
 
 def story(seed: int, sentences: int = 8) -> str:
     """Return a text."""
     random = np.random.default_rng(seed)
-    return "".join(
-        f"{' '.join(random.choice(words) for words in (WHO, HOW, DOES, WHAT))}{random.choice(['.', '!', '...'])}\n"
-        for _ in range(sentences)
-    )
+    return "".join(f"{' '.join(random.choice(WORDS, 5))}{random.choice(ENDS)}\n" for _ in range(sentences))
 
 
 def stories(count: int, seed: int = 0, sentences: int = 8) -> list[bytes]:

@@ -17,7 +17,7 @@ from data_contracts.language.twins import bands
 from data_contracts.manifest import seal
 from data_contracts.table import Table
 from models.language.config import LanguageConfig
-from models.language.weights import Weights, new_network, save
+from models.language.weights import Weights, new_network, record_of, save
 from tests.data_contracts.language.made_up import stories
 
 FEATURES: Config = {"tokens": "characters"}
@@ -93,8 +93,8 @@ def evaluate_job(tables: TablesAt, contestants: Mapping[str, Path], **changes: o
 
 def write_weights(folder: Path, *, symbols: tuple[str, ...] = KNOWN, seed: int = 0) -> Path:
     """Write fresh weights; another seed gives other ones."""
-    made = Weights(None, LanguageConfig.model_validate(CONFIG), FEATURES, symbols)  # type: ignore[arg-type]
+    config = LanguageConfig.model_validate(CONFIG)
     torch.manual_seed(seed)
-    save(made._replace(network=new_network(made.record)), folder)
+    save(Weights(new_network(record_of(config, FEATURES, symbols)), config, FEATURES, symbols), folder)
     seal(folder)
     return folder

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from data_contracts.job import Validation
+from data_contracts.language.spelling import Characters
 from data_contracts.language.symbols import BOUNDARY
 from models.batches import Share
 from models.language.data import LanguageData, Stretches
 from models.language.module import NOTHING, Batch
+from models.language.reading import symbols
 from tests.data_contracts.language.made_up import stories
 from tests.models.language.tables import WINDOWS, fit_job, write_tables
 
@@ -81,16 +83,32 @@ def test_a_whole_window_validates_where_it_is_not_learned_from(tmp_path: Path) -
     assert [(each.symbol_T == BOUNDARY).sum() for each in (data.training, data.validation)] == [11, 11]
 
 
-def test_older_windows_are_replayed_as_far_as_is_asked(tmp_path: Path) -> None:
-    texts = {window: stories(200, seed=number) for number, window in enumerate(WINDOWS)}
-    tables = write_tables(tmp_path / "tables", texts)
-    job = fit_job(tables, tmp_path, windows=WINDOWS[1:], replayed=WINDOWS[:1], replay=0.5)
-    data = LanguageData(job)
+def test_of_all_older_windows_some_is_replayed(tmp_path: Path) -> None:
+    older = [f"2026-02-{day:02}" for day in range(1, 11)]
+    texts = {
+        window: [window.encode() * 9 + text for text in stories(60, seed=number)]
+        for number, window in enumerate([*older, *WINDOWS])
+    }
+    tables, known = write_tables(tmp_path / "tables", texts), (*older, *WINDOWS)
+    job = fit_job(tables, tmp_path, windows=WINDOWS, known_windows=known, replayed=tuple(older), replay=1.0)
+    data, alone = LanguageData(job), LanguageData(fit_job(tables, tmp_path, run_id="alone"))
     data.setup("fit")
-    alone = LanguageData(fit_job(tables, tmp_path / "alone", windows=WINDOWS[1:], run_id="alone"))
     alone.setup("fit")
-    assert 1.4 < len(data.training.symbol_T) / len(alone.training.symbol_T) < 1.75
+    assert 1.7 < len(data.training.symbol_T) / len(alone.training.symbol_T) < 2.3
+    spelling = Characters(symbols(tables))
+    learned = spelling.text(data.training.symbol_T[data.training.symbol_T > 0].tolist())
+    assert all(window in learned for window in older)
     assert len(data.validation) == len(alone.validation)
+
+
+def test_what_says_nearly_the_same_as_a_document_that_validates_is_not_learned_from(tmp_path: Path) -> None:
+    first = stories(100)
+    tables = write_tables(tmp_path / "tables", {WINDOWS[0]: [b"Again: " + text for text in first], WINDOWS[1]: first})
+    data = LanguageData(fit_job(tables, tmp_path))
+    data.setup("fit")
+    learned, validating = ((each.symbol_T == BOUNDARY).sum() - 1 for each in (data.training, data.validation))
+    assert validating > 0
+    assert learned <= 200 - 2 * validating + validating // 4
 
 
 def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:

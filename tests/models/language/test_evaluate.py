@@ -35,10 +35,11 @@ def test_everybody_is_judged_on_the_same_documents(tmp_path: Path) -> None:
 
 
 def test_what_was_there_before_does_not_judge(tmp_path: Path) -> None:
-    again = stories(60)[3].replace(b" ", b"\n")
-    tables = write_tables(tmp_path / "tables", texts(again, b"Edited: " + stories(60, seed=1)[7]))
+    again, edited, twice = stories(60)[3].upper(), b"Edited: " + stories(60, seed=1)[7], stories(1, seed=5)[0]
+    tables = write_tables(tmp_path / "tables", texts(again.replace(b" ", b"\n"), edited, twice, twice))
     found = evaluate(evaluate_job(tables, {"candidate": write_weights(tmp_path / "weights")}))
-    assert (found.counts["units"], found.counts["near_duplicates"], found.counts["window_units"]) == (20, 2, 22)
+    assert (found.counts["units"], found.counts["near_duplicates"], found.counts["window_units"]) == (21, 3, 24)
+    assert found.counts["window_targets"] > found.counts["targets"]
 
 
 def test_documents_that_came_late_do_not_judge(tmp_path: Path) -> None:
@@ -53,7 +54,12 @@ def test_who_does_not_know_a_character_yet_is_judged_by_it_all_the_same(tmp_path
     tables = write_tables(tmp_path / "tables", texts("ЖЖЖЖ и ещё".encode()))
     found = evaluate(evaluate_job(tables, {"champion": write_weights(tmp_path / "weights")}))
     assert found.counts["unknown_characters"] == 0, "the tables know them"
-    assert math.isfinite(found.metrics["champion"]["nats_a_character"])
+    before = evaluate(evaluate_job(write_tables(tmp_path / "before", texts()), {"champion": tmp_path / "weights"}))
+    characters, more = before.counts["targets"], len("ЖЖЖЖ и ещё")
+    for name in found.metrics:
+        nats = [each.metrics[name]["nats_a_character"] for each in (before, found)]
+        paid = nats[1] * (characters + more) - nats[0] * characters
+        assert paid > (more - 2) * math.log(0x110000), f"{name} pays for each of them but the blanks"
 
 
 def test_the_metric_that_decides_may_be_another(tmp_path: Path) -> None:

@@ -68,6 +68,13 @@ def test_all_that_is_wrong_is_said_at_once(folder: Path) -> None:
         ask(folder, *wrong)
 
 
+def test_one_call_must_not_keep_the_server_from_others(folder: Path) -> None:
+    with pytest.raises(ValueError, match="3 requests want 1,200 new symbols together, wanted 1,000 at most"):
+        ask(folder, *[{"prompt": "", "max_new": 400}] * 3)
+    with pytest.raises(ValueError, match="2 prompts have 120,000 characters together, wanted 100,000 at most"):
+        ask(folder, *[{"prompt": "x" * 60_000, "max_new": 0}] * 2)
+
+
 def test_a_character_that_nobody_knows_is_answered_about(folder: Path) -> None:
     (answer,) = ask(folder, {"prompt": "Жжж", "max_new": 3})
     assert answer["nats_a_character"] > 10  # type: ignore[operator]

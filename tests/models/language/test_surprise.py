@@ -46,6 +46,7 @@ def test_texts_do_not_know_of_each_other(network: LanguageNetwork, monkeypatch: 
     texts = [text(length, seed=length) for length in (40, 3, 0, 60)]
     alone = [float(surprise(network, [each])[0]) for each in texts]
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(module, "NUMBERS_AT_ONCE", 5 * network.saying.symbols.out_features)
     assert surprise(network, texts) == pytest.approx(alone, rel=1e-6)
     assert alone[2] == 0
 
