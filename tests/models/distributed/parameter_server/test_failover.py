@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -289,12 +290,16 @@ def test_prometheus_finds_what_a_shard_has_done(made: Callable[..., House]) -> N
         assert line in text, text
 
 
-def test_recovery_takes_seconds(made: Callable[..., House], caplog: pytest.LogCaptureFixture) -> None:
+def test_who_stands_for_a_shard_is_said_and_after_how_long(
+    made: Callable[..., House], caplog: pytest.LogCaptureFixture
+) -> None:
     house = made(replicas=2)
     house.learn(2)
+    _, second = house.placed[0]
     os.kill(house.process_of(house.first_of(0)).pid, signal.SIGKILL)
     house.learn(2)
-    assert any("stands for it after 0." in line for line in caplog.messages), caplog.messages
+    said = rf"shard 0 was gone .*; {second} stands for it after \d+\.\d\d s"
+    assert any(re.fullmatch(said, line) for line in caplog.messages), caplog.messages
 
 
 @pytest.mark.drill
