@@ -5,12 +5,8 @@
 
 from __future__ import annotations
 
-import json
-from datetime import date
-
 import polars as pl
 
-from data_contracts.night import Night, Window
 from data_contracts.table import Part, Table
 from data_contracts.vision.classes import CLASSES
 from data_contracts.vision.examples import EXAMPLES
@@ -19,17 +15,14 @@ from data_contracts.vision.labels import LABELS
 from data_contracts.vision.pictures import NUMBERS
 from data_contracts.waiting import Waiting
 from tasks.preprocess.labels import Due, due_files
-from tasks.preprocess.nights import Nights
 from tasks.preprocess.plan import Plan
+from tasks.preprocess.planned import PlannedTables
 from tasks.preprocess.refuse import refuse_other_features
 from tasks.preprocess.truth import refuse_lost_files
 from tasks.preprocess.vision.config import FeatureConfig
 
-WINDOWS = "windows"
-"""Note of a commit of `examples`: the keys of all windows so far, JSON. One may have no labelled image at all."""
 
-
-class Tables:
+class Tables(PlannedTables):
     """The tables of one workspace.
 
     Args:
@@ -42,7 +35,7 @@ class Tables:
         self.labels = Table(folder, LABELS)
         self.classes = Table(folder, CLASSES)
         self.examples = Table(folder, EXAMPLES)
-        self.nights = Nights(self.images, first=self.classes, last=self.examples)
+        super().__init__(self.images, self.classes, self.examples)
 
     def due(self, images: int, label_days: int) -> list[Due]:
         """Return the files with images for a night, see `tasks.preprocess.labels.due_files`.
@@ -62,45 +55,17 @@ class Tables:
         """Whether there are any such."""
         return bool(self.due(images, label_days))
 
-    def window(self, images: int) -> Window:
-        """Return the window that a version of `images` was opened with."""
-        first_day, last_day = (self.images.mark(name, images) for name in ("window_first", "window"))
-        assert first_day is not None
-        assert last_day is not None, "validate opens a window with the first rows"
-        return Window(first_day=date.fromordinal(first_day), last_day=date.fromordinal(last_day))
-
     def numbered(self) -> pl.DataFrame:
         """Read ``label`` and ``class_number`` of every class."""
         return pl.DataFrame(self.classes.read(columns=["label", "class_number"]))
 
     def begin(self, parts: list[Part], images: int, plan: Plan, features: FeatureConfig) -> None:
         """Commit a night's new classes, how it is planned, and what images are made to."""
-        marks = {**self.nights.beginning(images, plan.window), "first": int(plan.first), **_made_with(features)}
-        self.classes.commit(parts, [self.nights.consumes(images)], marks=marks)
-
-    def plan(self) -> Plan:
-        """Return how the newest night was planned when it began; a night did begin."""
-        return Plan(window=self.nights.window, first=bool(self.classes.mark("first")))
+        self.commit_first(parts, images, plan, _made_with(features))
 
     def finish(self, parts: list[Part], images: int, waiting: Waiting) -> None:
         """Commit a night's examples."""
-        windows = [*self.windows(), *self.plan().keys]
-        marks = {**self.nights.end(images), **waiting.model_dump()}
-        self.examples.commit(parts, [self.nights.consumes(images)], marks=marks, notes={WINDOWS: json.dumps(windows)})
-
-    def windows(self) -> list[str]:
-        """Return the keys of all windows that are done, oldest first."""
-        keys: list[str] = json.loads(self.examples.note(WINDOWS) or "[]")
-        return keys
-
-    def record(self) -> Night:
-        """Return the record of the newest night, once it is done."""
-        versions = {table.contract.name: table.version() or 0 for table in (self.images, self.classes, self.examples)}
-        return Night(
-            window=self.plan().window,
-            windows=tuple(self.windows()),
-            tables=versions | {"images": self.nights.done or 0},
-        )
+        self.commit_last(parts, images, waiting.model_dump())
 
     def refuse_other(self, features: FeatureConfig) -> None:
         """Refuse features that the tables were not made with.
