@@ -1,7 +1,8 @@
 """One trainer and one shard: rows come and gradients go, by Arrow Flight as shipped, and by torch's RPC.
 
-``python -m benchmarks.exchange flight|rpc ROUNDS`` prints how many exchanges a second were done; a process that it
-starts has the shard, the same rules either way.
+``python -m benchmarks.exchange flight|rpc in-turn|ahead ROUNDS`` prints how many exchanges a second were done. The
+shard has a process of its own, and the same rules either way. In turn, a trainer asks for the rows of a step once it
+has sent the gradient of the one before; ahead, before it sends that, as it does with `staleness: 1`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,9 +23,9 @@ from torch.distributed import TCPStore, rpc  # type: ignore[attr-defined]
 
 from data_contracts.parameter_server import Seat, ShardJob
 from models.distributed.parameter_server.client import ParameterServer
+from models.distributed.parameter_server.compiled import compile_now
 from models.distributed.parameter_server.declared import Rules, Table
 from models.distributed.parameter_server.gathered import Gradient, Push
-from models.distributed.parameter_server.links import Answers
 from models.distributed.parameter_server.placement import Directory
 from models.distributed.parameter_server.serve import be
 from models.distributed.parameter_server.shard import ParameterShard
@@ -36,15 +38,30 @@ TABLE = Table(name="item", count=COUNT, width=WIDTH, std=0.1)
 WARM_UP = 20
 RATE = 0.01
 
-Exchange = Callable[[int, Tensor, Tensor], object]
-"""Looks rows up for a step, and sends their gradient; that it came is known once the next rows are there."""
+Wait = Callable[[], object]
+"""Waits for what was asked for."""
+
+
+class Transport(NamedTuple):
+    """How rows and gradients travel; both return at once.
+
+    Attributes:
+        pull: Asks for rows, for a step.
+        push: Sends their gradient.
+        keeps_order: Whether what is asked for after a push is answered after it, too.
+    """
+
+    pull: Callable[[int, Tensor], Wait]
+    push: Callable[[int, Tensor, Tensor], Wait]
+    keeps_order: bool
+
 
 _shard = ParameterShard(Rules(epoch=0))
 """Of the process that has one for RPC."""
 
 
 @contextmanager
-def flight(port: int) -> Iterator[Exchange]:
+def flight(port: int) -> Iterator[Transport]:
     """Exchange as shipped."""
     directory = Directory(f"{LOOPBACK}:{port}")
     placement = directory.start(shards=1, replicas=1)
@@ -52,16 +69,14 @@ def flight(port: int) -> Iterator[Exchange]:
     server.begin(Rules(epoch=placement.epoch))
     server.declare([TABLE])
 
-    sent: list[Answers] = []
+    def pull(step: int, number_U: Tensor) -> Wait:
+        return server.pull(step, 0, {TABLE.name: number_U}).result
 
-    def exchange(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
-        coming = server.pull(step, 0, {TABLE.name: number_U})
-        for each in sent:
-            server.wait(each)
-        coming.result()
-        sent[:] = [server.push(Push(step, 0, {TABLE.name: Gradient(gradient_UD, number_U, RATE)}))]
+    def push(step: int, number_U: Tensor, gradient_UD: Tensor) -> Wait:
+        sent = server.push(Push(step, 0, {TABLE.name: Gradient(gradient_UD, number_U, RATE)}))
+        return lambda: server.wait(sent)
 
-    yield exchange
+    yield Transport(pull, push, keeps_order=True)
     server.close()
 
 
@@ -74,19 +89,17 @@ def _push(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
 
 
 @contextmanager
-def by_rpc(port: int) -> Iterator[Exchange]:
+def by_rpc(port: int) -> Iterator[Transport]:
     """Exchange by torch's RPC."""
     _join_rpc("trainer", 0, port)
 
-    sent: list[torch.futures.Future[None]] = []
+    def pull(step: int, number_U: Tensor) -> Wait:
+        return rpc.rpc_async("shard", _pull, (step, number_U)).wait  # type: ignore[no-any-return]
 
-    def exchange(step: int, number_U: Tensor, gradient_UD: Tensor) -> None:
-        for each in sent:
-            each.wait()
-        rpc.rpc_sync("shard", _pull, (step, number_U))
-        sent[:] = [rpc.rpc_async("shard", _push, (step, number_U, gradient_UD))]
+    def push(step: int, number_U: Tensor, gradient_UD: Tensor) -> Wait:
+        return rpc.rpc_async("shard", _push, (step, number_U, gradient_UD)).wait  # type: ignore[no-any-return]
 
-    yield exchange
+    yield Transport(pull, push, keeps_order=False)
     rpc.shutdown()
 
 
@@ -104,6 +117,7 @@ def _free_port() -> int:
 def have_shard(kind: str, port: int) -> None:
     """Be the process of the shard."""
     torch.set_num_threads(1)
+    compile_now()
     if kind == "flight":
         seat = Seat(rank=0)
         be(ShardJob(store=f"{LOOPBACK}:{port}", host=LOOPBACK, seats=(seat,)), seat)
@@ -112,16 +126,31 @@ def have_shard(kind: str, port: int) -> None:
     rpc.shutdown()
 
 
-def measured(exchange: Exchange, rounds: int) -> float:
+def nothing() -> None:
+    """Wait for nothing."""
+
+
+def measured(transport: Transport, rounds: int, *, ahead: bool) -> float:
     """Return exchanges a second."""
     generator = torch.Generator().manual_seed(0)
     numbers = [torch.randperm(COUNT - 1, generator=generator)[:ROWS].sort().values + 1 for _ in range(8)]
     gradient_UD = torch.randn(ROWS, WIDTH, generator=generator)
     began = 0.0
+    taken: Wait = nothing
+    coming = transport.pull(0, numbers[0])
     for step in range(WARM_UP + rounds):
         if step == WARM_UP:
             began = time.perf_counter()
-        exchange(step, numbers[step % len(numbers)], gradient_UD)
+        number_U, next_U = (numbers[each % len(numbers)] for each in (step, step + 1))
+        coming()
+        if ahead:
+            coming = transport.pull(step + 1, next_U)
+        taken()
+        taken = transport.push(step, number_U, gradient_UD)
+        if not ahead and not transport.keeps_order:
+            taken()
+        if not ahead:
+            coming = transport.pull(step + 1, next_U)
     return rounds / (time.perf_counter() - began)
 
 
@@ -129,6 +158,7 @@ def main() -> None:
     """Measure one way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=["flight", "rpc"])
+    parser.add_argument("order", choices=["in-turn", "ahead"])
     parser.add_argument("rounds", type=int)
     parser.add_argument("--shard-at", type=int, help="be the shard's process: port where both meet")
     told = parser.parse_args()
@@ -138,11 +168,11 @@ def main() -> None:
     torch.set_num_threads(1)
     store = TCPStore(LOOPBACK, 0, is_master=True, wait_for_workers=False)
     port = store.port if told.kind == "flight" else _free_port()
-    command = [sys.executable, "-m", "benchmarks.exchange", told.kind, "0", "--shard-at", str(port)]
+    command = [sys.executable, "-m", "benchmarks.exchange", told.kind, told.order, "0", "--shard-at", str(port)]
     shard = subprocess.Popen(command, env={**os.environ, **KEEPS_MEMORY})
     try:
-        with {"flight": flight, "rpc": by_rpc}[told.kind](port) as exchange:
-            print(measured(exchange, told.rounds))
+        with {"flight": flight, "rpc": by_rpc}[told.kind](port) as transport:
+            print(measured(transport, told.rounds, ahead=told.order == "ahead"))
     finally:
         shard.kill()
         shard.wait()

@@ -22,6 +22,7 @@ ROUNDS, EXCHANGES = 5, 1_000
 WANTED, AIM = 300.0, 600.0
 """Exchanges a second: the bar, and what is aimed at after it."""
 KINDS = {"flight": "Arrow Flight, as shipped", "rpc": "torch's RPC, the same rules"}
+ORDERS = {"ahead": "the next rows are asked for before a gradient goes", "in-turn": "after it"}
 PASSES = {"shop": 10, "ml-100k": 10}
 PARTS = ["travel", "held-back", *PASSES]
 HELD_BACK = ("ddp", "bounded, 16", "async")
@@ -30,37 +31,39 @@ FASTER, MOST_LOST = 1.5, 0.02
 """Of steps a second of DDP; of its NDCG@10."""
 
 
-def exchanges(kind: str, number: int) -> float:
+def exchanges(kind: str, order: str, number: int) -> float:
     """Measure in processes of their own."""
-    command = [sys.executable, "-m", "benchmarks.exchange", kind, str(number)]
+    command = [sys.executable, "-m", "benchmarks.exchange", kind, order, str(number)]
     environment = {**os.environ, **ENVIRONMENT}
     told = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return float(told.stdout.split()[-1])
 
 
-def rows_of(seen: dict[str, list[float]]) -> list[Row]:
-    """Turn what was seen into lines of the table."""
+def rows_of(order: str, seen: dict[str, list[float]]) -> list[Row]:
+    """Turn what was seen in an order into lines of the table."""
     bar = f">= {WANTED:g}, then {AIM:g}"
     ratios = [flight / rpc for flight, rpc in zip(seen["flight"], seen["rpc"], strict=True)]
+    said = f", {ORDERS[order]}"
     return [
-        Row(KINDS["flight"], seen["flight"], "exchanges/s", bar, median(seen["flight"]) >= WANTED),
-        Row(KINDS["rpc"], seen["rpc"], "exchanges/s"),
-        Row("Flight of RPC", ratios, "x"),
+        Row(KINDS["flight"] + said, seen["flight"], "exchanges/s", bar, median(seen["flight"]) >= WANTED),
+        Row(KINDS["rpc"] + said, seen["rpc"], "exchanges/s"),
+        Row("Flight of RPC" + said, ratios, "x"),
     ]
 
 
 def travel(rounds: int, number: int) -> str:
     """Measure how rows and gradients travel."""
-    seen: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    seen: dict[str, dict[str, list[float]]] = {order: {kind: [] for kind in KINDS} for order in ORDERS}
     for turn in range(rounds):
-        for kind, found in seen.items():
-            found.append(exchanges(kind, number))
-            print(f"round {turn + 1}/{rounds}, {KINDS[kind]}: {found[-1]:,.0f} exchanges/s", flush=True)
+        for order, by_kind in seen.items():
+            for kind, found in by_kind.items():
+                found.append(exchanges(kind, order, number))
+                print(f"round {turn + 1}/{rounds}, {KINDS[kind]}, {order}: {found[-1]:,.0f} exchanges/s", flush=True)
     return section(
         "Rows and gradients travel",
         f"`make bench-ps`: one trainer and one shard, each a process with one thread; an exchange is a look-up of "
         f"{ROWS:,} rows of {WIDTH} float32 and a push of their gradient, learned by row-wise Adagrad and averaged.",
-        rows_of(seen),
+        [row for order, by_kind in seen.items() for row in rows_of(order, by_kind)],
         [f"{rounds} rounds of {number:,} exchanges, in turn. Both processes share the machine's cores."],
     )
 

@@ -152,13 +152,13 @@ class ParameterServer:
 
     def layers(self, name: str) -> tuple[int, dict[str, Tensor]]:
         """Return how many steps were taken, and what `LayerStore.state` says of all numbers of layers, (P,) each."""
-        answers = self.wait(self._ask({"do": "layers", "name": name}, is_long=True))
+        answers = self.wait(self._ask({"do": "layers", "name": name}))
         found = {each: torch.cat([answer.parts[each].value for answer in answers]) for each in answers[0].parts}
         return int(answers[0].words["taken"]), found
 
     def state_of(self, name: str, number_U: Tensor) -> tuple[int, dict[str, Tensor]]:
         """Return how many steps were taken, and all that there is of some rows, see `RowStore.state_of`."""
-        answers = self.wait(self._ask({"do": "state_of"}, {name: Part.asked(number_U)}, is_long=True))
+        answers = self.wait(self._ask({"do": "state_of"}, {name: Part.asked(number_U)}))
         found = {each: joined([answer.parts[each].value for answer in answers], number_U) for each in answers[0].parts}
         return int(answers[0].words["taken"]), found
 
@@ -207,17 +207,13 @@ class ParameterServer:
         return Taken(before, [step for step in (*range(before, found.before), *found.beyond) if step not in kept])
 
     def _find(self, words: Words, wanted: Wanted) -> Found:
-        answers = self._ask(words, {name: Part.asked(number_U) for name, number_U in wanted.items()}, is_long=True)
+        answers = self._ask(words, {name: Part.asked(number_U) for name, number_U in wanted.items()})
         return Found(self, answers, wanted)
 
-    def _ask(
-        self, words: Words, parts: Parts | None = None, *, is_long: bool = False, last_first: bool = False
-    ) -> Answers:
+    def _ask(self, words: Words, parts: Parts | None = None, *, last_first: bool = False) -> Answers:
         """Ask each shard, of each tensor for what the shard has of it; return the answers in the shards' order."""
         asked = [
-            self._links.ask(
-                each.rank, words, {name: cut(part, each) for name, part in (parts or {}).items()}, is_long=is_long
-            )
+            self._links.ask(each.rank, words, {name: cut(part, each) for name, part in (parts or {}).items()})
             for each in (reversed(self._shards) if last_first else self._shards)
         ]
         return asked[::-1] if last_first else asked

@@ -62,7 +62,7 @@ class Follower:
             if asked.words["do"] == "begin":
                 self._meet(numbers)
             if (line := self._line) is not None:
-                self._ask(line, question, shard.epoch)
+                line.ask(question, shard.epoch)
             answer = do()
         if line is not None:
             self._hear(line, question, answer)
@@ -177,13 +177,6 @@ class Follower:
             now = self.directory.change(now, now.having(self.rank, (self.endpoint,)))
         self.place()
         logger.warning("shard %s: %s does not hold it any more: %s", self.rank, endpoint, error)
-
-    @staticmethod
-    def _ask(line: Line, question: Question, epoch: int) -> None:
-        try:
-            line.ask(question, epoch)
-        except (GoneError, LateError) as error:
-            logger.info("%s", error)  # who waits for the answer hears of it
 
     def _opened(self, endpoint: str, numbers: Numbers) -> Line:
         told = StreamTold(trainer=f"shard {self.rank} at {self.endpoint}", numbers=numbers)

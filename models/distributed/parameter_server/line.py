@@ -1,7 +1,7 @@
 """A stream to one shard: questions are asked in order, and answers are read by whoever waits for them.
 
 Nobody reads while nobody waits, so no other thread has to be woken for an answer. Two ends that both write, and do not
-read, would wait for each other for ever: before a question is sent, answers are read that may be long.
+read, would wait for each other for ever: while an answer is on its way, another thread writes, and who asks may read.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
 import psutil
@@ -29,6 +30,7 @@ from models.distributed.parameter_server.wire import (
     Parts,
     StreamTold,
     Words,
+    Written,
     as_read,
     schema,
     written,
@@ -51,7 +53,6 @@ class Question:
     Attributes:
         words: All but the placement of shards that the asker knows.
         parts: Tensors.
-        is_long: Whether its answer may be.
         epoch: Of the placement, when it was sent last.
         answer: Once it came,
         error: or what the shard said instead.
@@ -59,7 +60,6 @@ class Question:
 
     words: Words
     parts: Parts
-    is_long: bool = False
     epoch: int = -1
     answer: Message | None = None
     error: ParameterServerError | None = None
@@ -91,7 +91,7 @@ class Line:
     def __init__(self, endpoint: str, told: StreamTold, *, seconds: float = 60.0, token: str = "") -> None:
         self.endpoint, self._told, self._most = endpoint, told, seconds + BEYOND_SECONDS
         self.unanswered: deque[Question] = deque()
-        self._asking, self._reading, self._closed = Lock(), Lock(), Event()
+        self._asking, self._writing, self._reading, self._closed = Lock(), Lock(), Lock(), Event()
         self._waits_since: float | None = None
         self._writes_since: float | None = None
         self._is_late = False
@@ -103,26 +103,39 @@ class Line:
             options = flight.FlightCallOptions(headers=[self._header])
             self._writer, self._reader = self._client.do_exchange(descriptor, options)
             self._writer.begin(schema(told.numbers))
+        self._to_send: SimpleQueue[Written | None] = SimpleQueue()
+        self._sender = Thread(target=self._send, name=f"send {endpoint}", daemon=True)
+        self._sender.start()
         Thread(target=self._watch, name=f"watch {endpoint}", daemon=True).start()
 
     def ask(self, question: Question, epoch: int) -> None:
-        """Send a question; while the shard has more of them than the wire holds, this waits.
+        """Have a question sent; its tensors stay as they are until it is answered.
 
-        Raises:
-            GoneError: The shard is gone; the question is among `unanswered`.
+        That the shard is gone is said to who waits for the answer.
         """
+        message = Message({**question.words, "epoch": epoch}, question.parts)
+        batch = written(message, self._told.numbers, is_rounded=self._told.is_rounded(question.words["do"]))
         with self._asking:
-            question.epoch = epoch
-            long = [each for each in list(self.unanswered) if each.is_long]
+            question.epoch, is_alone = epoch, not self.unanswered
             self.unanswered.append(question)
-            for each in long:
-                self.wait(each)
-            message = Message({**question.words, "epoch": epoch}, question.parts)
-            with self._named():
-                is_rounded = self._told.is_rounded(question.words["do"])
-                batch = written(message, self._told.numbers, is_rounded=is_rounded)
-                self._writes_since = time.monotonic()
+            if is_alone:  # no answer is on its way
+                self._write(batch)
+            else:
+                self._to_send.put(batch)
+
+    def _send(self) -> None:
+        while (batch := self._to_send.get()) is not None:
+            self._write(batch)
+
+    def _write(self, batch: Written) -> None:
+        with self._writing:
+            self._writes_since = time.monotonic()
+            try:
                 self._writer.write_with_metadata(*batch)
+            except (flight.FlightError, pa.ArrowException, OSError) as error:
+                logger.info("shard at %s: %s", self.endpoint, error)
+                self.cut()
+            finally:
                 self._writes_since = None
 
     def wait(self, question: Question) -> None:
@@ -157,6 +170,8 @@ class Line:
         self._waits_since = time.monotonic()
         if self.unanswered:
             self.cut()
+        self._to_send.put(None)
+        self._sender.join()
         try:
             self._writer.close()
         except (flight.FlightError, pa.ArrowException) as error:

@@ -85,14 +85,14 @@ class Links:
         self.placement = placement
         self._kept.clear()
 
-    def ask(self, rank: int, words: Words, parts: Parts | None = None, *, is_long: bool = False) -> Asked:
+    def ask(self, rank: int, words: Words, parts: Parts | None = None) -> Asked:
         """Ask a shard; whoever waits for the answer hears what went wrong."""
-        asked = Asked(rank, Question(words, parts or {}, is_long))
+        asked = Asked(rank, Question(words, parts or {}))
         line = self._lines[rank]
         if line is None or line.endpoint != self.placement.shards[rank][0]:
             self._find_again(rank, [asked])
         else:
-            self._ask(line, asked.question)
+            line.ask(asked.question, self.placement.epoch)
         return asked
 
     def keep(self, step: int, answers: Answers) -> None:
@@ -137,13 +137,7 @@ class Links:
             self._find_again(rank, [Asked(rank, question)])
             return
         for each in [*self._told_again(rank), question]:
-            self._ask(line, each)
-
-    def _ask(self, line: Line, question: Question) -> None:
-        try:
-            line.ask(question, self.placement.epoch)
-        except GoneError as error:
-            logger.info("%s", error)  # who waits for the answer hears of it
+            line.ask(each, self.placement.epoch)
 
     def _moves(self, epoch: int) -> bool:
         """Take over the shard map, if it is newer than a message that was refused."""

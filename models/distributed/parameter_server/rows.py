@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from models.distributed.parameter_server.compiled import take_step
 from models.distributed.parameter_server.dealt import index_of, is_own, number_of
 from models.distributed.parameter_server.declared import Table
 from models.rows.first_values import first_values
 from models.rows.ranking import Blocks
-from models.rows.rules import ROWS_AT_ONCE, RowState, caught_up, take_step
+from models.rows.rules import ROWS_AT_ONCE, RowState, caught_up
 from models.rows.shard import Shard
 from models.rows.table import NOTHING
 
@@ -55,7 +57,7 @@ class RowStore:
     def __init__(self, told: Table, shard: Shard) -> None:
         self.told, self.shard = told, shard
         self.own = len(range(shard.rank, told.count, shard.world))
-        self._place_N = torch.full((self.own,), NOT_HELD, dtype=torch.int32)
+        self._place_N = np.full(self.own, NOT_HELD, np.int32)
         self._drawn: dict[int, Tensor] = {}
         self._met_N = torch.zeros(self.own if told.admitted_after > 1 else 0, dtype=torch.uint8)
         self._clear()
@@ -65,7 +67,7 @@ class RowStore:
         self._number_C = torch.empty(0, dtype=torch.int64)
         self._weight_CD = torch.empty(0, self.told.width, dtype=getattr(torch, self.told.numbers))
         self._state = RowState.of(self._weight_CD)
-        self._place_N.fill_(NOT_HELD)
+        self._place_N.fill(NOT_HELD)
 
     def read(self, number_U: Tensor, *, averages_of: int | None = None) -> Tensor:
         """Return rows, (U, D).
@@ -74,7 +76,7 @@ class RowStore:
             number_U: int64, of this shard.
             averages_of: Their averages as of this step instead.
         """
-        place_U = self._place_N[self._index(number_U)]
+        place_U = self._place_of(self._index(number_U))
         is_held_U = place_U != NOT_HELD
         if not (is_all := bool(is_held_U.all())):
             place_U = place_U[is_held_U]
@@ -128,7 +130,7 @@ class RowStore:
 
     def state_of(self, number_U: Tensor) -> dict[str, Tensor]:
         """Return what `state` does, but ``number``, of some rows; those that are not held have not learned."""
-        place_U = self._place_N[self._index(number_U)].long()
+        place_U = self._place_of(self._index(number_U))
         is_held_U = place_U != NOT_HELD
         weight_UD = self.read(number_U)
         found = {"weight": weight_UD}
@@ -152,7 +154,7 @@ class RowStore:
         """
         for start in range(0, self.own, ROWS_AT_ONCE):
             index_R = torch.arange(start, min(start + ROWS_AT_ONCE, self.own))
-            is_held_R = self._place_N[index_R] != NOT_HELD
+            is_held_R = self._place_of(index_R) != NOT_HELD
             number_R = number_of(index_R, self.shard)
             row_RD = self._first_of_block(start, number_R) if not is_held_R.all() else None
             held_RD = self.read(number_R[is_held_R], averages_of=averages_of)
@@ -172,9 +174,10 @@ class RowStore:
         """Whether these are rows of this shard, in ascending order, each once."""
         if not len(number_U):
             return True
-        is_within = bool(number_U[0] >= 0 and number_U[-1] < self.told.count)
+        number = number_U.numpy()  # far less is done around each of its steps
+        is_within = bool(number[0] >= 0 and number[-1] < self.told.count)
         is_own_all = self.shard.world == 1 or bool(is_own(number_U, self.shard).all())
-        return is_within and is_own_all and bool((number_U[1:] > number_U[:-1]).all())
+        return is_within and is_own_all and bool((number[1:] > number[:-1]).all())
 
     def strangers(self, number_U: Tensor) -> Tensor:
         """Return the numbers that no row of this shard has."""
@@ -183,6 +186,10 @@ class RowStore:
 
     def _index(self, number_U: Tensor) -> Tensor:
         return index_of(number_U, self.shard)
+
+    def _place_of(self, index_U: Tensor) -> Tensor:
+        """Return where rows lie, int64; `NOT_HELD` of those that are not held."""
+        return torch.from_numpy(self._place_N[index_U.numpy()]).long()
 
     def _first(self, number_U: Tensor) -> Tensor:
         """Draw first values, (U, D)."""
@@ -195,12 +202,12 @@ class RowStore:
         """Count a step for each row, and say which are held from now on, or are already."""
         met_U = self._met_N[index_U].clamp(max=MOST_COUNTED - 1) + 1
         self._met_N[index_U] = met_U
-        return (met_U >= self.told.admitted_after) | (self._place_N[index_U] != NOT_HELD)
+        return (met_U >= self.told.admitted_after) | (self._place_of(index_U) != NOT_HELD)
 
     def _places(self, number_U: Tensor) -> Tensor:
         """Return where rows lie; those that are not held are made."""
         index_U = self._index(number_U)
-        place_U = self._place_N[index_U].long()
+        place_U = self._place_of(index_U)
         is_new_U = place_U == NOT_HELD
         if new := int(is_new_U.sum()):
             number_V = number_U[is_new_U]
@@ -212,7 +219,7 @@ class RowStore:
                 each[place_V] = 0
             self._state.average[place_V] = self._weight_CD[place_V]
             place_U[is_new_U] = place_V
-            self._place_N[index_U[is_new_U]] = place_V.int()
+            self._place_N[index_U[is_new_U].numpy()] = place_V.numpy()
             self.held += new
         return place_U
 

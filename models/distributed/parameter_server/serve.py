@@ -1,8 +1,8 @@
 """The shards of one host: ``python -m models.distributed.parameter_server.serve job.json``, until it is ended.
 
-Each is a fork of this process, which imports once what all need, so a shard that was killed is back at once. Then
-another process may hold the same: it stands for the shard, and the new one learns from it, and follows. If none does,
-the new one reads the shard's snapshot. Without any, trainers are told, and go back to their last checkpoint.
+Each is a fork of this process, which imports and compiles once what all need, so a shard that was killed is back at
+once. Then another process may hold the same: it stands for the shard, and the new one learns from it, and follows. If
+none does, the new one reads the shard's snapshot. Without any, trainers are told, and go back to their last checkpoint.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 
 from data_contracts.parameter_server import Seat, ShardJob, token_of
 from data_contracts.process import call, die_with_parent, main
+from models.distributed.parameter_server.compiled import compile_now
 from models.distributed.parameter_server.keeper import Keeper
 from models.distributed.parameter_server.metrics import serve_metrics
 from models.distributed.parameter_server.placement import Directory
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 def serve(job: ShardJob) -> None:
     """Have shards, and start again those that end, as often as they may; never returns."""
     torch.set_num_threads(1)
+    compile_now()
     seats = {_forked(job, seat): seat for seat in job.seats}
     restarts = 0
     while True:

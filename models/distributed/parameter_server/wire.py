@@ -26,6 +26,7 @@ HEADER, PING = "authorization", "ping"
 ROUNDED = {"pull", "push"}
 """What is asked of a shard for a step: numbers may be rounded on their way. All else is kept, or judged."""
 _ARROW: dict[Numbers, pa.DataType] = {"float32": pa.float32(), "float64": pa.float64()}
+_TORCH = {pa.int64(): torch.int64, pa.int16(): torch.int16, pa.float32(): torch.float32, pa.float64(): torch.float64}
 _SCHEMAS: dict[Numbers, pa.Schema] = {
     numbers: pa.schema(
         [
@@ -38,6 +39,8 @@ _SCHEMAS: dict[Numbers, pa.Schema] = {
 }
 Words = Mapping[str, Any]
 """What JSON has."""
+Written = tuple[pa.RecordBatch, pa.Buffer]
+"""A message as it is sent: a batch, and its metadata."""
 
 
 class StreamTold(Value):
@@ -90,8 +93,8 @@ def schema(numbers: Numbers) -> pa.Schema:
     return _SCHEMAS[numbers]
 
 
-def written(message: Message, numbers: Numbers, *, is_rounded: bool = False) -> tuple[pa.RecordBatch, pa.Buffer]:
-    """Return what is sent: a batch, and its metadata."""
+def written(message: Message, numbers: Numbers, *, is_rounded: bool = False) -> Written:
+    """Return what is sent."""
     parts = message.parts
     told = [
         (name, -1 if number_U is None else len(number_U), value.numel(), 0 if value.ndim == 1 else value.shape[1])
@@ -133,13 +136,20 @@ def as_read(batch: pa.RecordBatch, metadata: pa.Buffer, numbers: Numbers) -> Mes
 
 def _column(tensors: Sequence[Tensor], kind: pa.DataType) -> pa.LargeListArray:
     """Return a column of one list, which lies where the tensor does, if there is only one."""
-    whole = tensors[0] if len(tensors) == 1 else torch.cat([*tensors]) if tensors else None
-    held = np.empty(0) if whole is None else whole.contiguous().numpy()
+    if not tensors:
+        return _EMPTY[kind]
+    whole = tensors[0] if len(tensors) == 1 else torch.cat([*tensors])
+    held = whole.contiguous().numpy()
     values = pa.Array.from_buffers(kind, len(held), [None, pa.py_buffer(held)])
     ends = pa.py_buffer(np.array([0, len(held)], np.int64))
     return pa.LargeListArray.from_buffers(pa.large_list(kind), 1, [None, ends], children=[values])
 
 
+_EMPTY = {kind: pa.array([[]], pa.large_list(kind)) for kind in (pa.int64(), pa.int16(), *_ARROW.values())}
+
+
 def _tensor(found: pa.Array) -> Tensor:
+    if not len(found):
+        return torch.empty(0, dtype=_TORCH[found.type])
     tensor: Tensor = torch.from_dlpack(found)  # type: ignore[attr-defined]  # torch documents it
     return tensor

@@ -152,6 +152,20 @@ def test_numbers_travel_as_bfloat16_and_are_learned_as_they_are_held(opened: Ope
     assert torch.equal(end.read(ALL).result()["layers"], plain.read(ALL, epoch=0, averages=False)["layers"])
 
 
+def test_who_asks_for_much_and_then_sends_much_reads_it_all(opened: Opened) -> None:
+    """Either is more than a socket holds: two ends that only write would wait for each other."""
+    end = opened()
+    end.declare([Table(name="wide", count=5_000, width=100, std=0.5, numbers="float64")])
+    number_U = torch.arange(1, 5_000)
+    gradient_UD = torch.ones(len(number_U), 100, dtype=torch.float64)
+    found = [end.pull(step, 0, {"wide": number_U}) for step in range(4)]
+    sent = [end.push(Push(step, 0, {"wide": Gradient(gradient_UD, number_U, 0.1)})) for step in range(4)]
+    assert [each.result()["wide"].shape for each in found] == [gradient_UD.shape] * 4
+    for each in sent:
+        end.wait(each)
+    assert end.done().steps == 4
+
+
 def test_a_wrong_question_is_answered_in_words_and_the_stream_goes_on(opened: Opened) -> None:
     end = declared(opened(2))
     wrong = pushed(0)._replace(
