@@ -186,9 +186,7 @@ class NightlySettings(BaseSettings):
         if unknown := sorted(self.validation.allowed.keys() - set(columns)):
             said = f"{', '.join(unknown)}, and the columns of text are {', '.join(columns)}"
             problems.append(f"validation.allowed names {said}")
-        metrics = use_case(self.use_case).metrics.may_decide
-        if self.gate.metric not in {None, *metrics}:
-            problems.append(f"gate.metric {self.gate.metric!r} is none of {', '.join(metrics)}")
+        problems += self.gate.problems(use_case(self.use_case).metrics)
         problems += (
             problem.removesuffix(".") for problem in self.model.fit.problems(self.train.parallelism, self.model.layers)
         )

@@ -10,6 +10,7 @@ from data_contracts.evidence import Evidence, Interval
 from data_contracts.night import HeldOut, Protocol
 from data_contracts.version import ANCHOR, CANDIDATE, CHAMPION
 from tasks.promote.config import GateConfig
+from tasks.promote.subgroups import Subgroups, subgroups_of
 
 
 class Decision(NamedTuple):
@@ -23,11 +24,12 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
     """Promote who is surely better than every baseline, and surely not much worse than the champion and the anchor.
 
     The lower bound of an `Interval` decides, not its middle. A champion of other tables cannot be compared with, and
-    gives way. A damaged one might, were it whole: it stays until somebody restores it or takes its alias off.
+    gives way. A damaged one might, were it whole: it stays until somebody restores it or takes its alias off. Whoever
+    is compared with, bounds on subgroups must be kept, too; the reason says all that is wrong.
 
     Args:
         evidence: Metrics of the contestants, by how much the chosen one is ahead of each, and what was judged.
-        gate: The loss allowed.
+        gate: The loss allowed, and the bounds on subgroups.
         held_out: What must have been judged, at least.
         protocol: ``leave_one_out`` only compares, and promotes nobody.
     """
@@ -58,7 +60,10 @@ def decide(evidence: Evidence, gate: GateConfig, held_out: HeldOut, protocol: Pr
         )
         reason = f"{seen}; nobody can say whether that is enough: {evidence.left_out[CHAMPION]}. {step}"
         return Decision(promoted=False, reason=reason)
-    return _compare(evidence, values, gate.max_loss, seen)
+    compared = _compare(evidence, values, gate.max_loss, seen)
+    subgroups = subgroups_of(evidence, gate.subgroups) if gate.subgroups else Subgroups([], [])
+    reason = " ".join([compared.reason, *subgroups.said])
+    return Decision(promoted=compared.promoted and not subgroups.broken, reason=reason)
 
 
 def _compare(evidence: Evidence, values: Mapping[str, float], max_loss: float, seen: str) -> Decision:

@@ -76,6 +76,7 @@ def test_help_explains_every_setting() -> None:
         "--source.uri",
         "--train.replay",
         "--gate.max_loss",
+        "--gate.subgroups.bounds",
         "--cluster.address",
     ):
         assert name in answer
@@ -126,6 +127,17 @@ def test_own_logs_do_not_mix_with_the_shops() -> None:
             r"mlflow_url and prefect_url are the same address, 127.0.0.1:4200: .*\n"
             r"  - serving.grpc_url and serving.rest_url are the same",
             id="one address for two servers, twice",
+        ),
+        pytest.param(
+            "name: own\nsource: {uri: x}\ngate: {metric: f1, subgroups: {bounds: {mrr: 0, auc: 0, coverage@10: 1}}}",
+            r"gate.metric 'f1' is none of hr@5, .*, mrr.\n"
+            r"  - gate.subgroups.bounds names 'auc', 'coverage@10', and subgroups are judged by hr@5, .*, mrr.",
+            id="metrics that decide nothing",
+        ),
+        pytest.param(
+            "name: own\nsource: {uri: x}\ngate: {subgroups: {min_units: 50}}",
+            "gate.subgroups.bounds: Field required",
+            id="subgroups without a bound",
         ),
         pytest.param(
             "name: own\nsource: {uri: x}\nprefect_url: http://127.0.0.1:70000", "has no port", id="no such port"

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from data_contracts.evidence import Evidence, Interval, Metrics
+from data_contracts.evidence import Evidence, Interval, Metrics, Slice
 from data_contracts.night import HeldOut, Protocol
 from models.recommender.metrics import METRICS
-from tasks.promote.config import GateConfig
+from tasks.promote.config import GateConfig, SubgroupConfig
 from tasks.promote.gate import Decision, anchored, decide
 
 NAN = math.nan
@@ -285,3 +285,85 @@ def test_a_rival_that_does_better_is_decided_about_in_the_candidates_place() -> 
     del values["trees"]
     decided = decide(judged(values, RIVALLED), GateConfig(), HeldOut(), "nightly")
     assert decided.reason.endswith("not judged, trees.")
+
+
+BOUNDS = {"bounds": {"ndcg@10": 0.1}, "min_units": 30}
+
+
+def of_subgroups(
+    slices: dict[str, tuple[int, dict[str, float]]],
+    gate: object = BOUNDS,
+    by: Metrics = METRICS,
+    values: dict[str, float] | None = None,
+    chosen: str = "candidate",
+) -> Decision:
+    """Decide where only subgroups may be in the way; each has units, and the metrics of who was chosen."""
+    evidence = judged(
+        values or {"candidate": 0.3, "popularity": 0.05, "markov": 0.04},
+        by,
+        chosen,
+        slices={name: Slice(units=units, metrics={chosen: own}) for name, (units, own) in slices.items()},
+    )
+    return decide(evidence, GateConfig(subgroups=SubgroupConfig.model_validate(gate)), HeldOut(), "nightly")
+
+
+@pytest.mark.parametrize(
+    ("units", "metrics", "promoted", "said"),
+    [
+        pytest.param(30, {"ndcg@10": 0.1}, True, "", id="just enough"),
+        pytest.param(30, {"ndcg@10": 0.099}, False, "Subgroups break gate.subgroups.bounds: new users NDCG@10 0.0990 "
+                     "on 30 users, wanted 0.1000 at least.", id="below"),
+        pytest.param(30, {"ndcg@10": NAN}, False, "Subgroups break gate.subgroups.bounds: new users NDCG@10 nan on 30 "
+                     "users, wanted 0.1000 at least.", id="no number"),
+        pytest.param(29, {"ndcg@10": 0.0}, True, "Subgroups of fewer than 30 users decide nothing: new users (29).",
+                     id="too small"),
+        pytest.param(30, {"mrr": 0.0}, True, "", id="without that metric"),
+    ],
+)  # fmt: skip
+def test_a_subgroup_below_its_bound_promotes_nobody(
+    units: int,
+    metrics: dict[str, float],
+    promoted: bool,  # noqa: FBT001
+    said: str,
+) -> None:
+    """Here there is no champion: bounds are kept in the first night, too."""
+    decided = of_subgroups({"new_users": (units, metrics), "others": (500, {"ndcg@10": 0.4})})
+    alone = "NDCG@10 0.3000 on 1,500 targets beats popularity 0.0500, markov 0.0400, and there is no champion to "
+    assert decided == (promoted, f"{alone}compare with.{' ' if said else ''}{said}")
+
+
+def test_where_less_is_better_a_bound_is_the_most() -> None:
+    slices = {"small": (40, {"mae": 1.1, "share": 0.8}), "large": (60, {"mae": 1.0, "share": 0.7})}
+    by = ERROR.model_copy(update={"shown": ("mae", "share")})
+    gate = {"bounds": {"mae": 1.0, "share": 0.75}}
+    decided = of_subgroups(slices, gate, by, {"candidate": 0.9, "median": 2.0, "champion": 1.0})
+    assert not decided.promoted
+    assert decided.reason.endswith(
+        "surely not more. Subgroups break gate.subgroups.bounds: small MAE 1.1000 on 40 units, wanted 1.0000 at most; "
+        "large SHARE 0.7000 on 60 units, wanted 0.7500 at least."
+    )
+
+
+def test_a_bound_that_no_subgroup_can_be_held_to_is_named() -> None:
+    decided = of_subgroups({"new_users": (29, {"ndcg@10": 0.3}), "others": (500, {"mrr": 0.3})})
+    assert decided.promoted
+    assert decided.reason.endswith(
+        "Subgroups of fewer than 30 users decide nothing: new users (29). No subgroup of 30 users has NDCG@10: its "
+        "bound decides nothing."
+    )
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    values = {"candidate": 0.19, "champion": 0.2, "popularity": 0.05, "markov": 0.04}
+    decided = of_subgroups({"new_users": (30, {"ndcg@10": 0.0})}, values=values)
+    assert "may be too much worse than champion 0.2000" in decided.reason
+    assert decided.reason.endswith("new users NDCG@10 0.0000 on 30 users, wanted 0.1000 at least.")
+
+
+def test_only_who_was_chosen_must_keep_bounds() -> None:
+    slices = {"all": (50, {"ndcg@10": 0.3})}
+    values = {"candidate": 0.01, "trees": 0.3, "markov": 0.1}
+    assert of_subgroups(slices, by=RIVALLED, values=values, chosen="trees").promoted
+    others = judged(values, RIVALLED, "trees", slices={"all": Slice(units=50, metrics={"candidate": {"ndcg@10": 0.0}})})
+    gate = GateConfig(subgroups=SubgroupConfig.model_validate(BOUNDS))
+    assert decide(others, gate, HeldOut(), "nightly").promoted
