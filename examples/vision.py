@@ -11,25 +11,21 @@ picture was made; the days are made up, and alike.
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import sys
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-FIRST_DAY = date(2026, 1, 1)
+from examples.by_day import DAYS_AT_FIRST, FIRST_DAY, Days, parser, times_of, write
+
 DIGITS_A_DAY = 300
-DAYS_AT_FIRST = 5
-"""Of the digits' six: one is left for another night."""
 PICTURES_A_DAY = 1_000
 IMAGES, LABELS = 0x803, 0x801
 """First number of an idx file: bytes in three dimensions, or in one."""
@@ -47,7 +43,7 @@ class Pictures(NamedTuple):
     labels: list[str | None]
 
 
-def digits() -> Iterator[tuple[date, pa.Table]]:
+def digits() -> Days:
     """Yield the days of scikit-learn's digits, 8 x 8 grey; on each one picture is cut short, and one has no label."""
     from sklearn.datasets import load_digits
 
@@ -60,7 +56,7 @@ def digits() -> Iterator[tuple[date, pa.Table]]:
         yield day, _dirty(_day(Pictures(pixels[own], [*labels[:-1], None]), day))
 
 
-def of_idx_files(folder: Path) -> Iterator[tuple[date, pa.Table]]:
+def of_idx_files(folder: Path) -> Days:
     """Yield the days of four idx files: training pictures by the thousand, then all test pictures.
 
     Raises:
@@ -97,11 +93,10 @@ def _idx(folder: Path, name: str, kind: int) -> NDArray[np.uint8]:
 
 def _day(pictures: Pictures, day: date) -> pa.Table:
     """Return a day's pictures, one after another from morning to evening."""
-    start, step = datetime.combine(day, time(6), UTC), timedelta(hours=12) / len(pictures.labels)
-    seen_at = [start + number * step for number in range(len(pictures.labels))]
-    times = pa.array(seen_at, pa.timestamp("us", "UTC"))
     images = pa.array([_png(pixels) for pixels in pictures.pixels], pa.binary())
-    return pa.table({"image": images, "label": pa.array(pictures.labels, pa.string()), "seen_at": times})
+    return pa.table(
+        {"image": images, "label": pa.array(pictures.labels, pa.string()), "seen_at": times_of(day, len(images))}
+    )
 
 
 def _dirty(day: pa.Table) -> pa.Table:
@@ -122,38 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: The command line is wrong, or the idx files are; the message says how.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m examples.vision",
-        description="Write pictures with labels and times, one Parquet file a day (UTC). The same options give the "
-        "same rows; a day that is there already is left as it is.",
-    )
-    parser.add_argument("--folder", type=Path, default=Path("var/digits/images"), help="where (default: %(default)s)")
-    parser.add_argument("--idx", type=Path, help="folder of four idx files, packed or not; digits when left out")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--days", type=int, help="write so many, the oldest (default: 5 of the digits, all idx files')")
-    which.add_argument("--next-day", action="store_true", help="write the day after the newest in the folder")
-    options = parser.parse_args(arguments)
-    options.folder.mkdir(parents=True, exist_ok=True)
-    days = options.days or (None if options.idx else DAYS_AT_FIRST)
-    if options.next_day:
-        days = len(list(options.folder.glob("*.parquet"))) + 1
-    try:
-        for number, (day, table) in enumerate(of_idx_files(options.idx) if options.idx else digits(), start=1):
-            file = options.folder / f"{day}.parquet"
-            if not file.exists():
-                _write(table, file)
-                print(f"{file}: {table.num_rows:,} pictures")
-            if number == days:
-                break
-    except ValueError as error:
-        sys.exit(f"vision: {error}")
-
-
-def _write(table: pa.Table, file: Path) -> None:
-    """Write a file whole or not at all: a night may be looking."""
-    unfinished = file.with_name(f".{file.name}")
-    pq.write_table(table, unfinished, row_group_size=PICTURES_A_DAY)
-    unfinished.rename(file)
+    asked = parser("vision", "pictures with labels and times", "var/digits/images")
+    asked.add_argument("--idx", type=Path, help="folder of four idx files, packed or not; digits when left out")
+    options = asked.parse_args(arguments)
+    days, at_first = (of_idx_files(options.idx), None) if options.idx else (digits(), DAYS_AT_FIRST)
+    write(days, options, at_first, "pictures")
 
 
 if __name__ == "__main__":

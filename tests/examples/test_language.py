@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.language.documents import TEXT
-from examples.language import CHARACTERS, FIRST_DAY, main, pieces
+from examples.by_day import FIRST_DAY
+from examples.language import CHARACTERS, main, pieces
 from flows.settings import NightlySettings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -55,7 +56,7 @@ def test_a_day_that_is_there_stays_as_it_is(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_text_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"language: .*play\.txt"):
+    with pytest.raises(SystemExit, match=r"texts: .*play\.txt"):
         main(["--folder", str(tmp_path), "--text", str(tmp_path / "play.txt")])
 
 

@@ -63,7 +63,7 @@ def test_a_day_that_is_there_stays_as_it_is(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_idx_files_that_are_missing_or_none_are_named(tmp_path: Path, idx: Path) -> None:
-    with pytest.raises(SystemExit, match="vision: there is no train-images-idx3-ubyte in"):
+    with pytest.raises(SystemExit, match="pictures: there is no train-images-idx3-ubyte in"):
         main(["--folder", str(tmp_path / "images"), "--idx", str(tmp_path)])
     (idx / "t10k-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x1e")
     with pytest.raises(SystemExit, match=r"is no idx file of bytes: it begins with 0x801 and shape .30."):
