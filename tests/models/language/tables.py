@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import torch
 
-from data_contracts.job import Config, EvaluateJob, FitJob, TablesAt, Validation
+from data_contracts.job import Config, TablesAt
 from data_contracts.language.examples import EXAMPLES
 from data_contracts.language.spelling import Characters, code_points
 from data_contracts.language.symbols import FIRST, SYMBOLS
@@ -19,6 +20,7 @@ from data_contracts.table import Table
 from models.language.config import LanguageConfig
 from models.language.weights import Weights, new_network, record_of, save
 from tests.data_contracts.language.made_up import stories
+from tests.models import jobs
 
 FEATURES: Config = {"tokens": "characters"}
 NETWORK: Config = {"width": 16, "heads": 2, "blocks": 2}
@@ -27,8 +29,8 @@ CONFIG: Config = {
     "context": 16,
     "fit": {"batch_size": 24, "max_epochs": 2, "warm_up_steps": 5},
 }
-WINDOWS = ("2026-03-01", "2026-03-02")
-JUDGED = "2026-03-03"
+OWN = {"use_case": "language", "config": CONFIG, "features": FEATURES}
+fit_job, evaluate_job = partial(jobs.fit_job, **OWN), partial(jobs.evaluate_job, **OWN)
 KNOWN = tuple(sorted(set(b"".join(stories(60)).decode())))
 """Characters of made-up texts."""
 
@@ -55,40 +57,6 @@ def write_tables(folder: Path, texts: Mapping[str, list[bytes]]) -> TablesAt:
         parts += examples.write(pa.table(columns), f"part-{number}")
     examples.commit(parts, ["documents@0"])
     return TablesAt(folder=str(folder), versions={"documents": 0, "symbols": 0, "examples": 0})
-
-
-def fit_job(tables: TablesAt, folder: Path, **changes: object) -> FitJob:
-    """Say what to train: both windows, of which the second validates."""
-    told = {
-        "use_case": "language",
-        "run_folder": str(folder),
-        "tables": tables,
-        "windows": WINDOWS,
-        "known_windows": WINDOWS,
-        "validation": Validation(window=WINDOWS[1]),
-        "config": CONFIG,
-        "features": FEATURES,
-        "tracking_uri": "sqlite://",
-        "run_id": "run",
-    }
-    return FitJob.model_validate(told | changes)
-
-
-def evaluate_job(tables: TablesAt, contestants: Mapping[str, Path], **changes: object) -> EvaluateJob:
-    """Say what to judge: the last of three windows."""
-    told = {
-        "use_case": "language",
-        "tables": tables,
-        "window": JUDGED,
-        "first_day": date(2026, 3, 3),
-        "known_windows": WINDOWS,
-        "validation": Validation(window=WINDOWS[1]),
-        "contestants": {name: str(folder) for name, folder in contestants.items()},
-        "config": CONFIG,
-        "features": FEATURES,
-        "work_folder": "",
-    }
-    return EvaluateJob.model_validate(told | changes)
 
 
 def write_weights(folder: Path, *, symbols: tuple[str, ...] = KNOWN, seed: int = 0) -> Path:

@@ -14,7 +14,8 @@ from models.language.data import LanguageData, Stretches
 from models.language.module import NOTHING, Batch
 from models.language.reading import symbols
 from tests.data_contracts.language.made_up import stories
-from tests.models.language.tables import WINDOWS, fit_job, write_tables
+from tests.models.jobs import WINDOWS
+from tests.models.language.tables import fit_job, write_tables
 
 L = 8
 

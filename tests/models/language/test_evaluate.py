@@ -11,7 +11,8 @@ from models.language.evaluate import evaluate
 from models.language.metrics import METRICS
 from models.weights import WeightsError
 from tests.data_contracts.language.made_up import stories, story
-from tests.models.language.tables import JUDGED, KNOWN, WINDOWS, evaluate_job, write_tables, write_weights
+from tests.models.jobs import JUDGED, WINDOWS
+from tests.models.language.tables import KNOWN, evaluate_job, write_tables, write_weights
 
 
 def texts(*judged: bytes) -> dict[str, list[bytes]]:

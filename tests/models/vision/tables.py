@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-from data_contracts.job import Config, EvaluateJob, FitJob, TablesAt, Validation
+from data_contracts.job import Config, TablesAt
 from data_contracts.manifest import seal
 from data_contracts.table import Table
 from data_contracts.vision.classes import CLASSES
@@ -19,12 +20,14 @@ from data_contracts.waiting import Waiting
 from models.vision.config import VisionConfig
 from models.vision.weights import Weights, new_network, save
 from tests.data_contracts.vision.made_up import LABELS, bars
+from tests.models import jobs
 
 SIZE = 12
 FEATURES: Config = {"size": SIZE, "channels": "grey"}
 NETWORK: Config = {"widths": [8, 16], "groups": 4}
 CONFIG: Config = {"network": NETWORK, "fit": {"batch_size": 24, "max_epochs": 3, "warm_up_steps": 5}}
-WINDOWS = ("2026-03-01", "2026-03-02")
+OWN = {"use_case": "vision", "config": CONFIG, "features": FEATURES}
+fit_job, evaluate_job = partial(jobs.fit_job, **OWN), partial(jobs.evaluate_job, **OWN)
 
 
 def write_tables(folder: Path, counts: Mapping[str, int], *, waiting: Waiting | None = None, new: str = "") -> TablesAt:
@@ -48,40 +51,6 @@ def write_tables(folder: Path, counts: Mapping[str, int], *, waiting: Waiting | 
         parts += examples.write(pa.table(rows), f"part-{seed}")
     examples.commit(parts, ["images@0"], marks=waiting.model_dump() if waiting else {})
     return TablesAt(folder=str(folder), versions={"images": 0, "classes": 0, "examples": 0})
-
-
-def fit_job(tables: TablesAt, folder: Path, **changes: object) -> FitJob:
-    """Say what to train: both windows, of which the second validates."""
-    told = {
-        "use_case": "vision",
-        "run_folder": str(folder),
-        "tables": tables,
-        "windows": WINDOWS,
-        "known_windows": WINDOWS,
-        "validation": Validation(window=WINDOWS[1]),
-        "config": CONFIG,
-        "features": FEATURES,
-        "tracking_uri": "sqlite://",
-        "run_id": "run",
-    }
-    return FitJob.model_validate(told | changes)
-
-
-def evaluate_job(tables: TablesAt, contestants: Mapping[str, Path], **changes: object) -> EvaluateJob:
-    """Say what to judge: the last of three windows."""
-    told = {
-        "use_case": "vision",
-        "tables": tables,
-        "window": "2026-03-03",
-        "first_day": date(2026, 3, 3),
-        "known_windows": WINDOWS,
-        "validation": Validation(window=WINDOWS[1]),
-        "contestants": {name: str(folder) for name, folder in contestants.items()},
-        "config": CONFIG,
-        "features": FEATURES,
-        "work_folder": "",
-    }
-    return EvaluateJob.model_validate(told | changes)
 
 
 def write_weights(folder: Path, *, labels: tuple[str, ...] = tuple(sorted(LABELS)), seed: int = 0) -> Path:

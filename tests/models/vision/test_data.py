@@ -11,7 +11,8 @@ from models.networks.optimizer import rate
 from models.vision.data import Pictures, VisionData
 from models.vision.module import NO_CLASS
 from models.vision.reading import drawn
-from tests.models.vision.tables import SIZE, WINDOWS, fit_job, write_tables
+from tests.models.jobs import WINDOWS
+from tests.models.vision.tables import SIZE, fit_job, write_tables
 
 
 def read(folder: Path, **changes: object) -> tuple[Pictures, Pictures]:

@@ -12,7 +12,8 @@ from models.vision.evaluate import evaluate
 from models.vision.metrics import METRICS
 from models.weights import WeightsError
 from tests.data_contracts.vision.made_up import LABELS
-from tests.models.vision.tables import WINDOWS, evaluate_job, write_tables, write_weights
+from tests.models.jobs import WINDOWS
+from tests.models.vision.tables import evaluate_job, write_tables, write_weights
 
 COUNTS = {WINDOWS[0]: 120, WINDOWS[1]: 80, "2026-03-03": 600}
 

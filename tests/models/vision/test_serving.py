@@ -27,9 +27,10 @@ from models.vision.predictor import VisionPredictor
 from tasks.deploy.client import Answer, ask_over_grpc, ask_over_rest
 from tasks.deploy.config import ServingConfig
 from tests.data_contracts.vision.made_up import bars, encoded
+from tests.models.jobs import WINDOWS
 from tests.models.serving.running import Running, running_server
 from tests.models.serving.tiny_shop import new_run
-from tests.models.vision.tables import CONFIG, FEATURES, WINDOWS, write_tables, write_weights
+from tests.models.vision.tables import CONFIG, FEATURES, write_tables, write_weights
 from tests.patience import LONG_SECONDS
 
 PICTURE = encoded(bars(1)[0][0, :, :, 0])

@@ -2,72 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
-from mlflow import MlflowClient
 
-from data_contracts.job import JOB, RESULT, FitResult, TablesAt, commit, read
+from data_contracts.job import FitJob, FitResult
 from data_contracts.parallelism import ParallelismConfig
 from models.vision.module import VisionModule
 from models.vision.weights import load
-from tasks.job import LOG
-from tests.databases import mlflow_in
-from tests.models.ranks import run_ranks
-from tests.models.vision.tables import NETWORK, WINDOWS, fit_job, write_tables
-
-CONFIG = {
-    "network": NETWORK,
-    "augment": {"shift": 2, "flip": True},
-    "fit": {"batch_size": 24, "max_epochs": 2, "precision": "64-true", "warm_up_steps": 5},
-}
+from tests.models.jobs import WINDOWS
+from tests.models.splitting import FIT, assert_same, in_every_way, train
+from tests.models.vision.tables import NETWORK, fit_job, write_tables
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> TablesAt:
-    """As many pictures as no number of processes divides."""
-    return write_tables(tmp_path_factory.mktemp("tables"), {WINDOWS[0]: 131, WINDOWS[1]: 70})
-
-
-def train(folder: Path, tables: TablesAt, **parallelism: object) -> FitResult:
-    client = MlflowClient(tracking_uri=mlflow_in(folder))
-    run = client.create_run(client.create_experiment("bars", str(folder / "artifacts"))).info.run_id
-    way = ParallelismConfig.model_validate({"max_restarts": 0} | parallelism)
-    job = fit_job(tables, folder, parallelism=way, config=CONFIG, tracking_uri=client.tracking_uri, run_id=run)
-    commit(job, folder / JOB)
-    run_ranks(folder / JOB, way.worlds[0], {"OMP_NUM_THREADS": "1"}, folder / LOG)
-    said = (folder / LOG).read_text()
-    assert (folder / RESULT).exists(), said
-    assert "Warning" not in said
-    return read(folder / RESULT, FitResult)
+def job(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., FitJob]:
+    """Of as many pictures as no number of processes divides."""
+    tables = write_tables(tmp_path_factory.mktemp("tables"), {WINDOWS[0]: 131, WINDOWS[1]: 70})
+    return partial(fit_job, tables, config={"network": NETWORK, "augment": {"shift": 2, "flip": True}, "fit": FIT})
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, tables: TablesAt) -> FitResult:
-    return train(tmp_path_factory.mktemp("alone"), tables, processes_per_node=1)
+def alone(tmp_path_factory: pytest.TempPathFactory, job: Callable[..., FitJob]) -> FitResult:
+    return train(job, tmp_path_factory.mktemp("alone"), processes_per_node=1)
 
 
-def test_a_schedule_in_which_torch_crashes_is_refused(tmp_path: Path, tables: TablesAt) -> None:
+def test_a_schedule_in_which_torch_crashes_is_refused(tmp_path: Path, job: Callable[..., FitJob]) -> None:
     way = ParallelismConfig(strategy="pipeline", pipeline_stages=2, processes_per_node=2, schedule="zero_bubble")
     with pytest.raises(ValueError, match=r"'zero_bubble', by which vision cannot be trained: .* Take 'interleaved'"):
-        VisionModule.of(fit_job(tables, tmp_path, parallelism=way))
+        VisionModule.of(job(tmp_path, parallelism=way))
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        {"processes_per_node": 2},
-        {"processes_per_node": 2, "strategy": "fsdp"},
-        {"processes_per_node": 2, "strategy": "pipeline", "pipeline_stages": 2, "microbatches": 2},
-    ],
-    ids=lambda way: str(way.get("strategy", "ddp")),
-)
+@in_every_way
 def test_it_comes_to_what_one_process_does(
-    tmp_path: Path, tables: TablesAt, alone: FitResult, way: dict[str, object]
+    tmp_path: Path, job: Callable[..., FitJob], alone: FitResult, way: dict[str, object]
 ) -> None:
-    result = train(tmp_path, tables, **way)
-    one, other = (dict(load(Path(each.checkpoint)).network.named_parameters()) for each in (alone, result))
-    torch.testing.assert_close(other, one, rtol=1e-6, atol=1e-6)  # saved in single precision
-    assert result.metrics == pytest.approx(alone.metrics, rel=1e-6)  # a mean in single precision
-    assert (result.epochs, result.samples) == (2, alone.samples)
+    assert_same(train(job, tmp_path, **way), alone, lambda folder: load(folder).network)
