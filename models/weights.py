@@ -1,12 +1,18 @@
-"""Weights that were saved, put into a network: all of them fit, or none is taken."""
+"""Weights that were saved: put into a network, where all of them fit or none is taken; and shipped."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from data_contracts.bundle import TRAINING
+
+TENSORS, RECORD = "model.safetensors", "model.json"
+"""Files of weights: the tensors, and what answering needs to know of them."""
 
 
 class WeightsError(ValueError):
@@ -49,3 +55,9 @@ def copy_rows(
     with torch.no_grad():
         for name, tensor in saved.items():
             own[name][: tensor.shape[0]].copy_(tensor)
+
+
+def ship(source: Path, folder: Path) -> None:
+    """Copy weights, what is to be known of them, and the settings of their training."""
+    for name in (TENSORS, RECORD, TRAINING):
+        shutil.copyfile(source / name, folder / name)

@@ -1,26 +1,18 @@
-"""What language is shipped with: its weights, and what is to be known of them (`models.language.weights`)."""
+"""Requests that language is shipped with beside its weights (`models.language.weights`): an example and golden ones."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from string import ascii_letters
 
-from data_contracts.bundle import TRAINING
 from data_contracts.job import Config, PublishJob
 from models.language.reading import batches, documents
-from models.language.weights import RECORD, TENSORS, load
+from models.language.weights import load
 
 EXAMPLE_SYMBOLS = 40
 """Of a text that stands in tags and on pages."""
 GOLDEN_SYMBOLS = 40
 """Different ones, at most, in texts whose answers are kept."""
-
-
-def write_bundle(job: PublishJob, folder: Path) -> None:
-    """Copy the weights into ``folder``."""
-    for name in (TENSORS, RECORD, TRAINING):
-        shutil.copyfile(Path(job.checkpoint) / name, folder / name)
 
 
 def example(job: PublishJob) -> Config:

@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.days import start_of
 from data_contracts.evidence import Judgement, Slice
 from data_contracts.job import EvaluateJob
 from data_contracts.language.examples import BANDS
@@ -30,6 +29,7 @@ from models.language.reading import bands_of, batches, documents, symbols
 from models.language.saying import go_on
 from models.language.surprise import Symbols, surprise
 from models.language.weights import load
+from models.reading import on_its_days
 from models.slices import Flags, sliced
 from models.weights import WeightsError
 
@@ -160,7 +160,7 @@ def _to_judge(job: EvaluateJob) -> Judged:
     sizes = [np.empty((2, 0))]
     late = twins = twins_characters = 0
     for batch in batches(job.tables, [job.window], ["symbols", "characters", "bytes", "bands", "written_at"]):
-        own = _on_its_days(batch, job)
+        own = on_its_days(batch, "written_at", job)
         late += batch.num_rows - own.num_rows
         is_twin = pa.array([_is_twin(each, seen) for each in bands_of(own).tolist()], pa.bool_())
         new = own.filter(pc.invert(is_twin))
@@ -189,13 +189,6 @@ def _is_twin(own: list[int], seen: list[set[int]]) -> bool:
     for band, known in zip(own, seen, strict=True):
         known.add(band)
     return is_twin
-
-
-def _on_its_days(batch: pa.RecordBatch, job: EvaluateJob) -> pa.RecordBatch:
-    if job.first_day is None:
-        return batch
-    start = pa.scalar(start_of(job.first_day, job.day_zone), batch.schema.field("written_at").type)
-    return batch.filter(pc.greater_equal(batch["written_at"], start))
 
 
 def _baselines(job: EvaluateJob, own: Bytes | Characters) -> Mapping[str, Contestant]:

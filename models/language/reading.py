@@ -14,6 +14,7 @@ from data_contracts.job import TablesAt
 from data_contracts.language.examples import BANDS, EXAMPLES
 from data_contracts.language.symbols import SYMBOLS
 from data_contracts.table import Table
+from models.reading import pieces
 
 DOCUMENTS_AT_ONCE = 128
 """Each may have a million symbols."""
@@ -34,11 +35,7 @@ def symbols(tables: TablesAt, windows: Sequence[str] | None = None) -> tuple[str
 def batches(tables: TablesAt, windows: Sequence[str], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Yield the examples of some windows, window by window, `DOCUMENTS_AT_ONCE` at a time at most."""
     dataset = Table(tables.folder, EXAMPLES).dataset(tables.versions[EXAMPLES.name])
-    for window in windows:
-        for fragment in sorted(dataset.get_fragments(pc.field("window") == window), key=lambda each: each.path):
-            yield from fragment.to_batches(
-                schema=dataset.schema, columns=list(columns), batch_size=DOCUMENTS_AT_ONCE, batch_readahead=1
-            )
+    return pieces(dataset, windows, columns, DOCUMENTS_AT_ONCE)
 
 
 def documents(batch: pa.RecordBatch) -> list[NDArray[np.int32]]:

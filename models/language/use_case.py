@@ -54,10 +54,10 @@ class Language:
         return evaluate(job)
 
     def write_bundle(self, job: PublishJob, folder: Path) -> None:
-        """See `models.language.bundle`."""
-        from models.language.bundle import write_bundle
+        """See `models.weights`."""
+        from models.weights import ship
 
-        write_bundle(job, folder)
+        ship(Path(job.checkpoint), folder)
 
     def predictor(self, folder: Path) -> LanguagePredictor:
         """See `models.language.predictor`."""

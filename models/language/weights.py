@@ -24,9 +24,8 @@ from data_contracts.language.spelling import Bytes, Characters, spelling
 from models.language.config import LanguageConfig
 from models.language.network import LanguageNetwork
 from models.networks.config import TransformerConfig
-from models.weights import copy_rows
+from models.weights import RECORD, TENSORS, copy_rows
 
-TENSORS, RECORD = "model.safetensors", "model.json"
 ROWS_OF_SYMBOLS = ("reading.symbol.weight", "saying.symbols.weight", "saying.symbols.bias")
 """The tensors with a row a symbol."""
 

@@ -1,29 +1,21 @@
-"""What vision is shipped with: its weights, and what is to be known of them (`models.vision.weights`)."""
+"""Requests that vision is shipped with beside its weights (`models.vision.weights`): an example and golden ones."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from data_contracts.binary import in_json
-from data_contracts.bundle import TRAINING
 from data_contracts.job import Config, PublishJob
 from data_contracts.vision.pictures import NUMBERS, Pixels, png
 from models.vision.reading import Form, batches
-from models.vision.weights import RECORD, TENSORS, load
+from models.vision.weights import load
 
 EXAMPLE_SIDE = 32
 """Height and width of an example, pixels, at most: it stands in tags and on pages."""
 GOLDEN_IMAGES = 6
 """Made-up pictures whose answers are kept."""
-
-
-def write_bundle(job: PublishJob, folder: Path) -> None:
-    """Copy the weights into ``folder``."""
-    for name in (TENSORS, RECORD, TRAINING):
-        shutil.copyfile(Path(job.checkpoint) / name, folder / name)
 
 
 def example(job: PublishJob) -> Config:

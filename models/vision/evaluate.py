@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 
-from data_contracts.days import start_of
 from data_contracts.evidence import Judgement
 from data_contracts.job import EvaluateJob
 from data_contracts.manifest import verify
@@ -20,6 +17,7 @@ from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.pictures import Pixels
 from data_contracts.waiting import counted
 from models.bootstrap import compare, means
+from models.reading import on_its_days
 from models.vision.baselines import MOST_IMAGES, Logistic, Majority
 from models.vision.metrics import FEW_CLASSES, METRICS, Counts, Floats, of_classes, of_each
 from models.vision.reading import Form, batches, classes, count_classes, drawn, labels
@@ -112,7 +110,7 @@ def _judged(
     counts, late = dict.fromkeys(everybody, nothing), 0
     of_images = {name: [np.empty(0)] for name in everybody}
     for batch in batches(job.tables, [job.window], ["pixels", "class_number", "seen_at"]):
-        own = _on_its_days(batch, job)
+        own = on_its_days(batch, "seen_at", job)
         late += batch.num_rows - own.num_rows
         pixels, class_B = form.pixels(own), classes(own)
         for name, contestant in everybody.items():
@@ -120,13 +118,6 @@ def _judged(
             counts[name] += Counts.of(probability_BC, class_B)
             of_images[name].append(of_each(metric, probability_BC, class_B))
     return counts, {name: np.concatenate(each) for name, each in of_images.items()}, late
-
-
-def _on_its_days(batch: pa.RecordBatch, job: EvaluateJob) -> pa.RecordBatch:
-    if job.first_day is None:
-        return batch
-    start = pa.scalar(start_of(job.first_day, job.day_zone), batch.schema.field("seen_at").type)
-    return batch.filter(pc.greater_equal(batch["seen_at"], start))
 
 
 def _baselines(job: EvaluateJob, form: Form, known: tuple[str, ...]) -> Mapping[str, Contestant]:

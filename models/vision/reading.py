@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from data_contracts.table import Table
 from data_contracts.vision.classes import CLASSES
 from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.pictures import NUMBERS, Pixels
+from models.reading import fragments, pieces
 
 IMAGES_AT_ONCE = 512
 """Read, and judged, together: at most, however small they are."""
@@ -74,12 +74,7 @@ def batches(
     tables: TablesAt, windows: Sequence[str], columns: Sequence[str] = ("pixels", "class_number")
 ) -> Iterator[pa.RecordBatch]:
     """Yield the examples of some windows, window by window, `IMAGES_AT_ONCE` at a time at most."""
-    dataset = _dataset(tables)
-    for window in windows:
-        for fragment in _fragments(dataset, window):
-            yield from fragment.to_batches(
-                schema=dataset.schema, columns=list(columns), batch_size=IMAGES_AT_ONCE, batch_readahead=1
-            )
+    return pieces(_dataset(tables), windows, columns, IMAGES_AT_ONCE)
 
 
 def count_classes(tables: TablesAt, windows: Sequence[str], classes_in_all: int) -> NDArray[np.int64]:
@@ -101,10 +96,10 @@ def drawn(tables: TablesAt, windows: Sequence[str], rows: int, *, seed: int, nig
         night: Key of the newest window that is known.
     """
     random, dataset = np.random.default_rng([seed, *night.encode()]), _dataset(tables)
-    fragments = {window: _fragments(dataset, window) for window in sorted(windows)}
-    ends = np.cumsum([0, *(sum(each.count_rows() for each in own) for own in fragments.values())])
+    files = {window: fragments(dataset, window) for window in sorted(windows)}
+    ends = np.cumsum([0, *(sum(each.count_rows() for each in own) for own in files.values())])
     quotas = np.diff(ends * min(rows, ends[-1]) // max(ends[-1], 1))
-    for own, quota in zip(fragments.values(), quotas.tolist(), strict=True):
+    for own, quota in zip(files.values(), quotas.tolist(), strict=True):
         yield from _drawn_of_window(dataset.schema, own, quota, random)
 
 
@@ -125,7 +120,3 @@ def _drawn_of_window(
 
 def _dataset(tables: TablesAt) -> ds.Dataset:
     return Table(tables.folder, EXAMPLES).dataset(tables.versions[EXAMPLES.name])
-
-
-def _fragments(dataset: ds.Dataset, window: str) -> list[ds.ParquetFileFragment]:
-    return sorted(dataset.get_fragments(pc.field("window") == window), key=lambda fragment: fragment.path)

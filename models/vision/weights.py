@@ -24,9 +24,8 @@ from data_contracts.vision.pictures import NUMBERS, Channels
 from models.networks.config import ResidualConfig
 from models.networks.residual import ResidualNetwork
 from models.vision.config import VisionConfig
-from models.weights import copy_rows
+from models.weights import RECORD, TENSORS, copy_rows
 
-TENSORS, RECORD = "model.safetensors", "model.json"
 ROWS_OF_CLASSES = ("head.classes.weight", "head.classes.bias")
 """The tensors with a row a class."""
 
