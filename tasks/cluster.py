@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, Field, PositiveInt
 
 if TYPE_CHECKING:
-    from distributed import SpecCluster
+    from distributed import Client, SpecCluster
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 LOOPBACK = "127.0.0.1"
 
@@ -54,6 +57,12 @@ def dask_cluster(config: ClusterConfig) -> Iterator[str]:
     with _local_cluster(config) as cluster:
         cluster.wait_for_workers(config.workers, timeout=config.wait_seconds)
         yield cluster.scheduler_address
+
+
+def on_workers(client: Client, function: Callable[[Asked], Answer], asked: Sequence[Asked]) -> list[Answer]:
+    """Call ``function`` on the workers with each, and return the answers in order."""
+    answers: list[Answer] = client.gather(client.map(function, asked, pure=False))
+    return answers
 
 
 def _local_cluster(config: ClusterConfig) -> SpecCluster:

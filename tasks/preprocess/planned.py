@@ -6,13 +6,13 @@ The first table of a night says how it was planned, the last one which windows t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 
-from data_contracts.night import Night, Window
+from data_contracts.night import HeldOut, Night, Window
 from data_contracts.table import Part, Table
 from tasks.preprocess.nights import Nights
-from tasks.preprocess.plan import Plan
+from tasks.preprocess.plan import OfDay, Plan, hold_out_end
 
 WINDOWS = "windows"
 """Note of a commit of the last table: the keys of all windows so far, JSON. One may have no example at all."""
@@ -37,6 +37,24 @@ class PlannedTables:
         assert first_day is not None
         assert last_day is not None, "validate opens a window with the first rows"
         return Window(first_day=date.fromordinal(first_day), last_day=date.fromordinal(last_day))
+
+    def next_plan(self, version: int, days: Mapping[date, OfDay], held_out: HeldOut, rows: str) -> Plan:
+        """Plan a night that is to begin: all days since the night before; the first one holds its end out.
+
+        Args:
+            version: Of the truth that it takes.
+            days: See `hold_out_end`, as the next two are.
+            held_out: What is enough to judge.
+            rows: What people call the units.
+
+        Raises:
+            TooFewTargetsError: No cut leaves enough in the end and anything in the past.
+        """
+        window = self.window(version)
+        if self.nights.done is None:
+            return Plan(window=hold_out_end(days, window, held_out, rows), first=True)
+        after = self.plan().window.last_day + timedelta(days=1)
+        return Plan(window=window.model_copy(update={"first_day": after}), first=False)
 
     def plan(self) -> Plan:
         """Return how the newest night was planned when it began; a night did begin."""

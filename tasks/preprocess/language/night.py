@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from functools import partial
-from typing import TypeVar
 
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
+from tasks.cluster import on_workers
 from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
 from tasks.preprocess.language.config import FeatureConfig
 from tasks.preprocess.language.cut import Counted, Order, count_characters, cut_file
 from tasks.preprocess.language.numbering import number_symbols
 from tasks.preprocess.language.tables import Tables
-from tasks.preprocess.plan import OfDay, Plan, hold_out_end
+from tasks.preprocess.plan import OfDay
 from tasks.preprocess.write import write_checked
 
 logger = logging.getLogger(__name__)
-
-Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
 
 
 def build_night(
@@ -78,14 +75,14 @@ def _begin(
     """Say which window takes which documents, number the new characters, and commit both."""
     days: dict[date, OfDay] = {}
     characters: dict[date, Counter[str]] = {}
-    for counted in _map(client, partial(count_characters, day_zone=day_zone), sorted(due)):
+    for counted in on_workers(client, partial(count_characters, day_zone=day_zone), sorted(due)):
         _add(counted, days, characters)
-    plan = _plan(tables, days, documents, held_out)
+    plan = tables.next_plan(documents, days, held_out, "documents")
     met = characters if features.tokens == "characters" else {}
     new = number_symbols(met, plan, tables.numbered())
     name, through = f"night-{documents:06}", plan.window.last_day
     write = partial(write_checked, tables.symbols, name=name, through=through, day_zone=day_zone)
-    (parts,) = _map(client, write, [new])
+    (parts,) = on_workers(client, write, [new])
     tables.begin(parts, documents, plan, features)
     logger.info("%s new characters: %r", f"{new.height:,}", "".join(new["symbol"].head(40)))
 
@@ -98,14 +95,6 @@ def _add(counted: Counted, days: dict[date, OfDay], characters: dict[date, Count
         characters[day] = characters.get(day, Counter()) + counts
 
 
-def _plan(tables: Tables, days: Mapping[date, OfDay], documents: int, held_out: HeldOut) -> Plan:
-    window = tables.window(documents)
-    if tables.nights.done is None:
-        return Plan(window=hold_out_end(days, window, held_out, "documents"), first=True)
-    after = tables.plan().window.last_day + timedelta(days=1)
-    return Plan(window=window.model_copy(update={"first_day": after}), first=False)
-
-
 def _finish(
     client: Client, tables: Tables, due: Mapping[str, int], documents: int, features: FeatureConfig, day_zone: str
 ) -> None:
@@ -115,7 +104,7 @@ def _finish(
         Order(file, rows, plan, day_zone, tables.folder, f"{name}-{number:05}", features.tokens, symbols)
         for number, (file, rows) in enumerate(sorted(due.items()))
     ]
-    parts = [part for own in _map(client, cut_file, orders) for part in own]
+    parts = [part for own in on_workers(client, cut_file, orders) for part in own]
     wanted, written = sum(due.values()), sum(part.rows for part in parts)
     if wanted != written:
         raise RowsLostError(
@@ -124,9 +113,3 @@ def _finish(
         )
     logger.info("%s documents are examples", f"{written:,}")
     tables.finish(parts, documents)
-
-
-def _map(client: Client, function: Callable[[Asked], Answer], asked: Sequence[Asked]) -> list[Answer]:
-    """Call ``function`` on the workers with each, and return the answers in order."""
-    answers: list[Answer] = client.gather(client.map(function, asked, pure=False))
-    return answers

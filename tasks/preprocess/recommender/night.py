@@ -17,6 +17,7 @@ from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
 from data_contracts.recommender.histories import BUCKETS
+from tasks.cluster import on_workers
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import refuse_loss, total
 from tasks.preprocess.recommender.plan import Plan, add_days, hold_out_end
@@ -182,8 +183,7 @@ class _NightBuilder:
 
     def _map(self, spread: Spread, function: Callable[[int], Answer]) -> list[Answer]:
         """Call ``function`` with the number of every range, on the cluster."""
-        answers: list[Answer] = self.client.gather(self.client.map(function, range(spread.ranges), pure=False))
-        return answers
+        return on_workers(self.client, function, range(spread.ranges))
 
     def _call(self, function: Callable[[Sequence[str], Order], Answer], counts: list[str], order: Order) -> Answer:
         """Call ``function`` once, on the cluster."""

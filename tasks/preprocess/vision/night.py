@@ -7,30 +7,27 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date
 from functools import partial
-from typing import TypeVar
 
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
 from data_contracts.vision.promises import LATER
+from tasks.cluster import on_workers
 from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due
-from tasks.preprocess.plan import OfDay, Plan, hold_out_end
+from tasks.preprocess.plan import OfDay
 from tasks.preprocess.taken import add_up
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.cut import Order, count_labels, cut_file
-from tasks.preprocess.vision.numbering import Labels, number_classes
+from tasks.preprocess.vision.numbering import number_classes
 from tasks.preprocess.vision.tables import Tables
 from tasks.preprocess.waiting import count_waiting
 from tasks.preprocess.write import write_checked
 
 logger = logging.getLogger(__name__)
-
-Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
 
 
 def build_night(
@@ -82,25 +79,17 @@ def _begin(
 ) -> None:
     """Say which window takes which images, number the new classes, and commit both."""
     labels: defaultdict[date, Counter[str]] = defaultdict(Counter)
-    for counts in _map(client, partial(count_labels, day_zone=day_zone), due):
+    for counts in on_workers(client, partial(count_labels, day_zone=day_zone), due):
         for (day, label), count in counts.items():
             labels[day][label] += count
-    plan = _plan(tables, labels, images, held_out)
+    days = {day: OfDay(counts.total(), counts.total()) for day, counts in labels.items()}
+    plan = tables.next_plan(images, days, held_out, "labelled images")
     new = number_classes(labels, plan, tables.numbered())
     name, through = f"night-{images:06}", plan.window.last_day
     write = partial(write_checked, tables.classes, name=name, through=through, day_zone=day_zone)
-    (parts,) = _map(client, write, [new])
+    (parts,) = on_workers(client, write, [new])
     tables.begin(parts, images, plan, features)
     logger.info("%s new classes: %s", f"{new.height:,}", ", ".join(new["label"].head(20)))
-
-
-def _plan(tables: Tables, labels: Labels, images: int, held_out: HeldOut) -> Plan:
-    window = tables.window(images)
-    if tables.nights.done is None:
-        days = {day: OfDay(counts.total(), counts.total()) for day, counts in labels.items()}
-        return Plan(window=hold_out_end(days, window, held_out, "labelled images"), first=True)
-    after = tables.plan().window.last_day + timedelta(days=1)
-    return Plan(window=window.model_copy(update={"first_day": after}), first=False)
 
 
 def _finish(
@@ -112,14 +101,8 @@ def _finish(
         Order(file, plan, day_zone, tables.folder, f"{name}-{number:05}", classes, features)
         for number, file in enumerate(due)
     ]
-    parts = add_up(due, _map(client, cut_file, orders), "images").parts
+    parts = add_up(due, on_workers(client, cut_file, orders), "images").parts
     ask = partial(count_waiting, tables.images, tables.labels, LATER, tables.nights.done)
-    (waiting,) = _map(client, partial(ask, label_days=features.label_days), [images])
+    (waiting,) = on_workers(client, partial(ask, label_days=features.label_days), [images])
     logger.info("by the end of %s %s", plan.window.last_day, waiting)
     tables.finish(parts, images, waiting)
-
-
-def _map(client: Client, function: Callable[[Asked], Answer], asked: Sequence[Asked]) -> list[Answer]:
-    """Call ``function`` on the workers with each, and return the answers in order."""
-    answers: list[Answer] = client.gather(client.map(function, asked, pure=False))
-    return answers
