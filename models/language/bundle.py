@@ -13,6 +13,8 @@ EXAMPLE_SYMBOLS = 40
 """Of a text that stands in tags and on pages."""
 GOLDEN_SYMBOLS = 40
 """Different ones, at most, in texts whose answers are kept."""
+GOLDEN_NEW = 10
+"""Symbols that the last of these texts is gone on with."""
 
 
 def example(job: PublishJob) -> Config:
@@ -24,7 +26,11 @@ def example(job: PublishJob) -> Config:
 
 
 def golden_requests(folder: Path) -> list[dict[str, object]]:
-    """Make up texts of characters that are known, and of some that are not: how likely they are, nothing drawn."""
+    """Make up texts of characters that are known, and of some that are not: how likely they are, nothing drawn.
+
+    The last one goes on, too: the server's page shows it.
+    """
     known = "".join(load(folder).record.symbols[:GOLDEN_SYMBOLS]) or ascii_letters
     texts = ["", "\u16a0\u4f60", known[:3] * 50, known[::-1], known]
-    return [{"prompt": text, "max_new": 0, "temperature": 0.0, "seed": 0} for text in texts]
+    asked = [{"prompt": text, "max_new": 0, "temperature": 0.0, "seed": 0} for text in texts]
+    return [*asked[:-1], asked[-1] | {"max_new": GOLDEN_NEW}]
