@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.contract import DataContract, Limits
+from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.days import end_of
 from data_contracts.rules import between
 from data_contracts.vision.classes import MAX_CLASSES
@@ -16,21 +16,37 @@ from data_contracts.vision.classes import MAX_CLASSES
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
+BANDS = 16
+"""Numbers by which a picture is known again, see `data_contracts.vision.twins`."""
+
 
 def _checked(table: pa.Table) -> pa.Table:
-    """Show rules how many numbers each image is, beside how many the first one is."""
+    """Show rules how many numbers each image is, beside how many the first one is, and how many bands."""
     numbers = pc.binary_length(table["pixels"])
     first = numbers[0].as_py() if table.num_rows else 0
-    return table.select(["class_number", "seen_at"]).append_column("numbers_more", pc.subtract(numbers, first))
+    return (
+        table.select(["class_number", "seen_at"])
+        .append_column("numbers_more", pc.subtract(numbers, first))
+        .append_column("bands", pc.list_value_length(table["bands"]))
+    )
 
 
 def _row_rules(limits: Limits) -> Sequence[Expectation]:
     return [
         between("class_number", 0, MAX_CLASSES - 1, "class_number out of range"),
         between("numbers_more", 0, 0, "pixels of another size"),
+        between("bands", BANDS, BANDS, "bands of another number"),
         between("seen_at", None, end_of(limits.latest, limits.day_zone), "seen_at after through"),
     ]
 
+
+_SUBJECT = pa.field("subject_id", pa.string(), metadata={"unit": "who or what it is a picture of; null without"})
+_SOURCE = pa.field("source", pa.string(), metadata={"unit": "where it was made; null without"})
+_BANDS = pa.field(
+    "bands",
+    pa.list_(pa.int64()),
+    metadata={"unit": "by which twins are found; null in rows made before there were any"},
+)
 
 EXAMPLES = DataContract(
     name="examples",
@@ -45,6 +61,9 @@ EXAMPLES = DataContract(
                 metadata={"unit": "when it was there, and what it shows was known"},
             ),
             pa.field("window", pa.string(), nullable=False),
+            _SUBJECT,
+            _SOURCE,
+            _BANDS,
         ]
     ),
     written_by="preprocess",
@@ -53,4 +72,5 @@ EXAMPLES = DataContract(
     rows_per_row_group=512,
     checked=_checked,
     row_rules=_row_rules,
+    steps=(Step(added=(_SUBJECT, _SOURCE, _BANDS)),),
 )

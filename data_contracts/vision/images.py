@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 
+_TEXTS = ("label", "image_id", "subject_id", "source")
+
+
 def _checked(table: pa.Table) -> pa.Table:
-    """Show rules what is wrong with each picture instead of its bytes, and the bytes of its label."""
-    return (
-        table.select(["seen_at"])
-        .append_column("image_is", judged(table["image"], PICTURE))
-        .append_column("label_bytes", pc.binary_length(table["label"]))
-        .append_column("id_bytes", pc.binary_length(table["image_id"]))
-    )
+    """Show rules what is wrong with each picture instead of its bytes, and the bytes of its texts."""
+    seen = table.select(["seen_at"]).append_column("image_is", judged(table["image"], PICTURE))
+    for name in _TEXTS:
+        seen = seen.append_column(f"{name}_bytes", pc.binary_length(table[name]))
+    return seen
 
 
 def _row_rules(limits: Limits) -> Sequence[Expectation]:
@@ -36,14 +37,23 @@ def _row_rules(limits: Limits) -> Sequence[Expectation]:
     return [
         ExpectColumnValuesToNotBeNull(column="image_is", meta={"rule": "image missing"}),
         *rules("image_is", PICTURE),
-        between("label_bytes", None, limits.max_id_bytes, "label too long"),
-        between("id_bytes", None, limits.max_id_bytes, "image_id too long"),
+        *(between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in _TEXTS),
         ExpectColumnValuesToNotBeNull(column="seen_at", meta={"rule": "seen_at missing"}),
         *in_time("seen_at", limits),
     ]
 
 
 _ID = pa.field("image_id", pa.string(), metadata={"unit": "by which a label of its own finds it; null without"})
+_SUBJECT = pa.field(
+    "subject_id",
+    pa.string(),
+    metadata={"unit": "who or what it is a picture of: never on both sides of a split; null without"},
+)
+_SOURCE = pa.field(
+    "source",
+    pa.string(),
+    metadata={"unit": "where it was made, as a hospital or a device: judged by itself; null without"},
+)
 
 IMAGES = DataContract(
     name="images",
@@ -54,6 +64,8 @@ IMAGES = DataContract(
             pa.field("seen_at", pa.timestamp("us", tz="UTC"), nullable=False),
             pa.field("day", pa.date32(), nullable=False),
             _ID,
+            _SUBJECT,
+            _SOURCE,
         ]
     ),
     written_by="validate",
@@ -63,5 +75,5 @@ IMAGES = DataContract(
     time_column="seen_at",
     checked=_checked,
     row_rules=_row_rules,
-    steps=(Step(added=(_ID,)),),
+    steps=(Step(added=(_ID,)), Step(added=(_SUBJECT, _SOURCE))),
 )

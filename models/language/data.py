@@ -29,6 +29,7 @@ from models.language.config import LanguageConfig
 from models.language.module import NOTHING, Batch, Targets
 from models.language.reading import bands_of, batches, documents
 from models.rows.first_values import mixed
+from models.twins import Twins
 
 VALIDATING_SHARE = 20
 """One document in so many validates."""
@@ -169,15 +170,14 @@ class _Validating:
     """The documents that validate, by their bands."""
 
     def __init__(self, band_NB: Numbers) -> None:
-        self._of_band = [np.unique(each) for each in band_NB.T]
+        self._known = Twins(band_NB)
         self.twins = 0
 
     def without_twins(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Leave out documents that say nearly the same as one of them, and count these."""
-        own = zip(bands_of(batch).T, self._of_band, strict=True)
-        is_twin = np.any([np.isin(each, there) for each, there in own], axis=0)
+        is_twin = self._known.met(bands_of(batch))
         self.twins += int(is_twin.sum())
-        return batch.filter(pa.array(~is_twin, pa.bool_()))
+        return batch.filter(pa.array(~is_twin))
 
 
 def _validating(job: FitJob) -> _Validating:

@@ -31,6 +31,7 @@ from models.language.surprise import Symbols, surprise
 from models.language.weights import load
 from models.reading import on_its_days
 from models.slices import Flags, sliced
+from models.twins import seen_before
 from models.weights import WeightsError
 
 SHORT, LONG = 500, 2_000
@@ -155,15 +156,16 @@ def _slices(nats: Mapping[str, Floats], found: Judged) -> dict[str, Slice]:
 
 
 def _to_judge(job: EvaluateJob) -> Judged:
-    seen = _seen_before(job)
     texts: list[Symbols] = []
     sizes = [np.empty((2, 0))]
-    late = twins = twins_characters = 0
-    for batch in batches(job.tables, [job.window], ["symbols", "characters", "bytes", "bands", "written_at"]):
+    again = _seen_before(job)
+    start = late = twins = twins_characters = 0
+    for batch in batches(job.tables, [job.window], ["symbols", "characters", "bytes", "written_at"]):
         own = on_its_days(batch, "written_at", job)
-        late += batch.num_rows - own.num_rows
-        is_twin = pa.array([_is_twin(each, seen) for each in bands_of(own).tolist()], pa.bool_())
+        is_twin = pa.array(again[start : start + own.num_rows])
         new = own.filter(pc.invert(is_twin))
+        start += own.num_rows
+        late += batch.num_rows - own.num_rows
         twins += own.num_rows - new.num_rows
         twins_characters += pc.sum(own.filter(is_twin)["characters"]).as_py() or 0
         texts += documents(new)
@@ -172,23 +174,12 @@ def _to_judge(job: EvaluateJob) -> Judged:
     return Judged(texts, characters, sized, late, twins, twins_characters)
 
 
-def _seen_before(job: EvaluateJob) -> list[set[int]]:
-    """Return the bands of the judged window that documents of older ones have, too: band by band."""
-    judged_windows = [bands_of(batch) for batch in batches(job.tables, [job.window], ["bands"])]
-    wanted = np.concatenate([np.empty((0, BANDS), np.int64), *judged_windows]).T
-    seen: list[set[int]] = [set() for _ in range(BANDS)]
-    for batch in batches(job.tables, job.known_windows, ["bands"]):
-        for own, there, found in zip(bands_of(batch).T, wanted, seen, strict=True):
-            found.update(own[np.isin(own, there)].tolist())
-    return seen
-
-
-def _is_twin(own: list[int], seen: list[set[int]]) -> bool:
-    """Say whether a document was there before; from now on it was."""
-    is_twin = any(band in known for band, known in zip(own, seen, strict=True))
-    for band, known in zip(own, seen, strict=True):
-        known.add(band)
-    return is_twin
+def _seen_before(job: EvaluateJob) -> Flags:
+    """Say which documents of the window's own days say nearly the same as one before them."""
+    window = batches(job.tables, [job.window], ["bands", "written_at"])
+    own = [bands_of(on_its_days(batch, "written_at", job)) for batch in window]
+    older = map(bands_of, batches(job.tables, job.known_windows, ["bands"]))
+    return seen_before(np.concatenate([np.empty((0, BANDS), np.int64), *own]), older)
 
 
 def _baselines(job: EvaluateJob, own: Bytes | Characters) -> Mapping[str, Contestant]:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import zlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
-from data_contracts.job import FitJob, Validation
+from data_contracts.job import FitJob
 from data_contracts.vision.pictures import Pixels
 from models.batches import Share
 from models.data import Data
+from models.vision.apart import Validating, validates
 from models.vision.augment import augmented
 from models.vision.config import AugmentConfig, VisionConfig
 from models.vision.module import NO_CLASS, Batch, Targets
-from models.vision.reading import Form, batches, classes, drawn
+from models.vision.reading import LEARNED, Form, batches, classes, drawn
 
-VALIDATING_SHARE = 20
-"""One image in so many validates."""
 _KINDS = ("training", "validation")
 _PIXELS, _CLASSES = "pixels", "classes"
+_COLUMNS = (*LEARNED, "subject_id", "bands")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,10 @@ class VisionData(Data[Pictures]):
         job: Names the tables, their versions and windows.
     """
 
+    settings: ClassVar[type[VisionConfig]] = VisionConfig
+
     def __init__(self, job: FitJob) -> None:
-        self.config = VisionConfig.model_validate(job.config)
+        self.config = self.settings.model_validate(job.config)
         self.form = Form.of(job.features)
         super().__init__(job, self.config.fit)
 
@@ -86,23 +91,29 @@ class VisionData(Data[Pictures]):
             ValueError: There is nothing to train on.
         """
         job = self.job
+        validating = Validating(job)
         with _written(folder / "training") as training, _written(folder / "validation") as validation:
             for window in sorted({*job.windows, job.validation.window}):
-                for batch in batches(job.tables, [window]):
-                    is_kept = _validates(batch, window, job.validation)
+                for batch in batches(job.tables, [window], _COLUMNS):
+                    is_kept = validates(batch, window, job.validation)
                     validation.add(batch.filter(is_kept))
                     if window in job.windows:
-                        training.add(batch.filter(pa.array(~is_kept.to_numpy(zero_copy_only=False))))
-            wanted = round(job.replay * training.images)
-            for piece in drawn(
-                job.tables, job.replayed, wanted, seed=self.config.fit.seed, night=job.known_windows[-1]
-            ):
-                training.add(piece)
+                        training.add(validating.without_known(batch.filter(pc.invert(is_kept))))
+            for piece in self._drawn(round(job.replay * training.images)):
+                training.add(validating.without_known(piece))
+        logger.info(
+            "%s images are twins of one that validates, or show its subject: nothing is learned from them",
+            f"{validating.left_out:,}",
+        )
         if not training.images:
             raise ValueError(
                 f"no labelled image to learn from in windows {', '.join(job.windows)} of {job.tables.folder}. Wait for "
                 "labels, or see which column they are read from (source.columns, labels.columns)."
             )
+
+    def _drawn(self, wanted: int) -> Iterator[pa.Table]:
+        job, seed = self.job, self.config.fit.seed
+        return drawn(job.tables, job.replayed, wanted, seed=seed, night=job.known_windows[-1], columns=_COLUMNS)
 
     def open(self, folder: Path) -> tuple[Pictures, Pictures]:
         """Map them into memory."""
@@ -143,11 +154,3 @@ def _written(folder: Path) -> Iterator[_Writer]:
         yield writer
     with (folder / _CLASSES).open("wb") as file:
         np.save(file, np.concatenate(writer.classes))
-
-
-def _validates(batch: pa.RecordBatch, window: str, validation: Validation) -> pa.Array:
-    """Say which images validate, by a checksum: the same picture does in every night, and so does its twin."""
-    if window != validation.window:
-        return pa.array(np.zeros(batch.num_rows, np.bool_))
-    sums = [zlib.crc32(pixels) % VALIDATING_SHARE for pixels in batch["pixels"].to_pylist()]
-    return pa.array([validation.whole or number == 0 for number in sums], pa.bool_())

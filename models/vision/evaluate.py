@@ -1,4 +1,8 @@
-"""Judges contestants on the window that nobody trained on: every labelled image of its own days, the same for all."""
+"""Judges contestants on the window that nobody trained on: labelled images of its own days, the same for all.
+
+A picture that was there before, or one of somebody of whom there was one, is left out, and counted: it may have been
+learned by heart.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from data_contracts.evidence import Judgement
@@ -17,10 +22,11 @@ from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.pictures import Pixels
 from data_contracts.waiting import counted
 from models.bootstrap import compare, means
-from models.reading import on_its_days
+from models.vision.apart import Judging, judged, judging
 from models.vision.baselines import MOST_IMAGES, Logistic, Majority
 from models.vision.metrics import FEW_CLASSES, METRICS, Counts, Floats, of_classes, of_each
-from models.vision.reading import Form, batches, classes, count_classes, drawn, labels
+from models.vision.reading import Form, classes, count_classes, drawn, labels
+from models.vision.sources import of_sources
 from models.vision.weights import load
 from models.weights import WeightsError
 
@@ -54,8 +60,7 @@ class Learned:
         verify(folder)
         self._network, record = load(folder)
         self.knows = len(record.labels)
-        if record.labels != labels[: self.knows]:
-            raise WeightsError(f"weights in {folder} know {list(record.labels)}, wanted the first of {list(labels)}.")
+        refuse_others(folder, record.labels, labels)
         self._later = len(labels) - self.knows
 
     @torch.inference_mode()
@@ -66,14 +71,25 @@ class Learned:
         return np.pad(logit_BC.double().softmax(dim=1).numpy(), ((0, 0), (0, self._later)))
 
 
+def refuse_others(folder: Path, known: tuple[str, ...], labels: tuple[str, ...]) -> None:
+    """See that weights know the first classes of those that there are.
+
+    Raises:
+        WeightsError: They know others.
+    """
+    if known != labels[: len(known)]:
+        raise WeightsError(f"weights in {folder} know {list(known)}, wanted the first of {list(labels)}.")
+
+
 def evaluate(job: EvaluateJob) -> Judgement:
     """Judge every contestant and two baselines, a few images at a time.
 
     Returns:
-        `Counts.metrics` by contestant, ``majority`` and ``logistic``. Counts: ``units`` and ``targets``, which are
-        images, all of the window's days: nothing is left out; ``late``, which are not; those of `Waiting`;
-        ``unknown_classes.<contestant>``, images that it must miss. Slices, and what was taken for
-        what, are of each class, where classes are few.
+        `Counts.metrics` by contestant, ``majority`` and ``logistic``. Counts: ``units`` and ``targets``, images that
+        judge; ``window_units`` and ``window_targets``, all of the window's days; of these ``twins`` and
+        ``known_subjects``, which do not judge, see `models.vision.apart`; ``late``, which are of other days; those of
+        `Waiting`; ``unknown_classes.<contestant>``, images that it must miss. Slices are of each class, where classes
+        are few, and of each source; what was taken for what is of each class, too.
 
     Raises:
         DamagedError: Weights are not as they were written.
@@ -82,45 +98,61 @@ def evaluate(job: EvaluateJob) -> Judgement:
     """
     form, known = Form.of(job.features), labels(job.tables)
     contestants = {name: Learned(Path(folder), known) for name, folder in job.contestants.items()}
-    everybody: dict[str, Contestant] = {**contestants, **_baselines(job, form, known)}
-    by = METRICS.decided_by(job.metric)
-    counts, of_images, late = _judged(job, form, everybody, len(known), by.primary)
+    everybody: dict[str, Contestant] = {**contestants, **baselines(job, form, known)}
+    by, apart = METRICS.decided_by(job.metric), judging(job)
+    counts, of_images, sources = _judged(job, apart, form, everybody, len(known))
     of_class = next(iter(counts.values())).images
     unknown = {f"unknown_classes.{name}": int(of_class[each.knows :].sum()) for name, each in contestants.items()}
     images = int(of_class.sum())
-    all_judge = dict.fromkeys(("units", "targets", "window_units", "window_targets"), images)
-    chosen, ahead = compare(by, means(of_images), images)
+    deciding = {name: metrics[by.primary] for name, metrics in of_images.items()}
+    chosen, ahead = compare(by, means(deciding), images)
     return Judgement(
         by=by,
         chosen=chosen,
         ahead=ahead,
         metrics={name: each.metrics() for name, each in counts.items()},
-        slices=of_classes(counts, known),
-        counts={**all_judge, "late": late, **counted(job.tables, EXAMPLES), **unknown},
+        slices={**of_classes(counts, known), **of_sources(of_images, sources)},
+        counts={**counts_of(job, apart, images), **unknown},
         confusion={name: each.confusion(known) for name, each in counts.items() if len(known) <= FEW_CLASSES},
         reliability={name: each.reliability() for name, each in counts.items() if not each.has_diverged},
     )
 
 
+def counts_of(job: EvaluateJob, apart: Judging, units: int) -> dict[str, int]:
+    """Count what judged, so many units, and what did not."""
+    return {
+        **dict.fromkeys(("units", "targets"), units),
+        **dict.fromkeys(("window_units", "window_targets"), len(apart.judges)),
+        "twins": apart.twins,
+        "known_subjects": apart.known_subjects,
+        "late": apart.late,
+        **counted(job.tables, EXAMPLES),
+    }
+
+
 def _judged(
-    job: EvaluateJob, form: Form, everybody: Mapping[str, Contestant], classes_in_all: int, metric: str
-) -> tuple[dict[str, Counts], dict[str, Floats], int]:
-    """Return by contestant what is to be known of all images, and ``metric`` of each; and how many came late."""
+    job: EvaluateJob, apart: Judging, form: Form, everybody: Mapping[str, Contestant], classes_in_all: int
+) -> tuple[dict[str, Counts], dict[str, dict[str, Floats]], pa.ChunkedArray]:
+    """Return by contestant what is to be known of all images, and metrics of each; and the sources of these."""
     nothing = Counts.of(np.empty((0, classes_in_all)), np.empty(0, np.int64))
-    counts, late = dict.fromkeys(everybody, nothing), 0
-    of_images = {name: [np.empty(0)] for name in everybody}
-    for batch in batches(job.tables, [job.window], ["pixels", "class_number", "seen_at"]):
-        own = on_its_days(batch, "seen_at", job)
-        late += batch.num_rows - own.num_rows
-        pixels, class_B = form.pixels(own), classes(own)
+    counts, sources = dict.fromkeys(everybody, nothing), [pa.array([], pa.string())]
+    of_images = {name: {metric: [np.empty(0)] for metric in METRICS.may_decide} for name in everybody}
+    for batch in judged(job, apart, ["pixels", "class_number", "source"]):
+        pixels, class_B = form.pixels(batch), classes(batch)
+        sources.append(batch["source"])
         for name, contestant in everybody.items():
             probability_BC = contestant.probabilities(pixels)
             counts[name] += Counts.of(probability_BC, class_B)
-            of_images[name].append(of_each(metric, probability_BC, class_B))
-    return counts, {name: np.concatenate(each) for name, each in of_images.items()}, late
+            for metric, found in of_images[name].items():
+                found.append(of_each(metric, probability_BC, class_B))
+    together = {
+        name: {metric: np.concatenate(found) for metric, found in metrics.items()}
+        for name, metrics in of_images.items()
+    }
+    return counts, together, pa.chunked_array(sources)
 
 
-def _baselines(job: EvaluateJob, form: Form, known: tuple[str, ...]) -> Mapping[str, Contestant]:
+def baselines(job: EvaluateJob, form: Form, known: tuple[str, ...]) -> Mapping[str, Contestant]:
     """Count, and learn by a linear model, what was there before the window."""
     counts = count_classes(job.tables, job.known_windows, len(known))
     if not counts.any():

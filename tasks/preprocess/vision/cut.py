@@ -18,6 +18,7 @@ from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.images import IMAGES
 from data_contracts.vision.pictures import NUMBERS, pixels
 from data_contracts.vision.promises import LATER
+from data_contracts.vision.twins import bands
 from tasks.preprocess.labels import IS_DISPUTED, KNOWN_AT, Due, known, labelled
 from tasks.preprocess.plan import Plan
 from tasks.preprocess.taken import Taken
@@ -67,7 +68,7 @@ def cut_file(order: Order) -> Taken:
     at_once = max(1, BYTES_OF_A_PART // (features.size**2 * NUMBERS[features.channels]))
     rows = min(IMAGES_AT_ONCE, at_once)
     held: list[pl.DataFrame] = []
-    for found in _labelled(order.due, ["image", "image_id", "label", "seen_at"], rows):
+    for found in _labelled(order.due, ["image", "image_id", "label", "seen_at", "subject_id", "source"], rows):
         told = found.rows.drop_nulls(KNOWN_AT)
         taken = taken._replace(
             read=taken.read + found.read,
@@ -104,16 +105,24 @@ def _batches(file: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatc
 
 def _decoded(images: pl.DataFrame, order: Order) -> pl.DataFrame:
     features = order.features
-    made = [pixels(image, size=features.size, channels=features.channels).tobytes() for image in images["image"]]
+    made = [pixels(image, size=features.size, channels=features.channels) for image in images["image"]]
     keys = [order.plan.of(day) for day in images.select(days_of(pl.col(KNOWN_AT), order.day_zone)).to_series()]
     return pl.DataFrame(
         {
-            "pixels": made,
+            "pixels": [each.tobytes() for each in made],
             "class_number": [order.classes[label] for label in images["label"]],
             "seen_at": images[KNOWN_AT],
             "window": keys,
+            "subject_id": images["subject_id"],
+            "source": images["source"],
+            "bands": [bands(each) for each in made],
         },
-        schema_overrides={"pixels": pl.Binary, "class_number": pl.Int32, "window": pl.String},
+        schema_overrides={
+            "pixels": pl.Binary,
+            "class_number": pl.Int32,
+            "window": pl.String,
+            "bands": pl.List(pl.Int64),
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ from data_contracts.manifest import seal
 from data_contracts.table import Table
 from data_contracts.vision.classes import CLASSES
 from data_contracts.vision.examples import EXAMPLES
+from data_contracts.vision.pictures import Pixels
+from data_contracts.vision.twins import bands
 from data_contracts.waiting import Waiting
 from models.vision.config import VisionConfig
 from models.vision.weights import Weights, new_network, save
@@ -30,8 +32,27 @@ OWN = {"use_case": "vision", "config": CONFIG, "features": FEATURES}
 fit_job, evaluate_job = partial(jobs.fit_job, **OWN), partial(jobs.evaluate_job, **OWN)
 
 
-def write_tables(folder: Path, counts: Mapping[str, int], *, waiting: Waiting | None = None, new: str = "") -> TablesAt:
-    """Commit so many pictures to each window; in the last one half of them are of a new class, if it is named."""
+Columns = Mapping[str, Sequence[str | None] | Pixels | None]
+"""Column of `examples`, or ``pixels``, to values; None leaves it null."""
+
+
+def write_tables(
+    folder: Path,
+    counts: Mapping[str, int],
+    *,
+    waiting: Waiting | None = None,
+    new: str = "",
+    more: Mapping[str, Columns] | None = None,
+) -> TablesAt:
+    """Commit so many pictures to each window; in the last one half of them are of a new class, if it is named.
+
+    Args:
+        folder: Of the tables.
+        counts: Window to pictures.
+        waiting: What the night counted.
+        new: A class.
+        more: Window to columns that its rows have instead.
+    """
     classes, examples = Table(str(folder), CLASSES), Table(str(folder), EXAMPLES)
     labels = [*sorted(LABELS), *([new] if new else [])]
     first = [next(iter(counts))] * len(LABELS) + [list(counts)[-1]] * bool(new)
@@ -40,6 +61,8 @@ def write_tables(folder: Path, counts: Mapping[str, int], *, waiting: Waiting | 
     parts = []
     for seed, (window, count) in enumerate(counts.items()):
         pixels, numbers = bars(count, size=SIZE, seed=seed)
+        own = dict((more or {}).get(window, {}))
+        pixels = own.pop("pixels", pixels)
         known = np.array([sorted(LABELS).index(LABELS[number]) for number in numbers])
         is_new = (np.arange(count) % 2 == 1) & bool(new) & (window == list(counts)[-1])
         rows = {
@@ -47,8 +70,11 @@ def write_tables(folder: Path, counts: Mapping[str, int], *, waiting: Waiting | 
             "class_number": np.where(is_new, len(LABELS), known).astype(np.int32),
             "seen_at": [datetime.combine(date.fromisoformat(window), datetime.min.time(), UTC)] * count,
             "window": [window] * count,
+            "bands": [bands(each).tolist() for each in pixels],
+            **own,
         }
-        parts += examples.write(pa.table(rows), f"part-{seed}")
+        rows = {name: column for name, column in rows.items() if column is not None}
+        parts += examples.write(EXAMPLES.filled(pa.table(rows)), f"part-{seed}")
     examples.commit(parts, ["images@0"], marks=waiting.model_dump() if waiting else {})
     return TablesAt(folder=str(folder), versions={"images": 0, "classes": 0, "examples": 0})
 

@@ -109,7 +109,7 @@ def test_a_file_of_many_pictures_is_written_in_pieces(days: Days, monkeypatch: p
     due, *_ = tables.due(validated.truth, 30)
     assert cut.count_labels(due, "UTC").total() == 19
     made = cut.cut_file(cut.Order(due, tables.plan(), "UTC", tables.folder, "night", classes(days), FEATURES))
-    assert [part.rows for part in made.parts] == [11, 8]
+    assert [part.rows for part in made.parts] == [12, 7]
     assert (made.read, made.written, made.waiting) == (20, 19, 1)
 
 
