@@ -139,7 +139,7 @@ def _write_pictures(folder: Path) -> TablesAt:
     numbers = np.arange(KINDS)
     labels = [f"class-{number}" for number in numbers]
     classes = pa.table({"label": labels, "class_number": numbers, "first_window": [WINDOW] * KINDS})
-    return _committed(folder, (PICTURES, pa.table(pictures)), (CLASSES, classes))
+    return _committed(folder, (PICTURES, PICTURES.filled(pa.table(pictures))), (CLASSES, classes))
 
 
 def _vision(_: str) -> dict[str, JsonValue]:

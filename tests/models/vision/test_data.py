@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +14,15 @@ from models.networks.optimizer import rate
 from models.vision.data import Pictures, VisionData
 from models.vision.module import NO_CLASS
 from models.vision.reading import drawn
+from tests.data_contracts.vision.made_up import bars
 from tests.models.jobs import WINDOWS
-from tests.models.vision.tables import SIZE, fit_job, write_tables
+from tests.models.vision.tables import SIZE, Columns, fit_job, write_tables
+
+COUNTS = {WINDOWS[0]: 300, WINDOWS[1]: 200}
 
 
-def read(folder: Path, **changes: object) -> tuple[Pictures, Pictures]:
-    tables = write_tables(folder / "tables", {WINDOWS[0]: 300, WINDOWS[1]: 200})
+def read(folder: Path, more: Mapping[str, Columns] | None = None, **changes: object) -> tuple[Pictures, Pictures]:
+    tables = write_tables(folder / "tables", COUNTS, more=more)
     data = VisionData(fit_job(tables, folder, **changes))
     (folder / "read").mkdir()
     data.read(folder / "read")
@@ -29,6 +35,49 @@ def test_a_twentieth_of_one_window_validates_and_the_rest_is_learned_from(tmp_pa
     assert 1 <= len(validation) <= 25
     seen = {each.tobytes() for each in training.pixels_NHWC}
     assert not any(each.tobytes() in seen for each in validation.pixels_NHWC)
+
+
+def pictures(of: Pictures) -> list[bytes]:
+    return [each.tobytes() for each in of.pixels_NHWC]
+
+
+def test_the_subjects_of_a_window_validate_or_are_learned_from_whatever_window_they_are_of(tmp_path: Path) -> None:
+    of_place = [f"patient {place % 100}" for place in range(300)]
+    subjects = {window: of_place[:count] for window, count in COUNTS.items()}
+    more = {window: {"subject_id": own} for window, own in subjects.items()}
+    training, validation = read(tmp_path, more, windows=WINDOWS[1:], replayed=WINDOWS[:1], replay=1.5)
+    subject_of = {
+        each.tobytes(): subject
+        for seed, count in enumerate(COUNTS.values())
+        for each, subject in zip(bars(count, size=SIZE, seed=seed)[0], of_place, strict=False)
+    }
+    validating = Counter(subject_of[each] for each in pictures(validation))
+    assert 1 <= len(validating) <= 15
+    assert set(validating.values()) == {2}, "both pictures of each of the window's 100"
+    learned = {subject_of[each] for each in pictures(training)}
+    assert len(learned) == 100 - len(validating)
+    assert not learned & validating.keys()
+    assert len(training) > 200 - len(validation), "older pictures of the others are replayed"
+
+
+def test_nothing_is_learned_from_a_twin_of_what_validates(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    same = bars(200, size=SIZE, seed=1)[0]
+    nearly = np.where(same > 0, same - 1, same)
+    others = bars(100, size=SIZE, seed=0)[0]
+    older = {WINDOWS[0]: {"pixels": np.concatenate([nearly, others])}}
+    with caplog.at_level(logging.INFO):
+        training, validation = read(tmp_path, older)
+    assert len(validation)
+    assert len(training) == 500 - 2 * len(validation)
+    assert f"{len(validation)} images are twins of one that validates, or show its subject" in caplog.text
+    twins = {each.tobytes() for each, own in zip(nearly, same, strict=True) if own.tobytes() in pictures(validation)}
+    assert not twins & set(pictures(training))
+
+
+def test_rows_of_before_have_no_bands_and_are_learned_from(tmp_path: Path) -> None:
+    twin = {WINDOWS[0]: {"pixels": np.concatenate([bars(200, size=SIZE, seed=1)[0]] * 2)[:300], "bands": None}}
+    training, validation = read(tmp_path, twin)
+    assert len(training) + len(validation) == 500
 
 
 def test_older_windows_are_replayed_in_part(tmp_path: Path) -> None:

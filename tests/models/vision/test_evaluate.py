@@ -11,11 +11,12 @@ from data_contracts.waiting import Waiting
 from models.vision.evaluate import evaluate
 from models.vision.metrics import METRICS
 from models.weights import WeightsError
-from tests.data_contracts.vision.made_up import LABELS
+from tests.data_contracts.vision.made_up import LABELS, bars
 from tests.models.jobs import WINDOWS
-from tests.models.vision.tables import evaluate_job, write_tables, write_weights
+from tests.models.vision.tables import SIZE, Columns, evaluate_job, write_tables, write_weights
 
-COUNTS = {WINDOWS[0]: 120, WINDOWS[1]: 80, "2026-03-03": 600}
+JUDGED = "2026-03-03"
+COUNTS = {WINDOWS[0]: 120, WINDOWS[1]: 80, JUDGED: 600}
 
 
 def test_everybody_is_judged_on_the_same_pictures(tmp_path: Path) -> None:
@@ -27,6 +28,45 @@ def test_everybody_is_judged_on_the_same_pictures(tmp_path: Path) -> None:
     for name in found.metrics:
         assert sum(map(sum, found.confusion[name].counts)) == 600
     assert found.metrics["logistic"]["accuracy"] > found.metrics["majority"]["accuracy"] > 0.2
+
+
+def test_what_was_there_before_does_not_judge(tmp_path: Path) -> None:
+    """Of nine pictures two are of a known subject, three twins of older ones, one of them both, and one of another."""
+    older = [bars(COUNTS[window], size=SIZE, seed=seed)[0] for seed, window in enumerate(WINDOWS)]
+    new = bars(9, size=SIZE, seed=7)[0]
+    new[3], new[4], new[5] = older[0][17], older[1][3] - (older[1][3] > 0), older[1][79]
+    new[8] = new[7]
+    subjects = [None, "p", "q", None, "q", "r", "r", None, None]
+    more: dict[str, Columns] = {
+        WINDOWS[0]: {"subject_id": ["p"] * 60 + [None] * 60},
+        WINDOWS[1]: {"subject_id": ["q"] + ["s"] * 79},
+        JUDGED: {"pixels": new, "subject_id": subjects, "source": ["a"] * 3 + ["b"] * 6},
+    }
+    tables = write_tables(tmp_path / "tables", COUNTS | {JUDGED: 9}, more=more)
+    found = evaluate(evaluate_job(tables, {"candidate": write_weights(tmp_path / "weights")}))
+    counts = {name: found.counts[name] for name in ("units", "targets", "twins", "known_subjects", "window_units")}
+    assert counts == {"units": 3, "targets": 3, "twins": 4, "known_subjects": 2, "window_units": 9}
+    sources = {name: part.units for name, part in found.slices.items() if name.startswith("source_")}
+    assert sources == {"source_a": 1, "source_b": 2}
+    for name in found.metrics:
+        assert sum(map(sum, found.confusion[name].counts)) == 3
+
+
+def test_pictures_of_before_of_whom_nobody_knows_the_bands_are_no_twins(tmp_path: Path) -> None:
+    same = bars(80, size=SIZE, seed=1)[0]
+    more: dict[str, Columns] = {WINDOWS[1]: {"bands": None}, JUDGED: {"pixels": same}}
+    tables = write_tables(tmp_path / "tables", COUNTS | {JUDGED: 80}, more=more)
+    found = evaluate(evaluate_job(tables, {"candidate": write_weights(tmp_path / "weights")}))
+    assert (found.counts["units"], found.counts["twins"]) == (80, 0)
+
+
+def test_where_everything_was_there_before_nothing_is_judged(tmp_path: Path) -> None:
+    old = bars(COUNTS[WINDOWS[0]], size=SIZE, seed=0)[0][:1]
+    tables = write_tables(tmp_path / "tables", COUNTS, more={JUDGED: {"pixels": old.repeat(600, 0)}})
+    found = evaluate(evaluate_job(tables, {"candidate": write_weights(tmp_path / "weights")}))
+    assert (found.counts["units"], found.counts["twins"], found.counts["window_targets"]) == (0, 600, 600)
+    assert found.metrics == {name: {} for name in ("candidate", "majority", "logistic")}
+    assert not found.slices
 
 
 def test_who_does_not_know_a_class_yet_misses_it_and_is_judged_all_the_same(tmp_path: Path) -> None:

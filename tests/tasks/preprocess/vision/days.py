@@ -34,15 +34,32 @@ class Days:
         self.cluster = cluster
 
     def write(
-        self, day: int, *, labels: Sequence[str] = LABELS, unlabelled: int = 1, broken: Sequence[bytes] = ()
+        self,
+        day: int,
+        *,
+        labels: Sequence[str] = LABELS,
+        unlabelled: int = 1,
+        broken: Sequence[bytes] = (),
+        named: bool = False,
     ) -> None:
-        """Write the pictures of one day, counted from 0: some without label, and some broken besides."""
+        """Write the pictures of one day, counted from 0: some without label, and some broken besides.
+
+        Args:
+            day: From 0.
+            labels: Of the three kinds.
+            unlabelled: Pictures of which nobody says what they show.
+            broken: Further files.
+            named: Whether some say whom they show, and all where they were made.
+        """
         pixels, numbers = bars(A_DAY, seed=day)
         images = [*(encoded(each[:, :, 0]) for each in pixels), *broken]
         said = [None if place < unlabelled else labels[number] for place, number in enumerate(numbers)]
         start = datetime.combine(FIRST + timedelta(days=day), datetime.min.time(), UTC)
         times = [start + timedelta(minutes=place) for place in range(len(images))]
         table = {"image": images, "label": [*said, *("broken" for _ in broken)], "seen_at": times}
+        if named:
+            table["subject_id"] = [f"patient {place // 2}" if place % 3 else None for place in range(len(images))]
+            table["source"] = ["north" if place % 2 else "south" for place in range(len(images))]
         table["image_id"] = [f"{day}-{place}" for place in range(len(images))]
         pq.write_table(pa.table(table), self.folder / f"{day:02}.parquet")
 

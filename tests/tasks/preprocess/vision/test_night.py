@@ -17,6 +17,7 @@ from data_contracts.night import HeldOut, Night
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.table import Table
 from data_contracts.vision.pictures import NO_PICTURE, UNDECODABLE
+from data_contracts.vision.twins import bands
 from data_contracts.waiting import Waiting
 from tasks.ingest.config import SourceConfig
 from tasks.preprocess.errors import OtherFeaturesError, OutOfOrderError, TooFewTargetsError
@@ -62,6 +63,33 @@ def test_pictures_become_pixels_and_the_last_day_is_held_out(days: Days) -> None
     named = {number: label for label, number in classes(days).items()}
     assert [named[number] for number in seen["class_number"]] == [LABELS[number] for number in numbers[1:]]
     assert waiting(days) == Waiting(rows_waiting=3)
+
+
+def test_whom_pictures_show_and_where_they_were_made_is_kept_beside_their_bands(days: Days) -> None:
+    """The files of the days before have no such columns."""
+    days.write(3, named=True)
+    night = days.build(days.publish())
+    rows = examples(days, night).filter(pl.col("window") == night.window.key)
+    pixels, _ = bars(A_DAY, seed=3)
+    places = range(1, A_DAY)
+    assert rows["subject_id"].to_list() == [f"patient {place // 2}" if place % 3 else None for place in places]
+    assert rows["source"].to_list() == ["north" if place % 2 else "south" for place in places]
+    assert rows["bands"].to_list() == [bands(pixels[place]).tolist() for place in places]
+    before = examples(days, night).filter(pl.col("window") != night.window.key)
+    assert before["subject_id"].null_count() == before["source"].null_count() == before.height > 0
+    assert not before["bands"].has_nulls()
+
+
+def test_columns_of_subjects_and_sources_may_be_called_otherwise(tmp_path: Path, cluster: str) -> None:
+    days, ours = Days(tmp_path, cluster), ["subject_id", "source"]
+    for day in range(2):
+        days.write(day, named=True)
+        (file,) = days.folder.glob(f"{day:02}.*")
+        pl.read_parquet(file).rename({"subject_id": "patient", "source": "hospital"}).write_parquet(file)
+    columns = dict(zip(ours, ["patient", "hospital"], strict=True))
+    source = SourceConfig.model_validate({"uri": f"{days.folder}/*.parquet", "format": "parquet", "columns": columns})
+    rows = examples(days, days.build(days.publish(source)))
+    assert [rows[name].n_unique() for name in ours] == [11, 2]
 
 
 def test_a_night_run_twice_changes_nothing_and_the_next_takes_only_what_is_new(days: Days) -> None:
