@@ -50,7 +50,7 @@ ANSWERS = DataContract(
                 "context",
                 pa.int32(),
                 nullable=False,
-                metadata={"unit": "last symbols of the prompt that the continuation knows of"},
+                metadata={"unit": "last symbols of the prompt that the first new one is drawn from"},
             ),
         ]
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codecs import getincrementaldecoder
+from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -80,6 +80,11 @@ def spelling(tokens: str, symbols: Sequence[str]) -> Bytes | Characters:
         symbols: Characters that have numbers, in their order.
     """
     return Bytes() if tokens == "bytes" else Characters(symbols)
+
+
+def unmarked(text: bytes) -> bytes:
+    """Return a text, UTF-8, without the byte order mark that it may begin with: that is no symbol of it."""
+    return text.removeprefix(BOM_UTF8)
 
 
 def code_points(text: bytes) -> NDArray[np.uint32]:

@@ -6,7 +6,6 @@ heart.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -23,8 +22,8 @@ from data_contracts.language.symbols import UNKNOWN
 from data_contracts.manifest import verify
 from data_contracts.version import CANDIDATE
 from models.bootstrap import compare
-from models.language.metrics import FIVE_GRAM, METRICS, ONE_GRAM, Floats, judged, values
-from models.language.ngrams import MOST_SYMBOLS, NGrams
+from models.language.baselines import baselines
+from models.language.metrics import METRICS, Floats, judged, values
 from models.language.reading import bands_of, batches, documents, symbols
 from models.language.saying import go_on
 from models.language.surprise import Symbols, surprise
@@ -38,8 +37,6 @@ SHORT, LONG = 500, 2_000
 """Characters below which a document is short, and from which on it is long."""
 SAMPLE, TEMPERATURE = 300, 0.8
 """Symbols of a sample of text, and how it is drawn."""
-
-logger = logging.getLogger(__name__)
 
 
 class Contestant(Protocol):
@@ -114,7 +111,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
     """
     own = spelling(str(job.features["tokens"]), symbols(job.tables))
     contestants = {name: Learned(Path(folder), own) for name, folder in job.contestants.items()}
-    everybody: dict[str, Contestant] = {**contestants, **_baselines(job, own)}
+    everybody: dict[str, Contestant] = {**contestants, **baselines(job, own)}
     found = _to_judge(job)
     nats = {name: each.surprise(found.texts) for name, each in everybody.items()}
     by = METRICS.decided_by(job.metric)
@@ -180,22 +177,3 @@ def _seen_before(job: EvaluateJob) -> Flags:
     own = [bands_of(on_its_days(batch, "written_at", job)) for batch in window]
     older = map(bands_of, batches(job.tables, job.known_windows, ["bands"]))
     return seen_before(np.concatenate([np.empty((0, BANDS), np.int64), *own]), older)
-
-
-def _baselines(job: EvaluateJob, own: Bytes | Characters) -> Mapping[str, Contestant]:
-    """Count what was there before the window: the newest, and nothing of characters that came with it."""
-    texts: list[Symbols] = []
-    counted = 0
-    for window in reversed(job.known_windows):
-        there = [text for batch in batches(job.tables, [window], ["symbols"]) for text in documents(batch)]
-        texts, counted = [*there, *texts], counted + sum(map(len, there))
-        if counted >= MOST_SYMBOLS:
-            break
-    if not texts:
-        raise ValueError(f"no document in windows {', '.join(job.known_windows)}: baselines know nothing.")
-    logger.info(
-        "window %s: counts are of the newest %s symbols before it", job.window, f"{min(counted, MOST_SYMBOLS):,}"
-    )
-    is_bytes = isinstance(own, Bytes)
-    known = own.count if is_bytes else Characters(symbols(job.tables, job.known_windows)).count
-    return {ONE_GRAM: NGrams(texts, 1, known), FIVE_GRAM: NGrams(texts, 5, known)}

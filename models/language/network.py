@@ -11,6 +11,9 @@ from models.network import LayeredNetwork
 from models.networks.config import TransformerConfig
 from models.networks.transformer import INITIAL_STD, Block, initialise
 
+Past = list[Tensor]
+"""Of each block keys and values of the places that were read, see `Block.further`."""
+
 
 class Reading(nn.Module):
     """From symbols to states."""
@@ -61,3 +64,18 @@ class LanguageNetwork(LayeredNetwork):
     def layers(self) -> list[nn.Module]:
         """Return the layers in order."""
         return [self.reading, *self.blocks, self.saying]
+
+    def further(self, symbol_BL: Tensor, past: Past | None) -> tuple[Tensor, Past]:
+        """Return logits of the symbol behind a row, float (B, V), and what is to be kept of it to read on.
+
+        Args:
+            symbol_BL: The row's last symbols, int64; all of them are at most `context`.
+            past: Kept of those before, as the last call returned it; None at the beginning of a row.
+        """
+        state_BLD, kept = self.reading(symbol_BL), []
+        for number, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            state_BLD, whole = block.further(state_BLD, past[number] if past else None)
+            kept.append(whole)
+        logit_BV: Tensor = self.saying(state_BLD[:, -1])
+        return logit_BV, kept

@@ -18,6 +18,7 @@ from data_contracts.language.requests import (
     SEED,
     TEMPERATURE,
 )
+from data_contracts.language.spelling import code_points, unmarked
 from models.language.saying import go_on
 from models.language.surprise import surprise
 from models.language.weights import load
@@ -56,7 +57,8 @@ class LanguagePredictor:
     def _answer(
         self, prompt: str, max_new: int | None, temperature: float | None, seed: int | None
     ) -> dict[str, object]:
-        symbols = self._spelling.numbers(prompt.encode())
+        text = unmarked(prompt.encode())
+        symbols = self._spelling.numbers(text)
         (nats,) = surprise(self._network, [symbols])
         said = go_on(
             self._network,
@@ -67,7 +69,7 @@ class LanguagePredictor:
         )
         return {
             "continuation": self._spelling.text(said),
-            "nats_a_character": nats / max(len(prompt), 1),
+            "nats_a_character": nats / max(len(code_points(text)), 1),
             "context": min(self._network.context, len(symbols)),
         }
 

@@ -65,18 +65,46 @@ class Block(nn.Module):
 
     def forward(self, state_BLD: Tensor) -> Tensor:
         """Return float (B, L, D) for float (B, L, D)."""
-        state_BLD = state_BLD + self.dropout(self._attend(self.attention_norm(state_BLD)))
-        changed_BLD: Tensor = state_BLD + self.dropout(self.feed_forward(self.feed_forward_norm(state_BLD)))
-        return changed_BLD
+        return self._added(state_BLD, self._attend(self.attention_norm(state_BLD)))
+
+    def further(self, state_BLD: Tensor, past_2BHPd: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return what `forward` would at the last L places of a row, and keys and values of all its places.
+
+        Args:
+            state_BLD: Of these places.
+            past_2BHPd: Keys and values of the P places before them, as the last call returned them; None at the
+                beginning of a row.
+        """
+        before = 0 if past_2BHPd is None else past_2BHPd.shape[-2]
+        query, key, value = self._heads(self.attention_norm(state_BLD), before=before)
+        own = torch.stack([key, value])
+        whole = own if past_2BHPd is None else torch.cat([past_2BHPd, own], dim=-2)
+        L = own.shape[-2]
+        sees = torch.ones(L, before + L, dtype=torch.bool, device=own.device).tril(before)
+        mixed_BHLd = scaled_dot_product_attention(query, whole[0], whole[1], attn_mask=sees)
+        return self._added(state_BLD, self._out(mixed_BHLd)), whole
 
     def _attend(self, state_BLD: Tensor) -> Tensor:
+        query, key, value = self._heads(state_BLD, before=0)
+        return self._out(scaled_dot_product_attention(query, key, value, is_causal=True))
+
+    def _heads(self, state_BLD: Tensor, *, before: int) -> Tensor:
+        """Return queries, keys and values, (3, B, H, L, d), of places with so many before them."""
         B, L, D = state_BLD.shape
         joined_BLC = self.query_key_value(state_BLD)
-        joined_BLC = joined_BLC + self.place_LC[:L].to(joined_BLC.dtype)
-        query, key, value = joined_BLC.view(B, L, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
-        mixed_BHLd = scaled_dot_product_attention(query, key, value, is_causal=True)
-        mixed: Tensor = self.attention_out(mixed_BHLd.transpose(1, 2).reshape(B, L, D))
+        joined_BLC = joined_BLC + self.place_LC[before : before + L].to(joined_BLC.dtype)
+        heads: Tensor = joined_BLC.view(B, L, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
+        return heads
+
+    def _out(self, mixed_BHLd: Tensor) -> Tensor:
+        mixed: Tensor = self.attention_out(mixed_BHLd.transpose(1, 2).flatten(2))
         return mixed
+
+    def _added(self, state_BLD: Tensor, mixed_BLD: Tensor) -> Tensor:
+        """Add to states what attention mixed, and then what the feed-forward layer makes of both."""
+        state_BLD = state_BLD + self.dropout(mixed_BLD)
+        changed_BLD: Tensor = state_BLD + self.dropout(self.feed_forward(self.feed_forward_norm(state_BLD)))
+        return changed_BLD
 
 
 def _places(width: int, heads: int, max_length: int) -> Tensor:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from data_contracts.days import days_of
 from data_contracts.language.documents import DOCUMENTS
 from data_contracts.language.examples import EXAMPLES
-from data_contracts.language.spelling import Spelling, code_points, spelling
+from data_contracts.language.spelling import Spelling, code_points, spelling, unmarked
 from data_contracts.language.twins import bands
 from data_contracts.reading import scan
 from data_contracts.table import Part, Table
@@ -97,7 +97,8 @@ def cut_file(order: Order) -> list[Part]:
 def _pieces(file: str, day_zone: str) -> Iterator[pl.DataFrame]:
     documents = scan([file], DOCUMENTS).select("text", "written_at", day=days_of(pl.col("written_at"), day_zone))
     for start in range(0, documents.select(pl.len()).collect().item(), DOCUMENTS_AT_ONCE):
-        yield documents.slice(start, DOCUMENTS_AT_ONCE).collect()
+        rows = documents.slice(start, DOCUMENTS_AT_ONCE).collect()
+        yield rows.with_columns(text=pl.Series(map(unmarked, rows["text"]), dtype=pl.Binary))
 
 
 def _numbered(rows: pl.DataFrame, order: Order, own: Spelling) -> pl.DataFrame:

@@ -19,6 +19,8 @@ from tasks.preprocess.planned import PlannedTables
 from tasks.preprocess.refuse import refuse_other_features
 from tasks.preprocess.truth import refuse_lost_files
 
+TOKENS: tuple[str, ...] = get_args(Tokens)
+
 
 class Tables(PlannedTables):
     """The tables of one workspace.
@@ -65,9 +67,9 @@ class Tables(PlannedTables):
         Raises:
             OtherFeaturesError: Every difference.
         """
-        refuse_other_features(self.symbols, _made_with(features))
+        refuse_other_features(self.symbols, _made_with(features), {"tokens": TOKENS})
 
 
 def _made_with(features: FeatureConfig) -> dict[str, int]:
     """Return features as marks."""
-    return {"tokens": get_args(Tokens).index(features.tokens)}
+    return {"tokens": TOKENS.index(features.tokens)}

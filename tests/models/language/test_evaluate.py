@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.language.spelling import Characters
 from data_contracts.manifest import DamagedError
+from models.language import baselines as module
+from models.language.baselines import baselines
 from models.language.evaluate import evaluate
 from models.language.metrics import METRICS
+from models.language.ngrams import NGrams
 from models.weights import WeightsError
 from tests.data_contracts.language.made_up import stories, story
 from tests.models.jobs import JUDGED, WINDOWS
@@ -33,6 +37,23 @@ def test_everybody_is_judged_on_the_same_documents(tmp_path: Path) -> None:
     assert found.slices["long_documents"].units == 1
     assert sum(part.units for part in found.slices.values()) == 21
     assert any(remark.startswith("The candidate writes: ") for remark in found.remarks)
+
+
+@pytest.mark.parametrize("documents", [1, 3, 5, 7])
+def test_only_the_newest_documents_are_counted_where_there_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, documents: int
+) -> None:
+    """Whole ones, one more than fits; windows hold four, and the newest is the last."""
+    there = {window: stories(4, seed) for seed, window in enumerate(WINDOWS)} | {JUDGED: stories(3, seed=9)}
+    tables, own = write_tables(tmp_path / "tables", there), Characters(KNOWN)
+    newest = [own.numbers(text) for window in WINDOWS for text in there[window]][-documents:]
+    monkeypatch.setattr(module, "MOST_SYMBOLS", sum(map(len, newest)))
+    judged = [own.numbers(text) for text in there[JUDGED]]
+    found = baselines(evaluate_job(tables, {}), own)
+    assert found.keys() == set(METRICS.baselines)
+    for name, counts in found.items():
+        wanted = NGrams(newest, module.ORDERS[name], own.count)
+        assert counts.surprise(judged).tolist() == wanted.surprise(judged).tolist()
 
 
 def test_what_was_there_before_does_not_judge(tmp_path: Path) -> None:

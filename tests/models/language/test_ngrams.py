@@ -56,11 +56,12 @@ def test_chances_of_all_symbols_add_up_to_one() -> None:
         assert said + np.exp(rest - unknown) == pytest.approx(1)
 
 
-def test_only_the_newest_are_counted_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_does_not_matter_how_many_are_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     learned, judged = texts(20, seed=0), texts(3, seed=1)
-    monkeypatch.setattr(ngrams, "MOST_SYMBOLS", 1 + sum(map(len, learned[-3:-1])))
-    newest = NGrams(learned, ORDER, SYMBOLS).surprise(judged)
-    assert newest == pytest.approx([plainly(learned[-3:], each) for each in judged])
+    at_once = NGrams(learned, ORDER, SYMBOLS).surprise(judged)
+    for some in (1, 50):
+        monkeypatch.setattr(ngrams, "SYMBOLS_AT_ONCE", some)
+        assert NGrams(iter(learned), ORDER, SYMBOLS).surprise(judged).tolist() == at_once.tolist()
 
 
 def test_without_a_text_all_symbols_are_alike() -> None:

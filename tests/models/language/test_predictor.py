@@ -80,6 +80,15 @@ def test_a_character_that_nobody_knows_is_answered_about(folder: Path) -> None:
     assert answer["nats_a_character"] > 10  # type: ignore[operator]
 
 
+def test_a_byte_order_mark_at_the_beginning_is_no_symbol_and_a_second_one_is(folder: Path) -> None:
+    plain, marked, twice, alone = ask(
+        folder, *({"prompt": text, "max_new": 9} for text in ("the", "\ufeffthe", "\ufeff\ufeffthe", "\ufeff"))
+    )
+    assert marked == plain
+    assert twice["context"] == 4
+    assert (alone["nats_a_character"], alone["context"]) == (0, 0)
+
+
 def test_golden_requests_are_always_the_same_and_can_be_answered(folder: Path) -> None:
     requests = golden_requests(folder)
     assert requests == golden_requests(folder)

@@ -114,7 +114,9 @@ def test_a_night_that_died_between_its_commits_goes_on_as_it_was_planned(days: D
     with Client(days.cluster, set_as_default=False) as client:
         _begin(client, tables, tables.due(validated.truth), validated.truth, FEATURES, HELD_OUT, "UTC")
     assert (tables.nights.begun, tables.nights.done) == (validated.truth, None)
-    with pytest.raises(OtherFeaturesError, match=r"features.tokens: the tables have 0, the settings say 1"):
+    with pytest.raises(
+        OtherFeaturesError, match=r"features.tokens: the tables have 'characters', the settings say 'bytes'"
+    ):
         days.build(validated, FeatureConfig(tokens="bytes"))
     night = days.build(validated, held_out=HeldOut(min_targets=1, min_units=20))  # would cut elsewhere
     assert night.windows == (PAST, HELD)
@@ -126,6 +128,16 @@ def test_bytes_need_no_numbers_of_their_own(days: Days) -> None:
     assert days.tables.numbered().is_empty()
     first = days.examples(night)["symbols"][0]
     assert bytes(number - FIRST_NUMBER for number in first) == stories(A_DAY, seed=0)[0]
+
+
+def test_a_byte_order_mark_at_the_beginning_is_no_symbol(days: Days) -> None:
+    days.write(0, [b"\xef\xbb\xbfba do", b"\xef\xbb\xbf\xef\xbb\xbfba", *stories(A_DAY, seed=0)])
+    rows, spelling = days.examples(days.build(days.publish())), Characters(days.symbols)
+    assert "\ufeff" not in days.symbols, "it is in one document, and a symbol is in two"
+    by_length = dict(rows.select("characters", "symbols").iter_rows())
+    assert spelling.text(by_length[5]) == "ba do"
+    assert by_length[3][0] == UNKNOWN, "the second one is a symbol"
+    assert set(rows.filter(pl.col("characters") == 3)["bytes"]) == {5}
 
 
 def test_a_file_of_many_texts_is_written_in_pieces(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
