@@ -113,6 +113,7 @@ class Judgement(Value):
         slices: Name, in words joined by ``_``, to a part of what was judged; without those that hold no target.
         confusion: Contestant to what it took for what; empty where there are no classes, or many.
         reliability: Contestant to how far its chances can be counted on; without those that gave no number.
+        intervals: Contestant to metric name to where it lies, over units as they are drawn; where a use case says it.
     """
 
     by: Metrics
@@ -124,6 +125,7 @@ class Judgement(Value):
     slices: dict[str, Slice] = Field(default_factory=dict)
     confusion: dict[str, Confusion] = Field(default_factory=dict)
     reliability: dict[str, Reliability] = Field(default_factory=dict)
+    intervals: dict[str, dict[str, Interval]] = Field(default_factory=dict)
 
 
 class Evidence(Judgement):

@@ -51,6 +51,26 @@ def compare(by: Metrics, values: Values, units: int) -> tuple[str, dict[str, Int
     }
 
 
+def intervals(values: Callable[[Floats], Mapping[str, float]], units: int) -> dict[str, Interval]:
+    """Say where metrics of one contestant lie.
+
+    Args:
+        values: Returns its metrics, by name, on some units; those that count twice are two.
+        units: That there are, see `compare`.
+
+    Returns:
+        Each metric's interval, over the draws that it can be said of: of few units, some hold one kind alone. Nothing
+        where no unit was judged, or a metric of all units is NaN.
+    """
+    found = {name: value for name, value in values(np.ones(units)).items() if not np.isnan(value)} if units else {}
+    if not found:
+        return {}
+    generator = np.random.default_rng(0)
+    drawn = [values(_draw(generator, units)) for _ in range(RESAMPLES)]
+    bounds = {name: np.nanpercentile([each[name] for each in drawn], PERCENTILES) for name in found}
+    return {name: Interval(low=low, high=high) for name, (low, high) in bounds.items()}
+
+
 def means(of_units: Mapping[str, Floats]) -> Values:
     """Return the `Values` of a metric that is a mean over units.
 

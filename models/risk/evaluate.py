@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.days import start_of
-from data_contracts.evidence import Judgement, Reliability
+from data_contracts.evidence import Judgement
 from data_contracts.job import RIVALS, EvaluateJob
 from data_contracts.manifest import publish, verify
 from data_contracts.risk.examples import EXAMPLES
 from data_contracts.waiting import counted
 from models.bootstrap import compare
 from models.metrics import Floats as Floats64
-from models.metrics import Scores, calibration
+from models.metrics import Scores
+from models.reliability import reliabilities
 from models.risk.baselines import Logistic, ShareOfBad
 from models.risk.boosting import Boosting
 from models.risk.config import RiskConfig
@@ -81,7 +82,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
         counts=counts,
         remarks=() if counts["units"] else (ONE_KIND,),
         slices=sliced(found, {name: partial(_of_part, score, config) for name, score in scores.items()}),
-        reliability=dict(_reliabilities(scores)),
+        reliability=dict(reliabilities(scores)),
     )
 
 
@@ -107,16 +108,6 @@ def _of_part(score: Scores, config: RiskConfig, part: Flags) -> dict[str, float]
 def _asked(contestant: Contestant, inputs: Floats) -> NDArray[np.float64]:
     """Ask for scores; of no rows at all, none: neither trees nor scikit-learn take such."""
     return contestant.log_odds(inputs) if len(inputs) else np.empty(0)
-
-
-def _reliabilities(scores: Mapping[str, Scores]) -> Iterator[tuple[str, Reliability]]:
-    """Yield how far chances can be counted on; nothing of a contestant that gave no number, or was not asked."""
-    for name, score in scores.items():
-        state = score.state()
-        if not np.isnan(state).any() and state.any():
-            found = calibration(state)
-            counts = tuple(np.rint(found.weight).astype(int).tolist())
-            yield name, Reliability(predicted=tuple(found.predicted), seen=tuple(found.seen), counts=counts)
 
 
 def _contestants(job: EvaluateJob, config: RiskConfig, known: Rows) -> Mapping[str, Contestant]:

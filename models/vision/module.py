@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -57,6 +57,7 @@ class VisionModule(LayeredModule):
     """
 
     network: ResidualNetwork
+    settings: ClassVar[type[VisionConfig]] = VisionConfig
 
     def __init__(self, weights: Weights) -> None:
         super().__init__(weights.network.train(), "validation/log_loss", sign=-1)
@@ -72,12 +73,12 @@ class VisionModule(LayeredModule):
         """
         if job.parallelism.strategy == "pipeline" and job.parallelism.schedule == "zero_bubble":
             raise ValueError(NO_ZERO_BUBBLE)
-        config, known = VisionConfig.model_validate(job.config), labels(job.tables, job.known_windows)
+        config, known = cls.settings.model_validate(job.config), labels(job.tables, job.known_windows)
         torch.manual_seed(config.fit.seed)
         network = new_network(config.network, job.features["channels"], known)  # type: ignore[arg-type]
         if job.warm_start is not None:
             copy_into(network, Path(job.warm_start), known)
-        return cls(Weights(network, config, job.features, known))
+        return cls(Weights(network, config, job.features, known, job.use_case))
 
     def loss(self, logit_BC: Tensor, targets: Targets) -> Tensor:
         """Return this process's part of the mean cross-entropy."""

@@ -40,7 +40,7 @@ class VisionPredictor:
         Raises:
             ValueError: Requests are not to the contract; the message lists every one with its row.
         """
-        seen_BHWC = _decoded(requests, self._record)
+        seen_BHWC = decoded(requests, self._record)
         pieces = [
             self._answer(seen_BHWC[start : start + IMAGES_AT_ONCE])
             for start in range(0, len(seen_BHWC), IMAGES_AT_ONCE)
@@ -56,7 +56,7 @@ class VisionPredictor:
         return pa.table(columns, schema=self.answer_schema)
 
 
-def _decoded(requests: pa.Table, record: ModelRecord) -> Pixels:
+def decoded(requests: pa.Table, record: ModelRecord) -> Pixels:
     """Return the pixels of every request, or say all that is wrong with them."""
     try:
         images = REQUESTS.conform(requests)["image"]

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, PositiveInt
 from safetensors.torch import load_file, save_file
 
 from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
 from data_contracts.job import Config
+from data_contracts.night import UseCaseName
 from data_contracts.vision.pictures import NUMBERS, Channels
 from models.networks.config import ResidualConfig
 from models.networks.residual import ResidualNetwork
@@ -47,7 +48,7 @@ class ModelRecord(BaseModel, frozen=True, extra="ignore"):
     """
 
     format: PositiveInt = FORMAT
-    use_case: Literal["vision"] = "vision"
+    use_case: UseCaseName = "vision"
     network: Shape
     size: PositiveInt
     channels: Channels
@@ -61,6 +62,7 @@ class Weights(NamedTuple):
     config: VisionConfig
     features: Config
     labels: tuple[str, ...]
+    use_case: UseCaseName = "vision"
 
 
 class Ready(NamedTuple):
@@ -80,7 +82,7 @@ def save(weights: Weights, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().float() for name, tensor in weights.network.named_parameters()}
     save_file(tensors, folder / TENSORS)
-    known = {"network": weights.config.network.model_dump(), "labels": weights.labels}
+    known = {"network": weights.config.network.model_dump(), "labels": weights.labels, "use_case": weights.use_case}
     record = ModelRecord.model_validate({**weights.features, **known})
     (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
     settings = {"model": weights.config.model_dump(mode="json"), "features": weights.features}

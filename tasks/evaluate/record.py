@@ -84,6 +84,11 @@ def _judged(evidence: Evidence) -> Iterator[tuple[str, Mapping[str, Mapping[str,
     """Yield everything that was judged, and by their names its parts."""
     yield "", evidence.metrics
     yield from ((name, part.metrics) for name, part in evidence.slices.items())
+    for name in ("low", "high"):
+        yield (
+            name,
+            {who: {metric: getattr(found, name) for metric, found in own.items()} for who, own in evidence.intervals.items()},
+        )
 
 
 def metric_name(contestant: str, metric: str, part: str = "") -> str:

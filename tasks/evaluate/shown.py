@@ -82,6 +82,7 @@ def remarks(evidence: Evidence) -> list[str]:
     return [
         ", ".join(f"{name} {count:,}" for name, count in named.items()),
         *_ahead(evidence),
+        *_lies(evidence),
         *evidence.remarks,
         *(f"Not judged, {contestant}: {reason}." for contestant, reason in evidence.left_out.items()),
     ]
@@ -100,6 +101,15 @@ def _ahead(evidence: Evidence) -> list[str]:
         f"{in_capitals(by.primary)} of the {evidence.chosen}, better by: {told} (in 90 % of all draws of {by.unit}s "
         "from those judged)"
     ]
+
+
+def _lies(evidence: Evidence) -> list[str]:
+    """Say where the metrics of the contestant that is to be published lie."""
+    told = ", ".join(
+        f"{in_capitals(metric)} {found.low:.4f} to {found.high:.4f}"
+        for metric, found in evidence.intervals.get(evidence.chosen, {}).items()
+    )
+    return [f"The {evidence.chosen} lies at {told} (in 90 % of all such draws)"] if told else []
 
 
 def as_markdown(evidence: Evidence) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_contracts.evidence import Metrics
-from models.bootstrap import compare, means
+from models.bootstrap import compare, intervals, means
 
 BY = Metrics(primary="quality", shown=("quality",), drawn=(), baselines=("guess",), rivals=("trees",))
 LESS = BY.model_copy(update={"lower_is_better": ("quality",)})
@@ -69,3 +69,18 @@ def test_a_rival_is_chosen_only_where_it_is_better(candidate: float, trees: floa
 
 def test_where_nothing_was_judged_nobody_is_ahead() -> None:
     assert compare(BY, means({"candidate": np.empty(0), "guess": np.empty(0)}), 0) == ("candidate", {})
+
+
+def test_a_metric_lies_where_the_central_limit_theorem_says() -> None:
+    of_units = np.random.default_rng(5).normal(0.3, 1, 4_000)
+    found = intervals(lambda weight_U: {"quality": float(of_units @ weight_U / weight_U.sum())}, 4_000)["quality"]
+    error = 1.645 * of_units.std() / math.sqrt(4_000)
+    assert found.low == pytest.approx(of_units.mean() - error, abs=error / 8)
+    assert found.high == pytest.approx(of_units.mean() + error, abs=error / 8)
+
+
+def test_what_cannot_be_said_of_a_draw_is_left_out_of_an_interval() -> None:
+    found = intervals(lambda weight_U: {"first": float(1 / weight_U[0]) if weight_U[0] else math.nan, "no": math.nan}, 2)
+    assert found.keys() == {"first"}
+    assert (found["first"].low, found["first"].high) == (0.5, 1.0)
+    assert intervals(lambda _: {"first": 1.0}, 0) == {}

@@ -16,9 +16,11 @@ from models.metrics import (
     calibration_error,
     chance,
     cost,
+    decided,
     log_loss,
     log_odds,
     state,
+    threshold_of,
 )
 
 ALL = (area_under_curve, average_precision, log_loss, calibration_error)
@@ -82,6 +84,35 @@ def test_a_mistake_costs_what_it_is_said_to() -> None:
     assert cost(sums, 0.5, of_missed=5, of_alarm=1) == pytest.approx((5 + 1) / 4)
     assert cost(sums, 0.05, of_missed=5, of_alarm=1) == pytest.approx(2 / 4)
     assert cost(sums, 0.95, of_missed=5, of_alarm=1) == pytest.approx(10 / 4)
+
+
+@given(st.integers(0, 50), st.floats(-20, 20))
+@settings(max_examples=30, deadline=None)
+def test_a_threshold_parts_the_targets(seed: int, threshold: float) -> None:
+    scores, targets, weights = made_up(300, seed)
+    found = decided(state(scores, targets, weights), threshold)
+    near = np.abs(scores - threshold) > 2 * 16 / 2**14  # a bin
+    taken = np.clip(scores, -16, 16) >= np.clip(threshold, -16, 16)
+    exact = (taken & (targets == 1), ~taken & (targets == 1), taken & (targets == 0), ~taken & (targets == 0))
+    for seen, wanted in zip(found, exact, strict=True):
+        assert abs(seen - weights[wanted].sum()) <= weights[~near].sum()
+    assert sum(found) == pytest.approx(weights.sum())
+
+
+@given(st.integers(0, 50), st.floats(0.01, 0.99))
+@settings(max_examples=30, deadline=None)
+def test_a_threshold_is_the_lowest_that_passes_enough(seed: int, specificity: float) -> None:
+    scores, targets, _ = made_up(300, seed)
+    sums = state(scores, targets)
+    threshold = threshold_of(sums, specificity)
+    assert decided(sums, threshold).specificity >= specificity
+    assert decided(sums, threshold - 2 * 16 / 2**14).specificity < specificity
+
+
+def test_without_anything_to_pass_the_threshold_is_even_chance() -> None:
+    assert threshold_of(state(np.array([1.0, 2.0]), np.array([1, 1])), 0.95) == 0
+    assert threshold_of(state(np.empty(0), np.empty(0)), 0.95) == 0
+    assert math.isnan(decided(state(np.array([1.0]), np.array([1])), 0.0).specificity)
 
 
 def test_chances_that_come_true_are_calibrated_and_others_are_not() -> None:
