@@ -53,7 +53,7 @@ def digits() -> Days:
         own = slice(start, start + DIGITS_A_DAY)
         labels: list[str | None] = [str(label) for label in found.target[own]]
         day = FIRST_DAY + timedelta(days=number)
-        yield day, _dirty(_day(Pictures(pixels[own], [*labels[:-1], None]), day))
+        yield day, cut_short(day_of(Pictures(pixels[own], [*labels[:-1], None]), day))
 
 
 def of_idx_files(folder: Path) -> Days:
@@ -68,9 +68,9 @@ def of_idx_files(folder: Path) -> Days:
     days = range(0, len(training.labels), PICTURES_A_DAY)
     for number, start in enumerate(days):
         own, day = slice(start, start + PICTURES_A_DAY), FIRST_DAY + timedelta(days=number)
-        yield day, _day(Pictures(training.pixels[own], training.labels[own]), day)
+        yield day, day_of(Pictures(training.pixels[own], training.labels[own]), day)
     newest = FIRST_DAY + timedelta(days=len(days))
-    yield newest, _day(test, newest)
+    yield newest, day_of(test, newest)
 
 
 def _pictures(folder: Path, images: str, labels: str) -> Pictures:
@@ -91,7 +91,7 @@ def _idx(folder: Path, name: str, kind: int) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8, offset=4 * (1 + len(shape))).reshape(shape)
 
 
-def _day(pictures: Pictures, day: date) -> pa.Table:
+def day_of(pictures: Pictures, day: date) -> pa.Table:
     """Return a day's pictures, one after another from morning to evening."""
     images = pa.array([_png(pixels) for pixels in pictures.pixels], pa.binary())
     return pa.table(
@@ -99,7 +99,7 @@ def _day(pictures: Pictures, day: date) -> pa.Table:
     )
 
 
-def _dirty(day: pa.Table) -> pa.Table:
+def cut_short(day: pa.Table) -> pa.Table:
     """Cut the first picture short."""
     images = day["image"].to_pylist()
     return day.set_column(0, "image", pa.array([images[0][: len(images[0]) // 2], *images[1:]], pa.binary()))

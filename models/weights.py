@@ -57,7 +57,7 @@ def copy_rows(
             own[name][: tensor.shape[0]].copy_(tensor)
 
 
-def ship(source: Path, folder: Path) -> None:
-    """Copy weights, what is to be known of them, and the settings of their training."""
-    for name in (TENSORS, RECORD, TRAINING):
+def ship(source: Path, folder: Path, *more: str) -> None:
+    """Copy weights, what is to be known of them, and the settings of their training; and files of a use case's own."""
+    for name in (TENSORS, RECORD, TRAINING, *more):
         shutil.copyfile(source / name, folder / name)

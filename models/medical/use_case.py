@@ -54,10 +54,11 @@ class Medical:
         return evaluate(job)
 
     def write_bundle(self, job: PublishJob, folder: Path) -> None:
-        """See `models.medical.bundle`."""
-        from models.medical.bundle import write_bundle
+        """See `models.weights`."""
+        from models.medical.scorer import CHOSEN
+        from models.weights import ship
 
-        write_bundle(job, folder)
+        ship(Path(job.checkpoint), folder, CHOSEN)
 
     def predictor(self, folder: Path) -> MedicalPredictor:
         """See `models.medical.predictor`."""
