@@ -170,7 +170,7 @@ def decided(sums: Floats, threshold: float) -> Decided:
 
 
 def threshold_of(sums: Floats, specificity: float) -> float:
-    """Return the lowest log-odds from which on so large a share of the targets of 0 is passed; 0 where there is none."""
+    """Return the lowest log-odds from which on so large a share of the targets of 0 is passed; 0 without any."""
     passed = np.concatenate([[0.0], np.cumsum(sums[NO])])
     if not passed[-1] > 0:
         return 0.0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from data_contracts.evidence import Judgement
@@ -24,6 +25,7 @@ from models.slices import Flags, sliced
 from models.vision import evaluate as of_vision
 from models.vision.apart import Judging, judged, judging
 from models.vision.reading import Form, classes, labels
+from models.vision.sources import parts as of_sources
 from models.weights import WeightsError
 
 ONE_KIND = "All pictures of the window have the finding, or none has it: nobody can be told from another, so none is judged."
@@ -97,7 +99,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
         chosen=chosen,
         ahead=ahead,
         metrics={name: of(name) for name in everybody},
-        counts={**of_vision.counts(job, found), "units": units, "targets": units, "with_finding": int(has_it.sum())},
+        counts={**of_vision.counts_of(job, found, units), "with_finding": int(has_it.sum())},
         remarks=() if units else (ONE_KIND,),
         slices=sliced(parts, {name: partial(_of_part, scores[name], one.threshold) for name, one in everybody.items()}),
         reliability=dict(reliabilities(scores)),
@@ -121,16 +123,16 @@ def _scored(
 ) -> tuple[dict[str, Scores], NDArray[np.bool_], dict[str, Flags]]:
     """Ask everybody; return what they say, which pictures have the finding, and the parts that these are in."""
     said = {name: [np.empty(0)] for name in everybody}
-    has_it, sources = [np.empty(0, np.bool_)], [np.empty(0, object)]
+    has_it, sources = [np.empty(0, np.bool_)], [pa.array([], pa.string())]
     for batch in judged(job, found, ["pixels", "class_number", "source"]):
         pixels = form.pixels(batch)
         has_it.append(classes(batch) == number)
-        sources.append(batch["source"].to_numpy(zero_copy_only=False))
+        sources.append(batch["source"])
         for name, one in everybody.items():
             said[name].append(one.log_odds(pixels))
     targets = np.concatenate(has_it)
-    scores = {name: Scores.of(np.concatenate(each), targets) for name, each in said.items()}
-    return scores, targets, of_vision.by_source(np.concatenate(sources))
+    scores = {name: Scores.of(np.concatenate(each), targets.astype(np.int8)) for name, each in said.items()}
+    return scores, targets, of_sources(pa.chunked_array(sources))
 
 
 def _of_part(score: Scores, threshold: float, part: Flags) -> dict[str, float]:

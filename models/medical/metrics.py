@@ -16,9 +16,7 @@ from models.metrics import (
 
 METRICS = Metrics(
     primary="auc",
-    shown=(
-        *("auc", "sensitivity_at_95", "accuracy", "sensitivity", "specificity", "log_loss", "calibration_error"),
-    ),
+    shown=("auc", "sensitivity_at_95", "accuracy", "sensitivity", "specificity", "log_loss", "calibration_error"),
     drawn=("auc", "sensitivity_at_95"),
     lower_is_better=("log_loss", "calibration_error"),
     baselines=("share", "logistic"),
@@ -53,7 +51,7 @@ def metrics(sums: Floats, threshold: float) -> dict[str, float]:
 
 
 def metrics_of_part(sums: Floats, threshold: float) -> dict[str, float]:
-    """Return those of `metrics` that can be said of a part of the window: each needs pictures of the kinds it counts."""
+    """Return those of `metrics` that can be said of a part: each needs pictures of the kinds that it counts."""
     has_no, has_yes = bool(sums[NO].any()), bool(sums[YES].any())
     needs = dict.fromkeys(NEED_BOTH, has_no and has_yes) | {"sensitivity": has_yes, "specificity": has_no}
     return {name: value for name, value in metrics(sums, threshold).items() if needs.get(name, True)}

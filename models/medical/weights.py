@@ -44,7 +44,7 @@ def _chosen(scorer: Scorer, job: FitJob, config: MedicalConfig) -> Reading:
         has_it.append(classes(batch) == number)
     seen, targets = np.concatenate(log_odds), np.concatenate(has_it)
     calibration = calibrated(seen, targets)
-    threshold = threshold_of(Scores.of(calibration(seen), targets).state(), config.specificity)
+    threshold = threshold_of(Scores.of(calibration(seen), targets.astype(np.int8)).state(), config.specificity)
     logger.info(
         "%s pictures validated, %s with %r: scale %.3f, offset %+.3f; yes from a chance of %.3f on",
         *(f"{len(targets):,}", f"{targets.sum():,}", config.finding, *calibration, 1 / (1 + np.exp(-threshold))),

@@ -46,5 +46,5 @@ def test_without_validating_pictures_even_chance_says_yes(tmp_path: Path) -> Non
 def test_a_finding_that_no_label_is_fails_with_the_setting(tmp_path: Path) -> None:
     tables = write_tables(tmp_path / "tables", {WINDOWS[0]: 40, WINDOWS[1]: 40})
     job = fit_job(tables, tmp_path, use_case="medical", config={**CONFIG, "finding": "dragon"})
-    with pytest.raises(ValueError, match="model.finding is 'dragon'"):
+    with pytest.raises(ValueError, match=r"model\.finding is 'dragon'"):
         MedicalModule.of(job)
