@@ -2,7 +2,7 @@
 
     python -m examples.medical                                              made-up scans
     python -m examples.medical --next-day                                   one day more of them
-    python -m examples.medical --folder var/pneumonia/scans --npz FILE      a MedMNIST file of yes or no, as PneumoniaMNIST
+    python -m examples.medical --folder var/pneumonia/images --npz FILE     a MedMNIST file of yes or no
 
 The made-up ones come as five days: two bright lungs, and in some a spot or two. A patient has up to three; some come
 again on a later day; on each day one scan is a copy of an older one, and one is cut short. Of a MedMNIST file (Yang et

@@ -28,7 +28,9 @@ from models.vision.reading import Form, classes, labels
 from models.vision.sources import parts as of_sources
 from models.weights import WeightsError
 
-ONE_KIND = "All pictures of the window have the finding, or none has it: nobody can be told from another, so none is judged."
+ONE_KIND = (
+    "All pictures of the window have the finding, or none has it: nobody can be told from another, so none is judged."
+)
 
 
 class Contestant(Protocol):

@@ -89,9 +89,7 @@ class Scorer:
         Source: Simonyan, Vedaldi and Zisserman, "Deep inside convolutional networks", ICLR 2014, workshop.
         """
         side = min(MAP_SIDE, self.record.size)
-        slopes = [
-            self._slopes(piece) for piece in torch.split(torch.from_numpy(np.array(pixels_BHWC)), IMAGES_AT_ONCE)
-        ]
+        slopes = [self._slopes(piece) for piece in torch.split(torch.from_numpy(np.array(pixels_BHWC)), IMAGES_AT_ONCE)]
         slope_BSS = adaptive_avg_pool2d(torch.cat(slopes), side).double()
         most_B11 = slope_BSS.amax(dim=(1, 2), keepdim=True)
         found: Floats = (slope_BSS / most_B11.clamp(min=torch.finfo(torch.float64).tiny)).numpy()

@@ -87,7 +87,10 @@ def _judged(evidence: Evidence) -> Iterator[tuple[str, Mapping[str, Mapping[str,
     for name in ("low", "high"):
         yield (
             name,
-            {who: {metric: getattr(found, name) for metric, found in own.items()} for who, own in evidence.intervals.items()},
+            {
+                who: {metric: getattr(found, name) for metric, found in own.items()}
+                for who, own in evidence.intervals.items()
+            },
         )
 
 

@@ -80,7 +80,9 @@ def test_a_metric_lies_where_the_central_limit_theorem_says() -> None:
 
 
 def test_what_cannot_be_said_of_a_draw_is_left_out_of_an_interval() -> None:
-    found = intervals(lambda weight_U: {"first": float(1 / weight_U[0]) if weight_U[0] else math.nan, "no": math.nan}, 2)
+    found = intervals(
+        lambda weight_U: {"first": float(1 / weight_U[0]) if weight_U[0] else math.nan, "no": math.nan}, 2
+    )
     assert found.keys() == {"first"}
     assert (found["first"].low, found["first"].high) == (0.5, 1.0)
     assert intervals(lambda _: {"first": 1.0}, 0) == {}
