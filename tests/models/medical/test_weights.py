@@ -12,7 +12,8 @@ from models.metrics import Scores, chance, decided
 from models.vision.apart import validates
 from models.vision.reading import Form, batches, classes
 from tests.models.medical.tables import ALL, CONFIG, FEATURES, FINDING
-from tests.models.vision.tables import WINDOWS, fit_job, write_tables
+from tests.models.jobs import WINDOWS
+from tests.models.vision.tables import fit_job, write_tables
 
 
 @pytest.mark.parametrize("specificity", [0.5, 0.9])
