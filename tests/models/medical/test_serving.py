@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import httpx
@@ -60,7 +59,7 @@ def test_an_answer_has_a_probability_and_a_map(server: Running, triton: ModuleTy
         answer = client.infer("scans", [tensor])
         assert answer.as_numpy("finding").tolist() == [FINDING.encode()] * 2
         assert answer.as_numpy("says").tolist() == [b"abstains"] * 2
-        assert (0 < answer.as_numpy("probability")).all()
+        assert (answer.as_numpy("probability") > 0).all()
         assert answer.as_numpy("saliency").shape == (2, 144)
         tensor.set_data_from_numpy(np.array([PICTURE, PICTURE[:-30]], dtype=object))
         with pytest.raises(triton.InferenceServerException, match="request 1: image cut short"):

@@ -11,8 +11,8 @@ from models.medical.weights import save
 from models.metrics import Scores, chance, decided
 from models.vision.apart import validates
 from models.vision.reading import Form, batches, classes
-from tests.models.medical.tables import ALL, CONFIG, FEATURES, FINDING
 from tests.models.jobs import WINDOWS
+from tests.models.medical.tables import ALL, CONFIG, FEATURES, FINDING
 from tests.models.vision.tables import fit_job, write_tables
 
 
