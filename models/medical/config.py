@@ -26,11 +26,11 @@ class MedicalConfig(VisionConfig, frozen=True, extra="forbid"):
     """What is learned from pictures, and how it answers."""
 
     finding: str = Field("finding", description="Label of the pictures that show what is looked for.")
-    specificity: float = Field(
-        0.95,
+    specificity: float | None = Field(
+        None,
         gt=0,
         lt=1,
-        description="Share of the validating pictures without the finding that are to be passed: so the threshold is "
-        "chosen from which on an answer says yes.",
+        description="Share of the validating pictures without the finding that are to be passed: by it the threshold "
+        "is chosen from which on an answer says yes. When omitted, sensitivity and specificity together are highest.",
     )
     abstains: Band | None = Field(None, description="Probabilities with which an answer says neither yes nor no.")

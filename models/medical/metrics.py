@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from data_contracts.evidence import Metrics
-from models.metrics import (
-    NO,
-    YES,
-    Floats,
-    area_under_curve,
-    calibration_error,
-    decided,
-    log_loss,
-    threshold_of,
-)
+from models.metrics import NO, YES, Floats, area_under_curve, calibration_error, log_loss
+from models.thresholds import decided, threshold_of
 
 METRICS = Metrics(
     primary="auc",

@@ -12,7 +12,8 @@ from models.calibration import calibrated
 from models.medical.config import MedicalConfig
 from models.medical.module import MedicalModule
 from models.medical.scorer import CHOSEN, Reading, Scorer
-from models.metrics import Scores, threshold_of
+from models.metrics import Scores
+from models.thresholds import best_threshold, threshold_of
 from models.vision import weights
 from models.vision.apart import validates
 from models.vision.reading import Form, batches, classes
@@ -44,7 +45,8 @@ def _chosen(scorer: Scorer, job: FitJob, config: MedicalConfig) -> Reading:
         has_it.append(classes(batch) == number)
     seen, targets = np.concatenate(log_odds), np.concatenate(has_it)
     calibration = calibrated(seen, targets)
-    threshold = threshold_of(Scores.of(calibration(seen), targets.astype(np.int8)).state(), config.specificity)
+    sums = Scores.of(calibration(seen), targets.astype(np.int8)).state()
+    threshold = best_threshold(sums) if config.specificity is None else threshold_of(sums, config.specificity)
     logger.info(
         "%s pictures validated, %s with %r: scale %.3f, offset %+.3f; yes from a chance of %.3f on",
         *(f"{len(targets):,}", f"{targets.sum():,}", config.finding, *calibration, 1 / (1 + np.exp(-threshold))),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from data_contracts.evidence import Metrics
-from models.metrics import NO, YES, Floats, area_under_curve, average_precision, calibration_error, cost, log_loss
+from models.metrics import NO, YES, Floats, area_under_curve, average_precision, calibration_error, log_loss
 from models.risk.config import RiskConfig
+from models.thresholds import cost
 
 METRICS = Metrics(
     primary="auc",

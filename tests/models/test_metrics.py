@@ -15,13 +15,11 @@ from models.metrics import (
     calibration,
     calibration_error,
     chance,
-    cost,
-    decided,
     log_loss,
     log_odds,
     state,
-    threshold_of,
 )
+from models.thresholds import best_threshold, cost, decided, threshold_of
 
 ALL = (area_under_curve, average_precision, log_loss, calibration_error)
 
@@ -107,6 +105,23 @@ def test_a_threshold_is_the_lowest_that_passes_enough(seed: int, specificity: fl
     threshold = threshold_of(sums, specificity)
     assert decided(sums, threshold).specificity >= specificity
     assert decided(sums, threshold - 2 * 16 / 2**14).specificity < specificity
+
+
+@given(st.integers(0, 50))
+@settings(max_examples=30, deadline=None)
+def test_no_threshold_is_better_than_the_best(seed: int) -> None:
+    scores, targets, _ = made_up(200, seed)
+    sums = state(scores, targets)
+    best = decided(sums, best_threshold(sums))
+    for threshold in np.linspace(-16, 16, 400):
+        other = decided(sums, threshold)
+        assert best.sensitivity + best.specificity >= other.sensitivity + other.specificity - 1e-9
+
+
+def test_the_best_threshold_is_in_the_middle_of_what_parts_both_kinds() -> None:
+    sums = state(np.array([-3.0, -2.0, 4.0, 5.0]), np.array([0, 0, 1, 1]))
+    assert best_threshold(sums) == pytest.approx(1.0, abs=0.01)
+    assert best_threshold(state(np.array([1.0]), np.array([1]))) == 0
 
 
 def test_without_anything_to_pass_the_threshold_is_even_chance() -> None:

@@ -8,7 +8,8 @@ import pytest
 from models.medical.module import MedicalModule
 from models.medical.scorer import Scorer
 from models.medical.weights import save
-from models.metrics import Scores, chance, decided
+from models.metrics import Scores, chance
+from models.thresholds import best_threshold, decided
 from models.vision.apart import validates
 from models.vision.reading import Form, batches, classes
 from tests.models.jobs import WINDOWS
@@ -16,8 +17,8 @@ from tests.models.medical.tables import ALL, CONFIG, FEATURES, FINDING
 from tests.models.vision.tables import fit_job, write_tables
 
 
-@pytest.mark.parametrize("specificity", [0.5, 0.9])
-def test_what_is_saved_is_calibrated_by_the_pictures_that_validate(tmp_path: Path, specificity: float) -> None:
+@pytest.mark.parametrize("specificity", [0.5, 0.9, None])
+def test_what_is_saved_is_calibrated_by_the_pictures_that_validate(tmp_path: Path, specificity: float | None) -> None:
     tables = write_tables(tmp_path / "tables", {WINDOWS[0]: 40, WINDOWS[1]: 2_000})
     fit = {"batch_size": 24, "seed": 4}  # fresh weights that tell a little
     told = {**CONFIG, "fit": fit, "specificity": specificity, "abstains": {"low": 0.2, "high": 0.4}}
@@ -31,8 +32,12 @@ def test_what_is_saved_is_calibrated_by_the_pictures_that_validate(tmp_path: Pat
         has_it += (classes(batch) == ALL.index(FINDING)).tolist()
     assert len(seen) > 50, "one in twenty validates"
     assert chance(np.array(seen)).mean() == pytest.approx(sum(has_it) / len(has_it), abs=0.02)
-    found = decided(Scores.of(np.array(seen), np.array(has_it)).state(), scorer.threshold)
-    assert specificity <= found.specificity < specificity + 0.1
+    sums = Scores.of(np.array(seen), np.array(has_it)).state()
+    found = decided(sums, scorer.threshold)
+    if specificity is None:
+        assert found == decided(sums, best_threshold(sums))
+    else:
+        assert specificity <= found.specificity < specificity + 0.1
     assert scorer.reading.abstains is not None
     assert scorer.reading.abstains.high == 0.4
 
