@@ -25,7 +25,7 @@ from flows.conserved import conserved
 from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
 from tasks.evaluate.record import recorded_evidence
-from tasks.evaluate.shown import remarks
+from tasks.evaluate.shown import remarks, samples
 from tasks.evaluate.shown import tables as evidence_tables
 from tasks.tidy.disk import disk_use, in_words
 
@@ -143,8 +143,8 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         for row in shown.rows:
             table.add_row(*map(Text, row))
         console.print(table)
-    for remark in remarks(evidence):
-        line(remark)
+    for said in [*remarks(evidence), *samples(evidence)]:
+        line(said)
 
 
 def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:
