@@ -87,6 +87,18 @@ class Reliability(Value):
     counts: tuple[int, ...]
 
 
+class Sample(Value):
+    """What the candidate answers, for people to read.
+
+    Attributes:
+        asked: It was asked this,
+        answered: and answers so.
+    """
+
+    asked: str
+    answered: str
+
+
 class Slice(Value):
     """How contestants do for a part of what was judged.
 
@@ -110,6 +122,7 @@ class Judgement(Value):
         counts: What was judged: ``units`` and ``targets``; ``window_units`` and ``window_targets``, all there were
             before anything was left out; and whatever else the use case counts.
         remarks: For people: how to read it.
+        samples: For people, too: answers that are texts; the same questions every night, or those of the window.
         slices: Name, in words joined by ``_``, to a part of what was judged; without those that hold no target.
         confusion: Contestant to what it took for what; empty where there are no classes, or many.
         reliability: Contestant to how far its chances can be counted on; without those that gave no number.
@@ -122,6 +135,7 @@ class Judgement(Value):
     ahead: dict[str, Interval]
     counts: dict[str, int]
     remarks: tuple[str, ...] = ()
+    samples: tuple[Sample, ...] = ()
     slices: dict[str, Slice] = Field(default_factory=dict)
     confusion: dict[str, Confusion] = Field(default_factory=dict)
     reliability: dict[str, Reliability] = Field(default_factory=dict)

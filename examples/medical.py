@@ -65,7 +65,7 @@ def made_up() -> Days:
         seen = [each for each in (*new, *again) for _ in range(random.integers(1, MOST_SCANS + 1))]
         scans = [_scan(each, random) for each in seen]
         if copied is not None:
-            scans[-1] = np.clip(copied.astype(np.int16) + random.integers(-1, 2, copied.shape), 0, 255).astype(np.uint8)
+            scans[-1] = copied
         copied = scans[0]
         labels: list[str | None] = [SPOT if each.has_spot else NONE for each in seen]
         day = FIRST_DAY + timedelta(days=number)

@@ -25,7 +25,7 @@ from flows.conserved import conserved
 from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
 from tasks.evaluate.record import recorded_evidence
-from tasks.evaluate.shown import remarks
+from tasks.evaluate.shown import remarks, samples
 from tasks.evaluate.shown import tables as evidence_tables
 from tasks.tidy.disk import disk_use, in_words
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 WIDTH = 140
 """Columns, at least, where it is no terminal that says how many there are: a log has room."""
+MOST_SHOWN = 10
+"""Of a list in an answer."""
+
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
     console.width = max(console.width, WIDTH)
@@ -143,8 +146,8 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         for row in shown.rows:
             table.add_row(*map(Text, row))
         console.print(table)
-    for remark in remarks(evidence):
-        line(remark)
+    for said in [*remarks(evidence), *samples(evidence)]:
+        line(said)
 
 
 def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:
@@ -166,5 +169,6 @@ def _shown(value: object) -> str:
     if isinstance(value, bytes):
         return f"of {len(value):,} bytes"
     if isinstance(value, list):
-        return ", ".join(map(_shown, value))
+        more = f" and {len(value) - MOST_SHOWN:,} more" if len(value) > MOST_SHOWN else ""
+        return ", ".join(map(_shown, value[:MOST_SHOWN])) + more
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.evidence import Judgement, Slice
+from data_contracts.evidence import Judgement, Sample, Slice
 from data_contracts.job import EvaluateJob
 from data_contracts.language.examples import BANDS
 from data_contracts.language.spelling import Bytes, Characters, spelling
@@ -35,8 +35,8 @@ from models.weights import WeightsError
 
 SHORT, LONG = 500, 2_000
 """Characters below which a document is short, and from which on it is long."""
-SAMPLE, TEMPERATURE = 300, 0.8
-"""Symbols of a sample of text, and how it is drawn."""
+SAMPLES, BEGUN, NEW, TEMPERATURE = 3, 40, 160, 0.8
+"""Texts that the candidate goes on with, their symbols before and after, and how these are drawn."""
 
 
 class Contestant(Protocol):
@@ -72,9 +72,10 @@ class Learned:
         """See `Contestant.surprise`."""
         return surprise(self.network, texts)
 
-    def sample(self) -> str:
-        """Return the beginning of a text as it could be."""
-        return self.record.spelling.text(go_on(self.network, [], most=SAMPLE, temperature=TEMPERATURE, seed=0))
+    def going_on(self, begun: Symbols) -> str:
+        """Return how a text could go on."""
+        said = go_on(self.network, begun.tolist(), most=NEW, temperature=TEMPERATURE, seed=0)
+        return self.record.spelling.text(said)
 
 
 class Judged(NamedTuple):
@@ -132,14 +133,17 @@ def evaluate(job: EvaluateJob) -> Judgement:
             "near_duplicates": found.twins,
             "unknown_characters": int(sum((text == UNKNOWN).sum() for text in found.texts)),
         },
-        remarks=tuple(_remarks(contestants, nats)),
+        samples=tuple(_samples(contestants, nats, own, found.texts)),
     )
 
 
-def _remarks(contestants: Mapping[str, Learned], nats: Mapping[str, Floats]) -> Iterator[str]:
+def _samples(
+    contestants: Mapping[str, Learned], nats: Mapping[str, Floats], own: Bytes | Characters, texts: list[Symbols]
+) -> Iterator[Sample]:
+    """Have the candidate begin a text, and go on with the beginnings of the first documents that judge."""
     if CANDIDATE in contestants and np.isfinite(nats[CANDIDATE]).all():
-        said = contestants[CANDIDATE].sample()
-        yield f"The candidate writes: {' '.join(said.split())!r}."
+        for begun in [np.empty(0, np.int32), *(text[:BEGUN] for text in texts[: SAMPLES - 1])]:
+            yield Sample(asked=own.text(begun.tolist()), answered=contestants[CANDIDATE].going_on(begun))
 
 
 def _slices(nats: Mapping[str, Floats], found: Judged) -> dict[str, Slice]:

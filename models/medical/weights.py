@@ -18,6 +18,9 @@ from models.vision import weights
 from models.vision.apart import validates
 from models.vision.reading import Form, batches, classes
 
+LEAST_OF_A_KIND = 15
+"""Validating pictures with the finding, and without, by which anything is chosen: fewer say too little."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -44,6 +47,13 @@ def _chosen(scorer: Scorer, job: FitJob, config: MedicalConfig) -> Reading:
         log_odds.append(scorer.log_odds(form.pixels(batch)))
         has_it.append(classes(batch) == number)
     seen, targets = np.concatenate(log_odds), np.concatenate(has_it)
+    if min(targets.sum(), (~targets).sum()) < LEAST_OF_A_KIND:
+        logger.warning(
+            "%s of %s validating pictures show %r: wanted are %s with and without it, so nothing is calibrated, and even "
+            "chance says yes",
+            *(f"{targets.sum():,}", f"{len(targets):,}", config.finding, LEAST_OF_A_KIND),
+        )
+        return scorer.reading
     calibration = calibrated(seen, targets)
     sums = Scores.of(calibration(seen), targets.astype(np.int8)).state()
     threshold = best_threshold(sums) if config.specificity is None else threshold_of(sums, config.specificity)

@@ -1,4 +1,4 @@
-"""How evidence is kept: in the MLflow run as metrics, pictures and, last, ``evidence.json``."""
+"""How evidence is kept: in the MLflow run as metrics, pictures, samples and, last, ``evidence.json``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from data_contracts.evidence import Evidence
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-EVIDENCE = "evidence.json"
+EVIDENCE, SAMPLES = "evidence.json", "samples.txt"
 LEARNED = re.compile(r"train/loss|validation/.*")
 """Metrics of a training's epochs that are drawn."""
 UNNAMEABLE = re.compile(r"[^A-Za-z0-9_. -]+")
@@ -76,6 +76,9 @@ def record_evidence(tracking_uri: str, evidence: Evidence, pictures: Mapping[str
     client.log_batch(evidence.run_id, metrics=metrics)
     for name, figure in pictures.items():
         client.log_figure(evidence.run_id, figure, name)
+    if evidence.samples:
+        told = [f"{each.asked}\n=>\n{each.answered}\n" for each in evidence.samples]
+        client.log_text(evidence.run_id, f"\n{'-' * 80}\n".join(told), SAMPLES)
     with commit_point("evidence"):
         client.log_text(evidence.run_id, evidence.model_dump_json(indent=2), EVIDENCE)
 

@@ -88,6 +88,11 @@ def remarks(evidence: Evidence) -> list[str]:
     ]
 
 
+def samples(evidence: Evidence) -> list[str]:
+    """Say what the candidate answers, a line a question."""
+    return [f"{each.asked!r} -> {each.answered!r}" for each in evidence.samples]
+
+
 def _ahead(evidence: Evidence) -> list[str]:
     """Say by how much the contestant that is to be published is ahead of the others, and how sure that is."""
     if not evidence.ahead:
@@ -113,8 +118,9 @@ def _lies(evidence: Evidence) -> list[str]:
 
 
 def as_markdown(evidence: Evidence) -> str:
-    """Return a table, one row a contestant, one of the slices if there are any, and what was judged."""
-    return "\n\n".join([*map(_in_markdown, tables(evidence)), *remarks(evidence)])
+    """Return a table, one row a contestant, one of the slices if there are any, what was judged, and samples."""
+    answers = "\n".join(f"    {line}" for line in samples(evidence))  # as they are: a text is no Markdown
+    return "\n\n".join([*map(_in_markdown, tables(evidence)), *remarks(evidence), *filter(None, [answers])])
 
 
 def _in_markdown(table: Table) -> str:

@@ -60,7 +60,7 @@ def test_a_text_that_is_not_there_is_said(tmp_path: Path) -> None:
         main(["--folder", str(tmp_path), "--text", str(tmp_path / "play.txt")])
 
 
-@pytest.mark.parametrize("name", ["language.yaml", "tiny-shakespeare.yaml"])
+@pytest.mark.parametrize("name", ["language.yaml", "tiny-shakespeare.yaml", "newswire.yaml"])
 def test_the_settings_are_settings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("NIGHTSHIFT_SETTINGS", "NIGHTSHIFT_HOME"):
         monkeypatch.delenv(variable, raising=False)

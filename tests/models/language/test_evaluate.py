@@ -36,7 +36,9 @@ def test_everybody_is_judged_on_the_same_documents(tmp_path: Path) -> None:
         assert each["bits_a_byte"] < each["nats_a_character"] / math.log(2), "some characters are several bytes"
     assert found.slices["long_documents"].units == 1
     assert sum(part.units for part in found.slices.values()) == 21
-    assert any(remark.startswith("The candidate writes: ") for remark in found.remarks)
+    judged = [text.decode()[:40] for text in stories(2, seed=2)]
+    assert [sample.asked for sample in found.samples] == ["", *judged], "the same every time"
+    assert any(sample.answered for sample in found.samples)
 
 
 @pytest.mark.parametrize("documents", [1, 3, 5, 7])

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import mlflow
 import pytest
 
-from tasks.evaluate.record import metric_name
+from data_contracts.evidence import Evidence, Sample
+from models.recommender.metrics import METRICS
+from tasks.evaluate.record import SAMPLES, metric_name, record_evidence, recorded_evidence
+from tests.models.serving.tiny_shop import new_run
 
 
 @pytest.mark.parametrize(
@@ -16,3 +22,15 @@ from tasks.evaluate.record import metric_name
 )
 def test_metrics_have_names_that_mlflow_takes(metric: str, part: str, name: str) -> None:
     assert metric_name("candidate", metric, part) == name
+
+
+def test_samples_are_kept_as_a_text(tmp_path: Path) -> None:
+    tracking_uri, run_id = new_run(tmp_path)
+    told = (Sample(asked="Once", answered=" upon\na time"), Sample(asked="", answered="Ж"))
+    metrics = {"candidate": {"ndcg@10": 0.5}}
+    evidence = Evidence(by=METRICS, run_id=run_id, metrics=metrics, ahead={}, counts={}, samples=told)
+    record_evidence(tracking_uri, evidence, {})
+    assert recorded_evidence(tracking_uri, run_id) == evidence
+    mlflow.set_tracking_uri(tracking_uri)
+    text = mlflow.artifacts.load_text(f"runs:/{run_id}/{SAMPLES}")
+    assert text == f"Once\n=>\n upon\na time\n\n{'-' * 80}\n\n=>\nЖ\n"

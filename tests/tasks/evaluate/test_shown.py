@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import math
 
-from data_contracts.evidence import Evidence, Interval, Slice
+from data_contracts.evidence import Evidence, Interval, Sample, Slice
 from models.recommender.metrics import METRICS
-from tasks.evaluate.shown import as_markdown, remarks
+from tasks.evaluate.shown import as_markdown, remarks, samples
 
 EVIDENCE = Evidence(
     by=METRICS,
@@ -54,3 +54,10 @@ def test_metrics_with_other_state_have_lines_of_their_own() -> None:
 def test_what_the_use_case_remarks_and_who_was_left_out_is_said() -> None:
     told = {"remarks": ("Mind the gap.",), "left_out": {"champion": "it is damaged"}}
     assert remarks(EVIDENCE.model_copy(update=told))[2:] == ["Mind the gap.", "Not judged, champion: it is damaged."]
+
+
+def test_samples_stand_on_lines_of_their_own_and_are_no_markdown() -> None:
+    told = (Sample(asked="", answered="**bold**\n\n# end"), Sample(asked="as ```", answered="is"))
+    evidence = EVIDENCE.model_copy(update={"samples": told})
+    assert samples(evidence) == [r"'' -> '**bold**\n\n# end'", "'as ```' -> 'is'"]
+    assert as_markdown(evidence).splitlines()[-3:] == ["", *(f"    {line}" for line in samples(evidence))]
