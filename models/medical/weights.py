@@ -49,8 +49,8 @@ def _chosen(scorer: Scorer, job: FitJob, config: MedicalConfig) -> Reading:
     seen, targets = np.concatenate(log_odds), np.concatenate(has_it)
     if min(targets.sum(), (~targets).sum()) < LEAST_OF_A_KIND:
         logger.warning(
-            "%s of %s validating pictures show %r: wanted are %s with it, and without. So nothing is calibrated, and an "
-            "answer says yes from even chance on",
+            "%s of %s validating pictures show %r: wanted are %s with it, and without. So nothing is calibrated, "
+            "and an answer says yes from even chance on",
             *(f"{targets.sum():,}", f"{len(targets):,}", config.finding, LEAST_OF_A_KIND),
         )
         return scorer.reading
