@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +151,10 @@ def _vision(_: str) -> dict[str, JsonValue]:
     }
 
 
+def _medical(objective: str) -> dict[str, JsonValue]:
+    return {**_vision(objective), "finding": "class-1"}
+
+
 def _write_texts(folder: Path) -> TablesAt:
     """Write texts in which each symbol follows from the one before, and not always."""
     random = np.random.default_rng(0)
@@ -190,4 +194,5 @@ VISION = Subject(
     refused=("zero_bubble",),
     has_rows=False,
 )
+MEDICAL = replace(VISION, name="medical", use_case="medical", model=_medical)
 LANGUAGE = Subject("language", "language", _write_texts, _language, {"tokens": "characters"}, has_rows=False)
