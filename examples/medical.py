@@ -2,7 +2,7 @@
 
     python -m examples.medical                                              made-up scans
     python -m examples.medical --next-day                                   one day more of them
-    python -m examples.medical --folder var/pneumonia/images --npz FILE     a MedMNIST file of yes or no
+    python -m examples.medical --folder var/pneumonia/images --npz FILE     PneumoniaMNIST, a file of MedMNIST
 
 The made-up ones come as five days: two bright lungs, and in some a spot or two. A patient has up to three; some come
 again on a later day; on each day one scan is a copy of an older one, and one is cut short. Of a MedMNIST file (Yang et
@@ -34,7 +34,8 @@ HOSPITALS = {"north": (1.0, 0.0), "south": (0.8, 18.0)}
 """Contrast and brightness of their machines."""
 NOISE = 14.0
 SPOT, NONE = "spot", "none"
-MEDMNIST = {0: "normal", 1: "pneumonia"}
+MEANING = ("normal", "pneumonia")
+"""Of 0 and 1 in PneumoniaMNIST."""
 
 
 class Patient(NamedTuple):
@@ -56,7 +57,7 @@ class Patient(NamedTuple):
 def made_up() -> Days:
     """Yield the days of made-up scans, always the same."""
     patients: list[Patient] = []
-    copied: NDArray[np.uint8] | None = None
+    copied: tuple[Patient, NDArray[np.uint8]] | None = None
     for number in range(DAYS):
         random = np.random.default_rng([number, 59])
         again = [patients[place] for place in random.permutation(len(patients))[: round(COMES_AGAIN * PATIENTS_A_DAY)]]
@@ -65,8 +66,8 @@ def made_up() -> Days:
         seen = [each for each in (*new, *again) for _ in range(random.integers(1, MOST_SCANS + 1))]
         scans = [_scan(each, random) for each in seen]
         if copied is not None:
-            scans[-1] = copied
-        copied = scans[0]
+            seen[-1], scans[-1] = copied
+        copied = seen[1], scans[1]  # the first one is cut short
         labels: list[str | None] = [SPOT if each.has_spot else NONE for each in seen]
         day = FIRST_DAY + timedelta(days=number)
         table = day_of(Pictures(np.stack(scans), labels), day)
@@ -100,8 +101,12 @@ def _scan(patient: Patient, random: np.random.Generator) -> NDArray[np.uint8]:
     return np.clip(contrast * seen + brightness + random.normal(0, NOISE, seen.shape), 0, 255).astype(np.uint8)
 
 
-def of_npz_file(file: Path) -> Days:
+def of_npz_file(file: Path, labels: Sequence[str]) -> Days:
     """Yield the days of a MedMNIST file: pictures to train and validate on by the thousand, then all test pictures.
+
+    Args:
+        file: With arrays ``train_images``, ``train_labels``, and those of ``val`` and ``test``.
+        labels: What 0 and 1 mean in it.
 
     Raises:
         ValueError: It is none, or has other labels than 0 and 1.
@@ -112,18 +117,18 @@ def of_npz_file(file: Path) -> Days:
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"{file} is no MedMNIST file: {error}.") from error
     pixels, numbers = (np.concatenate(each) for each in zip(kinds["train"], kinds["val"], strict=True))
-    if unknown := {int(number) for _, told in kinds.values() for number in told.ravel()} - set(MEDMNIST):
+    if unknown := {int(number) for _, told in kinds.values() for number in told.ravel()} - {0, 1}:
         raise ValueError(f"{file} has labels {sorted(unknown)}, wanted are 0 and 1.")
     days = range(0, len(pixels), ROWS_TOGETHER)
     for number, start in enumerate(days):
         own, day = slice(start, start + ROWS_TOGETHER), FIRST_DAY + timedelta(days=number)
-        yield day, day_of(_labelled(pixels[own], numbers[own]), day)
+        yield day, day_of(_labelled(pixels[own], numbers[own], labels), day)
     newest = FIRST_DAY + timedelta(days=len(days))
-    yield newest, day_of(_labelled(*kinds["test"]), newest)
+    yield newest, day_of(_labelled(*kinds["test"], labels), newest)
 
 
-def _labelled(pixels: NDArray[np.uint8], numbers: NDArray[np.integer]) -> Pictures:
-    return Pictures(pixels, [MEDMNIST[int(number)] for number in numbers.ravel()])
+def _labelled(pixels: NDArray[np.uint8], numbers: NDArray[np.integer], labels: Sequence[str]) -> Pictures:
+    return Pictures(pixels, [labels[int(number)] for number in numbers.ravel()])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -134,8 +139,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     asked = parser("medical", "scans with findings, patients, hospitals and times", "var/scans/images")
     asked.add_argument("--npz", type=Path, help="a MedMNIST file of yes or no; made-up scans when left out")
+    asked.add_argument("--labels", nargs=2, default=MEANING, help="what 0 and 1 mean in it (default: %(default)s)")
     options = asked.parse_args(arguments)
-    days, at_first = (of_npz_file(options.npz), None) if options.npz else (made_up(), DAYS_AT_FIRST)
+    days, at_first = (of_npz_file(options.npz, options.labels), None) if options.npz else (made_up(), DAYS_AT_FIRST)
     write(days, options, at_first, "scans")
 
 

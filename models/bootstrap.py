@@ -45,9 +45,10 @@ def compare(by: Metrics, values: Values, units: int) -> tuple[str, dict[str, Int
     generator = np.random.default_rng(0)
     drawn = np.array([list(values(_draw(generator, units)).values()) for _ in range(RESAMPLES)])
     ahead = by.sign * (drawn[:, [names.index(chosen)]] - drawn)
-    low, high = np.percentile(ahead, PERCENTILES, axis=0)
     return chosen, {
-        name: Interval(low=low[place], high=high[place]) for place, name in enumerate(names) if name != chosen
+        name: _interval(ahead[:, place], found[chosen] - found[name])
+        for place, name in enumerate(names)
+        if name != chosen
     }
 
 
@@ -67,8 +68,7 @@ def intervals(values: Callable[[Floats], Mapping[str, float]], units: int) -> di
         return {}
     generator = np.random.default_rng(0)
     drawn = [values(_draw(generator, units)) for _ in range(RESAMPLES)]
-    bounds = {name: np.nanpercentile([each[name] for each in drawn], PERCENTILES) for name in found}
-    return {name: Interval(low=low, high=high) for name, (low, high) in bounds.items()}
+    return {name: _interval(np.array([each[name] for each in drawn]), value) for name, value in found.items()}
 
 
 def means(of_units: Mapping[str, Floats]) -> Values:
@@ -88,6 +88,15 @@ def means(of_units: Mapping[str, Floats]) -> Values:
 def _draw(generator: np.random.Generator, units: int) -> Floats:
     """Draw as many units as there are, and count how often each came."""
     return np.bincount(generator.integers(units, size=units), minlength=units).astype(np.float64)
+
+
+def _interval(drawn: Floats, value: float) -> Interval:
+    """Return where a number lies that is ``value`` over all units; NaN, if it is none.
+
+    Draws that it cannot be said of do not count: of few units, some hold one kind alone.
+    """
+    low, high = (np.nan, np.nan) if np.isnan(value) else np.nanpercentile(drawn, PERCENTILES)
+    return Interval(low=low, high=high)
 
 
 def _rank(by: Metrics, value: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from data_contracts.evidence import Judgement
 from data_contracts.job import EvaluateJob
 from data_contracts.manifest import verify
+from data_contracts.version import CANDIDATE
 from data_contracts.vision.pictures import Pixels
 from models.bootstrap import compare, intervals
 from models.medical.config import MedicalConfig
-from models.medical.metrics import METRICS, metrics, metrics_of_part
+from models.medical.metrics import METRICS, metric, metrics, metrics_of_part
 from models.medical.scorer import Scorer
 from models.metrics import Floats, Scores, log_odds
 from models.reliability import reliabilities
@@ -75,11 +76,15 @@ def evaluate(job: EvaluateJob) -> Judgement:
         DamagedError: Weights are not as they were written.
         FileNotFoundError: A table, or its version, is not there.
         ValueError: A contestant does not know the finding.
-        WeightsError: A contestant was trained on other classes, or looks for something else.
+        WeightsError: A contestant was trained on other classes, or the candidate looks for something else.
     """
     config = MedicalConfig.model_validate(job.config)
     form, known = Form.of(job.features), labels(job.tables)
-    contestants = {name: _opened(Path(folder), config, known) for name, folder in job.contestants.items()}
+    opened = {name: _opened(Path(folder), known) for name, folder in job.contestants.items()}
+    contestants = {name: one for name, one in opened.items() if one.reading.finding == config.finding}
+    others = {name: one.reading.finding for name, one in opened.items() if name not in contestants}
+    if CANDIDATE in others:
+        raise WeightsError(f"the candidate looks for {others[CANDIDATE]!r}, and model.finding is {config.finding!r}.")
     number = known.index(config.finding)
     majority, logistic = of_vision.baselines(job, form, known).values()
     everybody: dict[str, Contestant] = {
@@ -95,29 +100,37 @@ def evaluate(job: EvaluateJob) -> Judgement:
     def of(name: str, weights: Floats | None = None) -> dict[str, float]:
         return metrics(scores[name].state(weights), everybody[name].threshold)
 
-    chosen, ahead = compare(by, lambda weights: {name: of(name, weights)[by.primary] for name in everybody}, units)
+    def deciding(weights: Floats) -> dict[str, float]:
+        return {name: metric(by.primary, scores[name].state(weights), one.threshold) for name, one in everybody.items()}
+
+    chosen, ahead = compare(by, deciding, units)
     return Judgement(
         by=by,
         chosen=chosen,
         ahead=ahead,
         metrics={name: of(name) for name in everybody},
         counts={**of_vision.counts_of(job, found, units), "with_finding": int(has_it.sum())},
-        remarks=() if units else (ONE_KIND,),
+        remarks=(*(() if units else (ONE_KIND,)), *_remarks(contestants, others, config.finding)),
         slices=sliced(parts, {name: partial(_of_part, scores[name], one.threshold) for name, one in everybody.items()}),
         reliability=dict(reliabilities(scores)),
         intervals={chosen: intervals(partial(of, chosen), units)} if units else {},
     )
 
 
-def _opened(folder: Path, config: MedicalConfig, known: tuple[str, ...]) -> Scorer:
+def _opened(folder: Path, known: tuple[str, ...]) -> Scorer:
     verify(folder)
     scorer = Scorer.open(folder)
-    if scorer.reading.finding != config.finding:
-        raise WeightsError(
-            f"weights in {folder} look for {scorer.reading.finding!r}, and model.finding is {config.finding!r}."
-        )
     of_vision.refuse_others(folder, scorer.record.labels, known)
     return scorer
+
+
+def _remarks(contestants: Mapping[str, Scorer], others: Mapping[str, str], finding: str) -> Iterator[str]:
+    """Say who is not compared with, and who is not calibrated."""
+    for name, other in others.items():
+        yield f"Not judged, {name}: it looks for {other!r}, and model.finding is {finding!r}."
+    for name, one in contestants.items():
+        if not one.reading.pictures:
+            yield f"The {name} is not calibrated, and says yes from even chance on: too few pictures validated it."
 
 
 def _scored(

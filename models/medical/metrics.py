@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from data_contracts.evidence import Metrics
 from models.metrics import NO, YES, Floats, area_under_curve, calibration_error, log_loss
 from models.thresholds import decided, threshold_of
@@ -22,6 +24,22 @@ NEED_BOTH = ("auc", "sensitivity_at_95")
 """Metrics of pictures with the finding, and without: there must be both."""
 
 
+_METRICS: Mapping[str, Callable[[Floats, float], float]] = {
+    "auc": lambda sums, _: area_under_curve(sums),
+    "sensitivity_at_95": lambda sums, _: decided(sums, threshold_of(sums, SPECIFICITY)).sensitivity,
+    "accuracy": lambda sums, threshold: decided(sums, threshold).accuracy,
+    "sensitivity": lambda sums, threshold: decided(sums, threshold).sensitivity,
+    "specificity": lambda sums, threshold: decided(sums, threshold).specificity,
+    "log_loss": lambda sums, _: log_loss(sums),
+    "calibration_error": lambda sums, _: calibration_error(sums),
+}
+
+
+def metric(name: str, sums: Floats, threshold: float) -> float:
+    """Return one metric, see `metrics`."""
+    return _METRICS[name](sums, threshold)
+
+
 def metrics(sums: Floats, threshold: float) -> dict[str, float]:
     """Return every metric, by name.
 
@@ -29,17 +47,7 @@ def metrics(sums: Floats, threshold: float) -> dict[str, float]:
         sums: What `models.metrics.state` returned, added up.
         threshold: Log-odds from which on the finding is said to be there.
     """
-    found = decided(sums, threshold)
-    seen = {
-        "auc": area_under_curve(sums),
-        "sensitivity_at_95": decided(sums, threshold_of(sums, SPECIFICITY)).sensitivity,
-        "accuracy": found.accuracy,
-        "sensitivity": found.sensitivity,
-        "specificity": found.specificity,
-        "log_loss": log_loss(sums),
-        "calibration_error": calibration_error(sums),
-    }
-    return {name: seen[name] for name in METRICS.shown}
+    return {name: metric(name, sums, threshold) for name in METRICS.shown}
 
 
 def metrics_of_part(sums: Floats, threshold: float) -> dict[str, float]:

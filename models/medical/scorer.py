@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from pydantic import BaseModel, PositiveFloat
+from pydantic import BaseModel, NonNegativeInt, PositiveFloat
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -35,6 +35,7 @@ class Reading(BaseModel, frozen=True, extra="ignore"):
         offset: and what is added to them, see `models.calibration`.
         threshold: Calibrated log-odds from which on an answer says yes.
         abstains: Probabilities with which it says neither yes nor no.
+        pictures: Validating ones by which ``scale``, ``offset`` and ``threshold`` were chosen; 0: they were not.
     """
 
     finding: str
@@ -42,6 +43,7 @@ class Reading(BaseModel, frozen=True, extra="ignore"):
     offset: float = 0.0
     threshold: float = 0.0
     abstains: Band | None = None
+    pictures: NonNegativeInt = 0
 
 
 class Scorer:

@@ -47,13 +47,12 @@ def _chosen(scorer: Scorer, job: FitJob, config: MedicalConfig) -> Reading:
         log_odds.append(scorer.log_odds(form.pixels(batch)))
         has_it.append(classes(batch) == number)
     seen, targets = np.concatenate(log_odds), np.concatenate(has_it)
-    if min(targets.sum(), (~targets).sum()) < LEAST_OF_A_KIND:
+    if min(targets.sum(), (~targets).sum()) < LEAST_OF_A_KIND or not np.isfinite(seen).all():
         logger.warning(
-            "%s of %s validating pictures show %r: wanted are %s with it, and without. So nothing is calibrated, "
-            "and an answer says yes from even chance on",
-            *(f"{targets.sum():,}", f"{len(targets):,}", config.finding, LEAST_OF_A_KIND),
+            "%s of %s validating pictures show %r: wanted are %s with it, and %s without, to choose how it is read",
+            *(f"{targets.sum():,}", f"{len(targets):,}", config.finding, LEAST_OF_A_KIND, LEAST_OF_A_KIND),
         )
-        return scorer.reading
+        return _of_before(job, scorer.reading)
     calibration = calibrated(seen, targets)
     sums = Scores.of(calibration(seen), targets.astype(np.int8)).state()
     threshold = best_threshold(sums) if config.specificity is None else threshold_of(sums, config.specificity)
@@ -61,4 +60,13 @@ def _chosen(scorer: Scorer, job: FitJob, config: MedicalConfig) -> Reading:
         "%s pictures validated, %s with %r: scale %.3f, offset %+.3f; yes from a chance of %.3f on",
         *(f"{len(targets):,}", f"{targets.sum():,}", config.finding, *calibration, 1 / (1 + np.exp(-threshold))),
     )
-    return scorer.reading.model_copy(update={**calibration._asdict(), "threshold": threshold})
+    return scorer.reading.model_copy(update={**calibration._asdict(), "threshold": threshold, "pictures": len(targets)})
+
+
+def _of_before(job: FitJob, plain: Reading) -> Reading:
+    """Return how the weights are read that a training started from, where they look for the same; else nothing."""
+    file = Path(job.warm_start or "") / CHOSEN
+    if job.warm_start is None or not file.exists():
+        return plain
+    before = Reading.model_validate_json(file.read_text(encoding="utf-8"))
+    return before.model_copy(update={"abstains": plain.abstains}) if before.finding == plain.finding else plain

@@ -107,8 +107,9 @@ class VisionData(Data[Pictures]):
         )
         if not training.images:
             raise ValueError(
-                f"no labelled image to learn from in windows {', '.join(job.windows)} of {job.tables.folder}. Wait for "
-                "labels, or see which column they are read from (source.columns, labels.columns)."
+                f"no labelled image to learn from in windows {', '.join(job.windows)} of {job.tables.folder}: "
+                f"{validation.images:,} validate, and {validating.left_out:,} show what these do. Wait for labels, or "
+                "see which columns label and subject_id are read from (source.columns, labels.columns)."
             )
 
     def _drawn(self, wanted: int) -> Iterator[pa.Table]:

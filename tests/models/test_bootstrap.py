@@ -86,3 +86,13 @@ def test_what_cannot_be_said_of_a_draw_is_left_out_of_an_interval() -> None:
     assert found.keys() == {"first"}
     assert (found["first"].low, found["first"].high) == (0.5, 1.0)
     assert intervals(lambda _: {"first": 1.0}, 0) == {}
+
+
+def test_draws_of_one_kind_alone_do_not_hide_who_is_ahead() -> None:
+    def values(weight_U: np.ndarray) -> dict[str, float]:
+        rare = math.nan if weight_U[0] == 0 else 1.0
+        return {"candidate": rare, "guess": 0.5 * rare, "champion": math.nan}
+
+    _, ahead = compare(BY, values, 3)
+    assert (ahead["guess"].low, ahead["guess"].high) == (0.5, 0.5)
+    assert math.isnan(ahead["champion"].low)

@@ -16,12 +16,10 @@ from models.distributed.parameter_server.dealt import cut, joined
 from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.done import Done
 from models.distributed.parameter_server.errors import ParameterServerError
-from models.distributed.parameter_server.followers import as_message
-from models.distributed.parameter_server.gathered import Push
+from models.distributed.parameter_server.gathered import Push, Wanted, as_message
 from models.distributed.parameter_server.leases import Lease
 from models.distributed.parameter_server.links import Answers, Links, Taken
 from models.distributed.parameter_server.placement import Directory, Placement
-from models.distributed.parameter_server.stores import Wanted
 from models.distributed.parameter_server.wire import Message, Part, Parts, StreamTold, Words
 from models.rows.shard import Asked, Shard
 

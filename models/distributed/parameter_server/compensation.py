@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.distributed.parameter_server.gathered import Gradients
-from models.distributed.parameter_server.stores import Stores, Wanted
+from models.distributed.parameter_server.gathered import Gradients, Wanted
+from models.distributed.parameter_server.stores import Stores
 
 
 class Compensation:

@@ -8,6 +8,8 @@ Shape letters: N rows that there is room for, U rows of a step, D width.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -20,6 +22,8 @@ from models.power_average import GAMMA, share
 from models.rows.rules import EPSILON, RowState
 
 Values = NDArray[Any]
+
+logger = logging.getLogger(__name__)
 
 SUMS_IN_ANY_ORDER = {"reassoc", "contract", "nsz"}
 """What lets a sum be made of many numbers at once. NaN and infinity stay what they are."""
@@ -38,16 +42,31 @@ def take_step(
     """See `models.rows.rules.take_step`; on a processor."""
     sums_N1, moved_N1, average_ND = (each.numpy() for each in state)
     read_U, read_UD = number_U.numpy(), gradient_UD.contiguous().numpy()
-    _move(weight_ND.numpy(), sums_N1, moved_N1, average_ND, read_U, read_UD, rate, decay, step, share(step), EPSILON)
+    tables = (weight_ND.numpy(), sums_N1, moved_N1, average_ND)
+    _move(*tables, read_U, read_UD, rate, decay, step, share(step), EPSILON, GAMMA + 1)
 
 
 def compile_now() -> None:
     """Compile it, or read what was compiled before; else the first step would wait for that."""
-    weight_ND = torch.zeros(1, 1)
-    take_step(weight_ND, RowState.of(weight_ND), torch.zeros(1, dtype=torch.int64), weight_ND.clone(), rate=0, step=1)
+    for dtype in (torch.float32, torch.float64):
+        weight_ND = torch.zeros(1, 1, dtype=dtype)
+        first_U, state = torch.zeros(1, dtype=torch.int64), RowState.of(weight_ND)
+        take_step(weight_ND, state, first_U, weight_ND.clone(), rate=0.0, step=1)
 
 
-@numba.njit(cache=True, fastmath=SUMS_IN_ANY_ORDER, nogil=True, error_model="numpy")
+def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Have it compiled when it is called first; kept, if there is a place for that."""
+    try:
+        compiled: Callable[..., None] = numba.njit(
+            function, cache=True, fastmath=SUMS_IN_ANY_ORDER, nogil=True, error_model="numpy"
+        )
+    except RuntimeError as error:
+        logger.warning("the loop over rows is compiled anew for each host: %s. Set NUMBA_CACHE_DIR", error)
+        compiled = numba.njit(function, fastmath=SUMS_IN_ANY_ORDER, nogil=True, error_model="numpy")
+    return compiled
+
+
+@_compiled
 def _move(
     weight_ND: Values,
     sum_of_squares_N1: Values,
@@ -60,8 +79,13 @@ def _move(
     step: int,
     share_of_step: float,
     epsilon: float,
+    power: int,
 ) -> None:
-    """Move rows one after another, in place; ``share_of_step`` is that of this step in an average."""
+    """Move rows one after another, in place.
+
+    ``share_of_step`` is that of this step in an average, and ``power`` the one by which an average forgets. A number of
+    another module would be kept with what was compiled, whatever became of it.
+    """
     width = gradient_UD.shape[1]
     before = max(step - 1, 1)
     for place, number in enumerate(number_U):
@@ -70,7 +94,7 @@ def _move(
             squares += gradient_UD[place, column] * gradient_UD[place, column]
         sum_of_squares_N1[number, 0] += squares / width
         moves_by = rate / (np.sqrt(sum_of_squares_N1[number, 0]) + epsilon)
-        left = (moved_N1[number, 0] / before) ** (GAMMA + 1)
+        left = (moved_N1[number, 0] / before) ** power
         for column in range(width):
             value, average = weight_ND[number, column], average_ND[number, column]
             average = value + (average - value) * left

@@ -12,7 +12,7 @@ from threading import Event, Lock, RLock
 
 from models.distributed.parameter_server.declared import Layers, Numbers, Table
 from models.distributed.parameter_server.errors import GoneError, LateError, OtherEpochError
-from models.distributed.parameter_server.gathered import Push
+from models.distributed.parameter_server.gathered import as_message
 from models.distributed.parameter_server.line import Line, Question
 from models.distributed.parameter_server.placement import Directory, Placement
 from models.distributed.parameter_server.shard import ParameterShard
@@ -211,10 +211,3 @@ def retold(state: State, shard: ParameterShard) -> Iterator[Message]:
         yield as_message(push)
     beside = {"norms": unfinished.norms, "counts": unfinished.counts, "is_restored": unfinished.is_restored}
     yield Message({"do": "be_like", **beside}, {})
-
-
-def as_message(push: Push) -> Message:
-    """Return what a shard is told of a push."""
-    rates = {name: each.rate for name, each in push.gradients.items()}
-    words = {"do": "push", "step": push.step, "share": push.share, "factor": push.factor, "rates": rates}
-    return Message(words, {name: Part(each.value, each.number_U) for name, each in push.gradients.items()})

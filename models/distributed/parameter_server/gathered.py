@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.distributed.parameter_server.errors import RefusedError
+from models.distributed.parameter_server.wire import Message, Part
 
 MOST_AHEAD = 10_000
 """Steps that a push may be ahead of the first that was not taken: what waits for others takes room."""
@@ -31,6 +32,8 @@ class Gradient(NamedTuple):
     rate: float = 0.0
 
 
+Wanted = Mapping[str, Tensor | None]
+"""Name to numbers of rows, int64, ascending, each once; None of layers."""
 Gradients = Mapping[str, Gradient]
 """By the name of what learns."""
 
@@ -49,6 +52,13 @@ class Push(NamedTuple):
     share: int
     gradients: Gradients
     factor: float | None = 1.0
+
+
+def as_message(push: Push) -> Message:
+    """Return what a shard is told of a push."""
+    rates = {name: each.rate for name, each in push.gradients.items()}
+    words = {"do": "push", "step": push.step, "share": push.share, "factor": push.factor, "rates": rates}
+    return Message(words, {name: Part(each.value, each.number_U) for name, each in push.gradients.items()})
 
 
 def check(push: Push, shares: int, taken: int) -> None:

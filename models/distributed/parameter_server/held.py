@@ -13,11 +13,12 @@ from torch import Tensor
 from models.distributed.parameter_server.clock import Clock
 from models.distributed.parameter_server.declared import Layers, Rules, Table
 from models.distributed.parameter_server.errors import BrokenError, LateError, OtherEpochError
+from models.distributed.parameter_server.gathered import Wanted
 from models.distributed.parameter_server.layers import LayerStore
 from models.distributed.parameter_server.ranking import ranks_among
 from models.distributed.parameter_server.rows import RowStore
 from models.distributed.parameter_server.state import State
-from models.distributed.parameter_server.stores import Stores, Wanted
+from models.distributed.parameter_server.stores import Stores
 from models.rows.ranking import Hidden, Targets
 from models.rows.shard import Shard
 

@@ -171,7 +171,9 @@ class Line:
         if self.unanswered:
             self.cut()
         self._to_send.put(None)
-        self._sender.join()
+        self._sender.join(SILENT_SECONDS)
+        if self._sender.is_alive():  # it writes to who does not read
+            self._disconnect()
         try:
             self._writer.close()
         except (flight.FlightError, pa.ArrowException) as error:

@@ -17,10 +17,9 @@ from models.distributed.parameter_server.compensation import Compensation
 from models.distributed.parameter_server.declared import Rules
 from models.distributed.parameter_server.done import Done
 from models.distributed.parameter_server.errors import RefusedError
-from models.distributed.parameter_server.gathered import Gathering, Push, check
+from models.distributed.parameter_server.gathered import Gathering, Push, Wanted, check
 from models.distributed.parameter_server.held import Held
 from models.distributed.parameter_server.leases import Lease, Leases
-from models.distributed.parameter_server.stores import Wanted
 
 
 class Unfinished(NamedTuple):

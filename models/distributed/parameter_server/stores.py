@@ -10,14 +10,12 @@ from torch import Tensor
 
 from models.distributed.parameter_server.declared import Layers, Table
 from models.distributed.parameter_server.errors import NotFiniteError, RefusedError
-from models.distributed.parameter_server.gathered import Gradient, Gradients
+from models.distributed.parameter_server.gathered import Gradient, Gradients, Wanted
 from models.distributed.parameter_server.layers import LayerStore
 from models.distributed.parameter_server.rows import Learned, RowStore
 from models.rows.shard import Shard
 
 Kind = TypeVar("Kind", RowStore, LayerStore)
-Wanted = Mapping[str, Tensor | None]
-"""Name to numbers of rows, int64, ascending, each once; None of layers."""
 MOST_NAMED = 5
 """Rows that a message names."""
 

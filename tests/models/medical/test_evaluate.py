@@ -3,15 +3,17 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.medical.evaluate import ONE_KIND, evaluate
 from models.medical.metrics import METRICS
 from models.weights import WeightsError
+from tests.data_contracts.vision.made_up import LABELS, bars
 from tests.models import jobs
 from tests.models.jobs import JUDGED, WINDOWS
 from tests.models.medical.tables import ALL, CONFIG, FEATURES, FINDING, write_weights
-from tests.models.vision.tables import write_tables
+from tests.models.vision.tables import SIZE, write_tables
 
 COUNTS = {WINDOWS[0]: 120, WINDOWS[1]: 80, JUDGED: 400}
 job_of = partial(jobs.evaluate_job, use_case="medical", config=CONFIG, features=FEATURES)
@@ -45,11 +47,39 @@ def test_where_nothing_has_the_finding_nobody_is_told_from_another(tmp_path: Pat
     tables = write_tables(tmp_path / "tables", {**COUNTS, JUDGED: 1})
     found = evaluate(job_of(tables, {"candidate": write_weights(tmp_path / "weights")}))
     assert found.counts["units"] == found.counts["targets"] == 0
-    assert (found.remarks, found.ahead, found.intervals) == ((ONE_KIND,), {}, {})
+    assert (found.remarks, found.ahead, found.intervals) == ((ONE_KIND, *found.remarks[1:]), {}, {})
 
 
-def test_who_looks_for_something_else_is_not_judged(tmp_path: Path) -> None:
+def test_who_looks_for_something_else_is_left_out_but_the_candidate_must_not(tmp_path: Path) -> None:
     tables = write_tables(tmp_path / "tables", COUNTS)
     other = next(label for label in ALL if label != FINDING)
-    with pytest.raises(WeightsError, match=f"look for '{other}', and model.finding is '{FINDING}'"):
-        evaluate(job_of(tables, {"candidate": write_weights(tmp_path / "weights", finding=other)}))
+    stranger = write_weights(tmp_path / "stranger", finding=other)
+    found = evaluate(job_of(tables, {"candidate": write_weights(tmp_path / "weights"), "champion": stranger}))
+    assert "champion" not in found.metrics
+    assert f"Not judged, champion: it looks for '{other}', and model.finding is '{FINDING}'." in found.remarks
+    with pytest.raises(WeightsError, match=f"candidate looks for '{other}', and model.finding is '{FINDING}'"):
+        evaluate(job_of(tables, {"candidate": stranger}))
+
+
+def test_hospitals_are_judged_by_themselves_and_one_of_a_single_kind_has_no_auc(tmp_path: Path) -> None:
+    _, numbers = bars(400, size=SIZE, seed=2)
+    has_it = np.array([LABELS[number] == FINDING for number in numbers])
+    sources = np.where(has_it & (np.arange(400) % 2 == 0), "ill alone", "both").tolist()
+    subjects = [f"patient {number}" for number in range(400)]
+    before = [*subjects[:25], *[None] * 95]
+    more = {JUDGED: {"source": sources, "subject_id": subjects}, WINDOWS[0]: {"subject_id": before}}
+    tables = write_tables(tmp_path / "tables", COUNTS, more=more)
+    found = evaluate(job_of(tables, {"candidate": write_weights(tmp_path / "weights")}))
+    assert found.counts["known_subjects"] + found.counts["twins"] >= 25
+    assert found.counts["units"] == 400 - found.counts["known_subjects"] - found.counts["twins"]
+    alone, both = (found.slices[f"source_{name}"] for name in ("ill alone", "both"))
+    assert alone.units + both.units == found.counts["units"]
+    assert alone.metrics["candidate"].keys() == set(METRICS.shown) - {"auc", "sensitivity_at_95", "specificity"}
+    assert both.metrics["candidate"].keys() == set(METRICS.shown)
+
+
+@pytest.mark.parametrize(("pictures", "said"), [(0, True), (40, False)])
+def test_who_is_not_calibrated_is_named(tmp_path: Path, pictures: int, said: bool) -> None:  # noqa: FBT001
+    tables = write_tables(tmp_path / "tables", COUNTS)
+    found = evaluate(job_of(tables, {"candidate": write_weights(tmp_path / "weights", pictures=pictures)}))
+    assert any("The candidate is not calibrated" in remark for remark in found.remarks) is said

@@ -13,7 +13,7 @@ from models.thresholds import best_threshold, decided
 from models.vision.apart import validates
 from models.vision.reading import Form, batches, classes
 from tests.models.jobs import WINDOWS
-from tests.models.medical.tables import ALL, CONFIG, FEATURES, FINDING
+from tests.models.medical.tables import ALL, CONFIG, FEATURES, FINDING, write_weights
 from tests.models.vision.tables import fit_job, write_tables
 
 
@@ -55,3 +55,13 @@ def test_a_finding_that_no_label_is_fails_with_the_setting(tmp_path: Path) -> No
     job = fit_job(tables, tmp_path, use_case="medical", config={**CONFIG, "finding": "dragon"})
     with pytest.raises(ValueError, match=r"model\.finding is 'dragon'"):
         MedicalModule.of(job)
+
+
+def test_with_few_pictures_what_was_chosen_before_goes_on(tmp_path: Path) -> None:
+    tables = write_tables(tmp_path / "tables", {WINDOWS[0]: 40, WINDOWS[1]: 40})
+    champion = write_weights(tmp_path / "champion", scale=2.0, offset=0.5, threshold=-1.0, pictures=99)
+    for start, wanted in ((champion, (2.0, 0.5, -1.0, 99)), (None, (1.0, 0.0, 0.0, 0))):
+        told = {"use_case": "medical", "config": CONFIG, "warm_start": None if start is None else str(start)}
+        save(MedicalModule.of(fit_job(tables, tmp_path, **told)), tmp_path / f"{start is None}")
+        found = Scorer.open(tmp_path / f"{start is None}").reading
+        assert (found.scale, found.offset, found.threshold, found.pictures) == wanted
