@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ from data_contracts.vision import twins
 from data_contracts.vision.pictures import UNDECODABLE, pixels, problem_of
 from examples.medical import HOSPITALS, NONE, SPOT, main
 from flows.settings import NightlySettings
-from models.medical.config import MedicalConfig
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -23,7 +23,7 @@ def test_scans_come_by_days_with_patients_hospitals_and_a_copy_of_an_older_one(t
         assert {row["label"] for row in rows} == {SPOT, NONE}
         assert {row["source"] for row in rows} == set(HOSPITALS)
         assert len({row["subject_id"] for row in rows}) < len(rows)
-    for older, newer in zip(days, days[1:], strict=False):
+    for older, newer in pairwise(days):
         copied, copy = older[1], newer[-1]
         assert (copy["subject_id"], copy["label"]) == (copied["subject_id"], copied["label"])
         bands = [twins.bands(pixels(row["image"], size=32, channels="grey"))[None] for row in (copied, copy)]
@@ -69,9 +69,10 @@ def test_another_file_is_refused(
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("name", ["medical", "pneumonia"])
-def test_settings_can_be_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NIGHTSHIFT_SETTINGS", str(EXAMPLES / f"{name}.yaml"))
-    settings = NightlySettings()
+@pytest.mark.parametrize("name", ["medical.yaml", "pneumonia.yaml"])
+def test_the_settings_are_settings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("NIGHTSHIFT_SETTINGS", "NIGHTSHIFT_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    settings = NightlySettings.from_file(str(EXAMPLES / name))()  # type: ignore[call-arg]
     assert settings.use_case == "medical"
-    assert isinstance(settings.model, MedicalConfig)
+    assert settings.model.layers >= 4
