@@ -21,7 +21,8 @@ from models.publish import publish
 from tasks.deploy.client import Answer, ask_over_grpc, ask_over_rest
 from tasks.deploy.config import ServingConfig
 from tests.data_contracts.language.made_up import stories, story
-from tests.models.language.tables import CONFIG, FEATURES, WINDOWS, write_tables, write_weights
+from tests.models.jobs import WINDOWS
+from tests.models.language.tables import CONFIG, FEATURES, write_tables, write_weights
 from tests.models.serving.running import Running, running_server
 from tests.models.serving.tiny_shop import new_run
 from tests.patience import LONG_SECONDS

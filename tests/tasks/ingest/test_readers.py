@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from data_contracts.night import Workspace
 from data_contracts.use_cases import incoming_tables
 from tasks.ingest.errors import IngestError, UnreadableFileError, WrongColumnError
+from tasks.ingest.raw import MARK
 from tasks.ingest.stage import stage_night
 from tasks.validate.config import ValidationConfig
 from tasks.validate.publish import validate_night
@@ -79,7 +80,11 @@ NASTY_IDS = [
     "NULL",
     "nan",
 ]
-ANY_ID = st.builds("{}{}".format, st.text(max_size=12), st.sampled_from(NASTY_IDS)).filter(str.strip)
+ANY_ID = (
+    st.builds("{}{}".format, st.text(max_size=12), st.sampled_from(NASTY_IDS))
+    .filter(str.strip)
+    .filter(lambda text: MARK not in text)  # two characters that are none: Hypothesis reads them in the program
+)
 
 
 @pytest.mark.parametrize(
