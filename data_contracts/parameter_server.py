@@ -34,8 +34,10 @@ class ParameterServerConfig(BaseModel, frozen=True, extra="forbid"):
         "before is computed. Under `bounded` 1 or more.",
     )
 
-    replicas: Literal[1, 2] = Field(
+    replicas: int = Field(
         1,
+        ge=1,
+        le=2,
         description="Processes that hold the same shard, on two hosts where there are two. With 2, one of them may be "
         "killed: the other goes on in its place, and nothing that a trainer was told to be learned is lost.",
     )

@@ -87,6 +87,13 @@ def test_own_logs_do_not_mix_with_the_shops() -> None:
         read(["--source.uri", "logs/*"])
 
 
+def test_a_number_is_one_wherever_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_TRAIN__PARALLELISM__SERVER__REPLICAS", "2")
+    options = ["--train.parallelism.rows", "served", "--train.parallelism.server.shards", "3"]
+    server = read(options)[1].train.parallelism.server
+    assert (server.replicas, server.shards) == (2, 3)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

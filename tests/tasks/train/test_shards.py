@@ -3,7 +3,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
@@ -20,7 +19,7 @@ from tasks.train.shards import HostsShards, dealt
         (2, 2, {"a": ["shard 0", "shard 1 copy 1"], "b": ["shard 0 copy 1", "shard 1"]}),
     ],
 )
-def test_hosts_take_shards_in_turn(shards: int, replicas: Literal[1, 2], wanted: dict[str, list[str]]) -> None:
+def test_hosts_take_shards_in_turn(shards: int, replicas: int, wanted: dict[str, list[str]]) -> None:
     server = ParameterServerConfig(shards=shards, replicas=replicas)
     found = dealt(ParallelismConfig(rows="served", server=server), ["a", "b"])
     assert {host: [str(each) for each in seats] for host, seats in found.items()} == wanted
