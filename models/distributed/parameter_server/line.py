@@ -133,7 +133,7 @@ class Line:
             try:
                 self._writer.write_with_metadata(*batch)
             except (flight.FlightError, pa.ArrowException, OSError) as error:
-                logger.info("shard at %s: %s", self.endpoint, error)
+                logger.info("shard at %s: %s", self.endpoint, _shortly(error))
                 self.cut()
             finally:
                 self._writes_since = None
@@ -224,5 +224,8 @@ class Line:
         except (flight.FlightError, pa.ArrowException, StopIteration, OSError) as error:
             if self._is_late:
                 raise LateError(f"no answer in {self._most:g} s from the shard at {self.endpoint}.") from error
-            said = str(error).partition(" gRPC client debug context")[0]
-            raise GoneError(f"shard at {self.endpoint}: {type(error).__name__}: {said}") from error
+            raise GoneError(f"shard at {self.endpoint}: {type(error).__name__}: {_shortly(error)}") from error
+
+
+def _shortly(error: Exception) -> str:
+    return str(error).partition(" gRPC client debug context")[0]
