@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 
 import psutil
@@ -138,6 +137,18 @@ def processes(training: Training, what: str) -> list[psutil.Process]:
     return [each for each in training.processes(SERVE) if each.name().startswith("shard")]
 
 
+def one_of(training: Training, what: str, random: Random) -> psutil.Process | None:
+    """Return one of them once there is one; none of a training that has ended."""
+    there: list[psutil.Process] = []
+
+    def are_there() -> bool:
+        there[:] = processes(training, what)
+        return training.ended or bool(there)
+
+    training.until(are_there)
+    return random.choice(there) if there else None
+
+
 @pytest.mark.drill
 @pytest.mark.parametrize(("mode", "staleness"), [("hybrid", 0), ("bounded", 4), ("async", 0)])
 def test_shards_and_ranks_that_are_killed_and_a_wire_that_is_cut_lose_no_example(
@@ -158,10 +169,10 @@ def test_shards_and_ranks_that_are_killed_and_a_wire_that_is_cut_lose_no_example
             with site.hosts[AWAY].cut():
                 time.sleep(random.uniform(1, CUT_SECONDS))
         else:
-            there = partial(processes, training, what)
-            training.until(lambda there=there: training.ended or bool(there()))
-            for each in random.sample(there(), k=1):
-                kill(each)
+            each = one_of(training, what, random)
+            with suppress(ProcessLookupError):  # it may be gone by now
+                if each is not None:
+                    kill(each)
         say(f"step {step}: {what}")
     result = training.end()
     found = training.account()
