@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from models.metrics import Floats
 
 LEAST_SCALE = 1e-3
 """Whose scores go the wrong way is hardly listened to, but the order stays."""

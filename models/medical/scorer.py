@@ -19,10 +19,9 @@ from data_contracts.vision.pictures import Pixels
 from models.calibration import Calibration
 from models.medical.config import Band
 from models.metrics import Floats
+from models.vision.predictor import IMAGES_AT_ONCE
 from models.vision.weights import Ready, load
 
-IMAGES_AT_ONCE = 64
-"""That pass through a network together."""
 CHOSEN = "reading.json"
 
 
