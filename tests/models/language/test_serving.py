@@ -12,19 +12,17 @@ import httpx
 import mlflow
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
 from tritonclient.utils import InferenceServerException
 
-from data_contracts.job import PublishJob, PublishResult
+from data_contracts.job import PublishResult
 from data_contracts.language.requests import MAX_CHARACTERS, MAX_NEW
-from models.publish import publish
 from tasks.deploy.client import Answer, ask_over_grpc, ask_over_rest
 from tasks.deploy.config import ServingConfig
 from tests.data_contracts.language.made_up import stories, story
 from tests.models.jobs import WINDOWS
 from tests.models.language.tables import CONFIG, FEATURES, write_tables, write_weights
+from tests.models.serving.published import publish_as
 from tests.models.serving.running import Running, running_server
-from tests.models.serving.tiny_shop import new_run
 from tests.patience import LONG_SECONDS
 
 CONTEXT = 16
@@ -36,24 +34,9 @@ Ask = Callable[..., dict[str, object]]
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PublishResult]:
     folder = tmp_path_factory.mktemp("tales")
-    tracking_uri, run_id = new_run(folder)
-    job = PublishJob(
-        use_case="language",
-        checkpoint=str(write_weights(folder / "weights")),
-        tables=write_tables(folder / "tables", {window: stories(3, seed) for seed, window in enumerate(WINDOWS)}),
-        known_windows=WINDOWS,
-        trained_through=WINDOWS[-1],
-        tracking_uri=tracking_uri,
-        run_id=run_id,
-        config=CONFIG,
-        features=FEATURES,
-        work_folder=str(folder / "work"),
-    )
-    result = publish(job)
-    client = MlflowClient(tracking_uri=tracking_uri)
-    client.create_registered_model("tales")
-    client.create_model_version("tales", result.model_uri, run_id=run_id)
-    client.set_registered_model_alias("tales", "champion", "1")
+    weights = write_weights(folder / "weights")
+    tables = write_tables(folder / "tables", {window: stories(3, seed) for seed, window in enumerate(WINDOWS)})
+    result = publish_as("tales", folder, "language", weights, tables, config=CONFIG, features=FEATURES)
     return folder, result
 
 

@@ -11,15 +11,12 @@ import numpy as np
 import pytest
 import tritonclient.grpc
 import tritonclient.http
-from mlflow import MlflowClient
 
-from data_contracts.job import PublishJob
-from models.publish import publish
 from tests.data_contracts.vision.made_up import bars, encoded
 from tests.models.jobs import WINDOWS
 from tests.models.medical.tables import CONFIG, FEATURES, FINDING, write_weights
+from tests.models.serving.published import publish_as
 from tests.models.serving.running import Running, running_server
-from tests.models.serving.tiny_shop import new_run
 from tests.models.vision.tables import write_tables
 
 PICTURE = encoded(bars(1)[0][0, :, :, 0])
@@ -28,23 +25,9 @@ PICTURE = encoded(bars(1)[0][0, :, :, 0])
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("scans")
-    tracking_uri, run_id = new_run(folder)
-    job = PublishJob(
-        use_case="medical",
-        checkpoint=str(write_weights(folder / "weights", abstains={"low": 0.0, "high": 1.0})),
-        tables=write_tables(folder / "tables", dict.fromkeys(WINDOWS, 5)),
-        known_windows=WINDOWS,
-        trained_through=WINDOWS[-1],
-        tracking_uri=tracking_uri,
-        run_id=run_id,
-        config=CONFIG,
-        features=FEATURES,
-        work_folder=str(folder / "work"),
-    )
-    client = MlflowClient(tracking_uri=tracking_uri)
-    client.create_registered_model("scans")
-    client.create_model_version("scans", publish(job).model_uri, run_id=run_id)
-    client.set_registered_model_alias("scans", "champion", "1")
+    weights = write_weights(folder / "weights", abstains={"low": 0.0, "high": 1.0})
+    tables = write_tables(folder / "tables", dict.fromkeys(WINDOWS, 5))
+    publish_as("scans", folder, "medical", weights, tables, config=CONFIG, features=FEATURES)
     with running_server(f"sqlite:///{folder}/mlflow.db", folder, name="scans") as running:
         running.wait_until_ready()
         yield running

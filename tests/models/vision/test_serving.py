@@ -18,18 +18,16 @@ import pyarrow as pa
 import pytest
 import tritonclient.grpc
 import tritonclient.http
-from mlflow import MlflowClient
 
 from data_contracts.binary import from_json
-from data_contracts.job import PublishJob, PublishResult
-from models.publish import publish
+from data_contracts.job import PublishResult
 from models.vision.predictor import VisionPredictor
 from tasks.deploy.client import Answer, ask_over_grpc, ask_over_rest
 from tasks.deploy.config import ServingConfig
 from tests.data_contracts.vision.made_up import bars, encoded
 from tests.models.jobs import WINDOWS
+from tests.models.serving.published import publish_as
 from tests.models.serving.running import Running, running_server
-from tests.models.serving.tiny_shop import new_run
 from tests.models.vision.tables import CONFIG, FEATURES, write_tables, write_weights
 from tests.patience import LONG_SECONDS
 
@@ -40,24 +38,9 @@ INFER = "/v2/models/bars/infer"
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PublishResult]:
     folder = tmp_path_factory.mktemp("bars")
-    tracking_uri, run_id = new_run(folder)
-    job = PublishJob(
-        use_case="vision",
-        checkpoint=str(write_weights(folder / "weights")),
-        tables=write_tables(folder / "tables", dict.fromkeys(WINDOWS, 5)),
-        known_windows=WINDOWS,
-        trained_through=WINDOWS[-1],
-        tracking_uri=tracking_uri,
-        run_id=run_id,
-        config=CONFIG,
-        features=FEATURES,
-        work_folder=str(folder / "work"),
-    )
-    result = publish(job)
-    client = MlflowClient(tracking_uri=tracking_uri)
-    client.create_registered_model("bars")
-    client.create_model_version("bars", result.model_uri, run_id=run_id)
-    client.set_registered_model_alias("bars", "champion", "1")
+    weights = write_weights(folder / "weights")
+    tables = write_tables(folder / "tables", dict.fromkeys(WINDOWS, 5))
+    result = publish_as("bars", folder, "vision", weights, tables, config=CONFIG, features=FEATURES)
     return folder, result
 
 
