@@ -19,6 +19,9 @@ from data_contracts.staging import MAX_BYTES
 
 Samples = NDArray[np.float32]
 
+SILENCE = 1e-3
+"""Samples that differ by less, from the lowest to the highest, are nothing that people hear: -66 dB."""
+
 _FRAMES_AT_ONCE = 64 * 1024
 _KINDS = ("WAV", "WAVEX", "FLAC")
 _BROKEN = (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, ArithmeticError, AssertionError, OSError)
@@ -36,6 +39,7 @@ class SoundLimits:
         seconds: Shortest and longest.
         rates: Fewest and most samples a second, Hz.
         max_channels: One and two are mono and stereo.
+        may_be_silent: Whether there may be nothing in it that people hear.
 
     Raises:
         ValueError: `max_bytes` is more than is ever read.
@@ -45,6 +49,7 @@ class SoundLimits:
     seconds: tuple[float, float] = (0.05, 60.0)
     rates: tuple[int, int] = (8_000, 48_000)
     max_channels: int = 2
+    may_be_silent: bool = True
 
     def __post_init__(self) -> None:
         refuse_vain_limit(self.max_bytes)
@@ -89,9 +94,11 @@ class Sounds:
         self._too_short = f"{name} shorter than {shortest:g} s"
         self._too_long = f"{name} longer than {longest:g} s"
         self._no_number = f"{name} with samples that are no numbers"
+        self._silent = f"{name} is silent"
         of_file = (self._too_long_a_file, self._other, self._undecodable)
         of_header = (self._channels, self._too_slow, self._too_fast, self._too_short, self._too_long)
-        self.payload = Payload((*of_file, *of_header, self._no_number), self._problem_of)
+        of_samples = (self._no_number, self._silent)
+        self.payload = Payload((*of_file, *of_header, *of_samples), self._problem_of)
 
     def decoded(self, data: bytes) -> Sound:
         """Decode a sound, a WAV or a FLAC.
@@ -142,7 +149,7 @@ class Sounds:
 
     def _blocks(self, file: soundfile.SoundFile) -> Iterator[Samples]:
         """Yield samples; all of them are decoded, since only that tells a sound that was cut short."""
-        there = 0
+        there, lowest, highest = 0, 0.0, 0.0
         while there < file.frames:
             try:
                 block = file.read(min(_FRAMES_AT_ONCE, file.frames - there), dtype="float32", always_2d=True)
@@ -153,7 +160,10 @@ class Sounds:
             if not np.isfinite(block).all():
                 raise SoundError(self._no_number)
             there += len(block)
+            lowest, highest = min(lowest, float(block.min())), max(highest, float(block.max()))
             yield block
+        if highest - lowest < SILENCE and not self._limits.may_be_silent:
+            raise SoundError(self._silent)
 
 
 def _is_wav(data: bytes) -> bool:

@@ -14,10 +14,12 @@ from functools import partial
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
+from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.promises import LATER
 from tasks.cluster import on_workers
 from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due
+from tasks.preprocess.pieces import Destination
 from tasks.preprocess.plan import OfDay
 from tasks.preprocess.taken import add_up
 from tasks.preprocess.vision.config import FeatureConfig
@@ -98,7 +100,7 @@ def _finish(
     """Decode every picture on the workers, see that none was lost, and commit them."""
     plan, classes, name = tables.plan(), dict(tables.numbered().iter_rows()), f"night-{images:06}"
     orders = [
-        Order(file, plan, day_zone, tables.folder, f"{name}-{number:05}", classes, features)
+        Order(file, Destination(plan, day_zone, tables.folder, EXAMPLES, f"{name}-{number:05}"), classes, features)
         for number, file in enumerate(due)
     ]
     parts = add_up(due, on_workers(client, cut_file, orders), "images").parts

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data_contracts.payloads.sounds import SoundError, SoundLimits, Sounds
 from tests.data_contracts.payloads.made_up import encoded, tone
 
-LIMITS = SoundLimits(max_bytes=100_000, seconds=(0.1, 2), rates=(8_000, 24_000), max_channels=2)
+LIMITS = SoundLimits(max_bytes=100_000, seconds=(0.1, 2), rates=(8_000, 24_000), max_channels=2, may_be_silent=False)
 SOUNDS = Sounds(LIMITS)
 WAV, FLAC = encoded(), encoded(kind="FLAC")
 CUT = "sound cut short or not decodable"
@@ -67,6 +67,9 @@ def piped() -> bytes:
         pytest.param(encoded(rate=48_000), "sound of more than 24,000 samples a second", id="fast"),
         pytest.param(encoded(tone(channels=3)), "sound of more than 2 channels", id="three channels"),
         pytest.param(encoded(tone() * np.nan, subtype="FLOAT"), "sound with samples that are no numbers", id="NaN"),
+        pytest.param(encoded(tone() * 0), "sound is silent", id="silence"),
+        pytest.param(encoded(tone() * 1e-4, subtype="FLOAT"), "sound is silent", id="hardly a sound"),
+        pytest.param(encoded(tone() * 0.01), None, id="soft"),
     ],
 )
 def test_a_sound_is_judged(data: bytes, problem: str | None) -> None:

@@ -16,10 +16,12 @@ from distributed import Client
 from data_contracts.night import HeldOut, Night
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.table import Table
+from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.pictures import NO_PICTURE, UNDECODABLE
 from data_contracts.vision.twins import bands
 from data_contracts.waiting import Waiting
 from tasks.ingest.config import SourceConfig
+from tasks.preprocess import pieces
 from tasks.preprocess.errors import OtherFeaturesError, OutOfOrderError, TooFewTargetsError
 from tasks.preprocess.vision import cut
 from tasks.preprocess.vision.config import FeatureConfig
@@ -133,10 +135,11 @@ def test_a_file_of_many_pictures_is_written_in_pieces(days: Days, monkeypatch: p
     with Client(days.cluster, set_as_default=False) as client:
         _begin(client, tables, tables.due(validated.truth, 30), validated.truth, FEATURES, HELD_OUT, "UTC")
     monkeypatch.setattr(cut, "IMAGES_AT_ONCE", 6)
-    monkeypatch.setattr(cut, "BYTES_OF_A_PART", 12 * 144)
+    monkeypatch.setattr(pieces, "BYTES_OF_A_PART", 4_500)  # of six there are some 1,800
     due, *_ = tables.due(validated.truth, 30)
     assert cut.count_labels(due, "UTC").total() == 19
-    made = cut.cut_file(cut.Order(due, tables.plan(), "UTC", tables.folder, "night", classes(days), FEATURES))
+    to = pieces.Destination(tables.plan(), "UTC", tables.folder, EXAMPLES, "night")
+    made = cut.cut_file(cut.Order(due, to, classes(days), FEATURES))
     assert [part.rows for part in made.parts] == [12, 7]
     assert (made.read, made.written, made.waiting) == (20, 19, 1)
 

@@ -1,0 +1,114 @@
+"""Build a night: characters get numbers, sounds become log-mel frames; committed in this order.
+
+Both commits consume ``recordings@<version>``, so a night that runs again does only what is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+
+from distributed import Client
+
+from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
+from data_contracts.speech.examples import EXAMPLES
+from data_contracts.speech.promises import LATER
+from tasks.cluster import on_workers
+from tasks.preprocess.errors import OtherFeaturesError
+from tasks.preprocess.labels import Due
+from tasks.preprocess.language.numbering import number_symbols
+from tasks.preprocess.pieces import Destination
+from tasks.preprocess.plan import OfDay
+from tasks.preprocess.refuse import refuse_other_features
+from tasks.preprocess.speech.config import FeatureConfig
+from tasks.preprocess.speech.cut import Order, count_characters, cut_file
+from tasks.preprocess.speech.tables import Tables
+from tasks.preprocess.taken import add_up
+from tasks.preprocess.waiting import count_waiting
+from tasks.preprocess.write import write_checked
+
+logger = logging.getLogger(__name__)
+
+
+def build_night(
+    workspace: Workspace,
+    validated: Validated,
+    held_out: HeldOut,
+    features: FeatureConfig,
+    protocol: Protocol,
+    cluster: str,
+) -> Night:
+    """Turn the recordings that are new into examples, and return the night's record.
+
+    A night that is done changes nothing and returns its record; one that was broken off is finished first, as it was
+    planned then.
+
+    Args:
+        workspace: Whose tables.
+        validated: The version of `recordings` to take.
+        held_out: What the first night must hold out, to judge: recordings, and characters that are said in them.
+        features: What recordings are made to; the same for all nights of these tables.
+        protocol: Recordings have no `leave_one_out`.
+        cluster: Address of a Dask scheduler.
+
+    Raises:
+        PreprocessError: One of its kinds; see `tasks.preprocess.errors`.
+    """
+    if protocol != "nightly":
+        raise OtherFeaturesError(f"protocol {protocol!r} is for sequences by user. Set protocol: nightly.")
+    tables, made_with = Tables(workspace.tables), features.model_dump()
+    refuse_other_features(tables.symbols, made_with)
+    with Client(cluster, set_as_default=False) as client:
+        has_new = partial(tables.has_due, label_days=features.label_days)
+        for recordings in tables.nights.unfinished(validated.truth, has_new):
+            due = tables.due(recordings, features.label_days)
+            if tables.nights.begun != recordings:
+                _begin(client, tables, due, recordings, made_with, held_out, workspace.day_zone)
+            _finish(client, tables, due, recordings, features, workspace.day_zone)
+    return tables.record()
+
+
+def _begin(
+    client: Client,
+    tables: Tables,
+    due: Sequence[Due],
+    recordings: int,
+    made_with: dict[str, int],
+    held_out: HeldOut,
+    day_zone: str,
+) -> None:
+    """Say which window takes which recordings, number the new characters, and commit both."""
+    days: dict[date, OfDay] = {}
+    characters: dict[date, Counter[str]] = {}
+    for counted in on_workers(client, partial(count_characters, day_zone=day_zone), due):
+        for day, own in counted.days.items():
+            before = days.get(day, OfDay(0, 0))
+            days[day] = OfDay(before.units + own.units, before.targets + own.targets)
+        for day, counts in counted.characters.items():
+            characters[day] = characters.get(day, Counter()) + counts
+    plan = tables.next_plan(recordings, days, held_out, "transcribed recordings")
+    new = number_symbols(characters, plan, tables.numbered())
+    name, through = f"night-{recordings:06}", plan.window.last_day
+    write = partial(write_checked, tables.symbols, name=name, through=through, day_zone=day_zone)
+    (parts,) = on_workers(client, write, [new])
+    tables.commit_first(parts, recordings, plan, made_with)
+    logger.info("%s new characters: %r", f"{new.height:,}", "".join(new["symbol"].head(40)))
+
+
+def _finish(
+    client: Client, tables: Tables, due: Sequence[Due], recordings: int, features: FeatureConfig, day_zone: str
+) -> None:
+    """Decode every sound on the workers, see that none was lost, and commit them."""
+    plan, name = tables.plan(), f"night-{recordings:06}"
+    orders = [
+        Order(file, Destination(plan, day_zone, tables.folder, EXAMPLES, f"{name}-{number:05}"), features)
+        for number, file in enumerate(due)
+    ]
+    parts = add_up(due, on_workers(client, cut_file, orders), "recordings").parts
+    ask = partial(count_waiting, tables.recordings, tables.transcripts, LATER, tables.nights.done)
+    (waiting,) = on_workers(client, partial(ask, label_days=features.label_days), [recordings])
+    logger.info("by the end of %s %s", plan.window.last_day, waiting)
+    tables.commit_last(parts, recordings, waiting.model_dump())
