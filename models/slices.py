@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.evidence import Slice
 
 Flags = NDArray[np.bool_]
+
+FEW_VALUES = 20
+"""Up to as many different values of a column, each is judged by itself."""
 
 
 def sliced(
@@ -29,3 +34,16 @@ def sliced(
         for name, chosen in parts.items()
         if chosen.any()
     }
+
+
+def by_value(column: pa.ChunkedArray, name: str) -> dict[str, Flags]:
+    """Return which targets have each value, (targets,): of none, if all have one, or there are more than `FEW_VALUES`.
+
+    Args:
+        column: A text of each target; null where nobody says so.
+        name: Of what it says: parts are called by it, and the value.
+    """
+    different = sorted(pc.unique(pc.drop_null(column)).to_pylist())
+    if not 1 < len(different) <= FEW_VALUES:
+        return {}
+    return {f"{name}_{value}": pc.equal(column, value).fill_null(fill_value=False).to_numpy() for value in different}

@@ -19,6 +19,7 @@ WORDS = {
     "risk": r"risk\w*|(from|to|counter)?_?part(y|ies)|fraud\w*|amounts?|boosting|lightgbm|logistic",
     "language": r"written_at|n_?grams?|(one|five)_gram|nats_a_character|tiny_shakespeare",
     "medical": r"medical|saliency|pneumonia|hospitals?|patients",
+    "speech": r"speech|speakers?|spoken_at|recordings?|transcri\w+|log_mel|word_error_rate",
     "vision": r"vision|images?|pixels?|pngs?|jpe?g|pillow|seen_at|class_number|majority",
 }
 """Use case, called as its folders, to the words of its own."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from unicodedata import category, normalize
 
 APOSTROPHES = {"'": "'", "\u2019": "'", "\u02bc": "'"}
@@ -17,11 +16,6 @@ def normalised(text: str) -> str:
     Letters of all scripts keep their accents (Unicode NFKC, which writes each in one way).
     """
     return " ".join("".join(map(_said, normalize("NFKC", text).lower())).split())
-
-
-def places(text: str) -> int:
-    """Return how many places a network needs to say a text: one a character, and one between two that are the same."""
-    return len(text) + sum(one == next_one for one, next_one in pairwise(text))
 
 
 def _said(character: str) -> str:

@@ -22,11 +22,10 @@ from models.medical.metrics import METRICS, metric, metrics, metrics_of_part
 from models.medical.scorer import Scorer
 from models.metrics import Floats, Scores, log_odds
 from models.reliability import reliabilities
-from models.slices import Flags, sliced
+from models.slices import Flags, by_value, sliced
 from models.vision import evaluate as of_vision
 from models.vision.apart import Judging, judged, judging
 from models.vision.reading import Form, classes, labels
-from models.vision.sources import parts as of_sources
 from models.weights import WeightsError
 
 ONE_KIND = (
@@ -147,7 +146,7 @@ def _scored(
             said[name].append(one.log_odds(pixels))
     targets = np.concatenate(has_it)
     scores = {name: Scores.of(np.concatenate(each), targets.astype(np.int8)) for name, each in said.items()}
-    return scores, targets, of_sources(pa.chunked_array(sources))
+    return scores, targets, by_value(pa.chunked_array(sources), "source")
 
 
 def _of_part(score: Scores, threshold: float, part: Flags) -> dict[str, float]:

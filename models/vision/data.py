@@ -19,11 +19,12 @@ from data_contracts.job import FitJob
 from data_contracts.vision.pictures import Pixels
 from models.batches import Share
 from models.data import Data
+from models.reading import drawn
 from models.vision.apart import Validating, validates
 from models.vision.augment import augmented
 from models.vision.config import AugmentConfig, VisionConfig
 from models.vision.module import NO_CLASS, Batch, Targets
-from models.vision.reading import LEARNED, Form, batches, classes, drawn
+from models.vision.reading import LEARNED, Form, batches, classes, dataset_of
 
 _KINDS = ("training", "validation")
 _PIXELS, _CLASSES = "pixels", "classes"
@@ -114,7 +115,8 @@ class VisionData(Data[Pictures]):
 
     def _drawn(self, wanted: int) -> Iterator[pa.Table]:
         job, seed = self.job, self.config.fit.seed
-        return drawn(job.tables, job.replayed, wanted, seed=seed, night=job.known_windows[-1], columns=_COLUMNS)
+        dataset, night = dataset_of(job.tables), job.known_windows[-1]
+        return drawn(dataset, job.replayed, wanted, seed=seed, night=night, columns=_COLUMNS)
 
     def open(self, folder: Path) -> tuple[Pictures, Pictures]:
         """Map them into memory."""

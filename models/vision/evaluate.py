@@ -7,7 +7,7 @@ learned by heart.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -22,11 +22,12 @@ from data_contracts.vision.examples import EXAMPLES
 from data_contracts.vision.pictures import Pixels
 from data_contracts.waiting import counted
 from models.bootstrap import compare, means
+from models.reading import drawn
+from models.slices import Flags, by_value, sliced
 from models.vision.apart import Judging, judged, judging
 from models.vision.baselines import MOST_IMAGES, Logistic, Majority
 from models.vision.metrics import FEW_CLASSES, METRICS, Counts, Floats, of_classes, of_each
-from models.vision.reading import Form, classes, count_classes, drawn, labels
-from models.vision.sources import of_sources
+from models.vision.reading import LEARNED, Form, classes, count_classes, dataset_of, labels
 from models.vision.weights import load
 from models.weights import WeightsError
 
@@ -104,6 +105,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
     of_class = next(iter(counts.values())).images
     unknown = {f"unknown_classes.{name}": int(of_class[each.knows :].sum()) for name, each in contestants.items()}
     images = int(of_class.sum())
+    sources_of = {name: _means(metrics) for name, metrics in of_images.items()}
     deciding = {name: metrics[by.primary] for name, metrics in of_images.items()}
     chosen, ahead = compare(by, means(deciding), images)
     return Judgement(
@@ -111,7 +113,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
         chosen=chosen,
         ahead=ahead,
         metrics={name: each.metrics() for name, each in counts.items()},
-        slices={**of_classes(counts, known), **of_sources(of_images, sources)},
+        slices={**of_classes(counts, known), **sliced(by_value(sources, "source"), sources_of)},
         counts={**counts_of(job, apart, images), **unknown},
         confusion={name: each.confusion(known) for name, each in counts.items() if len(known) <= FEW_CLASSES},
         reliability={name: each.reliability() for name, each in counts.items() if not each.has_diverged},
@@ -152,6 +154,10 @@ def _judged(
     return counts, together, pa.chunked_array(sources)
 
 
+def _means(of_images: Mapping[str, Floats]) -> Callable[[Flags], dict[str, float]]:
+    return lambda chosen: {metric: float(found[chosen].mean()) for metric, found in of_images.items()}
+
+
 def baselines(job: EvaluateJob, form: Form, known: tuple[str, ...]) -> Mapping[str, Contestant]:
     """Count, and learn by a linear model, what was there before the window."""
     counts = count_classes(job.tables, job.known_windows, len(known))
@@ -159,6 +165,7 @@ def baselines(job: EvaluateJob, form: Form, known: tuple[str, ...]) -> Mapping[s
         raise ValueError(f"no labelled image in windows {', '.join(job.known_windows)}: baselines know nothing.")
     learned_from = min(MOST_IMAGES, int(counts.sum()))
     logger.info("window %s: the linear model learns from %s images", job.window, f"{learned_from:,}")
-    pieces = drawn(job.tables, job.known_windows, learned_from, seed=0, night=job.known_windows[-1])
+    dataset, night = dataset_of(job.tables), job.known_windows[-1]
+    pieces = drawn(dataset, job.known_windows, learned_from, seed=0, night=night, columns=LEARNED)
     logistic = Logistic(((form.pixels(piece), classes(piece)) for piece in pieces), len(known))
     return {"majority": Majority(counts), "logistic": logistic}

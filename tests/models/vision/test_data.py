@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +12,16 @@ import pytest
 from data_contracts.job import Validation
 from models.batches import Share
 from models.networks.optimizer import rate
+from models.reading import drawn
 from models.vision.data import Pictures, VisionData
 from models.vision.module import NO_CLASS
-from models.vision.reading import drawn
+from models.vision.reading import LEARNED, dataset_of
 from tests.data_contracts.vision.made_up import bars
 from tests.models.jobs import WINDOWS
 from tests.models.vision.tables import SIZE, Columns, fit_job, write_tables
 
 COUNTS = {WINDOWS[0]: 300, WINDOWS[1]: 200}
+ASKED: Any = {"night": "x", "columns": LEARNED}
 
 
 def read(folder: Path, more: Mapping[str, Columns] | None = None, **changes: object) -> tuple[Pictures, Pictures]:
@@ -94,14 +97,18 @@ def test_all_of_a_window_may_validate_and_nothing_is_left_then(tmp_path: Path) -
 def test_what_is_drawn_is_as_much_as_was_wanted_and_nothing_twice(tmp_path: Path) -> None:
     tables = write_tables(tmp_path, {WINDOWS[0]: 1_500, WINDOWS[1]: 500})
     draw = [
-        [each for piece in drawn(tables, WINDOWS, 400, seed=seed, night="x") for each in piece["pixels"].to_pylist()]
+        [
+            each
+            for piece in drawn(dataset_of(tables), WINDOWS, 400, seed=seed, **ASKED)
+            for each in piece["pixels"].to_pylist()
+        ]
         for seed in (0, 0, 1)
     ]
     assert [len(each) for each in draw] == [400] * 3
     assert len(set(draw[0])) == 400
     assert draw[0] == draw[1] != draw[2]
-    assert sum(piece.num_rows for piece in drawn(tables, WINDOWS, 9_000, seed=0, night="x")) == 2_000
-    assert list(drawn(tables, (), 9, seed=0, night="x")) == []
+    assert sum(piece.num_rows for piece in drawn(dataset_of(tables), WINDOWS, 9_000, seed=0, **ASKED)) == 2_000
+    assert list(drawn(dataset_of(tables), (), 9, seed=0, **ASKED)) == []
 
 
 def test_a_batch_is_filled_up_with_what_counts_nothing(tmp_path: Path) -> None:
