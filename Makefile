@@ -30,7 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	    | grep --line-buffered -oE '^(Collecting|Installing collected|Successfully installed)( [a-zA-Z0-9_.-]+)?'
 	@touch $@
 
-nightly: $(INSTALLED) ## Two nights of a made-up shop, or of SETTINGS=examples/{language,medical,risk,vision}.yaml; one of SETTINGS=file EVENTS=path
+nightly: $(INSTALLED) ## Two nights of a made-up shop, or of SETTINGS=examples/{language,medical,risk,speech,vision}.yaml; one of SETTINGS=file EVENTS=path
 	@$(TIMED) \
 	python -m flows.services serve; \
 	if [ -n "$(EVENTS)" ]; then \

@@ -1,4 +1,4 @@
-"""Metrics that are one sum over another: errors a word or a character (speech), nats or bits a token (language).
+"""Metrics that are one sum over another: errors a word or a character, nats or bits a token.
 
 What is summed is that of single units, so sums of parts add up to those of the whole, in any order, and a unit that
 counts twice is weighed: as the histograms of `models.metrics` do, for batches, processes and a bootstrap alike.
