@@ -57,7 +57,7 @@ class Decoder:
     def _along(self, path_L: Numbers, chance_LV: Logits) -> Heard:
         """Read words along a path of one symbol a place."""
         begin_N = np.flatnonzero(np.diff(path_L, prepend=BLANK))
-        end_N = np.append(begin_N[1:], len(path_L))
+        end_N = np.append(begin_N[1:], len(path_L))[: len(begin_N)]
         letters = [
             (self._symbols[path_L[begin]], begin, end, float(chance_LV[begin:end, path_L[begin]].max()))
             for begin, end in zip(begin_N.tolist(), end_N.tolist(), strict=True)
