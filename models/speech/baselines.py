@@ -21,7 +21,7 @@ from data_contracts.speech.log_mel import Frames
 MOST_RECORDINGS = 4_000
 """That the machine learns from."""
 MOST_TEXTS = 200
-"""That it knows: those said most often."""
+"""That it knows: those said most often, and more than once."""
 COEFFICIENTS, SEGMENTS = 20, 8
 """Cepstral coefficients of a frame, and stretches of time over which each is averaged."""
 PENALTY = 10.0
@@ -61,7 +61,8 @@ class WholeTexts:
         for sounds, texts in pieces:
             numbers += map(_numbers, sounds)
             said += texts
-        self._known = sorted(text for text, _ in Counter(sorted(said)).most_common(MOST_TEXTS))
+        most = Counter(sorted(said)).most_common(MOST_TEXTS)
+        self._known = sorted(text for text, count in most if count > 1) or [most[0][0]]
         number_of = {text: number for number, text in enumerate(self._known)}
         taken = [place for place, text in enumerate(said) if text in number_of]
         self._machine = make_pipeline(StandardScaler(), SVC(C=PENALTY, gamma="scale"))
