@@ -19,7 +19,7 @@ from benchmarks.compared import Compared, Setting, compared, table
 from benchmarks.lab import ENVIRONMENT
 from benchmarks.results import machine, record
 from benchmarks.shards import shards
-from benchmarks.subjects import HSTU, LANGUAGE, MEDICAL, RISK, VISION
+from benchmarks.subjects import HSTU, LANGUAGE, MEDICAL, RISK, SPEECH, VISION
 from benchmarks.tables import WINDOW
 from benchmarks.ways import Trained, Ways
 from data_contracts.job import FitJob, TablesAt, Validation
@@ -38,6 +38,7 @@ SETTINGS = (
     Setting("64-true", "cross_entropy", loss=1e-9, weights=1e-9, subject=VISION),
     Setting("64-true", "cross_entropy", loss=1e-9, weights=1e-9, subject=MEDICAL),
     Setting("64-true", "cross_entropy", loss=1e-9, weights=1e-9, subject=LANGUAGE),
+    Setting("64-true", "cross_entropy", loss=1e-9, weights=1e-9, subject=SPEECH),
 )
 
 

@@ -22,6 +22,7 @@ from data_contracts.parallelism import Schedule
 from data_contracts.risk.examples import EXAMPLES, FEATURES
 from data_contracts.risk.numbers import NUMBERS
 from data_contracts.risk.parties import PARTIES
+from data_contracts.speech.examples import EXAMPLES as SOUNDS
 from data_contracts.table import Table
 from data_contracts.vision.classes import CLASSES
 from data_contracts.vision.examples import EXAMPLES as PICTURES
@@ -33,6 +34,8 @@ LEARNED, VALIDATING, KNOWN_PARTIES, OWN_NUMBERS = 400, 22, 50, 3
 """Made-up transactions that are learned from, those that validate, the parties of both, and the numbers of each."""
 LETTERS, STRETCH = 20, 12
 """Different symbols of made-up texts, and how far back a network looks: a text is four such stretches."""
+MELS, FRAMES, WORD = 12, (24, 40), 6
+"""Bands of made-up sounds, their fewest and most frames, and the letters that are said in each."""
 SIDE, KINDS = 12, 3
 """Height and width of made-up pictures, pixels, and how many classes they are of."""
 
@@ -182,6 +185,39 @@ def _language(_: str) -> dict[str, JsonValue]:
     return {"network": {"width": SIZES.width, "heads": 2, "blocks": SIZES.blocks}, "context": STRETCH}
 
 
+def _write_sounds(folder: Path) -> TablesAt:
+    """Write sounds of some lengths in which each letter is a band that is louder than the others."""
+    random = np.random.default_rng(0)
+    letter_NS = random.integers(0, MELS, (LEARNED, WORD))
+    frames = random.integers(*FRAMES, LEARNED)
+    sounds = []
+    for letter_S, count in zip(letter_NS, frames, strict=True):
+        sound_TM = random.normal(5, 1, (count, MELS))
+        sound_TM[np.arange(count), letter_S[np.arange(count) * WORD // count]] += 4
+        sounds.append(sound_TM.astype(np.float16).tobytes())
+    examples = {
+        "log_mel": sounds,
+        "frames": frames.astype(np.int32),
+        "text": ["".join(chr(ord("a") + letter) for letter in letter_S) for letter_S in letter_NS],
+        "known_at": pa.array(np.arange(LEARNED) * 60_000_000, pa.timestamp("us", "UTC")),
+        "window": [WINDOW] * LEARNED,
+        "digest": np.arange(LEARNED),
+    }
+    numbers = np.arange(MELS)
+    letters = {
+        "symbol": [chr(ord("a") + number) for number in numbers],
+        "symbol_number": FIRST_SYMBOL + numbers,
+        "first_window": [WINDOW] * MELS,
+    }
+    return _committed(folder, (SOUNDS, SOUNDS.filled(pa.table(examples))), (SYMBOLS, pa.table(letters)))
+
+
+def _speech(_: str) -> dict[str, JsonValue]:
+    """Return settings under which sounds are changed: by draws of their own, whoever takes them."""
+    network: dict[str, JsonValue] = {"width": SIZES.width, "heads": 2, "blocks": SIZES.blocks, "channels": 4, "dropout": 0.0}
+    return {"network": network}
+
+
 RECOMMENDER = Subject("recommender", "recommender", _write_walks, _recommender, {"max_length": SIZES.length})
 HSTU = Subject("recommender: hstu", "recommender", _write_walks, _hstu, {"max_length": SIZES.length})
 RISK = Subject("risk", "risk", _write_transactions, _risk, {})
@@ -196,3 +232,4 @@ VISION = Subject(
 )
 MEDICAL = replace(VISION, name="medical", use_case="medical", model=_medical)
 LANGUAGE = Subject("language", "language", _write_texts, _language, {"tokens": "characters"}, has_rows=False)
+SPEECH = Subject("speech", "speech", _write_sounds, _speech, {"rate": 8_000, "mels": MELS}, has_rows=False)
