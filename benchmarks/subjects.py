@@ -214,8 +214,8 @@ def _write_sounds(folder: Path) -> TablesAt:
 
 def _speech(_: str) -> dict[str, JsonValue]:
     """Return settings under which sounds are changed: by draws of their own, whoever takes them."""
-    network: dict[str, JsonValue] = {"width": SIZES.width, "heads": 2, "blocks": SIZES.blocks, "channels": 4, "dropout": 0.0}
-    return {"network": network}
+    shape: dict[str, JsonValue] = {"width": SIZES.width, "heads": 2, "blocks": SIZES.blocks, "channels": 4}
+    return {"network": {**shape, "dropout": 0.0}}
 
 
 RECOMMENDER = Subject("recommender", "recommender", _write_walks, _recommender, {"max_length": SIZES.length})

@@ -51,10 +51,12 @@ def _recorded(frame_TM: Spectrum, random: Generator, config: SpeechAugmentConfig
     T, M = frame_TM.shape
     phase_M = np.pi * (np.arange(M) + 0.5) / M
     curve_M = np.cos(np.arange(1, _CURVES + 1)[:, None] * phase_M).T @ (config.tilt * random.normal(size=_CURVES))
-    noise = SILENCE + config.noise * random.random()
-    noise_TM = noise + np.log(random.exponential(size=(T, M)) + 1e-3)
-    changed_TM: Spectrum = np.logaddexp(frame_TM + curve_M, noise_TM).astype(np.float32)
-    return changed_TM
+    changed_TM: Spectrum = (frame_TM + curve_M).astype(np.float32)
+    if not config.noise:
+        return changed_TM
+    noise_TM = SILENCE + config.noise * random.random() + np.log(random.standard_exponential((T, M)))
+    noisy_TM: Spectrum = np.logaddexp(changed_TM, noise_TM).astype(np.float32)
+    return noisy_TM
 
 
 def _masked(frame_TM: Spectrum, random: Generator, config: SpeechAugmentConfig) -> Spectrum:
@@ -65,7 +67,7 @@ def _masked(frame_TM: Spectrum, random: Generator, config: SpeechAugmentConfig) 
         (config.mel_masks, config.mel_mask_share, frame_TM.T),
     ):
         for _ in range(masks):
-            width = int(random.random() * (share * len(along_NX) + 1))
+            width = int(random.random() * (int(share * len(along_NX)) + 1))
             start = int(random.random() * (len(along_NX) - width + 1))
             along_NX[start : start + width] = mean
     return frame_TM

@@ -66,6 +66,10 @@ class SpeechConfig(ModelConfig, frozen=True, extra="forbid"):
     network: SpeechNetworkConfig = SpeechNetworkConfig()
     optimizer: AdamWConfig = AdamWConfig(learning_rate=2e-3, weight_decay=0.05)
     augment: SpeechAugmentConfig = SpeechAugmentConfig()
+    words: Literal["known", "any"] = Field(
+        "known",
+        description="Which words an answer may have: `known`, those of the texts that it learned from, or `any`.",
+    )
 
     @property
     def layers(self) -> int:

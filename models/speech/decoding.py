@@ -1,18 +1,37 @@
-"""What was said, and when, by the logits of one sound. Shape letters: L places, V symbols, 0 the blank of CTC."""
+"""What was said, and when, by the logits of one sound. Shape letters: L places, V symbols, 0 the blank of CTC.
+
+Sources: Graves et al., "Connectionist temporal classification", ICML 2006: the best path; Collobert, Puhrsch and
+Synnaeve, "Wav2Letter", 2016: the best among paths through the spellings of known words, by flashlight-text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
+from flashlight.lib.text.decoder import (
+    CriterionType,
+    LexiconDecoder,
+    LexiconDecoderOptions,
+    SmearingMode,
+    Trie,
+    ZeroLM,
+)
 from numpy.typing import NDArray
 
 Logits = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
 BLANK = 0
+SEPARATOR = " "
+"""Symbol between words."""
+BEAM = 100
+"""Beginnings of a text that are looked at together."""
+_BEAM_NATS = 50.0
+_NEVER = -1e4
+"""Nats of what cannot be: flashlight adds them up, and infinities would be no numbers."""
 
 
 class Word(NamedTuple):
@@ -42,39 +61,83 @@ class Decoder:
     """Reads texts from logits.
 
     Args:
-        symbols: Characters of the numbers from 1.
+        symbols: Characters of the numbers from 1; of one that stands for none, an empty text.
         seconds: Of a place.
+        words: That may be said; any string of characters when omitted.
     """
 
-    def __init__(self, symbols: Sequence[str], *, seconds: float) -> None:
+    def __init__(self, symbols: Sequence[str], *, seconds: float, words: Iterable[str] | None = None) -> None:
         self._symbols = ("", *symbols)
         self._seconds = seconds
+        self._lexicon = None if words is None else _Lexicon(symbols, words)
 
     def heard(self, logit_LV: Logits) -> Heard:
-        """Take the likeliest symbol of each place; one that goes on over several is one character."""
-        return self._along(logit_LV.argmax(axis=1), softmax(logit_LV))
+        """Take the likeliest text of known words, or, where any may be said, the likeliest symbol of each place."""
+        nat_LV = _log_softmax(logit_LV)
+        path_L = nat_LV.argmax(axis=1) if self._lexicon is None else self._lexicon.path(nat_LV)
+        return self._along(path_L, np.exp(nat_LV))
 
     def _along(self, path_L: Numbers, chance_LV: Logits) -> Heard:
-        """Read words along a path of one symbol a place."""
+        """Read words along a path of one symbol a place; a symbol that goes on over several is one character."""
         begin_N = np.flatnonzero(np.diff(path_L, prepend=BLANK))
-        end_N = np.append(begin_N[1:], len(path_L))[: len(begin_N)]
+        end_N = np.append(begin_N, len(path_L))[1:]
         letters = [
             (self._symbols[path_L[begin]], begin, end, float(chance_LV[begin:end, path_L[begin]].max()))
             for begin, end in zip(begin_N.tolist(), end_N.tolist(), strict=True)
-            if path_L[begin] != BLANK
+            if self._symbols[path_L[begin]]
         ]
         words = []
-        for is_blank, group in groupby(letters, lambda letter: letter[0].isspace()):
-            if not is_blank:
+        for is_between, group in groupby(letters, lambda letter: letter[0] == SEPARATOR):
+            if not is_between:
                 text, begin, end, chance = zip(*group, strict=True)
-                words.append(
-                    Word("".join(text), begin[0] * self._seconds, end[-1] * self._seconds, sum(chance) / len(chance))
-                )
-        return Heard(" ".join(word.text for word in words), tuple(words))
+                start_s, end_s = begin[0] * self._seconds, end[-1] * self._seconds
+                words.append(Word("".join(text), start_s, end_s, sum(chance) / len(chance)))
+        return Heard(SEPARATOR.join(word.text for word in words), tuple(words))
 
 
-def softmax(logit_LV: Logits) -> Logits:
-    """Return chances, (L, V)."""
-    chance_LV: Logits = np.exp(logit_LV - logit_LV.max(axis=1, keepdims=True))
-    chance_LV /= chance_LV.sum(axis=1, keepdims=True)
-    return chance_LV
+class _Lexicon:
+    """Finds the best path through the spellings of words; each ends with a separator, behind the last one is none.
+
+    Args:
+        symbols: Characters of the numbers from 1; without a separator among them each text is one word.
+        words: Those with other characters cannot be said.
+    """
+
+    def __init__(self, symbols: Sequence[str], words: Iterable[str]) -> None:
+        number = {symbol: place for place, symbol in enumerate(symbols, 1)}
+        self._columns = len(symbols) + 1 + (SEPARATOR not in number)
+        self._between = number.setdefault(SEPARATOR, len(symbols) + 1)
+        trie, language = Trie(self._columns, self._between), ZeroLM()
+        start = language.start(False)  # noqa: FBT003, it takes no names
+        for label, word in enumerate(sorted({word for word in words if word and set(word) <= number.keys()})):
+            spelling = [number[character] for character in word + SEPARATOR]
+            trie.insert(spelling, label, language.score(start, label)[1])
+        trie.smear(SmearingMode.MAX)
+        options = LexiconDecoderOptions(
+            beam_size=BEAM,
+            beam_size_token=self._columns,
+            beam_threshold=_BEAM_NATS,
+            lm_weight=0,
+            word_score=0,
+            unk_score=-np.inf,
+            sil_score=0,
+            log_add=True,
+            criterion_type=CriterionType.CTC,
+        )
+        self._decoder = LexiconDecoder(options, trie, language, self._between, BLANK, -1, [], False)  # noqa: FBT003
+
+    def path(self, nat_LV: Logits) -> Numbers:
+        """Return the symbol of each place, (L,)."""
+        L, V = nat_LV.shape
+        ended = np.full((L + 1, self._columns), _NEVER, np.float32)
+        ended[:L, :V] = np.maximum(nat_LV, _NEVER)
+        ended[L, self._between] = 0
+        best = self._decoder.decode(ended.ctypes.data, *ended.shape)[0]
+        path_L = np.array(best.tokens[1 : L + 1], np.int64)
+        return np.where(path_L < V, path_L, BLANK)
+
+
+def _log_softmax(logit_LV: Logits) -> Logits:
+    nat_LV: Logits = logit_LV - logit_LV.max(axis=1, keepdims=True)
+    nat_LV -= np.log(np.exp(nat_LV).sum(axis=1, keepdims=True))
+    return nat_LV

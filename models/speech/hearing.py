@@ -26,7 +26,7 @@ class Listener:
     def __init__(self, ready: Ready) -> None:
         self._network, record = ready
         seconds = record.network.subsampling / FRAMES_A_SECOND
-        self._decoder = Decoder(("", *record.symbols), seconds=seconds)
+        self._decoder = Decoder(("", *record.symbols), seconds=seconds, words=record.words)
 
     def heard(self, sounds: Sequence[Frames]) -> list[Heard | None]:
         """Return what each says; None where the network gives no number.

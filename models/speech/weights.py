@@ -43,7 +43,7 @@ class ModelRecord(BaseModel, frozen=True, extra="ignore"):
         rate: Samples a second that it hears.
         mels: Bands that they are made to.
         symbols: Characters that have numbers, in their order.
-        words: That were said where it learned.
+        words: That answers may have; null where it is any.
     """
 
     format: PositiveInt = FORMAT
@@ -52,7 +52,7 @@ class ModelRecord(BaseModel, frozen=True, extra="ignore"):
     rate: PositiveInt
     mels: PositiveInt
     symbols: tuple[str, ...]
-    words: tuple[str, ...]
+    words: tuple[str, ...] | None
 
 
 class Weights(NamedTuple):
@@ -73,7 +73,8 @@ class Ready(NamedTuple):
 
 def record_of(config: SpeechConfig, features: Config, symbols: tuple[str, ...], words: tuple[str, ...]) -> ModelRecord:
     """Return what answering needs to know of a network that is trained under these."""
-    own = {"network": config.network.model_dump(), "symbols": symbols, "words": words}
+    said = words if config.words == "known" else None
+    own = {"network": config.network.model_dump(), "symbols": symbols, "words": said}
     return ModelRecord.model_validate({**own, "rate": features["rate"], "mels": features["mels"]})
 
 
