@@ -14,12 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-from mlflow import MlflowClient
 from tritonclient.utils import InferenceServerException
 
-from data_contracts.job import TablesAt
-from data_contracts.manifest import seal
-from tests.models.serving.published import publish_as
+from tests.models.serving.echo import publish_echo
 from tests.models.serving.running import Running, running_server
 from tests.models.serving.streams import conversation, events
 from tests.patience import LONG_SECONDS
@@ -32,20 +29,13 @@ LARGE = "x" * 50_000
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Versions 1 and 2 of `echo`, of one bundle."""
-    folder = tmp_path_factory.mktemp("echo")
-    (folder / "weights").mkdir()
-    seal(folder / "weights")
-    tables = TablesAt(folder=str(folder / "tables"), versions={})
-    result = publish_as("echo", folder, "tests.repeating", folder / "weights", tables, config={}, features={})
-    MlflowClient(f"sqlite:///{folder}/mlflow.db").create_model_version("echo", result.model_uri)
-    return folder
+def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return publish_echo(tmp_path_factory.mktemp("echo"))
 
 
 @pytest.fixture(scope="module")
-def server(published: Path) -> Iterator[Running]:
-    with running_server(f"sqlite:///{published}/mlflow.db", published, "--workers", "1", name="echo") as running:
+def server(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running_server(registry, tmp_path_factory.mktemp("server"), "--workers", "1", name="echo") as running:
         running.wait_until_ready()
         yield running
 
@@ -149,8 +139,18 @@ def test_endless_streams_hold_up_nobody(server: Running) -> None:
         assert next(one)["said"] == next(other)["said"] == LARGE
 
 
-def test_a_stream_ends_on_the_version_it_began_with(published: Path, tmp_path: Path) -> None:
-    with running_server(f"sqlite:///{published}/mlflow.db", tmp_path, name="echo") as server:
+def test_a_piece_that_takes_long_does_not_keep_the_server_from_listening(server: Running, tmp_path: Path) -> None:
+    signal = tmp_path / "go on"
+    with events(server, "echo", {"text": "a", "times": 2, "waits_for": str(signal)}) as pieces:
+        next(pieces)
+        assert server.get("/v2/health/live").status_code == httpx.codes.OK
+        assert metric(server, "nightshift_streams_open", model="echo", version="1") == 1
+        signal.touch()
+        assert [piece["said"] for piece in pieces] == ["a"]
+
+
+def test_a_stream_ends_on_the_version_it_began_with(registry: str, tmp_path: Path) -> None:
+    with running_server(registry, tmp_path, name="echo") as server:
         server.wait_until_ready()
         with events(server, "echo", {"text": LARGE}) as pieces:
             next(pieces)
@@ -163,9 +163,9 @@ def test_a_stream_ends_on_the_version_it_began_with(published: Path, tmp_path: P
                 assert [piece["model_version"] for piece in others] == ["2"]
 
 
-def test_a_server_that_is_told_to_end_does_not_wait_for_endless_streams(published: Path, tmp_path: Path) -> None:
+def test_a_server_that_is_told_to_end_does_not_wait_for_endless_streams(registry: str, tmp_path: Path) -> None:
     with (
-        running_server(f"sqlite:///{published}/mlflow.db", tmp_path, name="echo") as server,
+        running_server(registry, tmp_path, name="echo") as server,
         conversation(server, "echo") as call,
     ):
         server.wait_until_ready()

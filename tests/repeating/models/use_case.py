@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Generator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,7 @@ class RepeatingPredictor:
             pa.field("text", pa.string(), nullable=False),
             pa.field("times", pa.int32()),
             pa.field("fails_after", pa.int32()),
+            pa.field("waits_for", pa.string(), metadata={"unit": "a file, before the second time"}),
             pa.field("marks", pa.list_(pa.string())),
         ]
     )
@@ -47,9 +49,11 @@ class RepeatingPredictor:
             logger.info("%.9s is said no more", asked["text"])
 
     def _said(
-        self, text: str, times: int | None, fails_after: int | None, marks: list[str] | None
+        self, text: str, times: int | None, fails_after: int | None, waits_for: str | None, marks: list[str] | None
     ) -> Generator[str, None, None]:
         for number in count() if times is None else range(times):
+            while number == 1 and waits_for and not Path(waits_for).exists():
+                time.sleep(0.01)
             if number == fails_after:
                 raise RuntimeError("it fails, as it was told")
             yield text + "".join(marks or [])
