@@ -16,11 +16,15 @@ about the version, and may pass. What was served still is.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
+from typing import Any
 
 from pydantic import Field
 
@@ -28,6 +32,20 @@ from data_contracts.night import Value
 
 OPERATIONS = "/nightshift/models/{name}"
 """Path of a registered model's operations."""
+STREAMED = "/v2/models/{name}/generate_stream"
+"""Path by which a model is asked for an answer in pieces: Triton's generate extension of the protocol."""
+
+
+def curl_for_pieces(rest_url: str, name: str, request: Mapping[str, Any]) -> str:
+    """Return the command line that asks for an answer in pieces.
+
+    Args:
+        rest_url: Of the server.
+        name: Of the registered model.
+        request: Column to value as JSON has it; what is null is left out.
+    """
+    asked = {column: value for column, value in request.items() if value is not None}
+    return f"curl -N {rest_url.rstrip('/')}{STREAMED.format(name=name)} -d {quote(json.dumps(asked))}"
 
 
 def operations_socket(rest_port: int) -> Path:
@@ -66,6 +84,7 @@ class VersionHeld(Value):
     digest: str = Field(description="sha256 of its bundle's manifest.")
     since: datetime = Field(description="When it was loaded or, if served, put in service; UTC.")
     trained_through: str = Field(description="Key of the newest window that it learned from: a day, ISO 8601.")
+    streams: bool = Field(False, description="Whether it answers in pieces, too.")
 
 
 class ServerState(Value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from pathlib import Path
 from shlex import quote
@@ -20,10 +20,12 @@ from data_contracts.binary import from_json
 from data_contracts.bundle import find_version
 from data_contracts.evidence import Evidence
 from data_contracts.night import Night, Promotion, Window
+from data_contracts.serving import curl_for_pieces
 from data_contracts.version import EXAMPLE, NIGHT
 from flows.conserved import conserved
 from flows.seen import Seen, duration
 from tasks.deploy.client import ask_over_grpc, ask_over_rest
+from tasks.deploy.server import ModelServer, ServerError
 from tasks.evaluate.record import recorded_evidence
 from tasks.evaluate.shown import remarks, samples
 from tasks.evaluate.shown import tables as evidence_tables
@@ -118,7 +120,7 @@ def night(promotion: Promotion, settings: NightlySettings) -> None:
     if evidence is not None:
         _metrics(evidence, _reference(settings.reference, Night.model_validate_json(version.tags[NIGHT]).window))
     if EXAMPLE in version.tags:
-        _answers(settings, json.loads(version.tags[EXAMPLE]))
+        answers(settings, json.loads(version.tags[EXAMPLE]))
     for said in conserved(workspace, [source for source in (settings.source, settings.labels) if source]):
         line(said)
     line(f"on disk: {in_words(disk_use(workspace))}")
@@ -150,8 +152,8 @@ def _metrics(evidence: Evidence, reference: Mapping[str, float]) -> None:
         line(said)
 
 
-def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:
-    """Ask the served model what it was registered with as an example, as any client does."""
+def answers(settings: NightlySettings, example: Mapping[str, object]) -> None:
+    """Ask the served model what it was registered with as an example, as any client does; say how it streams, if so."""
     for over, ask in (("REST", ask_over_rest), ("gRPC", ask_over_grpc)):
         try:
             answer = ask(settings.serving, settings.name, example)
@@ -159,6 +161,10 @@ def _answers(settings: NightlySettings, example: Mapping[str, object]) -> None:
             line(f"over {over}: no answer: {error}")
         else:
             line(f"over {over}, by version {answer.version}: {_listed(example)} -> {_listed(answer.values)}")
+    with suppress(ServerError):
+        served = ModelServer(settings.name, settings.workspace().tracking_uri, settings.serving).state().served
+        if served is not None and served.streams:
+            line(f"in pieces: {curl_for_pieces(settings.serving.rest_url, settings.name, example)}")
 
 
 def _listed(values: Mapping[str, object]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -32,6 +32,25 @@ class Predictor(Protocol):
 
         Raises:
             ValueError: A request is not to the schema; the message says which row and what was wanted.
+        """
+        ...
+
+
+@runtime_checkable
+class StreamingPredictor(Predictor, Protocol):
+    """A predictor that answers piece by piece, too: the server streams for whoever has these two."""
+
+    piece_schema: pa.Schema
+    """Columns of a piece. Texts of one column, put together, are what `predict` answers there."""
+
+    def stream(self, request: pa.Table) -> Generator[pa.Table, None, None]:
+        """Yield the answer to one row in pieces, each as soon as it is known.
+
+        A piece is computed when it is asked for, by any thread, and never by two at once. The generator is closed when
+        nobody wants the rest.
+
+        Raises:
+            ValueError: As `predict`, before the first piece.
         """
         ...
 

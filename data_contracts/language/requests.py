@@ -1,4 +1,7 @@
-"""Requests and answers: a text in, how it goes on and how likely it is out. One row a request."""
+"""Requests and answers: a text in, how it goes on and how likely it is out. One row a request.
+
+Who asks for pieces gets `PIECES`: how the text goes on, and nothing of what it was sent.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +55,22 @@ ANSWERS = DataContract(
                 nullable=False,
                 metadata={"unit": "last symbols of the prompt that the first new one is drawn from"},
             ),
+        ]
+    ),
+    written_by="server",
+    read_by=("clients",),
+)
+
+PIECES = DataContract(
+    name="pieces",
+    schema=pa.schema(
+        [
+            pa.field(
+                "continuation",
+                pa.string(),
+                nullable=False,
+                metadata={"unit": "one character; all pieces together are the continuation of the answer"},
+            )
         ]
     ),
     written_by="server",

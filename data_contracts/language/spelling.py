@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8, getincrementaldecoder
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +29,10 @@ class Spelling(Protocol):
         """Return the numbers of a text, UTF-8."""
         ...
 
+    def pieces(self, numbers: Iterable[int]) -> Iterator[str]:
+        """Yield the text of numbers, each character as soon as it is whole."""
+        ...
+
     def text(self, numbers: Iterable[int]) -> str:
         """Return the text of numbers."""
         ...
@@ -43,10 +47,15 @@ class Bytes:
         """See `Spelling.numbers`."""
         return np.frombuffer(text, np.uint8).astype(np.int32) + FIRST
 
+    def pieces(self, numbers: Iterable[int]) -> Iterator[str]:
+        """See `Spelling.pieces`; a last character that is not whole is left out."""
+        decoder = getincrementaldecoder("utf-8")("replace")
+        said = (decoder.decode(bytes([number - FIRST])) for number in numbers if number >= FIRST)
+        return filter(None, said)
+
     def text(self, numbers: Iterable[int]) -> str:
-        """See `Spelling.text`; a last character that is not whole is left out."""
-        said = bytes(number - FIRST for number in numbers if number >= FIRST)
-        return getincrementaldecoder("utf-8")("replace").decode(said)
+        """See `Spelling.text`."""
+        return "".join(self.pieces(numbers))
 
 
 class Characters:
@@ -67,9 +76,13 @@ class Characters:
         found: Numbers = self._number[code_points(text)]
         return found
 
+    def pieces(self, numbers: Iterable[int]) -> Iterator[str]:
+        """See `Spelling.pieces`."""
+        return (self.symbols[number - FIRST] if number >= FIRST else REPLACEMENT for number in numbers)
+
     def text(self, numbers: Iterable[int]) -> str:
         """See `Spelling.text`."""
-        return "".join(self.symbols[number - FIRST] if number >= FIRST else REPLACEMENT for number in numbers)
+        return "".join(self.pieces(numbers))
 
 
 def spelling(tokens: str, symbols: Sequence[str]) -> Bytes | Characters:

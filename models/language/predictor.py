@@ -1,9 +1,9 @@
-"""Answers requests: a text in, how it goes on and how likely it is out."""
+"""Answers requests: a text in, how it goes on and how likely it is out; or how it goes on, character by character."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from data_contracts.language.requests import (
     MAX_CHARACTERS,
     MAX_NEW,
     NEW,
+    PIECES,
     REQUESTS,
     SEED,
     TEMPERATURE,
@@ -25,7 +26,7 @@ from models.language.weights import load
 
 
 class LanguagePredictor:
-    """See `models.use_case.Predictor`. Read-only once made.
+    """See `models.use_case.StreamingPredictor`. Read-only once made.
 
     Args:
         folder: Of a bundle, verified.
@@ -36,6 +37,7 @@ class LanguagePredictor:
 
     request_schema = REQUESTS.schema
     answer_schema = ANSWERS.schema
+    piece_schema = PIECES.schema
 
     def __init__(self, folder: Path) -> None:
         self._network, record = load(folder)
@@ -47,31 +49,54 @@ class LanguagePredictor:
         Raises:
             ValueError: Requests are not to the contract; the message lists every one with its row.
         """
-        rows = REQUESTS.filled(requests).to_pylist()
-        problems = [f"request {row}: {problem}" for row, one in enumerate(rows) for problem in _problems(**one)]
-        problems += [] if problems else _problems_together(rows)
-        if problems:
-            raise ValueError("; ".join(problems) + ".")
-        return pa.Table.from_pylist([self._answer(**each) for each in rows], schema=self.answer_schema)
+        rows = _rows(requests)
+        return pa.Table.from_pylist([self._answer(each) for each in rows], schema=self.answer_schema)
 
-    def _answer(
-        self, prompt: str, max_new: int | None, temperature: float | None, seed: int | None
-    ) -> dict[str, object]:
-        text = unmarked(prompt.encode())
+    def stream(self, request: pa.Table) -> Generator[pa.Table, None, None]:
+        """Say how the text of one row goes on, character by character: together what `predict` says.
+
+        Raises:
+            ValueError: As `predict`, before the first piece.
+        """
+        (asked,) = _rows(request)
+        for text in self._continuation(**asked):
+            yield pa.table([[text]], schema=self.piece_schema)
+
+    def _answer(self, asked: Mapping[str, Any]) -> dict[str, object]:
+        text = unmarked(asked["prompt"].encode())
         symbols = self._spelling.numbers(text)
         (nats,) = surprise(self._network, [symbols])
+        return {
+            "continuation": "".join(self._continuation(**asked)),
+            "nats_a_character": nats / max(len(code_points(text)), 1),
+            "context": min(self._network.context, len(symbols)),
+        }
+
+    def _continuation(
+        self, prompt: str, max_new: int | None, temperature: float | None, seed: int | None
+    ) -> Iterator[str]:
         said = go_on(
             self._network,
-            symbols.tolist(),
+            self._spelling.numbers(unmarked(prompt.encode())).tolist(),
             most=NEW if max_new is None else max_new,
             temperature=TEMPERATURE if temperature is None or math.isnan(temperature) else temperature,
             seed=SEED if seed is None else seed,
         )
-        return {
-            "continuation": self._spelling.text(said),
-            "nats_a_character": nats / max(len(code_points(text)), 1),
-            "context": min(self._network.context, len(symbols)),
-        }
+        return self._spelling.pieces(said)
+
+
+def _rows(requests: pa.Table) -> list[dict[str, Any]]:
+    """Return a row's columns by name.
+
+    Raises:
+        ValueError: See `LanguagePredictor.predict`.
+    """
+    rows: list[dict[str, Any]] = REQUESTS.filled(requests).to_pylist()
+    problems = [f"request {row}: {problem}" for row, one in enumerate(rows) for problem in _problems(**one)]
+    problems += [] if problems else _problems_together(rows)
+    if problems:
+        raise ValueError("; ".join(problems) + ".")
+    return rows
 
 
 def _problems_together(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

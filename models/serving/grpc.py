@@ -12,11 +12,14 @@ from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady, ServerNotR
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from kserve.protocol.grpc.servicer import InferenceServicer
 
-from models.serving.inference import NoRepository, ServingDataPlane
+from models.serving.grpc_stream import add_streams
+from models.serving.inference import FAULT, NoRepository, ServingDataPlane
+from models.serving.streaming import NotStreamedError
 
 logger = logging.getLogger(__name__)
 
 STATUS: dict[type[Exception], StatusCode] = {
+    NotStreamedError: StatusCode.UNIMPLEMENTED,
     InvalidInput: StatusCode.INVALID_ARGUMENT,
     ModelNotFound: StatusCode.NOT_FOUND,
     ModelNotReady: StatusCode.UNAVAILABLE,
@@ -38,7 +41,7 @@ class Refusals(AsyncExceptionToStatusInterceptor):
         status = next((status for kind, status in STATUS.items() if isinstance(ex, kind)), None)
         if status is None:
             logger.error("%s failed", method_name, exc_info=ex)
-            await context.abort(StatusCode.INTERNAL, "internal error; the server's log says more.")
+            await context.abort(StatusCode.INTERNAL, FAULT)
         await context.abort(status, str(ex))
         raise AssertionError("abort raises")
 
@@ -67,6 +70,7 @@ def grpc_server(dataplane: ServingDataPlane, *, address: str, max_bytes: int) ->
     )
     servicer = InferenceServicer(dataplane, NoRepository(dataplane.model_registry))
     add_GRPCInferenceServiceServicer_to_server(servicer, server)
+    add_streams(server, dataplane)
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:

@@ -22,18 +22,29 @@ def infer(dataplane: ServingDataPlane) -> APIRouter:
 
     @router.post("/v2/models/{model_name}/infer")
     async def answer(request: Request, model_name: str) -> Response:
-        encoding = request.headers.get("content-encoding", "identity")
-        if encoding != "identity":
-            raise HTTPException(415, f"a body that is {encoding} is not read; send it as it is.")
-        if not await dataplane.model_ready(model_name):
-            raise ModelNotReady(model_name)
-        headers, body = dict(request.headers), await request.body()
+        headers, body = dict(request.headers), await body_for(dataplane, request, model_name)
         beside = asyncio.get_running_loop().run_in_executor
         decoded = await beside(dataplane.model.threads, _decoded, dataplane, body, headers, model_name)
         inferred, _ = await dataplane.infer(model_name=model_name, request=decoded, headers=headers)
         return await beside(dataplane.model.threads, _encoded, inferred)
 
     return router
+
+
+async def body_for(dataplane: ServingDataPlane, request: Request, model_name: str) -> bytes:
+    """Read a request's body, if there is a model to answer it.
+
+    Raises:
+        HTTPException: It is compressed.
+        ModelNotFound: There is no model of that name.
+        ModelNotReady: No version is served.
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise HTTPException(415, f"a body that is {encoding} is not read; send it as it is.")
+    if not await dataplane.model_ready(model_name):
+        raise ModelNotReady(model_name)
+    return await request.body()
 
 
 def _decoded(dataplane: ServingDataPlane, body: bytes, headers: Mapping[str, str], model_name: str) -> Any:  # noqa: ANN401

@@ -23,9 +23,13 @@ from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.v2_datamodels import InferenceRequest
 
+from models.serving.registry import Loaded
 from models.serving.tensors import Output, metadata, to_outputs, to_rows
 from models.serving.versions import Versions
 from models.use_case import Predictor
+
+FAULT = "internal error; the server's log says more."
+"""Said to a client when the server is at fault."""
 
 
 class ServedModel(InferenceModel):  # type: ignore[misc]
@@ -51,6 +55,20 @@ class ServedModel(InferenceModel):  # type: ignore[misc]
         """Do nothing: the SDK calls this on a model that is not ready, and versions are staged."""
         return self.versions.held.served is not None
 
+    def asked(self, version: str | None) -> Loaded:
+        """Return what answers a request, which may name a version.
+
+        Raises:
+            ModelNotReady: No version is served.
+            InvalidInput: Another version than the one named is served.
+        """
+        served = self.versions.held.served
+        if served is None:
+            raise ModelNotReady(self.name, "No version is in service yet.")
+        if version not in {None, "", served.version}:
+            raise InvalidInput(f"version {version!r} was asked for, version {served.version!r} is served.")
+        return served
+
     async def __call__(
         self,
         body: InferRequest,
@@ -63,11 +81,7 @@ class ServedModel(InferenceModel):  # type: ignore[misc]
             ModelNotReady: No version is served.
             InvalidInput: The request is not to the predictor's schema, or asks for a version that is not served.
         """
-        served = self.versions.held.served
-        if served is None:
-            raise ModelNotReady(self.name, "No version is in service yet.")
-        if body.model_version not in {None, "", served.version}:
-            raise InvalidInput(f"version {body.model_version!r} was asked for, version {served.version!r} is served.")
+        served = self.asked(body.model_version)
         try:
             outputs = await asyncio.get_running_loop().run_in_executor(
                 self.threads, self._outputs, served.predictor, body
@@ -88,7 +102,7 @@ class ServedModel(InferenceModel):  # type: ignore[misc]
         """Decode, predict and encode; takes a thread for as long as it takes."""
         requests = to_rows(body.inputs, predictor.request_schema, max_batch=self._max_batch)
         answers = to_outputs(predictor.predict(requests))
-        return [_encoded(output, binary=body.from_grpc) for output in answers]
+        return [encoded(output, binary=body.from_grpc) for output in answers]
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Describe a request's tensors; nothing while no version is served."""
@@ -101,7 +115,7 @@ class ServedModel(InferenceModel):  # type: ignore[misc]
         return [] if served is None else metadata(served.predictor.answer_schema)
 
 
-def _encoded(output: Output, *, binary: bool) -> InferOutput:
+def encoded(output: Output, *, binary: bool) -> InferOutput:
     """Hand a tensor to the SDK, which encodes arrays for REST itself, and trips over them for gRPC."""
     encoded = InferOutput(output.name, list(output.values.shape), output.datatype, data=output.values)
     if binary:

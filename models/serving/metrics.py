@@ -1,4 +1,4 @@
-"""How old what is served is, for whoever collects metrics: ``GET /metrics``, Prometheus' text format."""
+"""For who collects metrics: how old what is served is, and what is streamed. ``GET /metrics``, Prometheus' format."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from data_contracts.days import start_of
 from models.serving.registry import Loaded
 from models.serving.versions import Versions
+
+STREAMS_OPEN = Gauge("nightshift_streams_open", "Answers in pieces that are under way.", ["model", "version"])
+STREAMS = Counter(
+    "nightshift_streams",
+    "Answers in pieces: whole, left by whoever asked, or failed by the server's fault.",
+    ["model", "version", "ended"],
+)
+PIECES = Counter("nightshift_stream_pieces", "Pieces handed out.", ["model", "version"])
 
 
 class Age(Collector):
@@ -50,7 +58,7 @@ def _learned_until(served: Loaded) -> datetime:
 
 
 def metrics(versions: Versions) -> APIRouter:
-    """Build ``GET /metrics``: the age of what is served, and what the process uses."""
+    """Build ``GET /metrics``: the age of what is served, what is streamed, and what the process uses."""
     router = APIRouter(tags=["operations"])
     ages = CollectorRegistry()
     ages.register(Age(versions))

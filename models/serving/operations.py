@@ -14,10 +14,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from data_contracts.binary import with_bytes
-from data_contracts.serving import OPERATIONS, ServerState, VersionWanted
+from data_contracts.serving import OPERATIONS, ServerState, VersionWanted, curl_for_pieces
 from models.serving.registry import Loaded, VersionError
 from models.serving.tensors import asking
 from models.serving.versions import Versions
+from models.use_case import StreamingPredictor
 
 
 def state(versions: Versions) -> APIRouter:
@@ -75,6 +76,8 @@ def _page(name: str, served: Loaded | None, url: str) -> str:
         body = quote(json.dumps(asking(with_bytes(served.example), served.predictor.request_schema)))
         asked = f"curl {url}v2/models/{name}/infer -H 'Content-Type: application/json' -d {body}"
         curl = f"<pre>{escape(asked)}</pre>"
+        if isinstance(served.predictor, StreamingPredictor):
+            curl += f"<p>In pieces:</p><pre>{escape(curl_for_pieces(url, name, served.example))}</pre>"
     return (
         f"<!doctype html><title>{escape(name)}</title><h1>{escape(name)}</h1><p>{said}</p>{curl}"
         "<p><a href='docs'>every route</a></p>"

@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.serving.generate import generate
 from models.serving.infer import infer
-from models.serving.inference import NoRepository, ServingDataPlane
+from models.serving.inference import FAULT, NoRepository, ServingDataPlane
 from models.serving.metrics import metrics
 from models.serving.operations import operations, state
 from models.serving.registry import NoSuchVersionError, RegistryFailedError, VersionError
@@ -46,6 +47,7 @@ def rest_app(dataplane: ServingDataPlane, *, max_bytes: int, trusted_hosts: Sequ
     """
     app = FastAPI(title="Nightshift", docs_url="/docs", redoc_url=None)
     app.include_router(infer(dataplane))  # before the SDK's route of that path: the first one that fits is taken
+    app.include_router(generate(dataplane))
     register_v2_endpoints(app, dataplane, NoRepository(dataplane.model_registry))
     app.include_router(state(dataplane.model.versions))
     app.include_router(metrics(dataplane.model.versions))
@@ -92,7 +94,7 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
 async def _fault(request: Request, error: Exception) -> JSONResponse:
     """Answer when the server is at fault; uvicorn logs the traceback."""
     logger.error("%s %s: %r", request.method, request.url.path, error)
-    return JSONResponse({"error": "internal error; the server's log says more."}, 500)
+    return JSONResponse({"error": FAULT}, 500)
 
 
 class Heads:

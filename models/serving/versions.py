@@ -17,6 +17,7 @@ from threading import Lock
 
 from data_contracts.serving import ServerState, VersionHeld
 from models.serving.registry import Loaded, Registry, VersionError
+from models.use_case import StreamingPredictor
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,11 @@ def _held(loaded: Loaded | None) -> VersionHeld | None:
     if loaded is None:
         return None
     return VersionHeld(
-        version=loaded.version, digest=loaded.digest, since=loaded.since, trained_through=loaded.trained_through
+        version=loaded.version,
+        digest=loaded.digest,
+        since=loaded.since,
+        trained_through=loaded.trained_through,
+        streams=isinstance(loaded.predictor, StreamingPredictor),
     )
 
 

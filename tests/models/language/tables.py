@@ -59,10 +59,12 @@ def write_tables(folder: Path, texts: Mapping[str, list[bytes]]) -> TablesAt:
     return TablesAt(folder=str(folder), versions={"documents": 0, "symbols": 0, "examples": 0})
 
 
-def write_weights(folder: Path, *, symbols: tuple[str, ...] = KNOWN, seed: int = 0) -> Path:
+def write_weights(
+    folder: Path, *, symbols: tuple[str, ...] = KNOWN, seed: int = 0, features: Config = FEATURES
+) -> Path:
     """Write fresh weights; another seed gives other ones."""
     config = LanguageConfig.model_validate(CONFIG)
     torch.manual_seed(seed)
-    save(Weights(new_network(record_of(config, FEATURES, symbols)), config, FEATURES, symbols), folder)
+    save(Weights(new_network(record_of(config, features, symbols)), config, features, symbols), folder)
     seal(folder)
     return folder

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import torch
 
-from data_contracts.language.requests import MAX_CHARACTERS, NEW, REQUESTS
+from data_contracts.language.requests import MAX_CHARACTERS, NEW, PIECES, REQUESTS
+from data_contracts.language.symbols import BOUNDARY
 from models.language.bundle import golden_requests
+from models.language.network import Past
 from models.language.predictor import LanguagePredictor
 from models.language.weights import copy_into, load, new_network
 from models.weights import WeightsError
@@ -43,6 +46,50 @@ def test_without_a_temperature_the_likeliest_character_comes_each_time(folder: P
         logit_V = network(torch.tensor([[0, *record.spelling.numbers(b"the cat").tolist()]]))[0, -1]
     logit_V[1] = -torch.inf
     assert answer["continuation"] == record.spelling.text([number for number in [int(logit_V.argmax())] if number])
+
+
+def stream(folder: Path, *requests: dict[str, object]) -> Generator[pa.Table, None, None]:
+    return LanguagePredictor(folder).stream(pa.Table.from_pylist(list(requests), schema=REQUESTS.schema))
+
+
+@pytest.mark.parametrize(("tokens", "symbols"), [("characters", KNOWN), ("bytes", ())])
+def test_pieces_are_to_their_schema_and_together_the_continuation(
+    tmp_path: Path, tokens: str, symbols: tuple[str, ...]
+) -> None:
+    folder = write_weights(tmp_path / "weights", features={"tokens": tokens}, symbols=symbols)
+    count = 0
+    for seed in range(5):
+        told = {"prompt": story(seed), "max_new": 60, "temperature": 1.0, "seed": seed}
+        pieces = list(stream(folder, told))
+        assert all(piece.schema == PIECES.schema and piece.num_rows == 1 for piece in pieces)
+        (answer,) = ask(folder, told)
+        assert "".join(piece["continuation"][0].as_py() for piece in pieces) == answer["continuation"]
+        count += len(pieces)
+    assert count > 10
+
+
+def test_a_symbol_is_drawn_when_its_piece_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor, drawn = LanguagePredictor(folder), []
+    with torch.no_grad():
+        predictor._network.saying.symbols.bias[BOUNDARY] = -100
+    further = predictor._network.further
+
+    def recorded(symbol_BL: torch.Tensor, past: Past | None) -> tuple[torch.Tensor, Past]:
+        drawn.append(symbol_BL.shape[1])
+        return further(symbol_BL, past)
+
+    monkeypatch.setattr(predictor._network, "further", recorded)
+    told = {"prompt": "the cat", "max_new": 9, "temperature": 1.0, "seed": 1}
+    pieces = predictor.stream(pa.Table.from_pylist([told], schema=REQUESTS.schema))
+    for count in (1, 2, 3):
+        next(pieces)
+        assert len(drawn) == count
+    assert drawn == [8, 1, 1], "what was read is kept"
+
+
+def test_a_wrong_request_is_told_before_the_first_piece(folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"request 0: max_new is -1.*request 0: seed is -3"):
+        next(stream(folder, {"prompt": "fine", "max_new": -1, "seed": -3}))
 
 
 def test_what_is_left_out_is_filled_in(folder: Path) -> None:

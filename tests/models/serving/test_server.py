@@ -30,6 +30,7 @@ from tritonclient.utils import InferenceServerException
 
 from data_contracts.serving import operations_socket
 from tests.models.serving.running import ROOT, Running, command_line, running_server
+from tests.models.serving.streams import conversation
 from tests.models.serving.tiny_shop import damage, item, register_two
 from tests.patience import LONG_SECONDS
 
@@ -202,6 +203,19 @@ def test_a_message_whose_tensors_cannot_be_decoded_is_refused(
         GRPCInferenceServiceStub(channel).ModelInfer(message, timeout=LONG_SECONDS)
     assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert reason in error.value.details()
+
+
+def test_a_model_that_answers_in_one_piece_says_so_and_how_to_ask(server: Running) -> None:
+    answer = server.post("/v2/models/shop/generate_stream", {"user_id": "ada"})
+    wanted = "shop version 1 answers in one piece: POST /v2/models/shop/infer, over gRPC ModelInfer."
+    assert (answer.status_code, answer.json()) == (400, {"error": wanted})
+    assert server.get("/nightshift/models/shop").json()["served"]["streams"] is False
+    assert "curl -N" not in server.get("/").text
+    with conversation(server, "shop") as call:
+        call.ask({"user_id": ("BYTES", b"ada")})
+        with pytest.raises(InferenceServerException) as error:
+            call.next()
+    assert (error.value.status(), error.value.message()) == ("StatusCode.UNIMPLEMENTED", wanted)
 
 
 def test_it_answers_curl_in_json(server: Running) -> None:
