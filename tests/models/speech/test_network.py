@@ -82,6 +82,19 @@ def test_a_louder_recording_says_the_same_and_another_order_something_else() -> 
     assert (network(one.flip(1)).flip(1) - network(one)).abs().max() > 1e-3
 
 
+def test_what_is_far_below_the_loudest_is_silence_and_a_microphone_is_not_heard() -> None:
+    network = made()
+    network.hearing.nats, network.hearing.share = 4.0, 1.0
+    quiet = 10 + sounds(12)
+    quiet[:, 3:5] = torch.tensor([1.0, 5.0])[:, None]
+    quieter = quiet.clone()
+    quieter[:, 3:5] = torch.tensor([2.0, 3.0])[:, None]
+    torch.testing.assert_close(network(quieter), network(quiet), rtol=0, atol=1e-12)
+    microphone = torch.linspace(0, 3, MELS, dtype=torch.float64)
+    network.hearing.nats = 99.0
+    torch.testing.assert_close(network(quiet + microphone), network(quiet), rtol=0, atol=1e-9)
+
+
 def test_a_kernel_without_a_middle_and_heads_that_share_no_width_are_refused() -> None:
     with pytest.raises(ValueError, match=r"kernel \(4\) must be odd"):
         SpeechNetworkConfig(kernel=4)
