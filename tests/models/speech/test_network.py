@@ -67,6 +67,12 @@ def test_padding_has_no_part_in_what_is_learned() -> None:
     torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=1e-9)
 
 
+def test_gradients_lie_as_parameters_do() -> None:
+    network = made()
+    network(sounds(9, 20)).square().sum().backward()
+    assert all(each.grad is not None and each.grad.stride() == each.stride() for each in network.parameters())
+
+
 def test_rows_of_padding_alone_give_zeros_and_gradients_that_are_numbers() -> None:
     network = made().train()
     said = network(torch.zeros(2, 6, MELS, dtype=torch.float64, requires_grad=True))
