@@ -37,6 +37,11 @@ def augmented(frame_TM: Frames, row: int, config: SpeechAugmentConfig, *, seed: 
     return np.maximum(_masked(changed_TM, random, config), np.float32(SILENCE))
 
 
+def longest(frames: int, config: SpeechAugmentConfig) -> int:
+    """Return how many frames a sound of so many may have when it is changed."""
+    return round(frames * (1 + config.stretch))
+
+
 def _warped(frame_TM: Spectrum, random: Generator, config: SpeechAugmentConfig) -> Spectrum:
     """Say it slower or faster, and by a longer or shorter vocal tract."""
     T, M = frame_TM.shape

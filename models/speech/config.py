@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from models.fit_config import FitConfig, ModelConfig
 from models.networks.config import AdamWConfig
@@ -21,10 +21,14 @@ class SpeechNetworkConfig(BaseModel, frozen=True, extra="forbid"):
     """Shape of the network. Weights can be trained further only under the same shape."""
 
     subsampling: Literal[2, 4] = Field(2, description="Frames of 10 ms that become one place.")
-    channels: PositiveInt = Field(32, description="Numbers that the first convolutions give for each place and band.")
+    range_nats: PositiveFloat = Field(9.0, description="Below a sound's loudest place, under which all is silence.")
+    band_mean_share: float = Field(
+        0.7, ge=0, le=1, description="Share of each band's mean in a sound that is taken off: 1 hears no microphone."
+    )
+    channels: PositiveInt = Field(16, description="Numbers that the first convolutions give for each place and band.")
     width: PositiveInt = Field(128, description="D: numbers of a state.")
     heads: PositiveInt = Field(4, description="H: of attention; they share the width.")
-    blocks: PositiveInt = Field(3, description="One after another.")
+    blocks: PositiveInt = Field(2, description="One after another.")
     kernel: PositiveInt = Field(9, description="Places that a block's convolution sees together; odd.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of what a block adds that is dropped while it learns.")
 
@@ -51,8 +55,8 @@ class SpeechAugmentConfig(BaseModel, frozen=True, extra="forbid"):
 
     stretch: NonNegativeFloat = Field(0.25, description="Share by which it is slower or faster, at most.")
     warp: NonNegativeFloat = Field(0.25, description="Share by which frequencies are higher or lower, at most.")
-    tilt: NonNegativeFloat = Field(1.0, description="Nats by which a microphone changes the power of bands, about.")
-    noise: NonNegativeFloat = Field(6.0, description="Nats by which noise is raised above the softest, at most.")
+    tilt: NonNegativeFloat = Field(0.5, description="Nats by which a microphone changes the power of bands, about.")
+    noise: NonNegativeFloat = Field(2.0, description="Nats by which noise is raised above the softest, at most.")
     time_masks: NonNegativeInt = Field(1, description="Stretches of time that are wiped out.")
     time_mask_share: float = Field(0.15, ge=0, le=1, description="Share of a sound that one of them is, at most.")
     mel_masks: NonNegativeInt = Field(1, description="Stretches of bands that are wiped out.")
@@ -64,7 +68,7 @@ class SpeechConfig(ModelConfig, frozen=True, extra="forbid"):
 
     fit: SpeechFitConfig = Field(SpeechFitConfig(), description="How long it is trained, and in what steps.")
     network: SpeechNetworkConfig = SpeechNetworkConfig()
-    optimizer: AdamWConfig = AdamWConfig(learning_rate=2e-3, weight_decay=0.05)
+    optimizer: AdamWConfig = AdamWConfig(learning_rate=3e-3, weight_decay=0.05)
     augment: SpeechAugmentConfig = SpeechAugmentConfig()
     words: Literal["known", "any"] = Field(
         "known",

@@ -67,6 +67,12 @@ def test_padding_has_no_part_in_what_is_learned() -> None:
     torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=1e-9)
 
 
+def test_gradients_lie_as_parameters_do() -> None:
+    network = made()
+    network(sounds(9, 20)).square().sum().backward()
+    assert all(each.grad is not None and each.grad.stride() == each.stride() for each in network.parameters())
+
+
 def test_rows_of_padding_alone_give_zeros_and_gradients_that_are_numbers() -> None:
     network = made().train()
     said = network(torch.zeros(2, 6, MELS, dtype=torch.float64, requires_grad=True))
@@ -80,6 +86,19 @@ def test_a_louder_recording_says_the_same_and_another_order_something_else() -> 
     one = sounds(12)
     torch.testing.assert_close(network(one + 3), network(one), rtol=0, atol=1e-6)
     assert (network(one.flip(1)).flip(1) - network(one)).abs().max() > 1e-3
+
+
+def test_what_is_far_below_the_loudest_is_silence_and_a_microphone_is_not_heard() -> None:
+    network = made()
+    network.hearing.nats, network.hearing.share = 4.0, 1.0
+    quiet = 10 + sounds(12)
+    quiet[:, 3:5] = torch.tensor([1.0, 5.0])[:, None]
+    quieter = quiet.clone()
+    quieter[:, 3:5] = torch.tensor([2.0, 3.0])[:, None]
+    torch.testing.assert_close(network(quieter), network(quiet), rtol=0, atol=1e-12)
+    microphone = torch.linspace(0, 3, MELS, dtype=torch.float64)
+    network.hearing.nats = 99.0
+    torch.testing.assert_close(network(quiet + microphone), network(quiet), rtol=0, atol=1e-9)
 
 
 def test_a_kernel_without_a_middle_and_heads_that_share_no_width_are_refused() -> None:
