@@ -24,11 +24,12 @@ from data_contracts.language.spelling import Characters
 from data_contracts.speech.log_mel import Frames
 from models.batches import Share
 from models.data import Data
+from models.language.reading import symbols
 from models.reading import drawn
 from models.speech.augment import augmented
 from models.speech.config import SpeechAugmentConfig, SpeechConfig
 from models.speech.module import Batch, Targets
-from models.speech.reading import batches, dataset_of, digests, symbols
+from models.speech.reading import batches, dataset_of, digests
 from models.twins import Twins
 
 VALIDATING_SHARE = 20

@@ -20,12 +20,13 @@ from data_contracts.speech.log_mel import Frames
 from data_contracts.version import CANDIDATE
 from data_contracts.waiting import counted
 from models.bootstrap import compare, intervals
+from models.language.reading import symbols
 from models.reading import drawn, on_its_days
 from models.slices import Flags, by_value, sliced
 from models.speech.baselines import MOST_RECORDINGS, Commonest, WholeTexts
 from models.speech.hearing import Listener
 from models.speech.metrics import COMMONEST, METRICS, SVM, Errors, confusion, values
-from models.speech.reading import batches, dataset_of, digests, frames, symbols
+from models.speech.reading import batches, dataset_of, digests, frames
 from models.speech.weights import differences, load
 from models.twins import seen_before
 from models.weights import WeightsError

@@ -16,12 +16,13 @@ from torch.nn.functional import ctc_loss
 
 from data_contracts.job import FitJob
 from models import layered
+from models.language.reading import symbols
 from models.layered import LayeredModule
 from models.networks.optimizer import adamw
 from models.speech.config import SpeechConfig
 from models.speech.decoding import BLANK
 from models.speech.network import SpeechNetwork
-from models.speech.reading import symbols, words
+from models.speech.reading import words
 from models.speech.weights import Weights, copy_into, new_network, record_of
 
 

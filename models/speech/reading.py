@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from data_contracts.job import TablesAt
-from data_contracts.language.symbols import SYMBOLS
 from data_contracts.speech.examples import EXAMPLES
 from data_contracts.speech.log_mel import Frames
 from data_contracts.table import Table
@@ -21,18 +19,6 @@ RECORDINGS_AT_ONCE = 128
 """Each may be a minute long."""
 MOST_WORDS = 200_000
 """That answers know of: those said most often."""
-
-
-def symbols(tables: TablesAt, windows: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return the character of every number; if ``windows`` are given, of those alone that were first met there.
-
-    Args:
-        tables: Where, and which versions.
-        windows: Up to one: the characters of later ones have higher numbers.
-    """
-    rows = pl.DataFrame(Table(tables.folder, SYMBOLS).read(tables.versions[SYMBOLS.name])).sort("symbol_number")
-    known = rows if windows is None else rows.filter(pl.col("first_window").is_in(list(windows)))
-    return tuple(known["symbol"])
 
 
 def words(tables: TablesAt, windows: Sequence[str]) -> tuple[str, ...]:

@@ -14,20 +14,14 @@ from functools import partial
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
-from data_contracts.speech.examples import EXAMPLES
-from data_contracts.speech.promises import LATER
 from tasks.cluster import on_workers
 from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due
 from tasks.preprocess.language.numbering import number_symbols
-from tasks.preprocess.pieces import Destination
 from tasks.preprocess.plan import OfDay
-from tasks.preprocess.refuse import refuse_other_features
 from tasks.preprocess.speech.config import FeatureConfig
 from tasks.preprocess.speech.cut import Order, count_characters, cut_file
 from tasks.preprocess.speech.tables import Tables
-from tasks.preprocess.taken import add_up
-from tasks.preprocess.waiting import count_waiting
 from tasks.preprocess.write import write_checked
 
 logger = logging.getLogger(__name__)
@@ -59,15 +53,16 @@ def build_night(
     """
     if protocol != "nightly":
         raise OtherFeaturesError(f"protocol {protocol!r} is for sequences by user. Set protocol: nightly.")
-    tables, made_with = Tables(workspace.tables), features.model_dump()
-    refuse_other_features(tables.symbols, made_with)
+    tables = Tables(workspace.tables)
+    tables.refuse_other(features)
     with Client(cluster, set_as_default=False) as client:
-        has_new = partial(tables.has_due, label_days=features.label_days)
-        for recordings in tables.nights.unfinished(validated.truth, has_new):
-            due = tables.due(recordings, features.label_days)
+        for recordings, due in tables.unfinished(validated.truth, features.label_days):
             if tables.nights.begun != recordings:
-                _begin(client, tables, due, recordings, made_with, held_out, workspace.day_zone)
-            _finish(client, tables, due, recordings, features, workspace.day_zone)
+                _begin(client, tables, due, recordings, features, held_out, workspace.day_zone)
+            places = tables.destinations(due, recordings, workspace.day_zone)
+            orders = [Order(file, to, features) for file, to in zip(due, places, strict=True)]
+            taken = on_workers(client, cut_file, orders)
+            tables.finish(client, due, taken, recordings, features.label_days)
     return tables.record()
 
 
@@ -76,7 +71,7 @@ def _begin(
     tables: Tables,
     due: Sequence[Due],
     recordings: int,
-    made_with: dict[str, int],
+    features: FeatureConfig,
     held_out: HeldOut,
     day_zone: str,
 ) -> None:
@@ -92,23 +87,7 @@ def _begin(
     plan = tables.next_plan(recordings, days, held_out, "transcribed recordings")
     new = number_symbols(characters, plan, tables.numbered())
     name, through = f"night-{recordings:06}", plan.window.last_day
-    write = partial(write_checked, tables.symbols, name=name, through=through, day_zone=day_zone)
+    write = partial(write_checked, tables.first, name=name, through=through, day_zone=day_zone)
     (parts,) = on_workers(client, write, [new])
-    tables.commit_first(parts, recordings, plan, made_with)
+    tables.begin(parts, recordings, plan, features)
     logger.info("%s new characters: %r", f"{new.height:,}", "".join(new["symbol"].head(40)))
-
-
-def _finish(
-    client: Client, tables: Tables, due: Sequence[Due], recordings: int, features: FeatureConfig, day_zone: str
-) -> None:
-    """Decode every sound on the workers, see that none was lost, and commit them."""
-    plan, name = tables.plan(), f"night-{recordings:06}"
-    orders = [
-        Order(file, Destination(plan, day_zone, tables.folder, EXAMPLES, f"{name}-{number:05}"), features)
-        for number, file in enumerate(due)
-    ]
-    parts = add_up(due, on_workers(client, cut_file, orders), "recordings").parts
-    ask = partial(count_waiting, tables.recordings, tables.transcripts, LATER, tables.nights.done)
-    (waiting,) = on_workers(client, partial(ask, label_days=features.label_days), [recordings])
-    logger.info("by the end of %s %s", plan.window.last_day, waiting)
-    tables.commit_last(parts, recordings, waiting.model_dump())

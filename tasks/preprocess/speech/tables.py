@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import polars as pl
 
-from data_contracts.language.symbols import SYMBOLS
-from data_contracts.speech.examples import EXAMPLES
-from data_contracts.speech.recordings import RECORDINGS
-from data_contracts.speech.transcripts import TRANSCRIPTS
-from data_contracts.table import Table
-from tasks.preprocess.labels import Due, due_files
-from tasks.preprocess.planned import PlannedTables
-from tasks.preprocess.truth import refuse_lost_files
+from data_contracts.speech.promises import PROMISES
+from data_contracts.table import Part
+from tasks.preprocess.labelled_tables import LabelledTables
+from tasks.preprocess.plan import Plan
+from tasks.preprocess.refuse import refuse_other_features
+from tasks.preprocess.speech.config import FeatureConfig
 
 
-class Tables(PlannedTables):
+class Tables(LabelledTables):
     """The tables of one workspace.
 
     Args:
@@ -25,31 +23,20 @@ class Tables(PlannedTables):
     """
 
     def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.recordings = Table(folder, RECORDINGS)
-        self.transcripts = Table(folder, TRANSCRIPTS)
-        self.symbols = Table(folder, SYMBOLS)
-        self.examples = Table(folder, EXAMPLES)
-        super().__init__(self.recordings, self.symbols, self.examples)
-
-    def due(self, recordings: int, label_days: int) -> list[Due]:
-        """Return the files with recordings for a night, see `tasks.preprocess.labels.due_files`.
-
-        Args:
-            recordings: Version of table `recordings` that the night's window was opened with.
-            label_days: See `FeatureConfig`.
-
-        Raises:
-            OutOfOrderError: Files of the night before are there no more, so that nobody can tell which rows are new.
-            RowsLostError: The files have other rows than validate counted.
-        """
-        refuse_lost_files(self.recordings, recordings)
-        return due_files(self.recordings, self.transcripts, self.nights.done, recordings, label_days)
-
-    def has_due(self, recordings: int, label_days: int) -> bool:
-        """Whether there are any such."""
-        return bool(self.due(recordings, label_days))
+        super().__init__(folder, PROMISES)
 
     def numbered(self) -> pl.DataFrame:
         """Read ``symbol`` and ``symbol_number`` of every character that has a number."""
-        return pl.DataFrame(self.symbols.read(columns=["symbol", "symbol_number"])).sort("symbol_number")
+        return pl.DataFrame(self.first.read(columns=["symbol", "symbol_number"])).sort("symbol_number")
+
+    def begin(self, parts: list[Part], recordings: int, plan: Plan, features: FeatureConfig) -> None:
+        """Commit a night's new characters, how it is planned, and what recordings are made to."""
+        self.commit_first(parts, recordings, plan, features.model_dump())
+
+    def refuse_other(self, features: FeatureConfig) -> None:
+        """Refuse features that the tables were not made with.
+
+        Raises:
+            OtherFeaturesError: Every difference.
+        """
+        refuse_other_features(self.first, features.model_dump())

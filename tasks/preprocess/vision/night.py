@@ -14,19 +14,14 @@ from functools import partial
 from distributed import Client
 
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
-from data_contracts.vision.examples import EXAMPLES
-from data_contracts.vision.promises import LATER
 from tasks.cluster import on_workers
 from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due
-from tasks.preprocess.pieces import Destination
 from tasks.preprocess.plan import OfDay
-from tasks.preprocess.taken import add_up
 from tasks.preprocess.vision.config import FeatureConfig
 from tasks.preprocess.vision.cut import Order, count_labels, cut_file
 from tasks.preprocess.vision.numbering import number_classes
 from tasks.preprocess.vision.tables import Tables
-from tasks.preprocess.waiting import count_waiting
 from tasks.preprocess.write import write_checked
 
 logger = logging.getLogger(__name__)
@@ -61,12 +56,14 @@ def build_night(
     tables = Tables(workspace.tables)
     tables.refuse_other(features)
     with Client(cluster, set_as_default=False) as client:
-        has_new = partial(tables.has_due, label_days=features.label_days)
-        for images in tables.nights.unfinished(validated.truth, has_new):
-            due = tables.due(images, features.label_days)
+        for images, due in tables.unfinished(validated.truth, features.label_days):
             if tables.nights.begun != images:
                 _begin(client, tables, due, images, features, held_out, workspace.day_zone)
-            _finish(client, tables, due, images, features, workspace.day_zone)
+            classes = dict(tables.numbered().iter_rows())
+            places = tables.destinations(due, images, workspace.day_zone)
+            orders = [Order(file, to, classes, features) for file, to in zip(due, places, strict=True)]
+            taken = on_workers(client, cut_file, orders)
+            tables.finish(client, due, taken, images, features.label_days)
     return tables.record()
 
 
@@ -88,23 +85,7 @@ def _begin(
     plan = tables.next_plan(images, days, held_out, "labelled images")
     new = number_classes(labels, plan, tables.numbered())
     name, through = f"night-{images:06}", plan.window.last_day
-    write = partial(write_checked, tables.classes, name=name, through=through, day_zone=day_zone)
+    write = partial(write_checked, tables.first, name=name, through=through, day_zone=day_zone)
     (parts,) = on_workers(client, write, [new])
     tables.begin(parts, images, plan, features)
     logger.info("%s new classes: %s", f"{new.height:,}", ", ".join(new["label"].head(20)))
-
-
-def _finish(
-    client: Client, tables: Tables, due: Sequence[Due], images: int, features: FeatureConfig, day_zone: str
-) -> None:
-    """Decode every picture on the workers, see that none was lost, and commit them."""
-    plan, classes, name = tables.plan(), dict(tables.numbered().iter_rows()), f"night-{images:06}"
-    orders = [
-        Order(file, Destination(plan, day_zone, tables.folder, EXAMPLES, f"{name}-{number:05}"), classes, features)
-        for number, file in enumerate(due)
-    ]
-    parts = add_up(due, on_workers(client, cut_file, orders), "images").parts
-    ask = partial(count_waiting, tables.images, tables.labels, LATER, tables.nights.done)
-    (waiting,) = on_workers(client, partial(ask, label_days=features.label_days), [images])
-    logger.info("by the end of %s %s", plan.window.last_day, waiting)
-    tables.finish(parts, images, waiting)
