@@ -94,6 +94,8 @@ class _Call:
             except Exception:  # the boundary of a request: the call may have others
                 logger.exception("%s failed within a stream", request.model_name)
                 yield _refusal(request, FAULT)
+            finally:
+                self.close()
 
     async def _begun(self, request: Any) -> Stream:  # noqa: ANN401
         InferenceServicer.validate_grpc_request(request)

@@ -64,8 +64,9 @@ class Stream:
 
     def close(self) -> None:
         """End it, wherever it is: a piece that is being computed is the last one. Twice is as good as once."""
-        self._end("left")
-        self._latest.add_done_callback(lambda _: self._threads.submit(self._others.close))
+        if not self._is_over:
+            self._end("left")
+            self._latest.add_done_callback(lambda _: self._threads.submit(self._others.close))
 
     async def _computed(self) -> pa.Table | None:
         self._latest = computing = self._threads.submit(next, self._others, None)
