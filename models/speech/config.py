@@ -13,8 +13,8 @@ from models.networks.config import AdamWConfig
 class SpeechFitConfig(FitConfig, frozen=True, extra="forbid"):
     """As for any network; an example is a sound."""
 
-    batch_size: PositiveInt = Field(32, description="Sounds in one step, over all processes together.")
-    max_epochs: PositiveInt = Field(40, description="Passes over the sounds, at most.")
+    batch_size: PositiveInt = Field(16, description="Sounds in one step, over all processes together.")
+    max_epochs: PositiveInt = Field(15, description="Passes over the sounds, at most.")
 
 
 class SpeechNetworkConfig(BaseModel, frozen=True, extra="forbid"):
@@ -28,7 +28,7 @@ class SpeechNetworkConfig(BaseModel, frozen=True, extra="forbid"):
     channels: PositiveInt = Field(16, description="Numbers that the first convolutions give for each place and band.")
     width: PositiveInt = Field(128, description="D: numbers of a state.")
     heads: PositiveInt = Field(4, description="H: of attention; they share the width.")
-    blocks: PositiveInt = Field(2, description="One after another.")
+    blocks: PositiveInt = Field(1, description="One after another.")
     kernel: PositiveInt = Field(9, description="Places that a block's convolution sees together; odd.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of what a block adds that is dropped while it learns.")
 
@@ -54,12 +54,12 @@ class SpeechAugmentConfig(BaseModel, frozen=True, extra="forbid"):
     """What a recording may be like and still say the same; drawn anew whenever it is learned from."""
 
     stretch: NonNegativeFloat = Field(0.25, description="Share by which it is slower or faster, at most.")
-    warp: NonNegativeFloat = Field(0.25, description="Share by which frequencies are higher or lower, at most.")
+    warp: NonNegativeFloat = Field(0.15, description="Share by which frequencies are higher or lower, at most.")
     tilt: NonNegativeFloat = Field(0.5, description="Nats by which a microphone changes the power of bands, about.")
     noise: NonNegativeFloat = Field(2.0, description="Nats by which noise is raised above the softest, at most.")
-    time_masks: NonNegativeInt = Field(1, description="Stretches of time that are wiped out.")
+    time_masks: NonNegativeInt = Field(0, description="Stretches of time that are wiped out.")
     time_mask_share: float = Field(0.15, ge=0, le=1, description="Share of a sound that one of them is, at most.")
-    mel_masks: NonNegativeInt = Field(1, description="Stretches of bands that are wiped out.")
+    mel_masks: NonNegativeInt = Field(0, description="Stretches of bands that are wiped out.")
     mel_mask_share: float = Field(0.2, ge=0, le=1, description="Share of the bands that one of them is, at most.")
 
 
@@ -68,7 +68,7 @@ class SpeechConfig(ModelConfig, frozen=True, extra="forbid"):
 
     fit: SpeechFitConfig = Field(SpeechFitConfig(), description="How long it is trained, and in what steps.")
     network: SpeechNetworkConfig = SpeechNetworkConfig()
-    optimizer: AdamWConfig = AdamWConfig(learning_rate=3e-3, weight_decay=0.05)
+    optimizer: AdamWConfig = AdamWConfig(learning_rate=1.5e-3, weight_decay=0.05)
     augment: SpeechAugmentConfig = SpeechAugmentConfig()
     words: Literal["known", "any"] = Field(
         "known",
