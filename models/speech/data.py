@@ -6,7 +6,6 @@ Shape letters: N recordings, F frames of all of them, M bands, B rows, T frames 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from models.batches import Share
 from models.data import Data
 from models.language.reading import symbols
 from models.reading import drawn
-from models.speech.augment import augmented
+from models.speech.augment import augmented, longest
 from models.speech.config import SpeechAugmentConfig, SpeechConfig
 from models.speech.module import Batch, Targets
 from models.speech.reading import batches, dataset_of, digests
@@ -103,9 +102,8 @@ class Recordings:
 
     def _most(self) -> tuple[int, int]:
         """Return the most frames and characters that a row may have: where all batches have one shape."""
-        slower = 1 + (self.augment.stretch if self.augment else 0)
         frames, characters = (int(each.max(initial=1)) for each in (self.lengths(), self.targets()))
-        return math.ceil(slower * frames) + 1, characters
+        return (longest(frames, self.augment) if self.augment else frames), characters
 
 
 class SpeechData(Data[Recordings]):
