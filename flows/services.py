@@ -1,4 +1,4 @@
-"""The servers of one machine, under one process manager: ``make up``, ``make down``, ``make status``, ``make serve``.
+"""The servers of one machine, under one process manager: ``make up``, ``make down``, ``make status``.
 
 A server of this home that answers already is left as it is; so the one that ``make nightly`` started stays under
 ``make up``. A stranger's is refused, by name, before anything is started.

@@ -66,7 +66,7 @@ def train(job: FitJob) -> FitResult | None:
     rows: Literal["local", "sharded"] = "local" if job.parallelism.rows == "local" else "sharded"  # as they are saved
     alone = job.model_copy(update={"parallelism": ParallelismConfig(rows=rows)})
     module = _module(parts, alone, config)  # its layers whole again, whatever was left of the other
-    written = write_best(parts, module, checkpoints, folder, device)
+    written = write_best(parts, module, checkpoints, job, device)
     if rank():
         return None
     return FitResult(
@@ -111,6 +111,7 @@ def _trained(job: FitJob, parts: UseCase, config: FitConfig, in_time: InTime) ->
 def _hush() -> None:
     """Leave out what libraries say and nobody can act on."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message="You have overridden `transfer_batch_to_device`")  # it is the module's
     warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # Lightning, of torch's new names
     warnings.filterwarnings("ignore", message=".*across ranks is zero")  # nothing to validate on: the data says so
     warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # each reads the best weights alone

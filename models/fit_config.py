@@ -74,12 +74,27 @@ class FitConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 class ModelConfig(BaseModel, frozen=True, extra="forbid"):
-    """What is learned, and how: a use case adds its own settings, all of them with defaults."""
+    """What is learned, and how: a use case adds its own settings, all of them with defaults.
+
+    Among them is ``network``: what must be equal for the weights of one training to be trained further in another.
+
+    Raises:
+        TypeError: A use case's settings have none.
+    """
 
     former: ClassVar[Steps] = {}
     """What its settings in a bundle of one format say in the words of the next."""
 
     fit: FitConfig = Field(FitConfig(), description="How long it is trained, and in what steps.")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """See that there is a ``network``."""
+        if "network" not in cls.model_fields:
+            raise TypeError(
+                f"{cls.__module__}.{cls.__name__} has no field `network`: what must be equal for weights to be trained "
+                "further. Call so what gives the network its shape."
+            )
 
     @property
     @abstractmethod

@@ -18,7 +18,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
 from data_contracts.binary import with_bytes
-from data_contracts.bundle import BUNDLE, FORMAT, RECORD, BundleRecord
+from data_contracts.bundle import BUNDLE, FORMAT, RECORD, TRAINING, BundleRecord
 from data_contracts.commit_point import commit_point
 from data_contracts.job import PublishJob, PublishResult, commit
 from data_contracts.manifest import seal, verify
@@ -97,6 +97,8 @@ def write_bundle(job: PublishJob) -> Written:
     )
     commit(record, staged / RECORD)
     parts.write_bundle(job, staged)
+    if (settings := Path(job.checkpoint) / TRAINING).exists():
+        shutil.copyfile(settings, staged / TRAINING)
     predictor = parts.predictor(staged)
     write_golden(staged, predictor, parts.golden_requests(staged))
     seal(staged)

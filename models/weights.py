@@ -9,8 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from data_contracts.bundle import TRAINING
-
 TENSORS, RECORD = "model.safetensors", "model.json"
 """Files of weights: the tensors, and what answering needs to know of them."""
 
@@ -58,6 +56,6 @@ def copy_rows(
 
 
 def ship(source: Path, folder: Path, *more: str) -> None:
-    """Copy weights, what is to be known of them, and the settings of their training; and files of a use case's own."""
-    for name in (TENSORS, RECORD, TRAINING, *more):
+    """Copy weights, and what is to be known of them; and files of a use case's own."""
+    for name in (TENSORS, RECORD, *more):
         shutil.copyfile(source / name, folder / name)

@@ -21,7 +21,6 @@ import numpy as np
 import polars as pl
 import pyarrow.dataset as ds
 
-from data_contracts.bundle import TRAINING
 from data_contracts.job import Config, PublishJob
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEMS
@@ -49,7 +48,7 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
         ValueError: The tables hold other items than the weights know, or none of them may be served.
     """
     record = read_record(Path(job.checkpoint))
-    for name in (*files_of(record.shards), RECORD, TRAINING):
+    for name in (*files_of(record.shards), RECORD):
         shutil.copyfile(Path(job.checkpoint) / name, folder / name)
     config = RecommenderConfig.model_validate(job.config)
     catalogue = _catalogue(job, record.known_items, config)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.lr_scheduler import LambdaLR
 
-from data_contracts.job import Config, FitJob
+from data_contracts.job import FitJob
 from data_contracts.risk.examples import FEATURES
 from data_contracts.risk.parties import EVERYBODY
 from models import layered
@@ -55,12 +55,11 @@ class RiskModule(LayeredModule):
 
     network: WideAndDeep
 
-    def __init__(self, network: WideAndDeep, config: RiskConfig, features: Config) -> None:
+    def __init__(self, network: WideAndDeep, config: RiskConfig) -> None:
         super().__init__(network.train(), MONITOR, sign=-1)
         assert isinstance(network.first.party, Rows), "rows on disk are not learned"
         self.party = network.first.party
         self.config = config
-        self.features = features
 
     @classmethod
     def of(cls, job: FitJob) -> Self:
@@ -81,7 +80,7 @@ class RiskModule(LayeredModule):
             network.first.measure(torch.from_numpy(rows.inputs[:, PARTIES:].astype(np.float64)))
         else:
             copy_into(network, Path(job.warm_start))
-        return cls(network, config, job.features)
+        return cls(network, config)
 
     def loss(self, output: Tensor, targets: Targets) -> Tensor:
         """Return this process's part of the mean cross-entropy."""

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from data_contracts.bundle import TRAINING
 from models.risk.network import PARTIES, WideAndDeep
 from models.risk.rows import INPUTS, Floats
 from models.risk.weights import RECORD, TREES, load, tensor_files
@@ -88,12 +87,12 @@ def open_scorer(folder: Path) -> Scorer:
 
 
 def ship(source: Path, folder: Path) -> None:
-    """Copy what answering needs of either kind, and, of a network, what its next training needs.
+    """Copy what answering needs of either kind.
 
     Raises:
         WeightsError: It is of no kind that is known here.
     """
-    files = (TREES, RECORD) if _kind(source) == "boosting" else (*tensor_files(source), RECORD, TRAINING)
+    files = (TREES, RECORD) if _kind(source) == "boosting" else (*tensor_files(source), RECORD)
     for name in files:
         shutil.copyfile(source / name, folder / name)
 

@@ -45,7 +45,7 @@ class Risk:
 
         if not isinstance(module, RiskModule):
             raise TypeError(f"risk saves a RiskModule, got {type(module).__name__}.")
-        save(module.network, module.config, module.features, folder)
+        save(module.network, module.config, folder)
 
     def evaluate(self, job: EvaluateJob) -> Judgement:
         """See `models.risk.evaluate`."""

@@ -12,14 +12,12 @@ file                    content
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, PositiveInt
 
-from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
-from data_contracts.job import Config
+from data_contracts.bundle import FORMAT, in_todays_format
 from data_contracts.risk.examples import FEATURES
 from models.risk.config import NetworkConfig, RiskConfig
 from models.risk.network import WideAndDeep, new_rows
@@ -57,8 +55,8 @@ class NetworkRecord(BaseModel, frozen=True, extra="ignore"):
     shards: PositiveInt = 1
 
 
-def save(network: WideAndDeep, config: RiskConfig, features: Config, folder: Path) -> None:
-    """Write the weights, and the settings that they were trained under.
+def save(network: WideAndDeep, config: RiskConfig, folder: Path) -> None:
+    """Write the weights, and what is to be known of them.
 
     Where each process has some of the parties' rows, all call this: each writes its own, the first everything else.
     """
@@ -72,8 +70,6 @@ def save(network: WideAndDeep, config: RiskConfig, features: Config, folder: Pat
         format=FORMAT, network=shape, parties=network.parties, features=names, shards=party.shard.world
     )
     (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
-    settings = {"format": FORMAT, "model": config.model_dump(mode="json"), "features": features}
-    (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 def load(folder: Path) -> WideAndDeep:

@@ -78,7 +78,7 @@ class SpeechModule(LayeredModule):
         network = new_network(record)
         if job.warm_start is not None:
             copy_into(network, Path(job.warm_start), record)
-        return cls(Weights(network, config, job.features, record))
+        return cls(Weights(network, config, record))
 
     def loss(self, logit_BLV: Tensor, targets: Targets) -> Tensor:
         """Return this process's part of the mean loss of a character."""

@@ -5,20 +5,18 @@ file                    content
 ======================  ==================================================================================
 `model.safetensors`     the tensors
 `model.json`            what answering needs to know of them, see `ModelRecord`
-`training.json`         the settings that they were trained under, for people and for the next training
 ======================  ==================================================================================
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, PositiveInt
 from safetensors.torch import load_file, save_file
 
-from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
+from data_contracts.bundle import FORMAT, in_todays_format
 from data_contracts.job import Config
 from data_contracts.language.symbols import FIRST
 from models.speech.config import SpeechConfig, SpeechNetworkConfig
@@ -60,7 +58,6 @@ class Weights(NamedTuple):
 
     network: SpeechNetwork
     config: SpeechConfig
-    features: Config
     record: ModelRecord
 
 
@@ -84,8 +81,6 @@ def save(weights: Weights, folder: Path) -> None:
     tensors = {name: tensor.detach().float() for name, tensor in weights.network.named_parameters()}
     save_file(tensors, folder / TENSORS)
     (folder / RECORD).write_text(weights.record.model_dump_json(indent=2), encoding="utf-8")
-    settings = {"model": weights.config.model_dump(mode="json"), "features": weights.features}
-    (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 def new_network(record: ModelRecord) -> SpeechNetwork:

@@ -5,20 +5,18 @@ file                    content
 ======================  ==================================================================================
 `model.safetensors`     the tensors
 `model.json`            what answering needs to know of them, see `ModelRecord`
-`training.json`         the settings that they were trained under, for people and for the next training
 ======================  ==================================================================================
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, PositiveInt
 from safetensors.torch import load_file, save_file
 
-from data_contracts.bundle import FORMAT, TRAINING, in_todays_format
+from data_contracts.bundle import FORMAT, in_todays_format
 from data_contracts.job import Config
 from data_contracts.night import UseCaseName
 from data_contracts.vision.pictures import NUMBERS, Channels
@@ -85,8 +83,6 @@ def save(weights: Weights, folder: Path) -> None:
     known = {"network": weights.config.network.model_dump(), "labels": weights.labels, "use_case": weights.use_case}
     record = ModelRecord.model_validate({**weights.features, **known})
     (folder / RECORD).write_text(record.model_dump_json(indent=2), encoding="utf-8")
-    settings = {"model": weights.config.model_dump(mode="json"), "features": weights.features}
-    (folder / TRAINING).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 def load(folder: Path) -> Ready:

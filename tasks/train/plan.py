@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
+from data_contracts.bundle import TRAINING
 from data_contracts.job import Validation
 from data_contracts.night import Night, Value
 from data_contracts.version import CANDIDATE
@@ -87,7 +88,8 @@ def _obstacle(champion: Champion | None, newest: str, shape: Shape, champion_sha
         anew = f"{name} is {champion.chosen}, which is made anew every night"
         return champion.stranger or champion.damaged or anew
     if champion_shape != shape:
-        return f"{name} has another network: {champion_shape}, wanted {shape}"
+        seen = champion_shape or f"none that this code understands, by {TRAINING} of its bundle"
+        return f"{name} has another network: {seen}, wanted {shape}"
     if champion.trained_through == newest:
         return f"{name} was trained through {champion.trained_through} already, nothing is new to it"
     return ""

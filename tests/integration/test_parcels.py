@@ -107,6 +107,7 @@ def test_two_nights_learn_judge_and_serve_it(house: House) -> None:
     second = house.run("flows.nightly")
     assert "parcels version 2: " in second, second
     assert "champion" in second
+    assert "from version 1, trained through 2026-03-04" in second, second
     assert f"rows read {A_DAY + 2} = accepted {A_DAY} + quarantined 2 + dropped 0 + repeats 0" in second, second
     assert f"on {arrived:,} targets" in second, "parcels are judged once they have arrived"
 

@@ -24,6 +24,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory, tables: TablesAt) -> Path:
     module = RiskModule.of(fit_job(folder / "run", tables, CONFIG))
     with torch.no_grad():
         module.network.first.party.weight[1:].normal_()
-    save(module.network, module.config, {}, folder / "checkpoint")
+    save(module.network, module.config, folder / "checkpoint")
     seal(folder / "checkpoint")
     return folder / "checkpoint"

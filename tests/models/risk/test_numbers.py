@@ -78,7 +78,7 @@ def test_a_network_takes_what_is_unknown_for_usual_and_knows_that_it_is(numbered
         difference = first(unknown)[0, 0] - first(usual)[0, 0]
     assert difference.item() == pytest.approx(first.wide.weight[0, -2:].sum().item(), abs=1e-5)
     assert first.wide.weight[0, -3] == 0, "the first number was never unknown: that it is says nothing"
-    save(module.network, module.config, {}, tmp_path / "saved")
+    save(module.network, module.config, tmp_path / "saved")
     assert load(tmp_path / "saved").first.numbers == 3
 
 

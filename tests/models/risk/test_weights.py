@@ -34,7 +34,7 @@ def own(weights: Path, shard: Shard, more: int = 0) -> WideAndDeep:
 def shards(weights: Path, tmp_path: Path) -> Path:
     """The same weights, left by three processes; the first one writes last."""
     for rank in reversed(range(3)):
-        save(own(weights, Shard(rank, 3)), RISK, {}, tmp_path / "shards")
+        save(own(weights, Shard(rank, 3)), RISK, tmp_path / "shards")
     return tmp_path / "shards"
 
 

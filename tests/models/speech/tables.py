@@ -88,6 +88,6 @@ def write_weights(folder: Path, *, symbols: tuple[str, ...] = SYMBOLS_MET, seed:
     config = SpeechConfig.model_validate(CONFIG)
     record = record_of(config, FEATURES, symbols, ("ab", "cd"))
     torch.manual_seed(seed)
-    save(Weights(new_network(record), config, FEATURES, record), folder)
+    save(Weights(new_network(record), config, record), folder)
     seal(folder)
     return folder

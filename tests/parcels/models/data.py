@@ -17,10 +17,12 @@ from data_contracts.table import Table
 from models import layered
 from models.batches import Share
 from models.data import Data
+from models.reading import drawn
 from tests.parcels.contracts.trips import TRIPS
 from tests.parcels.models.config import ParcelConfig
 
 VALIDATING_SHARE = 20
+NUMBERS = ["log_km", "hours"]
 Floats = NDArray[np.float32]
 
 
@@ -69,11 +71,16 @@ def read(tables: TablesAt, windows: tuple[str, ...]) -> Floats:
     """Read the trips of some windows, (trips, 2), always in the same order."""
     rows = Table(tables.folder, TRIPS).read(
         tables.versions[TRIPS.name],
-        columns=["log_km", "hours"],
+        columns=NUMBERS,
         where=pc.field("window").isin(pa.array(windows, pa.string())),
     )
-    numbers = np.stack([rows[name].to_numpy() for name in ("log_km", "hours")], axis=1)
-    return numbers[np.lexsort(numbers.T)]
+    found = numbers(rows)
+    return found[np.lexsort(found.T)]
+
+
+def numbers(rows: pa.Table) -> Floats:
+    """Return what is learned of trips, (trips, 2)."""
+    return np.stack([rows[name].to_numpy() for name in NUMBERS], axis=1)
 
 
 class ParcelData(Data[Trips]):
@@ -86,9 +93,19 @@ class ParcelData(Data[Trips]):
         """Write what is learned from, and what validates."""
         job = self.job
         recent = read(job.tables, (job.validation.window,))
-        validates = np.arange(len(recent)) % VALIDATING_SHARE == 0
-        others = tuple(window for window in (*job.windows, *job.replayed) if window != job.validation.window)
-        np.save(folder / "training.npy", np.concatenate([read(job.tables, others), recent[~validates]]))
+        validates = (np.arange(len(recent)) % VALIDATING_SHARE == 0) | job.validation.whole
+        others = tuple(window for window in job.windows if window != job.validation.window)
+        learned = np.concatenate([read(job.tables, others), recent[~validates]])
+        older = Table(job.tables.folder, TRIPS).dataset(job.tables.versions[TRIPS.name])
+        replayed = drawn(
+            older,
+            job.replayed,
+            round(job.replay * len(learned)),
+            seed=self.fit.seed,
+            night=job.known_windows[-1],
+            columns=NUMBERS,
+        )
+        np.save(folder / "training.npy", np.concatenate([learned, *map(numbers, replayed)]))
         np.save(folder / "validation.npy", recent[validates])
 
     def open(self, folder: Path) -> tuple[Trips, Trips]:
