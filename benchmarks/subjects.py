@@ -178,7 +178,7 @@ def _write_texts(folder: Path) -> TablesAt:
         "symbol_number": FIRST_SYMBOL + numbers,
         "first_window": [WINDOW] * LETTERS,
     }
-    return _committed(folder, (TEXTS, pa.table(examples)), (SYMBOLS, pa.table(letters)))
+    return _committed(folder, (TEXTS, pa.table(examples)), (SYMBOLS, SYMBOLS.filled(pa.table(letters))))
 
 
 def _language(_: str) -> dict[str, JsonValue]:
@@ -209,7 +209,7 @@ def _write_sounds(folder: Path) -> TablesAt:
         "symbol_number": FIRST_SYMBOL + numbers,
         "first_window": [WINDOW] * MELS,
     }
-    return _committed(folder, (SOUNDS, SOUNDS.filled(pa.table(examples))), (SYMBOLS, pa.table(letters)))
+    return _committed(folder, (SOUNDS, SOUNDS.filled(pa.table(examples))), (SYMBOLS, SYMBOLS.filled(pa.table(letters))))
 
 
 def _speech(_: str) -> dict[str, JsonValue]:

@@ -17,7 +17,7 @@ WORDS = {
     "recommender": r"recommend\w*|(user|item)_id\w*|items?|histor(y|ies)|"
     r"popularity|markov|sasrec|hstu|ndcg\w*|baskets?",
     "risk": r"risk\w*|(from|to|counter)?_?part(y|ies)|fraud\w*|amounts?|boosting|lightgbm|logistic",
-    "language": r"written_at|n_?grams?|(one|five)_gram|nats_a_character|tiny_shakespeare",
+    "language": r"written_at|n_?grams?|subwords?|(one|five)_gram|nats_a_character|tiny_shakespeare",
     "medical": r"medical|saliency|pneumonia|hospitals?|patients",
     "speech": r"speech|speakers?|spoken_at|recordings?|transcri\w+|log_mel|word_error_rate",
     "vision": r"vision|images?|pixels?|pngs?|jpe?g|pillow|seen_at|class_number|majority",

@@ -24,7 +24,7 @@ REQUESTS = DataContract(
             pa.field(
                 "max_new",
                 pa.int32(),
-                metadata={"unit": f"symbols (characters or bytes) to add, 0 to {MAX_NEW:,}; {NEW} if null"},
+                metadata={"unit": f"symbols (characters, bytes or subwords) to add, 0 to {MAX_NEW:,}; {NEW} if null"},
             ),
             pa.field(
                 "temperature",
@@ -69,7 +69,9 @@ PIECES = DataContract(
                 "continuation",
                 pa.string(),
                 nullable=False,
-                metadata={"unit": "one character; all pieces together are the continuation of the answer"},
+                metadata={
+                    "unit": "a character, or those of a subword; all pieces together are the answer's continuation"
+                },
             )
         ]
     ),

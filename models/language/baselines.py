@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-import pyarrow.compute as pc
-
 from data_contracts.job import EvaluateJob
-from data_contracts.language.spelling import Bytes, Characters
+from data_contracts.language.spelling import spelling
 from models.language.metrics import FIVE_GRAM, ONE_GRAM
 from models.language.ngrams import NGrams
-from models.language.reading import batches, documents, symbols
+from models.language.reading import batches, count_symbols, documents, symbols
 from models.language.surprise import Symbols
 
 MOST_SYMBOLS = 20_000_000
@@ -22,12 +20,11 @@ ORDERS = {ONE_GRAM: 1, FIVE_GRAM: 5}
 logger = logging.getLogger(__name__)
 
 
-def baselines(job: EvaluateJob, own: Bytes | Characters) -> dict[str, NGrams]:
+def baselines(job: EvaluateJob) -> dict[str, NGrams]:
     """Count what was there before the window, and nothing of characters that came with it.
 
     Args:
         job: Names the windows.
-        own: What the documents are made to.
 
     Raises:
         ValueError: There is no document before the window.
@@ -37,18 +34,17 @@ def baselines(job: EvaluateJob, own: Bytes | Characters) -> dict[str, NGrams]:
         raise ValueError(f"no document in windows {', '.join(job.known_windows)}: baselines know nothing.")
     counted = f"{min(sum(sizes.values()), MOST_SYMBOLS):,}"
     logger.info("window %s: counts are of the newest %s symbols before it", job.window, counted)
-    is_bytes = isinstance(own, Bytes)
-    known = own.count if is_bytes else Characters(symbols(job.tables, job.known_windows)).count
+    known = spelling(str(job.features["tokens"]), symbols(job.tables, job.known_windows)).count
     return {name: NGrams(_newest(job, sizes), order, known) for name, order in ORDERS.items()}
 
 
 def _sizes(job: EvaluateJob) -> dict[str, int]:
     """Return symbols by window, in their order, of as many of the newest windows as hold what is counted."""
-    column, found = "bytes" if job.features["tokens"] == "bytes" else "characters", dict[str, int]()
+    found = dict[str, int]()
     for window in reversed(job.known_windows):
         if sum(found.values()) >= MOST_SYMBOLS:
             break
-        found[window] = sum(pc.sum(each[column]).as_py() or 0 for each in batches(job.tables, [window], [column]))
+        found[window] = count_symbols(job.tables, [window], str(job.features["tokens"]))
     return dict(reversed(found.items()))
 
 

@@ -30,7 +30,8 @@ def golden_requests(folder: Path) -> list[dict[str, object]]:
 
     The last one goes on, too: the server's page shows it.
     """
-    known = "".join(load(folder).record.symbols[:GOLDEN_SYMBOLS]) or ascii_letters
+    record = load(folder).record
+    known = "".join(record.symbols[:GOLDEN_SYMBOLS] if record.tokens == "characters" else ()) or ascii_letters
     texts = ["", "\u16a0\u4f60", known[:3] * 50, known[::-1], known]
     asked = [{"prompt": text, "max_new": 0, "temperature": 0.0, "seed": 0} for text in texts]
     return [*asked[:-1], asked[-1] | {"max_new": GOLDEN_NEW}]

@@ -27,7 +27,7 @@ from models.batches import Share
 from models.data import Data
 from models.language.config import LanguageConfig
 from models.language.module import NOTHING, Batch, Targets
-from models.language.reading import bands_of, batches, documents
+from models.language.reading import bands_of, batches, count_symbols, documents
 from models.rows.first_values import mixed
 from models.twins import Twins
 
@@ -195,9 +195,9 @@ def _drawn(job: FitJob, wanted: float, *, seed: int) -> Iterator[pa.RecordBatch]
         wanted: Symbols, about.
         seed: Of the training.
     """
-    windows, size = sorted(job.replayed), "bytes" if job.features["tokens"] == "bytes" else "characters"
-    there = sum(pc.sum(batch[size]).as_py() or 0 for batch in batches(job.tables, windows, [size]))
-    if not there or wanted <= 0:
+    windows = sorted(job.replayed) if wanted > 0 else []
+    there = count_symbols(job.tables, windows, str(job.features["tokens"]))
+    if not there:
         return
     of_night = np.random.SeedSequence([seed, *job.known_windows[-1].encode()]).generate_state(1, np.uint64)
     for batch in batches(job.tables, windows, ["symbols", "bands"]):

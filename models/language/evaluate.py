@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from data_contracts.evidence import Judgement, Sample, Slice
 from data_contracts.job import EvaluateJob
 from data_contracts.language.examples import BANDS
-from data_contracts.language.spelling import Bytes, Characters, spelling
+from data_contracts.language.spelling import Spelling, spelling
 from data_contracts.language.symbols import UNKNOWN
 from data_contracts.manifest import verify
 from data_contracts.version import CANDIDATE
@@ -59,13 +59,10 @@ class Learned:
         WeightsError: They were trained on other symbols.
     """
 
-    def __init__(self, folder: Path, own: Bytes | Characters) -> None:
+    def __init__(self, folder: Path, own: Spelling) -> None:
         verify(folder)
         self.network, self.record = load(folder)
-        known = self.record.symbols
-        if type(self.record.spelling) is not type(own) or (
-            isinstance(own, Characters) and known != own.symbols[: len(known)]
-        ):
+        if type(self.record.spelling) is not type(own) or not own.is_read_by(self.record.symbols):
             raise WeightsError(f"weights in {folder} know other {self.record.tokens} than the tables have.")
 
     def surprise(self, texts: list[Symbols]) -> Floats:
@@ -112,7 +109,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
     """
     own = spelling(str(job.features["tokens"]), symbols(job.tables))
     contestants = {name: Learned(Path(folder), own) for name, folder in job.contestants.items()}
-    everybody: dict[str, Contestant] = {**contestants, **baselines(job, own)}
+    everybody: dict[str, Contestant] = {**contestants, **baselines(job)}
     found = _to_judge(job)
     nats = {name: each.surprise(found.texts) for name, each in everybody.items()}
     by = METRICS.decided_by(job.metric)
@@ -138,7 +135,7 @@ def evaluate(job: EvaluateJob) -> Judgement:
 
 
 def _samples(
-    contestants: Mapping[str, Learned], nats: Mapping[str, Floats], own: Bytes | Characters, texts: list[Symbols]
+    contestants: Mapping[str, Learned], nats: Mapping[str, Floats], own: Spelling, texts: list[Symbols]
 ) -> Iterator[Sample]:
     """Have the candidate begin a text, and go on with the beginnings of the first documents that judge."""
     if CANDIDATE in contestants and np.isfinite(nats[CANDIDATE]).all():

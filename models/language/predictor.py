@@ -53,7 +53,7 @@ class LanguagePredictor:
         return pa.Table.from_pylist([self._answer(each) for each in rows], schema=self.answer_schema)
 
     def stream(self, request: pa.Table) -> Generator[pa.Table, None, None]:
-        """Say how the text of one row goes on, character by character: together what `predict` says.
+        """Say how the text of one row goes on, symbol by symbol: together what `predict` says.
 
         Raises:
             ValueError: As `predict`, before the first piece.

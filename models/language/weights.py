@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from data_contracts.bundle import FORMAT, in_todays_format
 from data_contracts.job import Config
-from data_contracts.language.spelling import Bytes, Characters, spelling
+from data_contracts.language.spelling import Spelling, spelling
 from models.language.config import LanguageConfig
 from models.language.network import LanguageNetwork
 from models.networks.config import TransformerConfig
@@ -41,18 +41,18 @@ class ModelRecord(BaseModel, frozen=True, extra="ignore"):
         network: Its settings.
         context: Symbols that it looks back at.
         tokens: What symbols stand for.
-        symbols: Characters that have one, by number.
+        symbols: Characters that have one, or pairs that are merged, by number.
     """
 
     format: PositiveInt = FORMAT
     use_case: Literal["language"] = "language"
     network: Shape
     context: PositiveInt
-    tokens: Literal["characters", "bytes"]
+    tokens: Literal["characters", "bytes", "subwords"]
     symbols: tuple[str, ...]
 
     @property
-    def spelling(self) -> Bytes | Characters:
+    def spelling(self) -> Spelling:
         """Return how texts are made to symbols."""
         return spelling(self.tokens, self.symbols)
 
@@ -123,6 +123,7 @@ def _differences(known: ModelRecord, wanted: ModelRecord) -> list[str]:
     found = []
     if known.tokens != wanted.tokens:
         found.append(f"tokens: {known.tokens}, wanted {wanted.tokens}")
-    elif known.symbols != wanted.symbols[: len(known.symbols)]:
-        found.append(f"symbols: {len(known.symbols):,}, which are not the first of the {len(wanted.symbols):,} wanted")
+    elif not wanted.spelling.is_read_by(known.symbols):
+        which = "the first of" if known.tokens == "characters" else "exactly"
+        found.append(f"symbols: {len(known.symbols):,}, which are not {which} the {len(wanted.symbols):,} wanted")
     return found

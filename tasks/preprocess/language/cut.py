@@ -51,7 +51,7 @@ class Order(NamedTuple):
         folder: URI of the tables.
         name: Of the files to write, without ending and number.
         tokens: What texts are made to,
-        symbols: and the characters that have numbers, in their order.
+        symbols: and what has numbers, see `spelling`.
     """
 
     file: str
@@ -67,7 +67,7 @@ class Order(NamedTuple):
 def count_characters(file: str, day_zone: str) -> Counted:
     """Count the documents and characters of a file by day."""
     found = Counted({}, {})
-    for rows in _pieces(file, day_zone):
+    for rows in pieces(file, day_zone):
         for (day,), own in rows.group_by("day"):
             assert isinstance(day, date)
             before = found.days.get(day, OfDay(0, 0))
@@ -84,7 +84,7 @@ def cut_file(order: Order) -> list[Part]:
     parts: list[Part] = []
     held: list[pl.DataFrame] = []
     size, own = 0, spelling(order.tokens, order.symbols)
-    for rows in _pieces(order.file, order.day_zone):
+    for rows in pieces(order.file, order.day_zone):
         held.append(_numbered(rows, order, own))
         size += sum(map(len, rows["text"]))
         if size > BYTES_OF_A_PART:
@@ -94,7 +94,8 @@ def cut_file(order: Order) -> list[Part]:
     return parts
 
 
-def _pieces(file: str, day_zone: str) -> Iterator[pl.DataFrame]:
+def pieces(file: str, day_zone: str) -> Iterator[pl.DataFrame]:
+    """Yield ``text``, ``written_at`` and ``day`` of the documents of a file, `DOCUMENTS_AT_ONCE` at a time."""
     documents = scan([file], DOCUMENTS).select("text", "written_at", day=days_of(pl.col("written_at"), day_zone))
     for start in range(0, documents.select(pl.len()).collect().item(), DOCUMENTS_AT_ONCE):
         rows = documents.slice(start, DOCUMENTS_AT_ONCE).collect()

@@ -1,4 +1,4 @@
-"""Build a night: characters get numbers, documents become numbers; committed in this order.
+"""Build a night: characters or subwords get numbers, documents become numbers; committed in this order.
 
 Both commits consume ``documents@<version>``, so a night that runs again does only what is missing.
 """
@@ -18,9 +18,10 @@ from tasks.cluster import on_workers
 from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
 from tasks.preprocess.language.config import FeatureConfig
 from tasks.preprocess.language.cut import Counted, Order, count_characters, cut_file
-from tasks.preprocess.language.numbering import number_symbols
+from tasks.preprocess.language.numbering import Characters, number_pairs, number_symbols
+from tasks.preprocess.language.subwords import SAMPLE, Draw, drawn, learn
 from tasks.preprocess.language.tables import Tables
-from tasks.preprocess.plan import OfDay
+from tasks.preprocess.plan import OfDay, Plan
 from tasks.preprocess.write import write_checked
 
 logger = logging.getLogger(__name__)
@@ -72,19 +73,39 @@ def _begin(
     held_out: HeldOut,
     day_zone: str,
 ) -> None:
-    """Say which window takes which documents, number the new characters, and commit both."""
+    """Say which window takes which documents, number the new symbols, and commit both."""
     days: dict[date, OfDay] = {}
     characters: dict[date, Counter[str]] = {}
     for counted in on_workers(client, partial(count_characters, day_zone=day_zone), sorted(due)):
         _add(counted, days, characters)
     plan = tables.next_plan(documents, days, held_out, "documents")
-    met = characters if features.tokens == "characters" else {}
-    new = number_symbols(met, plan, tables.numbered())
+    if features.vocabulary is not None and plan.first:
+        pairs = _learn_pairs(client, due, days, plan, features.vocabulary, day_zone)
+        new = number_pairs(pairs, plan.keys[0])
+    else:
+        met: Characters = characters if features.tokens == "characters" else {}
+        new = number_symbols(met, plan, tables.numbered())
     name, through = f"night-{documents:06}", plan.window.last_day
     write = partial(write_checked, tables.symbols, name=name, through=through, day_zone=day_zone)
     (parts,) = on_workers(client, write, [new])
     tables.begin(parts, documents, plan, features)
-    logger.info("%s new characters: %r", f"{new.height:,}", "".join(new["symbol"].head(40)))
+    logger.info("%s new symbols: %r", f"{new.height:,}", "".join(new["symbol"].head(40)))
+
+
+def _learn_pairs(
+    client: Client,
+    due: Mapping[str, int],
+    days: Mapping[date, OfDay],
+    plan: Plan,
+    vocabulary: int,
+    day_zone: str,
+) -> list[str]:
+    """Learn subwords from documents of the past: drawn on the workers, put together here."""
+    there = sum(own.targets for day, own in days.items() if plan.of(day) != plan.window.key)
+    draws = [Draw(file, plan, SAMPLE / max(there, 1), day_zone) for file in sorted(due)]
+    texts = set().union(*on_workers(client, drawn, draws))
+    logger.info("subwords are learned from %s documents", f"{len(texts):,}")
+    return learn(texts, vocabulary)
 
 
 def _add(counted: Counted, days: dict[date, OfDay], characters: dict[date, Counter[str]]) -> None:
@@ -99,7 +120,7 @@ def _finish(
     client: Client, tables: Tables, due: Mapping[str, int], documents: int, features: FeatureConfig, day_zone: str
 ) -> None:
     """Number every text on the workers, see that none was lost, and commit them."""
-    plan, symbols, name = tables.plan(), tuple(tables.numbered()["symbol"]), f"night-{documents:06}"
+    plan, symbols, name = tables.plan(), tables.spelled(), f"night-{documents:06}"
     orders = [
         Order(file, rows, plan, day_zone, tables.folder, f"{name}-{number:05}", features.tokens, symbols)
         for number, (file, rows) in enumerate(sorted(due.items()))

@@ -1,13 +1,14 @@
-"""Which numbers new characters get: plain rules."""
+"""Which numbers new symbols get: plain rules."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import polars as pl
 
+from data_contracts.language.spelling import Bytes
 from data_contracts.language.symbols import FIRST, MAX_SYMBOLS, SYMBOLS
 from tasks.preprocess.plan import Plan
 
@@ -39,7 +40,28 @@ def number_symbols(met: Characters, plan: Plan, known: pl.DataFrame) -> pl.DataF
         .top_k(MAX_SYMBOLS - known.height, by=["count", "symbol"])
         .sort("first_window", "count", "symbol", descending=[False, True, False])
         .with_row_index("symbol_number", offset=FIRST + known.height)
-        .select("symbol", pl.col("symbol_number").cast(pl.Int32), "first_window")
+        .select("symbol", pl.col("symbol_number").cast(pl.Int32), "first_window", merged_from=pl.lit(None, pl.String))
     )
     assert new.columns == SYMBOLS.schema.names
     return new
+
+
+def number_pairs(pairs: Sequence[str], window: str) -> pl.DataFrame:
+    """Give the numbers behind those of bytes to pairs that are merged, in their order.
+
+    Args:
+        pairs: See `data_contracts.language.spelling.Subwords`.
+        window: That they were learned from.
+
+    Returns:
+        Rows of table `symbols`.
+    """
+    return pl.DataFrame(
+        {
+            "symbol": [pair.replace(" ", "") for pair in pairs],
+            "symbol_number": range(Bytes.count, Bytes.count + len(pairs)),
+            "first_window": [window] * len(pairs),
+            "merged_from": pairs,
+        },
+        schema=pl.Schema(SYMBOLS.schema),
+    )

@@ -11,7 +11,7 @@ import polars as pl
 
 from data_contracts.language.documents import DOCUMENTS
 from data_contracts.language.examples import EXAMPLES
-from data_contracts.language.symbols import SYMBOLS
+from data_contracts.language.symbols import SYMBOLS, spelled
 from data_contracts.table import Part, Table
 from tasks.preprocess.language.config import FeatureConfig, Tokens
 from tasks.preprocess.plan import Plan
@@ -50,11 +50,15 @@ class Tables(PlannedTables):
         return self.nights.new_files(documents)
 
     def numbered(self) -> pl.DataFrame:
-        """Read ``symbol`` and ``symbol_number`` of every character that has a number."""
+        """Read ``symbol`` and ``symbol_number`` of every symbol that has a number of its own."""
         return pl.DataFrame(self.symbols.read(columns=["symbol", "symbol_number"])).sort("symbol_number")
 
+    def spelled(self) -> tuple[str, ...]:
+        """Read what `data_contracts.language.spelling.spelling` takes."""
+        return spelled(self.symbols.read())
+
     def begin(self, parts: list[Part], documents: int, plan: Plan, features: FeatureConfig) -> None:
-        """Commit a night's new characters, how it is planned, and what documents are made to."""
+        """Commit a night's new symbols, how it is planned, and what documents are made to."""
         self.commit_first(parts, documents, plan, _made_with(features))
 
     def finish(self, parts: list[Part], documents: int) -> None:
@@ -72,4 +76,5 @@ class Tables(PlannedTables):
 
 def _made_with(features: FeatureConfig) -> dict[str, int]:
     """Return features as marks."""
-    return {"tokens": TOKENS.index(features.tokens)}
+    own = {} if features.vocabulary is None else {"vocabulary": features.vocabulary}
+    return {"tokens": TOKENS.index(features.tokens), **own}

@@ -9,10 +9,10 @@ from functools import partial
 from typing import NamedTuple
 
 import polars as pl
-from data_contracts.speech.log_mel import log_mel
 
 from data_contracts.days import days_of
 from data_contracts.payloads.sounds import Sounds
+from data_contracts.speech.log_mel import log_mel
 from data_contracts.speech.promises import PROMISES
 from data_contracts.speech.transcribed import normalised
 from tasks.preprocess.labels import KNOWN_AT, Due

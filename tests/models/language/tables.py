@@ -43,7 +43,7 @@ def write_tables(folder: Path, texts: Mapping[str, list[bytes]]) -> TablesAt:
     first = [next(iter(texts))] * len(KNOWN) + [list(texts)[-1]] * len(strange)
     numbers = list(range(FIRST, FIRST + len(all_symbols)))
     rows = pa.table({"symbol": all_symbols, "symbol_number": numbers, "first_window": first})
-    symbols.commit(symbols.write(rows, "part"), ["documents@0"])
+    symbols.commit(symbols.write(SYMBOLS.filled(rows), "part"), ["documents@0"])
     spelling, parts = Characters(all_symbols), []
     for number, (window, own) in enumerate(texts.items()):
         columns = {

@@ -51,7 +51,7 @@ def test_only_the_newest_documents_are_counted_where_there_are_many(
     newest = [own.numbers(text) for window in WINDOWS for text in there[window]][-documents:]
     monkeypatch.setattr(module, "MOST_SYMBOLS", sum(map(len, newest)))
     judged = [own.numbers(text) for text in there[JUDGED]]
-    found = baselines(evaluate_job(tables, {}), own)
+    found = baselines(evaluate_job(tables, {}))
     assert found.keys() == set(METRICS.baselines)
     for name, counts in found.items():
         wanted = NGrams(newest, module.ORDERS[name], own.count)

@@ -60,7 +60,7 @@ def write_tables(
     symbols, examples = Table(str(folder), SYMBOLS), Table(str(folder), EXAMPLES)
     numbers = [FIRST + place for place in range(len(SYMBOLS_MET))]
     rows = {"symbol": SYMBOLS_MET, "symbol_number": numbers, "first_window": [next(iter(told))] * len(numbers)}
-    symbols.commit(symbols.write(pa.table(rows), "part"), ["recordings@0"])
+    symbols.commit(symbols.write(SYMBOLS.filled(pa.table(rows)), "part"), ["recordings@0"])
     parts = []
     for number, (window, own) in enumerate(told.items()):
         made = [heard(text, seed=1_000 * noise[number] + place) for place, text in enumerate(own)]
