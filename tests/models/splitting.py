@@ -9,6 +9,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
+from data_contracts.bundle import training_settings
 from data_contracts.job import JOB, RESULT, FitJob, FitResult, commit, read
 from data_contracts.parallelism import ParallelismConfig
 from tasks.job import LOG
@@ -46,3 +47,5 @@ def assert_same(result: FitResult, alone: FitResult, network: Callable[[Path], t
     torch.testing.assert_close(other, one, rtol=1e-6, atol=1e-6)  # saved in single precision
     assert result.metrics == pytest.approx(alone.metrics, rel=1e-6)  # a mean in single precision
     assert (result.epochs, result.samples) == (2, alone.samples)
+    told, told_alone = (training_settings(Path(each.checkpoint), {}) for each in (result, alone))
+    assert told == told_alone, "by these the next training knows whether it can go on from it"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from data_contracts.parallelism import ParallelismConfig
-from models.fit_config import FitConfig
+from models.fit_config import FitConfig, ModelConfig
 
 PIPED = {"strategy": "pipeline", "pipeline_stages": 2, "processes_per_node": 2, "microbatches": 4}
 
@@ -57,3 +57,10 @@ def test_what_does_not_go_together_is_all_said(
     problems = config.problems(ways, layers)
     assert len(problems) == len(said), problems
     assert all(part in problem for part, problem in zip(said, problems, strict=True)), problems
+
+
+def test_settings_that_give_no_network_its_shape_are_refused_when_they_are_declared() -> None:
+    with pytest.raises(TypeError, match=r"Shapeless has no field `network`: what must be equal"):
+
+        class Shapeless(ModelConfig, frozen=True, extra="forbid"):
+            net: int = 1
