@@ -1,4 +1,4 @@
-"""Answers requests: a text in, how it goes on and how likely it is out; or how it goes on, character by character."""
+"""Answers requests: a text in, how it goes on and how likely it is out; or how it goes on, symbol by symbol."""
 
 from __future__ import annotations
 

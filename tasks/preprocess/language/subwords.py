@@ -19,7 +19,7 @@ from tasks.preprocess.language.cut import pieces
 from tasks.preprocess.plan import Plan
 
 SAMPLE = 2_000_000
-"""Characters that are learned from, about: a second of English, or half a minute and 0.7 GiB of random Chinese."""
+"""Characters that are learned from, about: some seconds of English, a minute and 0.7 GiB of random Chinese."""
 LEAST = 2
 """How often a pair must be met."""
 

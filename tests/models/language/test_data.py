@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from data_contracts.job import Validation
-from data_contracts.language.spelling import Characters
+from data_contracts.job import Config, TablesAt, Validation
+from data_contracts.language.spelling import spelling
 from data_contracts.language.symbols import BOUNDARY
 from models.batches import Share
 from models.language.data import LanguageData, Stretches
@@ -15,7 +17,7 @@ from models.language.module import NOTHING, Batch
 from models.language.reading import symbols
 from tests.data_contracts.language.made_up import stories
 from tests.models.jobs import WINDOWS
-from tests.models.language.tables import fit_job, write_tables
+from tests.models.language.tables import FEATURES, SUBWORDS, fit_job, write_subwords, write_tables
 
 L = 8
 
@@ -84,20 +86,24 @@ def test_a_whole_window_validates_where_it_is_not_learned_from(tmp_path: Path) -
     assert [(each.symbol_T == BOUNDARY).sum() for each in (data.training, data.validation)] == [11, 11]
 
 
-def test_of_all_older_windows_some_is_replayed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("features", "write"), [(FEATURES, write_tables), (SUBWORDS, write_subwords)])
+def test_of_all_older_windows_some_is_replayed(
+    tmp_path: Path, features: Config, write: Callable[[Path, dict[str, list[bytes]]], TablesAt]
+) -> None:
     older = [f"2026-02-{day:02}" for day in range(1, 11)]
     texts = {
         window: [window.encode() * 9 + text for text in stories(60, seed=number)]
         for number, window in enumerate([*older, *WINDOWS])
     }
-    tables, known = write_tables(tmp_path / "tables", texts), (*older, *WINDOWS)
-    job = fit_job(tables, tmp_path, windows=WINDOWS, known_windows=known, replayed=tuple(older), replay=1.0)
-    data, alone = LanguageData(job), LanguageData(fit_job(tables, tmp_path, run_id="alone"))
+    tables, known = write(tmp_path / "tables", texts), (*older, *WINDOWS)
+    of = partial(fit_job, tables, tmp_path, features=features)
+    job = of(windows=WINDOWS, known_windows=known, replayed=tuple(older), replay=1.0)
+    data, alone = LanguageData(job), LanguageData(of(run_id="alone"))
     data.setup("fit")
     alone.setup("fit")
     assert 1.7 < len(data.training.symbol_T) / len(alone.training.symbol_T) < 2.3
-    spelling = Characters(symbols(tables))
-    learned = spelling.text(data.training.symbol_T[data.training.symbol_T > 0].tolist())
+    own = spelling(str(features["tokens"]), symbols(tables))
+    learned = own.text(data.training.symbol_T[data.training.symbol_T > 0].tolist())
     assert all(window in learned for window in older)
     assert len(data.validation) == len(alone.validation)
 
