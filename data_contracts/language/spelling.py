@@ -154,12 +154,13 @@ def byte_pairs(merged: Sequence[str], pairs: Sequence[str]) -> Tokenizer:
     """
     from tokenizers import Tokenizer
     from tokenizers.models import BPE
-    from tokenizers.pre_tokenizers import ByteLevel, FixedLength, Sequence
+    from tokenizers.pre_tokenizers import ByteLevel, FixedLength
+    from tokenizers.pre_tokenizers import Sequence as OneAfterAnother
 
     parts = (pair.partition(" ") for pair in pairs)
     model = BPE({each: place for place, each in enumerate(merged)}, [(left, right) for left, _, right in parts])
     found = Tokenizer(model)
-    found.pre_tokenizer = Sequence([ByteLevel(add_prefix_space=False), FixedLength(length=LONGEST)])
+    found.pre_tokenizer = OneAfterAnother([ByteLevel(add_prefix_space=False), FixedLength(length=LONGEST)])
     return found
 
 

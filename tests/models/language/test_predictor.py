@@ -15,7 +15,7 @@ from models.language.predictor import LanguagePredictor
 from models.language.weights import copy_into, load, new_network
 from models.weights import WeightsError
 from tests.data_contracts.language.made_up import story
-from tests.models.language.tables import KNOWN, write_weights
+from tests.models.language.tables import KNOWN, PAIRS, write_weights
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def stream(folder: Path, *requests: dict[str, object]) -> Generator[pa.Table, No
     return LanguagePredictor(folder).stream(pa.Table.from_pylist(list(requests), schema=REQUESTS.schema))
 
 
-@pytest.mark.parametrize(("tokens", "symbols"), [("characters", KNOWN), ("bytes", ())])
+@pytest.mark.parametrize(("tokens", "symbols"), [("characters", KNOWN), ("bytes", ()), ("subwords", PAIRS)])
 def test_pieces_are_to_their_schema_and_together_the_continuation(
     tmp_path: Path, tokens: str, symbols: tuple[str, ...]
 ) -> None:

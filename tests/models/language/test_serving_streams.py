@@ -16,7 +16,7 @@ from tasks.deploy.client import ask_over_rest
 from tasks.deploy.config import ServingConfig
 from tests.data_contracts.language.made_up import stories, story
 from tests.models.jobs import WINDOWS
-from tests.models.language.tables import CONFIG, KNOWN, write_tables, write_weights
+from tests.models.language.tables import CONFIG, KNOWN, PAIRS, write_subwords, write_tables, write_weights
 from tests.models.serving.published import publish_as
 from tests.models.serving.running import Running, running_server
 from tests.models.serving.streams import conversation, events
@@ -24,7 +24,8 @@ from tests.models.serving.streams import conversation, events
 pytestmark = pytest.mark.slow
 
 STRANGE = tuple("éЖ昔🌙")
-SYMBOLS = {"characters": KNOWN + STRANGE, "bytes": ()}
+SYMBOLS = {"characters": KNOWN + STRANGE, "bytes": (), "subwords": PAIRS}
+WRITE = {"characters": write_tables, "bytes": write_tables, "subwords": write_subwords}
 MOST = 600
 """New symbols: of as many random bytes some make characters of two."""
 
@@ -39,7 +40,7 @@ def server(tokens: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     folder = tmp_path_factory.mktemp(tokens)
     features = {"tokens": tokens}
     weights = write_weights(folder / "weights", symbols=SYMBOLS[tokens], features=features)
-    tables = write_tables(folder / "tables", {window: stories(3, seed) for seed, window in enumerate(WINDOWS)})
+    tables = WRITE[tokens](folder / "tables", {window: stories(3, seed) for seed, window in enumerate(WINDOWS)})
     publish_as("tales", folder, "language", weights, tables, config=CONFIG, features=features)
     with running_server(f"sqlite:///{folder}/mlflow.db", folder, name="tales") as running:
         running.wait_until_ready()

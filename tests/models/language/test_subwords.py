@@ -29,6 +29,7 @@ job = partial(evaluate_job, features=SUBWORDS)
 subword_weights = partial(write_weights, features=SUBWORDS, symbols=PAIRS)
 
 
+@pytest.mark.slow
 def test_what_is_trained_on_subwords_is_judged_by_characters_and_answers(tmp_path: Path) -> None:
     tables = write_subwords(tmp_path / "tables", TEXTS)
     fresh = subword_weights(tmp_path / "fresh")

@@ -28,6 +28,7 @@ def write(days: Days, texts: list[list[bytes]], held: list[bytes]) -> None:
     days.write(2, held)
 
 
+@pytest.mark.slow
 def test_subwords_are_those_of_the_past_whatever_files_it_lies_in(tmp_path: Path, cluster: str) -> None:
     past, found = [*stories(A_DAY, seed=0), *stories(A_DAY, seed=1)], []
     strange = [f"{NEW} {number} {NEW}".encode() * 9 for number in range(A_DAY)]
