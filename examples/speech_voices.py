@@ -82,7 +82,7 @@ def voice(number: int) -> Voice:
         pitch=random.uniform(90, 230),
         tract=random.uniform(0.92, 1.2),
         pace=random.uniform(0.8, 1.25),
-        room=random.uniform(0.002, 0.01),
+        room=random.uniform(0.005, 0.05),
     )
 
 
