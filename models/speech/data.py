@@ -196,7 +196,7 @@ class _Writer:
         rows = zip(*(batch[name].to_pylist() for name in ("log_mel", "frames", "text")), strict=True)
         for log_mel, frames, text in rows:
             numbers = self._own.numbers(text.encode()).astype(np.int64)
-            if places_of(numbers) * self._subsampling > frames:
+            if places_of(numbers) > -(-frames // self._subsampling):
                 self.too_fast += 1
                 continue
             self._frames.write(log_mel)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from datetime import date
 from functools import partial
+from hashlib import blake2b
 from typing import NamedTuple
 
 import polars as pl
@@ -98,4 +98,4 @@ def _heard(recordings: pl.DataFrame, order: Order) -> pl.DataFrame:
 
 
 def _digest(frames: bytes) -> int:
-    return zlib.crc32(frames) | len(frames) << 32
+    return int.from_bytes(blake2b(frames, digest_size=8).digest(), signed=True)
