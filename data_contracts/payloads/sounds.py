@@ -39,6 +39,7 @@ class SoundLimits:
         seconds: Shortest and longest.
         rates: Fewest and most samples a second, Hz.
         max_channels: One and two are mono and stereo.
+        max_level: Of samples, where a file has them as floats; full scale is 1, and some that were mixed are above.
         may_be_silent: Whether there may be nothing in it that people hear.
 
     Raises:
@@ -49,6 +50,7 @@ class SoundLimits:
     seconds: tuple[float, float] = (0.05, 60.0)
     rates: tuple[int, int] = (8_000, 48_000)
     max_channels: int = 2
+    max_level: float = 100.0
     may_be_silent: bool = True
 
     def __post_init__(self) -> None:
@@ -94,10 +96,11 @@ class Sounds:
         self._too_short = f"{name} shorter than {shortest:g} s"
         self._too_long = f"{name} longer than {longest:g} s"
         self._no_number = f"{name} with samples that are no numbers"
+        self._too_loud = f"{name} of more than {limits.max_level:g} times full scale"
         self._silent = f"{name} is silent"
         of_file = (self._too_long_a_file, self._other, self._undecodable)
         of_header = (self._channels, self._too_slow, self._too_fast, self._too_short, self._too_long)
-        of_samples = (self._no_number, self._silent)
+        of_samples = (self._no_number, self._too_loud, self._silent)
         self.payload = Payload((*of_file, *of_header, *of_samples), self._problem_of)
 
     def decoded(self, data: bytes) -> Sound:
@@ -149,7 +152,7 @@ class Sounds:
 
     def _blocks(self, file: soundfile.SoundFile) -> Iterator[Samples]:
         """Yield samples; all of them are decoded, since only that tells a sound that was cut short."""
-        there, lowest, highest = 0, 0.0, 0.0
+        there, lowest, highest = 0, np.inf, -np.inf
         while there < file.frames:
             try:
                 block = file.read(min(_FRAMES_AT_ONCE, file.frames - there), dtype="float32", always_2d=True)
@@ -161,6 +164,8 @@ class Sounds:
                 raise SoundError(self._no_number)
             there += len(block)
             lowest, highest = min(lowest, float(block.min())), max(highest, float(block.max()))
+            if max(-lowest, highest) > self._limits.max_level:
+                raise SoundError(self._too_loud)
             yield block
         if highest - lowest < SILENCE and not self._limits.may_be_silent:
             raise SoundError(self._silent)

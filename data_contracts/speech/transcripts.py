@@ -15,7 +15,7 @@ from data_contracts.contract import DataContract, Limits
 from data_contracts.payloads.payload import judged, rules
 from data_contracts.payloads.texts import TextLimits, texts
 from data_contracts.rules import between, in_time
-from data_contracts.speech.transcribed import MAX_CHARACTERS, normalised
+from data_contracts.speech.transcribed import MAX_CHARACTERS, letters, normalised
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -25,14 +25,14 @@ TEXT = texts(TextLimits(max_characters=MAX_CHARACTERS, may_be_blank=False))
 
 
 def of_texts(column: pa.ChunkedArray) -> dict[str, pa.Array]:
-    """Return what rules see of transcripts: what is wrong with each, and how many characters it says."""
-    said = [None if text is None else len(normalised(text)) for text in column.to_pylist()]
-    return {"text_is": judged(column.cast(pa.binary()), TEXT), "characters": pa.array(said, pa.int32())}
+    """Return what rules see of transcripts: what is wrong with each, and how many letters and numbers it says."""
+    said = [None if text is None else letters(normalised(text)) for text in column.to_pylist()]
+    return {"text_is": judged(column.cast(pa.binary()), TEXT), "letters": pa.array(said, pa.int32())}
 
 
 def text_rules() -> list[Expectation]:
     """Return the rules of a transcript, where there is one."""
-    return [*rules("text_is", TEXT), between("characters", 1, None, "text without a letter or a number")]
+    return [*rules("text_is", TEXT), between("letters", 1, None, "text without a letter or a number")]
 
 
 def _checked(table: pa.Table) -> pa.Table:

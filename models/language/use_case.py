@@ -24,7 +24,7 @@ class Language:
 
     config = LanguageConfig
     metrics = METRICS
-    requirements: tuple[str, ...] = ("tokenizers",)
+    requirements: tuple[str, ...] = ("rapidfuzz", "tokenizers")
 
     def module(self, job: FitJob) -> LanguageModule:
         """See `models.language.module`."""

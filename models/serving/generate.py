@@ -84,7 +84,9 @@ def _tensors(body: bytes, schema: pa.Schema) -> Sequence[InferInput]:
     """
     try:
         told = orjson.loads(body)
-        given = with_bytes({**told.pop("parameters", {}), **told})
+        given = {**told.pop("parameters", {}), **told}
+        of_bytes = {field.name for field in schema if pa.types.is_binary(field.type)} & given.keys()
+        given |= with_bytes({name: given[name] for name in of_bytes})
     except (ValueError, TypeError, AttributeError) as error:
         raise TensorError(f"the body is no JSON object of columns: {error}") from error
     wanted = f"wanted some of {', '.join(schema.names)}"
@@ -92,6 +94,7 @@ def _tensors(body: bytes, schema: pa.Schema) -> Sequence[InferInput]:
     for field in schema:
         if pa.types.is_list(field.type) and not isinstance(given.get(field.name), list | None):
             problems.append(f"{field.name!r}: {given[field.name]!r:.40}, wanted a list")
+    problems += [f"{name!r}: an object, wanted a value" for name, value in given.items() if isinstance(value, dict)]
     if all(value is None for value in given.values()):
         problems.append(f"nothing is asked, {wanted}")
     if problems:

@@ -21,7 +21,9 @@ _CURVES = 4
 """Cosines that a microphone's response is drawn of."""
 
 
-def augmented(frame_TM: Frames, row: int, config: SpeechAugmentConfig, *, seed: int, step: int) -> Spectrum:
+def augmented(
+    frame_TM: Frames, row: int, config: SpeechAugmentConfig, *, seed: int, step: int, fewest: int = 1
+) -> Spectrum:
     """Return a sound as it may be on another recording; no frame of it is all zeros.
 
     Args:
@@ -30,9 +32,10 @@ def augmented(frame_TM: Frames, row: int, config: SpeechAugmentConfig, *, seed: 
         config: How far it is changed.
         seed: Of the training.
         step: Of the training, from 0.
+        fewest: Frames that it keeps, however fast it is said: as many as there must be to say it at.
     """
     random = np.random.default_rng([seed, step, row])
-    changed_TM = _warped(frame_TM.astype(np.float32), random, config)
+    changed_TM = _warped(frame_TM.astype(np.float32), random, config, fewest)
     changed_TM = _recorded(changed_TM, random, config)
     return np.maximum(_masked(changed_TM, random, config), np.float32(SILENCE))
 
@@ -42,10 +45,10 @@ def longest(frames: int, config: SpeechAugmentConfig) -> int:
     return round(frames * (1 + config.stretch))
 
 
-def _warped(frame_TM: Spectrum, random: Generator, config: SpeechAugmentConfig) -> Spectrum:
+def _warped(frame_TM: Spectrum, random: Generator, config: SpeechAugmentConfig, fewest: int) -> Spectrum:
     """Say it slower or faster, and by a longer or shorter vocal tract."""
     T, M = frame_TM.shape
-    frames = max(round(T * _factor(random, config.stretch)), 1)
+    frames = max(round(T * _factor(random, config.stretch)), fewest)
     changed_TM = _between(frame_TM, np.linspace(0, T - 1, frames, dtype=np.float32))
     band_M = (np.arange(M, dtype=np.float32) + 1) * np.float32(_factor(random, config.warp)) - 1
     return _between(changed_TM.T, band_M).T

@@ -98,7 +98,8 @@ class Recordings:
         frame_TM = _own(self.frame_FM, self.frame_end_N, row)
         if self.augment is None:
             return frame_TM.astype(np.float32)
-        return augmented(frame_TM, row, self.augment, seed=self.seed, step=step)
+        fewest = self.subsampling * places_of(_own(self.symbol_S, self.symbol_end_N, row))
+        return augmented(frame_TM, row, self.augment, seed=self.seed, step=step, fewest=fewest)
 
     def _most(self) -> tuple[int, int]:
         """Return the most frames and characters that a row may have: where all batches have one shape."""

@@ -135,7 +135,9 @@ def evaluate(job: EvaluateJob) -> Judgement:
 def baselines(job: EvaluateJob) -> dict[str, Contestant]:
     """Count, and learn by whole texts, what was there before the window."""
     mels, night = int(str(job.features["mels"])), job.known_windows[-1]
-    said = (text for batch in batches(job.tables, job.known_windows, ["text"]) for text in batch["text"].to_pylist())
+    said = [text for batch in batches(job.tables, job.known_windows, ["text"]) for text in batch["text"].to_pylist()]
+    if not said:
+        raise ValueError(f"no transcribed recording in windows {', '.join(job.known_windows)}: baselines know nothing.")
     columns = ("log_mel", "text")
     pieces = drawn(dataset_of(job.tables), job.known_windows, MOST_RECORDINGS, seed=0, night=night, columns=columns)
     learned = WholeTexts((frames(piece, mels), piece["text"].to_pylist()) for piece in pieces)

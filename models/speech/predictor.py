@@ -41,13 +41,14 @@ class SpeechPredictor:
         """
         answers = []
         for heard in self._listener.heard(self._decoded(requests)):
-            words = () if heard is None else heard.words
+            if heard is None:
+                raise FloatingPointError("the network gives no number")
             answers.append(
                 {
-                    "text": "" if heard is None else heard.text,
-                    "words": [word.text for word in words],
-                    "begins": [word.start_s for word in words],
-                    "ends": [word.end_s for word in words],
+                    "text": heard.text,
+                    "words": [word.text for word in heard.words],
+                    "begins": [word.start_s for word in heard.words],
+                    "ends": [word.end_s for word in heard.words],
                 }
             )
         return pa.Table.from_pylist(answers, schema=self.answer_schema)
@@ -61,15 +62,14 @@ class SpeechPredictor:
         made: list[Frames] = []
         problems: list[str] = []
         for row, sound in enumerate(sounds):
+            if sum(map(len, made)) > MAX_SECONDS_TOGETHER * FRAMES_A_SECOND:
+                seconds = f"{MAX_SECONDS_TOGETHER:g} s"
+                problems.append(f"requests 0 to {row - 1} are more than {seconds} together: send fewer")
+                break
             try:
                 made.append(log_mel(self._sounds.decoded(sound.as_py()), rate=self._rate, mels=self._mels))
             except SoundError as error:
                 problems.append(f"request {row}: {error}, wanted a whole WAV or FLAC of {MAX_SECONDS:g} s at most")
-        seconds = sum(map(len, made)) / FRAMES_A_SECOND
-        if seconds > MAX_SECONDS_TOGETHER:
-            problems.append(
-                f"{len(made):,} recordings are {seconds:,.0f} s together, wanted {MAX_SECONDS_TOGETHER:g} s at most"
-            )
         if problems:
             raise ValueError("; ".join(problems) + ".")
         return made

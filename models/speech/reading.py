@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from data_contracts.job import TablesAt
@@ -50,8 +49,3 @@ def digests(batch: pa.RecordBatch | pa.Table) -> np.ndarray[tuple[int, ...], np.
     """Return column ``digest`` as bands of one number, (rows, 1), see `models.twins`."""
     found = batch["digest"].to_numpy(zero_copy_only=False) if batch.num_rows else np.empty(0, np.int64)
     return found.astype(np.int64)[:, None]
-
-
-def seconds(batch: pa.RecordBatch | pa.Table) -> float:
-    """Return how long recordings are together."""
-    return (pc.sum(batch["frames"]).as_py() or 0) / 100

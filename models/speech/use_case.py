@@ -24,7 +24,7 @@ class Speech:
 
     config = SpeechConfig
     metrics = METRICS
-    requirements: tuple[str, ...] = ("soundfile", "soxr")
+    requirements: tuple[str, ...] = ("flashlight-text", "rapidfuzz", "soundfile", "soxr")
 
     def module(self, job: FitJob) -> SpeechModule:
         """See `models.speech.module`."""

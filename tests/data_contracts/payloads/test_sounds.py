@@ -69,7 +69,12 @@ def piped() -> bytes:
         pytest.param(encoded(tone() * np.nan, subtype="FLOAT"), "sound with samples that are no numbers", id="NaN"),
         pytest.param(encoded(tone() * 0), "sound is silent", id="silence"),
         pytest.param(encoded(tone() * 1e-4, subtype="FLOAT"), "sound is silent", id="hardly a sound"),
+        pytest.param(encoded(tone() * 0 + 0.5), "sound is silent", id="always the same"),
         pytest.param(encoded(tone() * 0.01), None, id="soft"),
+        pytest.param(encoded(tone() * 3, subtype="FLOAT"), None, id="floats beyond full scale"),
+        pytest.param(
+            encoded(tone() * 1e19, subtype="FLOAT"), "sound of more than 100 times full scale", id="no floats at all"
+        ),
     ],
 )
 def test_a_sound_is_judged(data: bytes, problem: str | None) -> None:

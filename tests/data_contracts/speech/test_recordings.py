@@ -27,6 +27,7 @@ OF_TEXTS: Cases = {
     "another script": ({"text": "\u4f60\u597d"}, None),
     "blank": ({"text": " \n"}, "text is blank"),
     "nothing is said": ({"text": "..."}, "text without a letter or a number"),
+    "an accent alone": ({"text": "\u00b4"}, "text without a letter or a number"),
     "too much is said": ({"text": "a" * 2_001}, "text of more than 2,000 characters"),
     "controls": ({"text": "a\x07b"}, "text of more than 0 control characters"),
 }

@@ -16,6 +16,9 @@ from data_contracts.speech.transcribed import normalised
         pytest.param("\uff11\uff12 \ufb01ve", "12 five", id="wide numbers and ligatures"),
         pytest.param("\u4f60\u597d\u3002", "\u4f60\u597d", id="another script"),
         pytest.param("well-known", "well known", id="hyphen"),
+        pytest.param("'tis 'so' he said'", "tis so he said", id="quotes"),
+        pytest.param("co\u00adoperate", "cooperate", id="a place to break a line"),
+        pytest.param("' '", "", id="apostrophes alone"),
         pytest.param("\u2026 -- ?", "", id="nothing is said"),
     ],
 )

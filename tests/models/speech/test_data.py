@@ -42,28 +42,34 @@ def test_a_twentieth_of_one_window_validates_and_the_rest_is_learned_from(tmp_pa
 
 
 def test_nothing_is_learned_from_a_copy_of_what_validates(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    own = TOLD[WINDOWS[1]]
+    copied = TOLD[WINDOWS[1]]
     with caplog.at_level(logging.INFO):
-        training, validation = read(
-            tmp_path,
-            {WINDOWS[0]: [*own, *own], WINDOWS[1]: own},
-        )
-    assert len(training) + len(validation) == 3 * len(own), "other noise, so no copies"
-    assert "0 recordings are copies" in caplog.text
+        training, validation = read(tmp_path, {WINDOWS[0]: copied, WINDOWS[1]: copied}, noise=(0, 0))
+    assert 1 <= len(validation) <= 15
+    assert len(training) == 2 * (len(copied) - len(validation))
+    assert f"{len(validation)} recordings are copies of one that validates" in caplog.text
 
 
-def test_a_recording_of_less_time_than_its_text_needs_is_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("letters", "learned"), [(8, 4), (9, 3)], ids=["just enough time", "too little"])
+def test_a_recording_with_less_time_than_its_text_needs_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, letters: int, learned: int
 ) -> None:
-    tables = write_tables(tmp_path / "tables", TOLD)
-    job = fit_job(tables, tmp_path, config={"network": {"subsampling": 4}, "fit": {"batch_size": 8}})
-    data = SpeechData(job)
-    (tmp_path / "read").mkdir()
+    """Two characters that are spoken take 160 ms, which are 8 places."""
+    told = {WINDOWS[0]: ["ab"] * 3, WINDOWS[1]: ["cd"]}
+    texts = {**told, WINDOWS[1]: ["abcdabcda"[:letters]]}
     with caplog.at_level(logging.WARNING):
-        data.read(tmp_path / "read")
-    training, validation = data.open(tmp_path / "read")
-    assert len(training) + len(validation) == 150
-    assert "more to say than places" not in caplog.text, "80 ms a character are enough for 40 ms a place"
+        training, validation = read(tmp_path, told, texts=texts)
+    assert len(training) + len(validation) == learned
+    assert ("1 recordings have more to say than places of 20 ms" in caplog.text) == (learned == 3)
+
+
+def test_what_is_said_faster_keeps_room_for_its_text(tmp_path: Path) -> None:
+    told = {WINDOWS[0]: ["ab"] * 3, WINDOWS[1]: ["cd"] * 3}
+    training, _ = read(tmp_path, told, texts=dict.fromkeys(told, ["abcdabcd"] * 3))
+    share = Share(examples=3, targets=24, step=0, height=1, fixed=False)
+    for step in range(20):
+        batch = training.batch(np.arange(3), share._replace(step=step))
+        assert (batch.targets.place_B >= batch.targets.size_B).all()
 
 
 def test_all_of_a_window_may_validate_and_nothing_is_left_then(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +41,20 @@ def test_what_was_heard_is_shown_of_few_texts(tmp_path: Path) -> None:
 
 
 def test_copies_and_late_recordings_do_not_judge(tmp_path: Path) -> None:
-    once = write_tables(tmp_path / "tables", {WINDOWS[0]: ["ab"], JUDGED: ["cd", "dd"]})
-    job = evaluate_job(once, {CANDIDATE: write_weights(tmp_path / "weights")}, known_windows=[JUDGED, WINDOWS[0]])
-    found = evaluate(job)
-    assert (found.counts["units"], found.counts["copies"]) == (0, 2)
-    assert (found.ahead, found.intervals[CANDIDATE], found.confusion) == ({}, {}, {})
+    told = {WINDOWS[0]: ["ab", "cd"], WINDOWS[1]: ["dd"], JUDGED: ["ab", "cd", "ba"]}
+    tables = write_tables(tmp_path / "tables", told, noise=(0, 1, 0))
+    weights = {CANDIDATE: write_weights(tmp_path / "weights")}
+    found = evaluate(evaluate_job(tables, weights)).counts
+    assert (found["units"], found["copies"], found["late"]) == (1, 2, 0)
+    later = evaluate(evaluate_job(tables, weights, first_day=date.fromisoformat(JUDGED) + timedelta(days=1)))
+    assert (later.counts["units"], later.counts["copies"], later.counts["late"]) == (0, 0, 3)
+    assert (later.ahead, later.intervals[CANDIDATE], later.confusion) == ({}, {}, {})
+
+
+def test_where_nothing_was_written_down_before_baselines_say_so(tmp_path: Path) -> None:
+    tables = write_tables(tmp_path / "tables", {JUDGED: ["ab"]})
+    with pytest.raises(ValueError, match="no transcribed recording in windows 2026-03-01, 2026-03-02"):
+        evaluate(evaluate_job(tables, {CANDIDATE: write_weights(tmp_path / "weights")}))
 
 
 def test_a_network_that_diverged_has_no_metric_and_is_not_ahead(tmp_path: Path) -> None:
