@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from threading import local
+from typing import Any, NamedTuple
 
 import numpy as np
 from flashlight.lib.text.decoder import (
@@ -29,6 +30,10 @@ SEPARATOR = " "
 """Symbol between words."""
 BEAM = 100
 """Beginnings of a text that are looked at together."""
+MOST_LIKELY = 40
+"""Symbols with which each of them may go on at a place: an alphabet may have thousands."""
+PLACES_AT_ONCE = 20
+"""That are looked at before other threads have their turn: flashlight keeps them waiting."""
 _BEAM_NATS = 50.0
 _NEVER = -1e4
 """Nats of what cannot be: flashlight adds them up, and infinities would be no numbers."""
@@ -41,13 +46,11 @@ class Word(NamedTuple):
         text: Without blanks.
         start_s: Seconds from the beginning of the sound.
         end_s: So too.
-        confidence: Mean chance of its characters, 0 to 1.
     """
 
     text: str
     start_s: float
     end_s: float
-    confidence: float
 
 
 class Heard(NamedTuple):
@@ -73,25 +76,24 @@ class Decoder:
 
     def heard(self, logit_LV: Logits) -> Heard:
         """Take the likeliest text of known words, or, where any may be said, the likeliest symbol of each place."""
-        nat_LV = _log_softmax(logit_LV)
-        path_L = nat_LV.argmax(axis=1) if self._lexicon is None else self._lexicon.path(nat_LV)
-        return self._along(path_L, np.exp(nat_LV))
+        if self._lexicon is None:
+            return self._along(logit_LV.argmax(axis=1))
+        return self._along(self._lexicon.path(_log_softmax(logit_LV)))
 
-    def _along(self, path_L: Numbers, chance_LV: Logits) -> Heard:
+    def _along(self, path_L: Numbers) -> Heard:
         """Read words along a path of one symbol a place; a symbol that goes on over several is one character."""
         begin_N = np.flatnonzero(np.diff(path_L, prepend=BLANK))
         end_N = np.append(begin_N, len(path_L))[1:]
         letters = [
-            (self._symbols[path_L[begin]], begin, end, float(chance_LV[begin:end, path_L[begin]].max()))
+            (self._symbols[path_L[begin]], begin, end)
             for begin, end in zip(begin_N.tolist(), end_N.tolist(), strict=True)
             if self._symbols[path_L[begin]]
         ]
         words = []
         for is_between, group in groupby(letters, lambda letter: letter[0] == SEPARATOR):
             if not is_between:
-                text, begin, end, chance = zip(*group, strict=True)
-                start_s, end_s = begin[0] * self._seconds, end[-1] * self._seconds
-                words.append(Word("".join(text), start_s, end_s, sum(chance) / len(chance)))
+                text, begin, end = zip(*group, strict=True)
+                words.append(Word("".join(text), begin[0] * self._seconds, end[-1] * self._seconds))
         return Heard(SEPARATOR.join(word.text for word in words), tuple(words))
 
 
@@ -113,9 +115,10 @@ class _Lexicon:
             spelling = [number[character] for character in word + SEPARATOR]
             trie.insert(spelling, label, language.score(start, label)[1])
         trie.smear(SmearingMode.MAX)
-        options = LexiconDecoderOptions(
+        self._trie, self._language, self._own = trie, language, local()
+        self._options = LexiconDecoderOptions(
             beam_size=BEAM,
-            beam_size_token=self._columns,
+            beam_size_token=min(self._columns, MOST_LIKELY),
             beam_threshold=_BEAM_NATS,
             lm_weight=0,
             word_score=0,
@@ -124,7 +127,6 @@ class _Lexicon:
             log_add=True,
             criterion_type=CriterionType.CTC,
         )
-        self._decoder = LexiconDecoder(options, trie, language, self._between, BLANK, -1, [], False)  # noqa: FBT003
 
     def path(self, nat_LV: Logits) -> Numbers:
         """Return the symbol of each place, (L,)."""
@@ -132,9 +134,26 @@ class _Lexicon:
         ended = np.full((L + 1, self._columns), _NEVER, np.float32)
         ended[:L, :V] = np.maximum(nat_LV, _NEVER)
         ended[L, self._between] = 0
-        best = self._decoder.decode(ended.ctypes.data, *ended.shape)[0]
-        path_L = np.array(best.tokens[1 : L + 1], np.int64)
+        decoder = self._decoder()
+        decoder.decode_begin()
+        for start in range(0, L + 1, PLACES_AT_ONCE):
+            some = ended[start : start + PLACES_AT_ONCE]
+            decoder.decode_step(some.ctypes.data, *some.shape)
+        decoder.decode_end()
+        tokens = np.array(decoder.get_all_final_hypothesis()[0].tokens[1 : L + 2], np.int64)
+        path_L, last = tokens[:L], tokens[L]
+        if last != self._between:  # it ends within a word
+            between_N = np.flatnonzero(path_L == self._between)
+            path_L[between_N[-1] if len(between_N) else 0 :] = BLANK
         return np.where(path_L < V, path_L, BLANK)
+
+    def _decoder(self) -> LexiconDecoder:
+        """Return this thread's own: it keeps what it looks at."""
+        if not hasattr(self._own, "decoder"):
+            told: tuple[Any, ...] = (self._options, self._trie, self._language, self._between, BLANK, -1, [], False)
+            self._own.decoder = LexiconDecoder(*told)
+        found: LexiconDecoder = self._own.decoder
+        return found
 
 
 def _log_softmax(logit_LV: Logits) -> Logits:
