@@ -18,21 +18,19 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
-from data_contracts.job import FitJob, Validation
+from data_contracts.job import FitJob
 from data_contracts.language.spelling import Characters
 from data_contracts.speech.log_mel import Frames
 from models.batches import Share
 from models.data import Data
 from models.language.reading import symbols
 from models.reading import drawn
+from models.speech.apart import Validating, validates
 from models.speech.augment import augmented, longest
 from models.speech.config import SpeechAugmentConfig, SpeechConfig
 from models.speech.module import Batch, Targets
-from models.speech.reading import batches, dataset_of, digests
-from models.twins import Twins
+from models.speech.reading import batches, dataset_of
 
-VALIDATING_SHARE = 20
-"""One recording in so many validates."""
 _KINDS = ("training", "validation")
 _FRAMES, _ENDS, _SYMBOLS = "frames", "ends", "symbols"
 _COLUMNS = ("log_mel", "frames", "text", "digest")
@@ -127,11 +125,11 @@ class SpeechData(Data[Recordings]):
         """
         job = self.job
         own = Characters(symbols(job.tables, job.known_windows))
-        validating = _Validating(job)
+        validating = Validating(job)
         with self._written(folder / "training", own) as training, self._written(folder / "validation", own) as other:
             for window in sorted({*job.windows, job.validation.window}):
                 for batch in batches(job.tables, [window], _COLUMNS):
-                    is_kept = _validates(batch, window, job.validation)
+                    is_kept = validates(batch, window, job.validation)
                     other.add(batch.filter(is_kept))
                     if window in job.windows:
                         training.add(validating.without_copies(batch.filter(pc.invert(is_kept))))
@@ -204,30 +202,6 @@ class _Writer:
             self._symbols.write(numbers.tobytes())
             self.frame_ends.append(frames)
             self.symbol_ends.append(len(numbers))
-
-
-class _Validating:
-    """The recordings that validate, by their digests."""
-
-    def __init__(self, job: FitJob) -> None:
-        window = job.validation.window
-        pieces = batches(job.tables, [window], ["digest"])
-        kept = [digests(batch.filter(_validates(batch, window, job.validation))) for batch in pieces]
-        self._known = Twins(np.concatenate([np.empty((0, 1), np.int64), *kept]))
-        self.copies = 0
-
-    def without_copies(self, batch: pa.RecordBatch | pa.Table) -> pa.RecordBatch | pa.Table:
-        """Leave out copies of one of them, and count these."""
-        is_copy = self._known.met(digests(batch))
-        self.copies += int(is_copy.sum())
-        return batch.filter(pa.array(~is_copy))
-
-
-def _validates(batch: pa.RecordBatch, window: str, validation: Validation) -> pa.Array:
-    """Say which recordings validate, by their digest: the same do in every night."""
-    if window != validation.window:
-        return pa.array(np.zeros(batch.num_rows, np.bool_))
-    return pa.array((digests(batch)[:, 0] % VALIDATING_SHARE == 0) | validation.whole, pa.bool_())
 
 
 def places_of(number_S: Numbers) -> int:
