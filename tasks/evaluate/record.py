@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +99,10 @@ def _judged(evidence: Evidence) -> Iterator[tuple[str, Mapping[str, Mapping[str,
 
 
 def metric_name(contestant: str, metric: str, part: str = "") -> str:
-    """Return a metric's name in MLflow, which takes few characters: ``candidate.f1_at_10``, ``champion.auc.large``."""
-    of_part = f".{UNNAMEABLE.sub('_', part)}" if part else ""
-    return f"{contestant}.{metric.replace('@', '_at_')}{of_part}"
+    """Return a metric's name in MLflow, which takes few characters: ``candidate.f1_at_10``, ``champion.auc.large``.
+
+    A part whose name has others is told from the next by a checksum: ``candidate.auc.source_ 5f3a91c2``.
+    """
+    named = UNNAMEABLE.sub("_", part)
+    told = named if named == part else f"{named} {zlib.crc32(part.encode()):08x}"
+    return f"{contestant}.{metric.replace('@', '_at_')}" + (f".{told}" if part else "")
