@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from threading import local
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from flashlight.lib.text.decoder import (
@@ -30,11 +30,11 @@ SEPARATOR = " "
 """Symbol between words."""
 BEAM = 100
 """Beginnings of a text that are looked at together."""
-MOST_LIKELY = 40
-"""Symbols with which each of them may go on at a place: an alphabet may have thousands."""
-PLACES_AT_ONCE = 20
-"""That are looked at before other threads have their turn: flashlight keeps them waiting."""
+BEAM_SYMBOLS = 40
+"""Likeliest symbols of a place that a text may go on with: a place costs as much whatever the alphabet."""
 _BEAM_NATS = 50.0
+_STEP = 20
+"""Places until other threads may run: flashlight lets none run while it looks at some."""
 _NEVER = -1e4
 """Nats of what cannot be: flashlight adds them up, and infinities would be no numbers."""
 
@@ -61,7 +61,7 @@ class Heard(NamedTuple):
 
 
 class Decoder:
-    """Reads texts from logits.
+    """Reads texts from logits. Threads may share one.
 
     Args:
         symbols: Characters of the numbers from 1; of one that stands for none, an empty text.
@@ -109,51 +109,59 @@ class _Lexicon:
         number = {symbol: place for place, symbol in enumerate(symbols, 1)}
         self._columns = len(symbols) + 1 + (SEPARATOR not in number)
         self._between = number.setdefault(SEPARATOR, len(symbols) + 1)
-        trie, language = Trie(self._columns, self._between), ZeroLM()
-        start = language.start(False)  # noqa: FBT003, it takes no names
+        self._trie, self._language = Trie(self._columns, self._between), ZeroLM()
+        start = self._language.start(False)  # noqa: FBT003, it takes no names
         for label, word in enumerate(sorted({word for word in words if word and set(word) <= number.keys()})):
             spelling = [number[character] for character in word + SEPARATOR]
-            trie.insert(spelling, label, language.score(start, label)[1])
-        trie.smear(SmearingMode.MAX)
-        self._trie, self._language, self._own = trie, language, local()
-        self._options = LexiconDecoderOptions(
-            beam_size=BEAM,
-            beam_size_token=min(self._columns, MOST_LIKELY),
-            beam_threshold=_BEAM_NATS,
-            lm_weight=0,
-            word_score=0,
-            unk_score=-np.inf,
-            sil_score=0,
-            log_add=True,
-            criterion_type=CriterionType.CTC,
-        )
+            self._trie.insert(spelling, label, self._language.score(start, label)[1])
+        self._trie.smear(SmearingMode.MAX)
+        self._own = local()
 
     def path(self, nat_LV: Logits) -> Numbers:
-        """Return the symbol of each place, (L,)."""
+        """Return the symbol of each place, (L,); blanks for a last word that is cut off and can be no other."""
         L, V = nat_LV.shape
         ended = np.full((L + 1, self._columns), _NEVER, np.float32)
         ended[:L, :V] = np.maximum(nat_LV, _NEVER)
         ended[L, self._between] = 0
         decoder = self._decoder()
         decoder.decode_begin()
-        for start in range(0, L + 1, PLACES_AT_ONCE):
-            some = ended[start : start + PLACES_AT_ONCE]
-            decoder.decode_step(some.ctypes.data, *some.shape)
+        for begin in range(0, L + 1, _STEP):
+            step = ended[begin : begin + _STEP]
+            decoder.decode_step(step.ctypes.data, *step.shape)
         decoder.decode_end()
-        tokens = np.array(decoder.get_all_final_hypothesis()[0].tokens[1 : L + 2], np.int64)
-        path_L, last = tokens[:L], tokens[L]
-        if last != self._between:  # it ends within a word
-            between_N = np.flatnonzero(path_L == self._between)
-            path_L[between_N[-1] if len(between_N) else 0 :] = BLANK
+        best = decoder.get_all_final_hypothesis()[0]
+        decoder.decode_begin()  # lets go of its hypotheses: megabytes for a long sound
+        path_L = np.array(best.tokens[1 : L + 1], np.int64)
+        word_ends = np.flatnonzero(np.array(best.words[1 : L + 2]) >= 0)
+        path_L[word_ends[-1] if len(word_ends) else 0 :] = BLANK
         return np.where(path_L < V, path_L, BLANK)
 
     def _decoder(self) -> LexiconDecoder:
-        """Return this thread's own: it keeps what it looks at."""
+        """Return this thread's own: hypotheses lie in the object."""
         if not hasattr(self._own, "decoder"):
-            told: tuple[Any, ...] = (self._options, self._trie, self._language, self._between, BLANK, -1, [], False)
-            self._own.decoder = LexiconDecoder(*told)
-        found: LexiconDecoder = self._own.decoder
-        return found
+            options = LexiconDecoderOptions(
+                beam_size=BEAM,
+                beam_size_token=min(self._columns, BEAM_SYMBOLS),
+                beam_threshold=_BEAM_NATS,
+                lm_weight=0,
+                word_score=0,
+                unk_score=-np.inf,
+                sil_score=0,
+                log_add=True,
+                criterion_type=CriterionType.CTC,
+            )
+            self._own.decoder = LexiconDecoder(
+                options,
+                self._trie,
+                self._language,
+                self._between,
+                BLANK,
+                -1,
+                [],
+                False,  # noqa: FBT003
+            )
+        decoder: LexiconDecoder = self._own.decoder
+        return decoder
 
 
 def _log_softmax(logit_LV: Logits) -> Logits:

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import string
+import time
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Thread
 
 import numpy as np
 import pytest
 
-from models.speech.decoding import Decoder, Logits
+from models.speech.decoding import BEAM_SYMBOLS, Decoder, Logits
 
 SYMBOLS = "abcde "
 WORDS = ("abba", "cab", "bee", "dad", "a")
@@ -72,36 +71,69 @@ def test_letters_of_a_long_text_are_all_found_among_many_words() -> None:
     assert heard.text == said
 
 
-def test_a_word_that_is_cut_off_is_no_word() -> None:
-    words = ("abcdeabcdeab", "b", "ed")
-    assert decoder(words).heard(logits("_ed__  _ab_c_dea_bcd", hot=12)).text == "ed"
-    assert decoder(words).heard(logits("_ab_c_dea_bcd", hot=12)).text == ""
+@pytest.mark.parametrize(
+    ("places", "text"),
+    [
+        pytest.param("op abcdefgh", "op", id="cut inside a word that is too sure to be another"),
+        pytest.param("abcdefgh", "", id="nothing but such a word"),
+        pytest.param("op b b abcdef_", "op b b", id="a blank behind it"),
+        pytest.param("op abcdefghijkl", "op abcdefghijkl", id="a whole one"),
+    ],
+)
+def test_a_word_that_is_cut_off_is_left_out(places: str, text: str) -> None:
+    symbols = "abcdefghijklop "
+    sure = logits(places, symbols=symbols, hot=12)
+    assert decoder(("abcdefghijkl", "b", "op"), symbols).heard(sure).text == text
 
 
-def test_of_thousands_of_characters_the_likely_ones_are_looked_at() -> None:
-    letters = "".join(chr(0x4E00 + number) for number in range(3_000))
-    symbols = f" {letters}"
-    words = tuple(letters[start : start + 3] for start in range(0, 3_000, 3))
-    places = "__".join(["".join(f"{letter}_" for letter in word) for word in words[:6]]).replace("__", "_ _")
-    assert decoder(words, symbols).heard(logits(places, symbols=symbols, hot=20)).text == " ".join(words[:6])
+def many_symbols(*, separator: str) -> str:
+    return "".join(chr(0x4E00 + place) for place in range(3_000)) + separator
 
 
-LONG = logits("".join(f"{letter}_" for letter in " ".join(["cab bee dad abba"] * 60)), hot=5)
-"""Some 2,000 places."""
+@pytest.mark.parametrize("separator", [" ", ""])
+def test_the_last_word_of_a_large_alphabet_needs_nothing_behind_it(separator: str) -> None:
+    symbols = many_symbols(separator=separator)
+    words = (symbols[:2], symbols[2_997:3_000], symbols[5])
+    said = separator.join(words) if separator else words[1]
+    heard = decoder(words, symbols).heard(logits(said, symbols=symbols, hot=12))
+    assert heard.text == said
 
 
-def test_others_have_their_turn_while_a_long_sound_is_read() -> None:
-    own, ended, turns = decoder(WORDS), Event(), 0
-    reads = Thread(target=lambda: (own.heard(LONG), ended.set()))
-    reads.start()
-    while not ended.wait(0.001):
-        turns += 1
-    reads.join()
-    assert turns > 5, "read at once, there would be one at most"
+@pytest.mark.parametrize(("better", "heard"), [(BEAM_SYMBOLS - 1, True), (BEAM_SYMBOLS, False)])
+def test_only_the_likeliest_symbols_of_a_place_are_looked_at(better: int, heard: bool) -> None:  # noqa: FBT001
+    symbols = many_symbols(separator=" ")
+    logit_LV = np.zeros((1, len(symbols) + 1), np.float32)
+    logit_LV[0, 1] = 1
+    logit_LV[0, 2 : 2 + better] = 2
+    assert bool(decoder((symbols[0],), symbols).heard(logit_LV).text) is heard
 
 
-def test_many_threads_read_as_one_does() -> None:
-    own = decoder((*WORDS, *string.ascii_lowercase))
-    wanted = own.heard(LONG)
-    with ThreadPoolExecutor(4) as threads:
-        assert all(each == wanted for each in threads.map(own.heard, [LONG] * 8))
+def long_sound(words: tuple[str, ...], *, count: int, seed: int) -> Logits:
+    said = np.random.default_rng(seed).choice(words, count)
+    return logits("".join(f"{letter}_" for letter in " ".join(said)), hot=2)
+
+
+def many_words() -> tuple[str, ...]:
+    random = np.random.default_rng(0)
+    return tuple("".join(random.choice(list("abcde"), 6)) for _ in range(1_000))
+
+
+def test_other_threads_run_while_a_long_sound_is_read() -> None:
+    words = many_words()
+    reader, sound = decoder(words), long_sound(words, count=900, seed=1)
+    ticks = 0
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(reader.heard, sound)
+        while not reading.done():
+            time.sleep(0.001)
+            ticks += 1
+    assert len(sound) > 12_000
+    assert len(reading.result().words) > 700
+    assert ticks > 25
+
+
+def test_threads_that_share_a_decoder_hear_what_one_does() -> None:
+    words = many_words()
+    reader, sounds = decoder(words), [long_sound(words, count=20 + seed, seed=seed) for seed in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(reader.heard, sounds)) == [decoder(words).heard(sound) for sound in sounds]
