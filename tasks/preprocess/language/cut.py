@@ -19,6 +19,7 @@ from data_contracts.language.twins import bands
 from data_contracts.reading import scan
 from data_contracts.table import Part, Table
 from tasks.preprocess.language.config import Tokens
+from tasks.preprocess.language.numbering import Counted
 from tasks.preprocess.plan import OfDay, Plan
 from tasks.preprocess.write import write_checked
 
@@ -26,18 +27,6 @@ DOCUMENTS_AT_ONCE = 64
 """Texts that are in memory together: each may be a million characters."""
 BYTES_OF_A_PART = 32 * 2**20
 """Text that one file of `examples` holds, about; it is in memory until it is written."""
-
-
-class Counted(NamedTuple):
-    """What a file has of each day.
-
-    Attributes:
-        days: Documents and characters.
-        characters: In how many documents each was met.
-    """
-
-    days: dict[date, OfDay]
-    characters: dict[date, Counter[str]]
 
 
 class Order(NamedTuple):

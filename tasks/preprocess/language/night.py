@@ -6,7 +6,6 @@ Both commits consume ``documents@<version>``, so a night that runs again does on
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from functools import partial
@@ -17,8 +16,8 @@ from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
 from tasks.cluster import on_workers
 from tasks.preprocess.errors import OtherFeaturesError, RowsLostError
 from tasks.preprocess.language.config import FeatureConfig
-from tasks.preprocess.language.cut import Counted, Order, count_characters, cut_file
-from tasks.preprocess.language.numbering import Characters, number_pairs, number_symbols
+from tasks.preprocess.language.cut import Order, count_characters, cut_file
+from tasks.preprocess.language.numbering import Characters, number_pairs, number_symbols, together
 from tasks.preprocess.language.subwords import SAMPLE, Draw, drawn, learn
 from tasks.preprocess.language.tables import Tables
 from tasks.preprocess.plan import OfDay, Plan
@@ -74,10 +73,8 @@ def _begin(
     day_zone: str,
 ) -> None:
     """Say which window takes which documents, number the new symbols, and commit both."""
-    days: dict[date, OfDay] = {}
-    characters: dict[date, Counter[str]] = {}
-    for counted in on_workers(client, partial(count_characters, day_zone=day_zone), sorted(due)):
-        _add(counted, days, characters)
+    counted = on_workers(client, partial(count_characters, day_zone=day_zone), sorted(due))
+    days, characters = together(counted)
     plan = tables.next_plan(documents, days, held_out, "documents")
     if features.vocabulary is not None and plan.first:
         pairs = _learn_pairs(client, due, days, plan, features.vocabulary, day_zone)
@@ -106,14 +103,6 @@ def _learn_pairs(
     texts = set().union(*on_workers(client, drawn, draws))
     logger.info("subwords are learned from %s documents", f"{len(texts):,}")
     return learn(texts, vocabulary)
-
-
-def _add(counted: Counted, days: dict[date, OfDay], characters: dict[date, Counter[str]]) -> None:
-    for day, own in counted.days.items():
-        before = days.get(day, OfDay(0, 0))
-        days[day] = OfDay(before.units + own.units, before.targets + own.targets)
-    for day, counts in counted.characters.items():
-        characters[day] = characters.get(day, Counter()) + counts
 
 
 def _finish(

@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 
 import polars as pl
 
 from data_contracts.language.spelling import Bytes
 from data_contracts.language.symbols import FIRST, MAX_SYMBOLS, SYMBOLS
-from tasks.preprocess.plan import Plan
+from tasks.preprocess.plan import OfDay, Plan
 
 Characters = Mapping[date, Counter[str]]
 """Day to its characters, and in how many documents each was met."""
 LEAST_DOCUMENTS = 2
 """In which a character must be met in a night to get a number: so every training meets some that have none."""
+
+
+class Counted(NamedTuple):
+    """What there is of each day.
+
+    Attributes:
+        days: Texts, and characters in them.
+        characters: In how many of the texts each was met.
+    """
+
+    days: dict[date, OfDay]
+    characters: dict[date, Counter[str]]
+
+
+def together(counted: Iterable[Counted]) -> Counted:
+    """Add up what several files have."""
+    whole = Counted({}, {})
+    for each in counted:
+        for day, own in each.days.items():
+            before = whole.days.get(day, OfDay(0, 0))
+            whole.days[day] = OfDay(before.units + own.units, before.targets + own.targets)
+        for day, counts in each.characters.items():
+            whole.characters.setdefault(day, Counter()).update(counts)
+    return whole
 
 
 def number_symbols(met: Characters, plan: Plan, known: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
 from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from data_contracts.speech.log_mel import log_mel
 from data_contracts.speech.promises import PROMISES
 from data_contracts.speech.transcribed import normalised
 from tasks.preprocess.labels import KNOWN_AT, Due
+from tasks.preprocess.language.numbering import Counted
 from tasks.preprocess.pieces import Destination, cut, pieces
 from tasks.preprocess.plan import OfDay
 from tasks.preprocess.speech.config import FeatureConfig
@@ -24,18 +24,6 @@ from tasks.preprocess.taken import Taken
 RECORDINGS_AT_ONCE = 32
 """Decoded, while they are read: each may be a minute long."""
 TEXTS_AT_ONCE = 4_096
-
-
-class Counted(NamedTuple):
-    """What a file has of each day.
-
-    Attributes:
-        days: Recordings of which it is known what they say, and characters in them.
-        characters: In how many of them each was met.
-    """
-
-    days: dict[date, OfDay]
-    characters: dict[date, Counter[str]]
 
 
 class Order(NamedTuple):

@@ -6,9 +6,7 @@ Both commits consume ``recordings@<version>``, so a night that runs again does o
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
-from datetime import date
 from functools import partial
 
 from distributed import Client
@@ -17,8 +15,7 @@ from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
 from tasks.cluster import on_workers
 from tasks.preprocess.errors import OtherFeaturesError
 from tasks.preprocess.labels import Due
-from tasks.preprocess.language.numbering import number_symbols
-from tasks.preprocess.plan import OfDay
+from tasks.preprocess.language.numbering import number_symbols, together
 from tasks.preprocess.speech.config import FeatureConfig
 from tasks.preprocess.speech.cut import Order, count_characters, cut_file
 from tasks.preprocess.speech.tables import Tables
@@ -76,14 +73,8 @@ def _begin(
     day_zone: str,
 ) -> None:
     """Say which window takes which recordings, number the new characters, and commit both."""
-    days: dict[date, OfDay] = {}
-    characters: dict[date, Counter[str]] = {}
-    for counted in on_workers(client, partial(count_characters, day_zone=day_zone), due):
-        for day, own in counted.days.items():
-            before = days.get(day, OfDay(0, 0))
-            days[day] = OfDay(before.units + own.units, before.targets + own.targets)
-        for day, counts in counted.characters.items():
-            characters[day] = characters.get(day, Counter()) + counts
+    counted = on_workers(client, partial(count_characters, day_zone=day_zone), due)
+    days, characters = together(counted)
     plan = tables.next_plan(recordings, days, held_out, "transcribed recordings")
     new = number_symbols(characters, plan, tables.numbered())
     name, through = f"night-{recordings:06}", plan.window.last_day
