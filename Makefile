@@ -13,10 +13,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 INSTALLED := .venv/.installed
 PEER := benchmarks/.venv
+ENGINES := benchmarks/.venv-engines
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-line bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-ps bench-recovery bench-judging bench-gpu check
+.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-data bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-ps bench-recovery bench-judging bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +71,12 @@ $(PEER)/.installed: benchmarks/peer-requirements.txt
 	$(PEER)/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
+$(ENGINES)/.installed: benchmarks/engines-requirements.txt
+	command -v java > /dev/null || { apt-get update -qq && apt-get install -qq default-jre-headless; } # PySpark needs it
+	$(PYTHON) -m venv $(ENGINES)
+	$(ENGINES)/bin/pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+
 bench-learning: $(INSTALLED) ## Measure what is learned in a time beside code of before, 25 min; needs REAL_DATA's logs
 	@$(TIMED) python -m benchmarks.learning $(BENCH)
 
@@ -88,8 +95,8 @@ gpu: $(INSTALLED) ## Run the tests that need an NVIDIA GPU
 equivalence: $(INSTALLED) ## Compare every way of splitting with one process, and keep the table on an MLflow run
 	@$(TIMED) python -m benchmarks.equivalence $(BENCH)
 
-bench-line: $(INSTALLED) ## Measure the way from logs to examples on 20 million events; BENCH=--quick tries it
-	@$(TIMED) python -m benchmarks.line $(BENCH)
+bench-data: $(INSTALLED) $(ENGINES)/.installed ## Measure the way from logs to examples beside DuckDB, Polars and PySpark, 60 min; BENCH="--only peers" is its first table
+	@$(TIMED) python -m benchmarks.data --peer $(CURDIR)/$(ENGINES)/bin/python $(BENCH)
 
 bench-formats: $(INSTALLED) ## Measure how fast CSV, JSON Lines and Parquet are staged, beside PyArrow alone; BENCH=--quick tries it
 	@$(TIMED) python -m benchmarks.formats $(BENCH)
