@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from benchmarks.sizes import Sizes, quick
 from benchmarks.tables import walks
+from data_contracts.buckets import BUCKETS
 from data_contracts.contract import DataContract
 from data_contracts.job import Config, EvaluateJob, TablesAt, Validation, commit
 from data_contracts.manifest import seal
 from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import BUCKETS, HISTORIES
+from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Table
 from models.recommender.config import NetworkConfig, RecommenderConfig

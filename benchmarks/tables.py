@@ -11,10 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.sizes import Sizes
+from data_contracts.buckets import BUCKETS
 from data_contracts.contract import DataContract
 from data_contracts.job import TablesAt
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import BUCKETS
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Table
 

@@ -115,25 +115,22 @@ class Window(Value):
 
 
 class Staged(Value):
-    """Typed rows on their way in, sound ones without repeats.
+    """Typed rows on their way in.
 
     Attributes:
-        uri: Folder of the staged Parquet, sealed by a manifest; empty when nothing was new.
+        uri: Folder of the staged files and of what they are, see `data_contracts.staged`; empty when nothing was new.
         rows_read: Rows in the files taken.
         columns: Source column to the narrowest and the widest type taken so far, which the next night's files are
             compared with.
         unread_time: For people: a time that cannot be read, and what could be; empty without.
-        again: Source files that have rows of the truth: they, or a part of them, came before.
     """
 
     uri: str
     consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
     rows_read: int = 0
-    repeats: int = Field(0, description="Rows dropped: equal to another one of theirs, or to one of the truth.")
     left_out: int = Field(0, description="Rows that the settings say not to take (`source.where`).")
     columns: dict[str, tuple[str, str]] = {}
     unread_time: str = ""
-    again: tuple[str, ...] = ()
 
 
 class Validated(Value):

@@ -20,6 +20,8 @@ SELF_CHECKS: Mapping[str, str | bool] = {
     "distributed.worker.profile.enabled": False,
 }
 """How often Dask looks at itself: of its own accord so often that a worker that waits takes a twentieth of a core."""
+POLARS_THREADS = "POLARS_MAX_THREADS"
+"""As many as the worker itself has: its neighbours work on the other cores."""
 AGAIN_SECONDS = 0.05
 """After which a worker that was about to end is looked at again."""
 
@@ -30,7 +32,8 @@ class MortalWorker(SubprocessWorker):
     async def _start(self) -> None:
         spec = json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs})
         command = (*COMMAND, "dask", "spec", self.scheduler, "--spec", spec)
-        own = {**os.environ, **environment(), STARTER: str(os.getpid())}
+        threads = str(self.worker_kwargs["nthreads"])
+        own = {**os.environ, **environment(), POLARS_THREADS: threads, STARTER: str(os.getpid())}
         self.process = await asyncio.create_subprocess_exec(*command, env=own)
 
     async def close(self) -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from data_contracts.buckets import BUCKETS
 from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.days import end_of
-from data_contracts.recommender.histories import BUCKETS
+from data_contracts.recommender.steps import shortest_steps
 from data_contracts.rules import between
 
 if TYPE_CHECKING:
@@ -26,19 +27,19 @@ def _checked(table: pa.Table) -> pa.Table:
 
     context, target, times = pl.col("context"), pl.col("target"), pl.col("target_timestamp")
     before = pl.col(CONTEXT_TIMESTAMP.name)
-    steps = before.list.eval(pl.element().diff())  # Polars' own list.diff fails where all are null
-    shown = pl.DataFrame(table).select(
+    rows = pl.DataFrame(table)
+    shown = rows.select(
         "bucket",
         context_length=context.list.len(),
         target_length=target.list.len(),
         lowest_index=pl.min_horizontal(context.list.min(), target.list.min()),
         context_kinds_too_few=context.list.len() - pl.col(CONTEXT_EVENT.name).list.len().cast(pl.Int64),
         context_times_too_few=context.list.len() - before.list.len().cast(pl.Int64),
-        context_shortest_step=steps.list.min().dt.total_microseconds(),
+        context_shortest_step=shortest_steps(rows[CONTEXT_TIMESTAMP.name]),
         step_to_targets=(times.list.first() - before.list.last()).dt.total_microseconds(),
         kinds_too_few=target.list.len() - pl.col("target_event").list.len().cast(pl.Int64),
         times_too_few=target.list.len() - times.list.len().cast(pl.Int64),
-        shortest_step=times.list.diff().list.min().dt.total_microseconds(),
+        shortest_step=shortest_steps(rows["target_timestamp"]),
         last_time=times.list.max(),
     )
     return shown.to_arrow()

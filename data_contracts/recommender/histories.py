@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from data_contracts.buckets import BUCKETS
 from data_contracts.contract import DataContract, Limits
 from data_contracts.days import end_of
+from data_contracts.recommender.steps import shortest_steps
 from data_contracts.rules import between
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
-
-BUCKETS = 1024
-"""Users are spread over this many buckets by a hash of their id; for ever, it is written into the tables."""
 
 
 def _checked(table: pa.Table) -> pa.Table:
@@ -27,13 +26,14 @@ def _checked(table: pa.Table) -> pa.Table:
 
     items, times, seen = pl.col("items"), pl.col("timestamps"), pl.col("seen")
     length = items.list.len().cast(pl.Int64)
-    shown = pl.DataFrame(table).select(
+    rows = pl.DataFrame(table)
+    shown = rows.select(
         "bucket",
         length=length,
         lowest_index=pl.min_horizontal(items.list.min(), seen.list.min()),
         kinds_too_few=length - pl.col("kinds").list.len(),
         times_too_few=length - times.list.len(),
-        shortest_step=times.list.diff().list.min().dt.total_microseconds(),
+        shortest_step=shortest_steps(rows["timestamps"]),
         last_time=times.list.max(),
         seen_twice=seen.list.len().cast(pl.Int64) - seen.list.n_unique(),
         uncounted=pl.max_horizontal(length, seen.list.len()) - pl.col("event_count"),

@@ -10,11 +10,12 @@ import polars as pl
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from data_contracts.buckets import BUCKETS
 from data_contracts.contract import DataContract
 from data_contracts.days import start_of
 from data_contracts.job import EvaluateJob
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import BUCKETS, HISTORIES
+from data_contracts.recommender.histories import HISTORIES
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.layout import Judged, chunks, first_met, lay_out, lay_out_states, live, nightly

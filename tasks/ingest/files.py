@@ -1,22 +1,20 @@
-"""From one source file to one staged Parquet file, in blocks. One Dask task a file."""
+"""From one source file to staged parts, in blocks. One Dask task a file."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import date
+from contextlib import contextmanager
 
-import fsspec
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field
 
+from data_contracts.buckets import BUCKETS, bucket_of_row
 from data_contracts.contract import DataContract
 from data_contracts.days import days_of
 from data_contracts.night import Value
+from data_contracts.staged import BUCKET, StagedPart, write_part
 from data_contracts.staging import incoming
 from tasks.ingest.cast import cast
 from tasks.ingest.columns import TEXT, described, mapping, parts_of_texts
@@ -33,13 +31,25 @@ from tasks.ingest.times import wanted
 
 log = logging.getLogger(__name__)
 
-SORTED_BY = ["day", "row_hash"]
-_ROWS_PER_GROUP = 64 * 1024
-_BYTES_OF_A_ROW = 128
-"""Text and lists up to which a row counts as one."""
-_BYTES_OF_A_NUMBER = 8
+ROWS_OF_A_PART = 1_000_000
+BYTES_OF_A_PART = 128 * 1024 * 1024
+"""Whichever is reached first: blocks are held until then, and sorted together."""
 _EXAMPLE_LENGTH = 200
 _ERROR_LENGTH = 500
+
+
+class Target(Value):
+    """Where the rows of one source file go.
+
+    Attributes:
+        folder: URI of the night's folder.
+        name: How the names of the file's parts begin.
+        cells: Of every part, see `data_contracts.staged`.
+    """
+
+    folder: str
+    name: str
+    cells: int = 1
 
 
 class StagedFile(Value):
@@ -47,10 +57,7 @@ class StagedFile(Value):
 
     Attributes:
         source: The file.
-        path: Its staged Parquet: the contract's incoming columns, provenance, ``day`` (date32, null without a time) and
-            ``row_hash`` (uint32); sorted by these two within each block.
-        days: Rows by day; None for rows without a time.
-        weights: The same, with a row of much text counted as several: what it takes to hold them.
+        parts: Its rows: the contract's incoming columns, provenance, and the bucket.
         columns: Source column to its type, with those of its folders; for JSON Lines those that are read and hold
             something. Text that is ids has a form instead, see `tasks.ingest.observed`.
         examples: Of such columns one value.
@@ -59,9 +66,7 @@ class StagedFile(Value):
     """
 
     source: SourceFile
-    path: str
-    days: dict[date | None, int]
-    weights: dict[date | None, int]
+    parts: tuple[StagedPart, ...]
     columns: dict[str, str]
     examples: dict[str, str] = Field({})
     unread_time: str = ""
@@ -70,13 +75,13 @@ class StagedFile(Value):
     @property
     def rows(self) -> int:
         """Rows read and not left out."""
-        return sum(self.days.values())
+        return sum(sum(part.rows) for part in self.parts)
 
 
 def stage_file(
-    file: SourceFile, path: str, source: SourceConfig, contract: DataContract, day_zone: str = "UTC"
+    file: SourceFile, target: Target, source: SourceConfig, contract: DataContract, day_zone: str = "UTC"
 ) -> StagedFile:
-    """Read ``file`` to ``path``, its rows by days of ``day_zone``.
+    """Read ``file`` to ``target``; of which days its rows are goes by ``day_zone``.
 
     Raises:
         WrongColumnError: A column is not there, or holds nothing at all, or can never be of the type wanted; an
@@ -97,13 +102,12 @@ def stage_file(
     observed = Observed(contract.time_column, {name for name, column in names.items() if column in parts})
     own_source = without_said(source, file)
     day = days_of(pl.col(contract.time_column), day_zone).alias("day")
-    days, weights = _write(path, _typed(file, own_source, Columns(names, folders), contract, observed), day)
+    typed = _typed(file, own_source, Columns(names, folders), contract, observed)
+    staged = tuple(_write(target, file.uri, (block.with_columns(day) for block in typed)))
     own = dict.fromkeys((names[name] for name in observed.given), TEXT) if named is None else described(named)
     return StagedFile(
         source=file,
-        path=path,
-        days=days,
-        weights=weights,
+        parts=staged,
         columns={**observed.described(own, names), **dict.fromkeys(folders, PATH)},
         examples={names[name]: example for name, example in observed.examples.items()},
         unread_time=f"{observed.unread_time[:_EXAMPLE_LENGTH]!r}, wanted {wanted(source)}"
@@ -146,36 +150,27 @@ def _typed(
             whole = completed(kept, names, source, contract, file.written)
             typed = cast(whole, schema=schema, names=names, source=source)
             observed.add(whole, typed, names)
-            yield renamed(typed, source).with_columns(
-                pl.lit(file.uri).alias("source_file"),
-                (pl.struct(schema.names).hash(seed=0) // 2**32).cast(pl.UInt32).alias("row_hash"),
-            )
+            nobodys = (pl.col("source_row") % BUCKETS).cast(pl.Int32)
+            bucket = pl.coalesce(bucket_of_row(contract), nobodys).cast(pl.Int16)
+            yield renamed(typed, source).with_columns(bucket.alias(BUCKET))
         if members:
             members.refuse_wrong(columns.folders)
 
 
-def _write(path: str, typed: Iterator[pl.DataFrame], day: pl.Expr) -> tuple[Counter[date | None], Counter[date | None]]:
-    """Write sorted blocks; count and weigh their rows by ``day``."""
-    days, weights = Counter[date | None](), Counter[date | None]()
-    writer: pq.ParquetWriter | None = None
-    with ExitStack() as stack:
-        raw = stack.enter_context(fsspec.open(path, "wb", auto_mkdir=True))
-        for rows in typed:
-            block = rows.with_columns(day)
-            days.update(dict(block["day"].value_counts().iter_rows()))
-            weights.update(dict(block.group_by("day").agg(_weight(block.schema).sum()).iter_rows()))
-            table = block.sort(SORTED_BY, maintain_order=True).to_arrow(compat_level=pl.CompatLevel.oldest())
-            if writer is None:
-                writer = stack.enter_context(pq.ParquetWriter(raw, table.schema, compression="zstd"))
-            writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
-    return days, weights
+def _write(target: Target, source_file: str, typed: Iterator[pl.DataFrame]) -> Iterator[StagedPart]:
+    """Write blocks as parts, several together, and yield these."""
+    held: list[pl.DataFrame] = []
+    parts = 0
+    for block in typed:
+        held.append(block)
+        count, size = sum(each.height for each in held), sum(each.estimated_size() for each in held)
+        if count >= ROWS_OF_A_PART or size >= BYTES_OF_A_PART:
+            yield _part(target, source_file, held, parts)
+            held, parts = [], parts + 1
+    if held:
+        yield _part(target, source_file, held, parts)
 
 
-def _weight(schema: pl.Schema) -> pl.Expr:
-    lengths = [
-        pl.col(name).cast(pl.Binary).bin.size().cast(pl.Int64)
-        for name, kind in schema.items()
-        if kind in (pl.String, pl.Binary) and name != "source_file"
-    ]
-    lists = [pl.col(name).list.len() * _BYTES_OF_A_NUMBER for name, kind in schema.items() if kind == pl.List]
-    return 1 + pl.sum_horizontal(*lengths, *lists).cast(pl.Int64) // _BYTES_OF_A_ROW
+def _part(target: Target, source_file: str, held: list[pl.DataFrame], number: int) -> StagedPart:
+    name = f"{target.name}-{number:04}.arrow"
+    return write_part(pl.concat(held), target.folder, name, source_file, target.cells)

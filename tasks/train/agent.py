@@ -17,6 +17,7 @@ from tasks.job import LOG, JobRunningError, follow
 from tasks.lock import LOCK, locked
 from tasks.train.meeting import environment
 from tasks.train.shards import serving
+from tasks.worker import POLARS_THREADS
 
 AGENTS, RANKS, MEETING = "agents", "ranks", "meeting"
 """In a training's folder: of each host's agent, in it every rank's logs; which meeting counts, and where each is."""
@@ -50,7 +51,7 @@ def tuned(threads: int) -> dict[str, str]:
     glibc takes large blocks from the kernel page by page; with pages of 4 KiB a quarter of a step's time went into that
     (glibc 2.35 or later, where the kernel has transparent huge pages).
     """
-    return {"OMP_NUM_THREADS": str(threads), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+    return {"OMP_NUM_THREADS": str(threads), POLARS_THREADS: str(threads), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 def surroundings(host: str, threads: int, store: str) -> dict[str, str]:

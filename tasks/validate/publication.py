@@ -11,8 +11,8 @@ from data_contracts.night import Staged, Window
 from data_contracts.promises import Inflow
 from data_contracts.staging import COLUMNS, DAY, DAY_ZONE, LABELS, NIGHT
 from data_contracts.table import Table
-from tasks.validate.chunk import Report
-from tasks.validate.chunks import was_begun
+from tasks.validate.checked import was_begun
+from tasks.validate.report import Report
 from tasks.validate.verdict import refuse_lost_rows
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Publication:
             "accepted": self.report.days.total(),
             "quarantined": sum(part.rows for part in self.report.quarantined) + self.report.begun,
             "dropped": self.report.dropped,
-            "repeats": self.staged.repeats + self.report.repeats,
+            "repeats": self.report.repeats,
             "left_out": self.staged.left_out,
         }
         refuse_lost_rows(self.staged.rows_read, counts, what=self.what)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from data_contracts.contract import ContractError, Limits
 from data_contracts.days import day_of
-from data_contracts.manifest import DamagedError, verify
 from data_contracts.night import Staged, Validated, Window, Workspace
 from data_contracts.promises import Inflow
 from data_contracts.staging import DAY, clear
 from data_contracts.table import Table
 from data_contracts.use_cases import incoming_tables, promises
-from tasks.validate.chunk import NOTHING
-from tasks.validate.chunks import check_chunks, was_begun
+from tasks.validate.checked import check_rows, was_begun
 from tasks.validate.config import ValidationConfig
 from tasks.validate.errors import WindowError
 from tasks.validate.page import page_uri
 from tasks.validate.publication import COUNTS, Publication
+from tasks.validate.report import NOTHING
 from tasks.validate.verdict import refuse_late, refuse_over_budget, rows_by_day, weigh_volume
 from tasks.validate.window import next_window
 
@@ -90,11 +88,10 @@ def _take(
         return ""
     if table.unseen(staged.consumed):
         try:
-            _refuse_changed_files(staged)
             begun = quarantine.mark(DAY) if was_begun(quarantine, table, staged) else None
             latest = date.fromordinal(begun) if begun else night.today
             limits = _limits(config, table, latest=latest, day_zone=zone, labels_come=night.labels is not None)
-            report, page = check_chunks(workspace, of, staged, limits, config, cluster)
+            report, page = check_rows(workspace, of, staged, limits, config, cluster)
             _publish(replace(night, report=report, today=limits.latest), through, config, page=page)
         except (ContractError, WindowError):
             clear(staged.uri)
@@ -119,22 +116,6 @@ def _published(truth: Table, *, page: str = "") -> Validated:
         docs_uri=page,
         **marks,
     )
-
-
-def _refuse_changed_files(staged: Staged) -> None:
-    folder = Path(staged.uri)
-    if not folder.exists():
-        raise ContractError(
-            f"staged rows are gone: there is no {folder}. Nothing was published. Start the night again: it stages the "
-            "files anew."
-        )
-    try:
-        verify(folder)
-    except DamagedError as error:
-        raise ContractError(
-            f"staged rows were changed after `ingest` wrote them: {error} Nothing was published, and staging was "
-            "cleared. Start the night again: it stages the files anew."
-        ) from error
 
 
 def _limits(config: ValidationConfig, truth: Table, *, latest: date, day_zone: str, labels_come: bool) -> Limits:

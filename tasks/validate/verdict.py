@@ -13,9 +13,9 @@ from data_contracts.night import Window
 from data_contracts.promises import Inflow
 from data_contracts.staging import UNREADABLE
 from data_contracts.table import Table
-from tasks.validate.chunk import Report
 from tasks.validate.config import ValidationConfig
 from tasks.validate.days import Days
+from tasks.validate.report import Report
 from tasks.validate.window import DAYS_COMPARED
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from data_contracts.night import HeldOut, Night, Workspace
 from tasks.ingest.stage import stage_night
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.night import build_night
-from tasks.preprocess.recommender.spread import ROWS_PER_TASK
+from tasks.preprocess.recommender.ranges import ROWS_PER_TASK
 from tasks.tidy.prune import prune
 from tasks.validate.config import ValidationConfig
 from tasks.validate.publish import validate_night

@@ -12,7 +12,7 @@ from typing import get_args
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tasks.preprocess.recommender.spread import ROWS_PER_TASK
+from tasks.preprocess.recommender.ranges import ROWS_PER_TASK
 from tests.killing import Moment
 from tests.sequences.house import POINTS, House, Kill
 from tests.sequences.logs import Damage, File, Format, Line

@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from data_contracts.buckets import bucket_of
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import WindowCounts
-from tasks.preprocess.recommender.order import ORDER, place
+from tasks.preprocess.recommender.order import in_order
 
 
 class Cut(NamedTuple):
@@ -45,8 +46,8 @@ def cut_window(
     all of these has no predecessor here, even where it is not the user's very first.
 
     Args:
-        events: The window's, or a segment's, in any order: ``user_id``, ``bucket`` (int32), ``item_id``, ``event``,
-            ``timestamp`` (us, UTC).
+        events: The window's, or a segment's, in any order: ``user_id``, ``item_id``, ``event``, ``timestamp`` (us,
+            UTC).
         histories: At most one row a user, as in table `histories`; other users' rows are left out.
         items: ``item_id``, ``item_index`` (int32) of every item met.
         window: Key written into every row.
@@ -55,9 +56,10 @@ def cut_window(
     Returns:
         Examples, histories and counts.
     """
-    users = events.select("user_id", "bucket").unique().sort("bucket", "user_id").with_row_index("user")
+    users = events.select("user_id").unique().with_columns(bucket=bucket_of("user_id"))
+    users = users.sort("bucket", "user_id").with_row_index("user")
     known = histories.join(users.select("user_id", "user"), on="user_id")
-    timeline = _timeline(events.join(users, on="user_id"), known, items)
+    timeline = _timeline(events.join(users.drop("bucket"), on="user_id"), known, items)
     examples = _examples(timeline, users, features.max_length).with_columns(window=pl.lit(window))
     histories = _histories(timeline, known, users, features).with_columns(window=pl.lit(window))
     without = timeline.filter("new", pl.col("position") == 0)
@@ -89,11 +91,8 @@ def _timeline(events: pl.DataFrame, known: pl.DataFrame, items: pl.DataFrame) ->
         .select(columns)
     )
     new = events.join(items, on="item_id").with_columns(new=pl.lit(value=True)).select(columns)
-    timeline = pl.concat([remembered, new]).with_columns(place()).sort("user", *ORDER, "new")
-    moment = pl.struct("user", "timestamp").rle_id()
-    return timeline.with_columns(
-        position=pl.int_range(pl.len()).over("user"), shared=(moment == moment.shift()) | (moment == moment.shift(-1))
-    )
+    timeline = in_order(pl.concat([remembered, new]), "user", "new")
+    return timeline.with_columns(position=pl.int_range(pl.len()).over("user"))
 
 
 def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> pl.DataFrame:
@@ -150,12 +149,9 @@ def _seen(timeline: pl.DataFrame, known: pl.DataFrame, max_seen: int) -> pl.Seri
     Items seen before have no time of their own any more; they come before all that the timeline holds.
     """
     before = known.select("user", item_index="seen").explode("item_index")
-    seen = (
-        pl.concat([before, timeline.select("user", "item_index")])
-        .unique(["user", "item_index"], keep="last", maintain_order=True)
-        .group_by("user")
-        .agg(pl.col("item_index").tail(max_seen))
-    )
+    met = pl.concat([before, timeline.select("user", "item_index")])
+    pair = pl.col("user").cast(pl.Int64) * 2**32 + pl.col("item_index")
+    seen = met.filter(pair.is_last_distinct()).group_by("user").agg(pl.col("item_index").tail(max_seen))
     return seen.sort("user")["item_index"]
 
 

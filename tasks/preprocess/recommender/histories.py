@@ -6,13 +6,13 @@ from itertools import groupby
 
 import polars as pl
 
+from data_contracts.buckets import Buckets, among
 from data_contracts.reading import scan
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.table import Table
-from tasks.preprocess.recommender.spread import may_hold
 
 
-def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buckets: tuple[int, int]) -> pl.DataFrame:
+def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buckets: Buckets) -> pl.DataFrame:
     """Return the newest row of each of ``users`` who has one.
 
     The ids alone are read first: most rows are older than their user's newest, and the lists are what is large. Of each
@@ -22,10 +22,10 @@ def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buc
         table: `histories`.
         version: Of the table; nobody has a history when None.
         users: ``user_id``, each once.
-        buckets: The first bucket that may hold one of them, and the first one after it: others are not read.
+        buckets: Of the users: others are not read.
     """
     none = pl.DataFrame(table.contract.schema.empty_table())
-    files = [] if version is None else sorted(file for file in table.file_rows(version) if may_hold(file, buckets))
+    files = [] if version is None else among(table.file_rows(version), buckets)
     if not files:
         return none
     windows = {window: _read(list(own), window, buckets) for window, own in groupby(files, table.partition_of)}
@@ -43,8 +43,7 @@ def newest_histories(table: Table, version: int | None, users: pl.DataFrame, buc
     return pl.concat([none.lazy(), *found]).collect(engine="streaming")
 
 
-def _read(files: list[str], window: str, buckets: tuple[int, int]) -> pl.LazyFrame:
+def _read(files: list[str], window: str, buckets: Buckets) -> pl.LazyFrame:
     """Read one window's rows of some buckets."""
-    low, high = buckets
     rows = scan(files, HISTORIES).with_columns(window=pl.lit(window))
-    return rows.filter(pl.col("bucket").is_between(low, high - 1))
+    return rows.filter(buckets.rows(pl.col("bucket")))

@@ -7,30 +7,33 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import TypeVar
 
 from distributed import Client
 
+from data_contracts.buckets import Buckets
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
-from data_contracts.recommender.histories import BUCKETS
+from data_contracts.staging import clear
 from tasks.cluster import on_workers
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import refuse_loss, total
 from tasks.preprocess.recommender.plan import Plan, add_days, hold_out_end
-from tasks.preprocess.recommender.ranges import (
+from tasks.preprocess.recommender.ranges import ROWS_PER_TASK, Range, ranges
+from tasks.preprocess.recommender.refuse import refuse_other_protocol
+from tasks.preprocess.recommender.steps import (
     Order,
-    count_range,
+    Survey,
+    Surveyed,
     cut_range,
     survey_range,
     write_item_counts,
     write_items,
 )
-from tasks.preprocess.recommender.refuse import refuse_other_protocol
-from tasks.preprocess.recommender.spread import ROWS_PER_TASK, Spread, count_users, spread_by_user
 from tasks.preprocess.recommender.tables import Tables
 from tasks.preprocess.refuse import refuse_other_features
 from tasks.preprocess.truth import refuse_lost_files
@@ -107,51 +110,58 @@ class _NightBuilder:
         """Commit what is still missing of this night."""
         refuse_lost_files(self.tables.events, self.events)
         files = self.tables.new_files(self.events, protocol)
-        ranges = self._ranges(files)
-        with spread_by_user(self.client, files, self.staging, ranges, rows_per_task=self.rows_per_task) as spread:
+        with self._own_folder():
+            surveyed = self._survey(files, protocol)
             if self.tables.nights.begun == self.events:
                 plan = self.tables.plan()
             else:
-                plan = self._plan(spread, window, held_out, protocol)
+                plan = self._plan(surveyed, window, protocol, held_out)
             name = f"night-{self.events:06}"
-            order = Order(spread, plan, self.tables.folder, name, self.features, self.rows_per_task, self.day_zone)
-            self._commit_items(order)
-            self._commit_cut(order)
+            order = Order(plan, self.tables.folder, name, self.features, self.rows_per_task, self.day_zone)
+            self._commit_items(order, [each.counts for each in surveyed])
+            self._commit_cut(order, files, surveyed)
 
-    def _ranges(self, files: Mapping[str, int]) -> int:
-        """Return into how many ranges of users the work is cut, so that each fits into a worker's memory.
+    @contextmanager
+    def _own_folder(self) -> Iterator[None]:
+        """Remove what a crash left in staging, and what this night leaves there."""
+        clear(self.staging)
+        try:
+            yield
+        finally:
+            clear(self.staging)
 
-        Histories, of all windows, are at least as many as the users who have one; tonight's users are at most as many
-        as are remembered.
-        """
-        histories = sum(self.tables.histories.file_rows().values())
-        users = self.client.submit(count_users, sorted(files), pure=False).result() if histories else 0
-        remembered = min(users, histories) * self.features.max_length
-        wanted = -(-(sum(files.values()) + remembered) // self.rows_per_task)
-        return min(max(wanted, len(self.client.nthreads())), BUCKETS)
+    def _survey(self, files: Mapping[str, int], protocol: Protocol) -> list[Surveyed]:
+        """Look through the night's events."""
+        by_day = self.tables.nights.done is None and protocol == "nightly"
+        survey = partial(survey_range, survey=Survey(self.staging, self.day_zone, protocol, by_day))
+        surveyed = self._map(survey, self._ranges(files, {}))
+        logger.info(
+            "%s new events of %s users", f"{sum(files.values()):,}", f"{sum(each.users for each in surveyed):,}"
+        )
+        return surveyed
 
-    def _plan(self, spread: Spread, window: Window, held_out: HeldOut, protocol: Protocol) -> Plan:
+    def _ranges(self, files: Mapping[str, int], remembered: Mapping[Buckets, int]) -> list[Range]:
+        return ranges(files, self.rows_per_task, len(self.client.nthreads()), remembered)
+
+    def _plan(self, surveyed: Sequence[Surveyed], window: Window, protocol: Protocol, held_out: HeldOut) -> Plan:
         first = self.tables.nights.done is None
-        if first:
-            days = add_days(self._map(spread, partial(survey_range, spread=spread, day_zone=self.day_zone)))
-            if protocol == "nightly":
-                window = hold_out_end(days, window.last_day, held_out)
-            else:  # every event counts, those of a last day that is not complete too
-                window = Window(first_day=window.first_day, last_day=max(window.last_day, days["day"][-1]))
-        else:
+        if not first:
             window = Window(first_day=self.tables.plan().window.last_day + timedelta(days=1), last_day=window.last_day)
+        elif protocol == "nightly":
+            days = add_days([each.days for each in surveyed if each.days is not None])
+            window = hold_out_end(days, window.last_day, held_out)
+        else:  # every event counts, those of a last day that is not complete too
+            last_day = max(date.fromisoformat(day) for day in self.tables.events.partitions(self.events))
+            window = Window(first_day=window.first_day, last_day=max(window.last_day, last_day))
         return Plan(window, first, protocol)
 
-    def _commit_items(self, order: Order) -> None:
+    def _commit_items(self, order: Order, counts: Sequence[str]) -> None:
         """Number the new items and commit them with the plan; then commit how often each item was met."""
         items, item_counts, consumed = (
             self.tables.items,
             self.tables.item_counts,
             self.tables.nights.consumes(self.events),
         )
-        if items.consumed(consumed) and item_counts.consumed(consumed):
-            return
-        counts = self._map(order.spread, partial(count_range, order=order))
         if not items.consumed(consumed):
             parts = self._call(write_items, counts, order)
             self.tables.commit_items(parts, self.events, order.plan)
@@ -159,7 +169,7 @@ class _NightBuilder:
         if not item_counts.consumed(consumed):
             item_counts.commit(self._call(write_item_counts, counts, order), [consumed])
 
-    def _commit_cut(self, order: Order) -> None:
+    def _commit_cut(self, order: Order, files: Mapping[str, int], surveyed: Sequence[Surveyed]) -> None:
         """Cut every range, see that no event was lost, and commit `examples`, then `histories`."""
         consumed = self.tables.nights.consumes(self.events)
         marks = {"examples": self.features.model_dump(), "histories": {"events": self.events}}
@@ -167,13 +177,13 @@ class _NightBuilder:
         missing = [name for name, table in tables.items() if not table.consumed(consumed)]
         before = {"items": self.tables.items.version(), "histories": self.tables.histories.version()}
         cut = partial(cut_range, order=order, versions=before, write=missing)
-        cuts = self._map(order.spread, cut)
+        cuts = self._map(cut, self._ranges(files, self._remembered(surveyed)))
         windows = total(cut.counts for cut in cuts)
         for window, counts in windows.items():
             logger.info("window %s: %s", window, counts)
         parts = {name: [part for cut in cuts for part in cut.parts[name]] for name in missing}
         refuse_loss(
-            rows=order.spread.rows,
+            rows=sum(files.values()),
             newcomers=sum(cut.newcomers for cut in cuts),
             windows=windows,
             written={name: count_values(tables[name], parts[name], WEIGHED[name]) for name in missing},
@@ -181,11 +191,19 @@ class _NightBuilder:
         for name in missing:
             tables[name].commit(parts[name], [consumed], marks=marks[name])
 
-    def _map(self, spread: Spread, function: Callable[[int], Answer]) -> list[Answer]:
-        """Call ``function`` with the number of every range, on the cluster."""
-        return on_workers(self.client, function, range(spread.ranges))
+    def _remembered(self, surveyed: Sequence[Surveyed]) -> dict[Buckets, int]:
+        """Return how many events tonight's users may have in their histories, at most.
 
-    def _call(self, function: Callable[[Sequence[str], Order], Answer], counts: list[str], order: Order) -> Answer:
+        Histories, of all windows, are at least as many as the users who have one.
+        """
+        histories = sum(self.tables.histories.file_rows().values())
+        return {each.buckets: min(each.users, histories) * self.features.max_length for each in surveyed}
+
+    def _map(self, function: Callable[[Range], Answer], asked: Sequence[Range]) -> list[Answer]:
+        """Call ``function`` with every range, on the cluster."""
+        return on_workers(self.client, function, asked)
+
+    def _call(self, function: Callable[[Sequence[str], Order], Answer], counts: Sequence[str], order: Order) -> Answer:
         """Call ``function`` once, on the cluster."""
         answer: Answer = self.client.submit(function, counts, order, pure=False).result()
         return answer

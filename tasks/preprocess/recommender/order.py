@@ -7,6 +7,7 @@ in that one for another, and an event that is remembered stands where it stood w
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import polars_hash as plh
 
@@ -26,3 +27,25 @@ def place() -> pl.Expr:
     text = plh.concat_str(pl.col("timestamp").dt.epoch("us"), *lengths, "user_id", "item_id", "event", separator=" ")
     hashed: pl.Expr = text.nchash.xxhash64().alias(PLACE)
     return hashed
+
+
+def in_order(events: pl.DataFrame, user: str, *last: str) -> pl.DataFrame:
+    """Sort events by user and in `ORDER`, and say of each whether another one has its user's moment, in ``shared``.
+
+    The hash is taken of such events alone: most logs have few of them.
+
+    Args:
+        events: See `place`.
+        user: Column to sort by first, and to tell users by.
+        last: Columns that decide where events are the same in all that they say.
+    """
+    rows = events.sort(user, "timestamp")
+    moment = rows.select(pl.struct(user, "timestamp").rle_id()).to_series()
+    again = (moment.shift() == moment).fill_null(value=False)
+    rows = rows.with_columns((again | again.shift(-1, fill_value=False)).alias("shared"))
+    shared = rows.with_row_index("row").filter("shared")
+    if shared.is_empty():
+        return rows
+    order = np.arange(rows.height)
+    order[shared["row"]] = shared.with_columns(place()).sort(user, *ORDER, *last)["row"]
+    return rows[order]

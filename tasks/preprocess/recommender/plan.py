@@ -41,6 +41,14 @@ class Plan:
     def _past(self) -> str:
         return (self.window.first_day - timedelta(days=1)).isoformat()
 
+    def of_keys(self, counts: pl.LazyFrame) -> pl.LazyFrame:
+        """Turn ``key``, what `count_items` counted by, into ``window``."""
+        if self.protocol == "leave_one_out":
+            return counts.rename({"key": "window"})
+        in_past = pl.lit(self.first) & (pl.col("key") < self.window.first_day.isoformat())
+        window = pl.when(in_past).then(pl.lit(self._past)).otherwise(pl.lit(self.window.key))
+        return counts.select("item_id", "count", window=window)
+
     def assign(self, events: pl.LazyFrame, day_zone: str) -> pl.LazyFrame:
         """Add column ``window``, the key of the window in which an event is handled.
 
@@ -52,17 +60,36 @@ class Plan:
             day_zone: Zone whose days `nightly` cuts by.
         """
         if self.protocol == "leave_one_out":
-            from_end = pl.len() - 1 - pl.int_range(pl.len())
-            train, validation, test = (pl.lit(key) for key in LEAVE_ONE_OUT)
-            ordered = events.with_columns(place()).sort("user_id", *ORDER).drop(PLACE)
-            rank = from_end.over("user_id")
-            return ordered.with_columns(
-                window=pl.when(rank == 0).then(test).when(rank == 1).then(validation).otherwise(train)
-            )
+            return leave_one_out(events)
         if not self.first:
             return events.with_columns(window=pl.lit(self.window.key))
         in_past = days_of(pl.col("timestamp"), day_zone) < self.window.first_day
         return events.with_columns(window=pl.when(in_past).then(pl.lit(self._past)).otherwise(pl.lit(self.window.key)))
+
+
+def leave_one_out(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Add column ``window``, one of `LEAVE_ONE_OUT`, to every event of some users."""
+    from_end = pl.len() - 1 - pl.int_range(pl.len())
+    train, validation, test = (pl.lit(key) for key in LEAVE_ONE_OUT)
+    ordered = events.with_columns(place()).sort("user_id", *ORDER).drop(PLACE)
+    rank = from_end.over("user_id")
+    return ordered.with_columns(window=pl.when(rank == 0).then(test).when(rank == 1).then(validation).otherwise(train))
+
+
+def count_items(events: pl.LazyFrame, day_zone: str, protocol: Protocol) -> pl.LazyFrame:
+    """Count events by ``item_id`` and ``key``: the day, or the pseudo-window, in which one is handled.
+
+    Args:
+        events: See `Plan.assign`.
+        day_zone: Zone whose days `nightly` cuts by.
+        protocol: Of the night.
+    """
+    if protocol == "leave_one_out":
+        keyed = leave_one_out(events).rename({"window": "key"})
+    else:
+        keyed = events.with_columns(key=days_of(pl.col("timestamp"), day_zone))
+    counts = keyed.group_by("item_id", "key").agg(count=pl.len().cast(pl.Int64))
+    return counts.with_columns(pl.col("key").cast(pl.String))
 
 
 def count_by_day(events: pl.LazyFrame, day_zone: str) -> pl.DataFrame:
@@ -78,11 +105,11 @@ def count_by_day(events: pl.LazyFrame, day_zone: str) -> pl.DataFrame:
     """
     day = days_of(pl.col("timestamp"), day_zone)
     by_user = events.group_by("user_id").agg(first=day.min(), last=day.max(), events=pl.len().cast(pl.Int64))
-    users = by_user.collect(engine="streaming")
-    by_day = events.group_by(day=day).agg(targets=pl.len().cast(pl.Int64)).collect(engine="streaming")
+    by_day = events.group_by(day=day).agg(targets=pl.len().cast(pl.Int64))
+    users, days = pl.collect_all([by_user, by_day], engine="streaming")
     firsts = users.group_by(day="first").agg(targets=-pl.len().cast(pl.Int64))
     lasts = users.filter(pl.col("events") > 1).group_by(day="last").agg(users=pl.len().cast(pl.Int64))
-    return add_days([by_day, firsts, lasts])
+    return add_days([days, firsts, lasts])
 
 
 def add_days(counts: list[pl.DataFrame]) -> pl.DataFrame:

@@ -12,11 +12,12 @@ import polars as pl
 import polars_hash as plh
 import pyarrow as pa
 
+from data_contracts.buckets import BUCKETS
 from data_contracts.contract import DataContract
 from data_contracts.job import TablesAt
 from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import BUCKETS, HISTORIES
+from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.table import Table
 

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
+import polars as pl
 
+from data_contracts.buckets import Buckets
 from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.promises import PROMISES
+from data_contracts.staged import read_rows
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.files import StagedFile, stage_file
+from tasks.ingest.files import StagedFile, Target, stage_file
 from tasks.ingest.sources import list_files
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -22,11 +24,29 @@ def source_of(**settings: Any) -> SourceConfig:
     return SourceConfig(**settings).with_defaults(PROMISES.defaults)
 
 
+def at(path: Path | str) -> Target:
+    """Return where the parts of a file go whose names begin with a path."""
+    return Target(folder=str(Path(path).parent), name=Path(path).name)
+
+
+def rows_at(target: Target, staged: StagedFile) -> list[dict[str, Any]]:
+    """Return the rows of a staged file, in its order."""
+    rows = frame_at(target, staged)
+    return rows.to_dicts() if rows is not None else []
+
+
+def frame_at(target: Target, staged: StagedFile) -> pl.DataFrame | None:
+    """Return the rows of a staged file, in its order; None where it has none."""
+    names = [part.name for part in staged.parts]
+    parts = list(read_rows(target.folder, names, target.cells, Buckets()))
+    return pl.concat(parts).sort("source_row", maintain_order=True) if parts else None
+
+
 def stage(path: Path, content: bytes | str, **settings: Any) -> tuple[StagedFile, list[dict[str, Any]]]:
     """Write ``content``, take it, and return what was staged, in the order of the file."""
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     (source,) = list_files(str(path))
-    target = path.with_name("staged.parquet")
-    staged = stage_file(source, str(target), source_of(uri=str(path), **settings), EVENTS)
-    rows = pq.read_table(target).to_pylist() if target.stat().st_size else []
+    target = at(path.with_name("staged"))
+    staged = stage_file(source, target, source_of(uri=str(path), **settings), EVENTS)
+    rows = rows_at(target, staged)
     return staged, sorted(rows, key=lambda row: (row["source_row"], row["timestamp"] or _NEVER))

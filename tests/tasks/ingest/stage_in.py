@@ -10,7 +10,7 @@ from data_contracts.recommender.events import EVENTS
 from tasks.ingest.errors import IngestError
 from tasks.ingest.files import stage_file
 from tasks.ingest.sources import list_files
-from tests.tasks.ingest.source import source_of
+from tests.tasks.ingest.source import at, source_of
 
 _FENCE = 8 * 2**30
 """Bytes; whoever takes more fails before the machine does."""
@@ -24,7 +24,7 @@ def main(paths: list[str]) -> int:
         name = Path(path).name.split(".")[1]
         source = source_of(uri=path, format=name)
         try:
-            stage_file(file, f"{path}.staged", source, EVENTS)
+            stage_file(file, at(f"{path}.staged"), source, EVENTS)
         except IngestError as error:
             sys.stdout.write(f"{type(error).__name__}\n")
         else:

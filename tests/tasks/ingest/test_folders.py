@@ -15,7 +15,7 @@ from data_contracts.recommender.events import EVENTS
 from tasks.ingest.errors import WrongColumnError
 from tasks.ingest.files import StagedFile, stage_file
 from tasks.ingest.sources import list_files
-from tests.tasks.ingest.source import source_of
+from tests.tasks.ingest.source import at, rows_at, source_of
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HEAD = "user_id,item_id,timestamp\n"
@@ -26,9 +26,9 @@ def _staged(uri: Path, **settings: Any) -> tuple[list[StagedFile], list[dict[str
     staged, rows = [], list[dict[str, Any]]()
     source = source_of(uri=str(uri), **settings)
     for number, file in enumerate(list_files(source.uri)):
-        target = uri.with_name(f"staged-{number}.parquet")
-        staged.append(stage_file(file, str(target), source, EVENTS))
-        rows += pq.read_table(target).to_pylist()
+        target = at(uri.with_name(f"staged-{number}"))
+        staged.append(stage_file(file, target, source, EVENTS))
+        rows += rows_at(target, staged[-1])
     return staged, rows
 
 

@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.night import Workspace
@@ -18,6 +17,7 @@ from tasks.ingest.files import StagedFile, stage_file
 from tasks.ingest.sources import SourceFile, list_files
 from tasks.ingest.stage import stage_night
 from tests.parcels.contracts.arrivals import ARRIVALS
+from tests.tasks.ingest.source import at, rows_at
 
 of_both = pytest.mark.parametrize("kind", [SourceConfig, LabelSourceConfig])
 HEAD = "parcel_id,hours,arrived_at\n"
@@ -27,7 +27,7 @@ NAMES = ["parcel_id", "hours", "arrived_at"]
 
 def staged(path: Path, source: SourceConfig) -> StagedFile:
     (file,) = list_files(str(path))
-    return stage_file(file, str(path.with_name("staged")), source, ARRIVALS)
+    return stage_file(file, at(path.with_name("staged")), source, ARRIVALS)
 
 
 @of_both
@@ -75,7 +75,7 @@ def test_by_what_is_taken_and_broken(
     (tmp_path / "log").write_text(HEAD + "p,1,soon\n" + 'p,"1,2026-03-01T10:00:00Z\n')
     found = staged(tmp_path / "log", kind())
     assert f"see {kind.of}.time_unit and {kind.of}.time_format" in found.unread_time
-    problems = [row["problem"] for row in pq.read_table(found.path).to_pylist()]
+    problems = [row["problem"] for row in rows_at(at(tmp_path / "staged"), found)]
     assert f"inside a quote that its row does not close; see {kind.of}.quoted" in problems
     assert f"set {kind.of}.quoted to false" in caplog.text
     for settings in ({"time_unit": "ms"}, {"time_format": "%Y-%m-%d"}):
@@ -89,7 +89,7 @@ def test_by_columns_that_changed(kind: type[SourceConfig], caplog: pytest.LogCap
     caplog.set_level(logging.INFO)
     file = SourceFile(uri="file:///a", size=1, transaction="a")
     columns = dict.fromkeys([*NAMES, "new"], "int8")
-    found = StagedFile(source=file, path="", days={}, weights={}, columns=columns)
+    found = StagedFile(source=file, parts=(), columns=columns)
     known = dict.fromkeys(NAMES, ("int8", "int8"))
     agreed([found], known, kind(), ARRIVALS)
     assert [record.getMessage() for record in caplog.records] == [
@@ -111,4 +111,4 @@ def test_by_where_files_lie(tmp_path: Path, kind: type[SourceConfig]) -> None:
     source = kind.model_validate({"format": "files", "columns": columns})
     (file,) = list_files(f"zip://*.txt::{tmp_path}/a.zip")
     with pytest.raises(UnreadableFileError, match=f"name that in {kind.of}.uri, not what is in it"):
-        stage_file(file, str(tmp_path / "staged"), source, ARRIVALS)
+        stage_file(file, at(tmp_path / "staged"), source, ARRIVALS)

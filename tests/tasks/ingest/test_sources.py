@@ -17,7 +17,7 @@ from tasks.ingest.errors import IngestError, NoFilesError, UnreadableFileError
 from tasks.ingest.files import stage_file
 from tasks.ingest.sources import SourceFile, list_files
 from tasks.ingest.storage import link
-from tests.tasks.ingest.source import source_of
+from tests.tasks.ingest.source import at, source_of
 
 HEAD = "user_id,item_id,timestamp\n"
 ROW = "a,1,2026-11-20\n"
@@ -47,9 +47,9 @@ def test_a_file_may_be_called_anything(tmp_path: Path, name: str) -> None:
     for uri in (tmp_path, tmp_path / name, tmp_path / "*.csv", f"file://{tmp_path}/{name}"):
         (file,) = list_files(str(uri))
         assert (file.name, file.is_local) == (name, True)
-        staged = stage_file(file, str(tmp_path / "staged"), source_of(uri=str(uri)), EVENTS)
+        staged = stage_file(file, at(tmp_path / "staged"), source_of(uri=str(uri)), EVENTS)
         assert staged.rows == 1
-        (tmp_path / "staged").unlink()
+        (tmp_path / staged.parts[0].name).unlink()
 
 
 def test_files_in_archives_are_files(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_glob_may_name_archives_too(tmp_path: Path) -> None:
     files = list_files(uri)
     assert [file.uri for file in files] == [f"zip://log.csv::file://{tmp_path}/{name}.zip" for name in ("a", "b::c")]
     assert all(file.is_local for file in files)
-    staged = [stage_file(file, str(tmp_path / file.transaction), source_of(uri=uri), EVENTS) for file in files]
+    staged = [stage_file(file, at(tmp_path / file.transaction), source_of(uri=uri), EVENTS) for file in files]
     assert [file.rows for file in staged] == [1, 1]
 
 
@@ -131,13 +131,13 @@ def test_an_archive_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     uri = f"zip://*.csv::{tmp_path}/bad.zip"
     (file,) = list_files(uri)
     with pytest.raises(UnreadableFileError, match=r"1.csv .*the zip is damaged: Bad CRC"):
-        stage_file(file, str(tmp_path / "staged"), source_of(uri=uri), EVENTS)
+        stage_file(file, at(tmp_path / "staged"), source_of(uri=uri), EVENTS)
     flags = content.index(b"PK\x01\x02") + 8
     locked = content[:6] + b"\x01" + content[7:flags] + b"\x01" + content[flags + 1 :]
     (tmp_path / "bad.zip").write_bytes(locked)
     (file,) = list_files(uri)
     with pytest.raises(UnreadableFileError, match=r"'1.csv' cannot be unpacked: .*password"):
-        stage_file(file, str(tmp_path / "staged"), source_of(uri=uri), EVENTS)
+        stage_file(file, at(tmp_path / "staged"), source_of(uri=uri), EVENTS)
 
 
 def test_archives_that_are_not_there_are_an_error(tmp_path: Path) -> None:

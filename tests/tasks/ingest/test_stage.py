@@ -8,12 +8,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from data_contracts.manifest import MANIFEST
+from data_contracts.buckets import Buckets
 from data_contracts.night import Staged, Workspace
+from data_contracts.staged import read_index, read_rows
 from data_contracts.staging import NIGHT
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
@@ -62,27 +61,28 @@ def _staging(workspace: Workspace) -> list[Path]:
     return [path for path in Path(workspace.staging).rglob("*") if path.is_file()]
 
 
-def _rows(staged: Staged) -> pa.Table:
-    return pa.concat_tables(pq.read_table(file) for file in sorted(Path(staged.uri).glob("*.parquet")))
+def _rows(staged: Staged) -> pl.DataFrame:
+    index = read_index(staged.uri)
+    assert index is not None
+    return pl.concat(read_rows(staged.uri, [part.name for part in index.parts], index.cells, Buckets()))
 
 
 def _taken(staged: Staged) -> set[str]:
     """Names of the source files that the staged rows come from."""
-    return {posixpath.basename(uri) for uri in _rows(staged)["source_file"].unique().to_pylist()}
+    return {posixpath.basename(uri) for uri in _rows(staged)["source_file"].unique()}
 
 
-def test_exact_repeats_are_dropped_once_over_all_files_and_the_first_is_kept(
-    workspace: Workspace, logs: Path, cluster: str
-) -> None:
+def test_all_rows_are_staged_with_where_they_came_from(workspace: Workspace, logs: Path, cluster: str) -> None:
     _write(logs / "a.csv", _lines(DAY) + _lines(DAY, 3))
     _write(logs / "b.csv", [*_lines(DAY, 2), *_lines(DAY, 4, first=100), "u0,i0,soon", "u0,i0,soon"])
     staged = _stage(workspace, logs, cluster)
-    rows = _rows(staged).to_pylist()
-    assert (staged.rows_read, staged.repeats, len(rows)) == (31, 5, 26)
-    first = [(row["source_file"], row["source_row"]) for row in rows if row["item_id"] == "i1"]
-    assert first == [((logs / "a.csv").as_uri(), 1)]
-    assert sum(row["problem"] == "timestamp unparseable" for row in rows) == 2, "broken ones all count"
-    assert {path.name for path in _staging(workspace)} == {"part-00000.parquet", "part-00001.parquet", MANIFEST}
+    rows = _rows(staged)
+    assert (staged.rows_read, rows.height) == (31, 31), "also those that came before"
+    first = rows.filter(pl.col("item_id") == "i1").select("source_file", "source_row").sort("source_file", "source_row")
+    a, b = ((logs / name).as_uri() for name in ("a.csv", "b.csv"))
+    assert first.rows() == [(a, 1), (a, 21), (b, 1)]
+    assert rows.filter(pl.col("problem") == "timestamp unparseable").height == 2
+    assert {path.name for path in _staging(workspace)} == {"000000-0000.arrow", "000001-0000.arrow", "index.json"}
 
 
 def test_only_files_not_consumed_are_taken_and_a_file_that_arrives_later_is_new(
@@ -99,23 +99,7 @@ def test_rows_of_every_day_are_taken_also_of_days_to_come(workspace: Workspace, 
     _write(logs / "a.csv", [*_lines(DAY), *_lines(DAY + timedelta(days=1), 3), "u0,i0,soon"])
     _write(logs / "b.csv", _lines(date(2131, 1, 1)))
     staged = _stage(workspace, logs, cluster)
-    assert (_taken(staged), _rows(staged).num_rows) == ({"a.csv", "b.csv"}, 44)
-
-
-def test_a_night_of_new_days_reads_nothing_of_the_table(workspace: Workspace, logs: Path, cluster: str) -> None:
-    _write(logs / "a.csv", _lines(DAY))
-    table = Table(workspace.tables, promises(workspace.use_case).contracts["events"])
-    first = _stage(workspace, logs, cluster)
-    day = pa.array([DAY] * first.rows_read, pa.date32())
-    parts = table.write(_rows(first).append_column("day", day), "first")
-    table.commit(parts, first.consumed)
-    for part in parts:
-        Path(table.uri, part.path).write_text("nobody can read this")
-    _write(logs / "b.csv", _lines(DAY + timedelta(days=1)))
-    assert _stage(workspace, logs, cluster).rows_read == 20
-    _write(logs / "late.csv", _lines(DAY, 1))
-    with pytest.raises(pl.exceptions.ComputeError, match="parquet"):
-        _stage(workspace, logs, cluster)
+    assert (_taken(staged), _rows(staged).height) == ({"a.csv", "b.csv"}, 44)
 
 
 def test_a_night_that_died_between_its_commits_is_finished_first(
@@ -152,9 +136,9 @@ def test_what_nothing_opens_is_an_error(workspace: Workspace, cluster: str, uri:
 def test_what_a_crash_left_in_staging_is_no_part_of_the_night(workspace: Workspace, logs: Path, cluster: str) -> None:
     _write(logs / "a.csv", _lines(DAY))
     staged = _stage(workspace, logs, cluster)
-    (Path(staged.uri) / "part-00009.parquet").touch()
+    (Path(staged.uri) / "000009-0000.arrow").touch()
     assert _stage(workspace, logs, cluster) == staged
-    assert {path.name for path in _staging(workspace)} == {"part-00000.parquet", MANIFEST}
+    assert {path.name for path in _staging(workspace)} == {"000000-0000.arrow", "index.json"}
 
 
 @pytest.mark.parametrize("name", ["a.csv", "sub/*.csv", "*.none", None])
@@ -218,8 +202,8 @@ def test_real_ratings_are_taken_whole(workspace: Workspace, real_data: Path, clu
     }
     source = SourceConfig(uri=str(real_data / "ml-100k.inter"), separator="\t", columns=columns, time_unit="s")
     staged = stage_night(workspace, source, cluster)
-    assert (staged.rows_read, staged.repeats) == (100_000, 0)
-    assert _rows(staged)["problem"].null_count == 100_000
+    assert staged.rows_read == 100_000
+    assert _rows(staged)["problem"].null_count() == 100_000
 
 
 def test_real_reviews_are_taken_whole(workspace: Workspace, real_data: Path, cluster: str) -> None:
@@ -228,7 +212,7 @@ def test_real_reviews_are_taken_whole(workspace: Workspace, real_data: Path, clu
     source = SourceConfig(uri=str(file), format="jsonl", columns=columns, time_unit="s")
     staged = stage_night(workspace, source, cluster)
     assert staged.rows_read == 10_261
-    seen = _rows(staged).sort_by("source_row").slice(0, 1).to_pylist()[0]
+    seen = _rows(staged).sort("source_row").row(0, named=True)
     wanted = json.loads(file.read_text().split("\n", 1)[0])
     assert (seen["user_id"], seen["item_id"], seen["value"]) == (
         wanted["reviewerID"],

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
@@ -21,6 +20,7 @@ from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import UnreadableFileError, WrongColumnError
 from tasks.ingest.files import stage_file
 from tasks.ingest.sources import list_files
+from tests.tasks.ingest.source import at, rows_at
 from tests.tasks.ingest.test_payloads import SOUNDS
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -53,9 +53,8 @@ def stage(uri: str, **settings: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
         for number, file in enumerate(list_files(uri)):
-            target = f"{folder}/{number}"
-            stage_file(file, target, source, SOUNDS)
-            found += sorted(pq.read_table(target).to_pylist(), key=lambda row: row["source_row"])
+            target = at(f"{folder}/{number}")
+            found += rows_at(target, stage_file(file, target, source, SOUNDS))
     return found
 
 

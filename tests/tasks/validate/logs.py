@@ -66,8 +66,9 @@ class Shop:
         return Table(self.workspace.tables, promises(self.workspace.use_case).contracts[name])
 
     def files(self, folder: str) -> list[Path]:
-        """Every Parquet file under a folder of the shop's, visible or not."""
-        return sorted(Path(self.workspace.home, self.workspace.name, folder).rglob("*.parquet"))
+        """Every file with rows under a folder of the shop's, visible or not."""
+        root = Path(self.workspace.home, self.workspace.name, folder)
+        return sorted(path for path in root.rglob("*") if path.suffix in (".arrow", ".parquet"))
 
 
 def on_day(days: int = 0) -> date:

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.buckets import Buckets
 from data_contracts.contract import Limits
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.staging import MAX_BYTES
 from data_contracts.table import Table
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.files import stage_file
+from tasks.ingest.files import Target, stage_file
 from tasks.ingest.sources import list_files
-from tasks.validate.chunk import Known, validate_chunk
+from tasks.validate.broken import Known, quarantine_share, shares
+from tasks.validate.ranges import Order, Share, validate_share
 from tests.data_contracts.payloads.made_up import encoded, tone
 from tests.recordings.contracts.promises import RECORDINGS
 
@@ -82,21 +84,20 @@ def test_a_payload_keeps_its_limits_or_is_set_aside_with_the_one_it_broke(tmp_pa
         uri = packed(home, kind)
         source = SourceConfig(uri=uri, format="files", columns={column: "bytes", "at": "modified"})
         for place, file in enumerate(list_files(uri)):
-            staged = str(home / f"{place}.staged")
-            stage_file(file, staged, source, RECORDINGS)
-            report = validate_chunk(
-                staged,
-                f"night-{place}",
-                Known([], []),
-                str(home / "tables"),
-                "tests.recordings",
-                "source",
-                LIMITS,
-                drop_late=False,
-            )
+            target = Target(folder=str(home / "staged"), name=str(place))
+            parts = stage_file(file, target, source, RECORDINGS).parts
+            names, tables = [part.name for part in parts], str(home / "tables")
+            order = Order(target.folder, names, 1, f"night-{place}", tables, "tests.recordings", "source", LIMITS, {})
+            ranged = validate_share(Share(buckets=Buckets()), order)
+            quarantine = Table(tables, QUARANTINE)
+            report = ranged.report
+            for share in shares(sum(ranged.broken.values())):
+                report += quarantine_share(
+                    share, list(ranged.broken), f"night-{place}", Known([], []), quarantine, drop_late=False
+                )
             rules |= {rule: report.examples[rule] for rule in report.broken}
             assert report.days.total() + report.broken.total() > 0
-            truth, quarantine = Table(str(home / "tables"), RECORDINGS), Table(str(home / "tables"), QUARANTINE)
+            truth = Table(tables, RECORDINGS)
             truth.commit(report.accepted, [f"file:{place}"])
             quarantine.commit(report.quarantined, [f"file:{place}"])
         accepted += truth.read()[column].to_pylist()

@@ -11,8 +11,8 @@ from data_contracts.check import RuleCounts
 from data_contracts.contract import LATE, ContractError, ContractViolationError
 from data_contracts.part import Part
 from data_contracts.staging import UNREADABLE
-from tasks.validate.chunk import Report
 from tasks.validate.config import ValidationConfig
+from tasks.validate.report import Report
 from tasks.validate.verdict import failed_rules, refuse_lost_rows, refuse_over_budget, unusual_volume
 
 

@@ -15,7 +15,6 @@ from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.histories import HISTORIES
 from data_contracts.table import Table
 from tasks.preprocess.recommender.items import number_items
-from tasks.preprocess.recommender.spread import bucket_of
 from tests.placing import place_of
 
 FIRST_DAY = date(2026, 1, 1)
@@ -43,7 +42,7 @@ def frame(events: Iterable[Event]) -> pl.DataFrame:
         list(events), schema=dict.fromkeys(Event._fields, pl.String) | {"second": pl.Int64}, orient="row"
     )
     timestamp = (pl.lit(START) + pl.duration(seconds="second")).cast(pl.Datetime("us", "UTC"))
-    return rows.select("user_id", "item_id", "event", timestamp=timestamp, bucket=bucket_of("user_id"))
+    return rows.select("user_id", "item_id", "event", timestamp=timestamp)
 
 
 def number(events: pl.DataFrame, items: pl.DataFrame = NO_ITEMS, window: str = "1") -> pl.DataFrame:
@@ -85,7 +84,7 @@ def _day(day: int, events: int, rng: np.random.Generator) -> pl.DataFrame:
 def publish(home: Workspace, events: pl.DataFrame, days: Sequence[int]) -> Validated:
     """Commit ``events`` to table `events`, as validate does, with the window of ``days``."""
     table = Table(home.tables, EVENTS)
-    rows = events.drop("bucket").with_columns(value=pl.lit(None, pl.Float32), day=pl.col("timestamp").dt.date())
+    rows = events.with_columns(value=pl.lit(None, pl.Float32), day=pl.col("timestamp").dt.date())
     window = Window(first_day=FIRST_DAY + timedelta(days[0]), last_day=FIRST_DAY + timedelta(days[-1]))
     parts = table.write(rows.to_arrow(), f"night-{days[-1]}")
     version = table.version()

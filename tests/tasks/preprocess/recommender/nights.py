@@ -7,7 +7,7 @@ import polars as pl
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Workspace
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.night import build_night
-from tasks.preprocess.recommender.spread import ROWS_PER_TASK
+from tasks.preprocess.recommender.ranges import ROWS_PER_TASK
 from tasks.preprocess.recommender.tables import Tables
 from tests.tasks.preprocess.recommender.logs import publish, shop
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_contracts.buckets import bucket_of
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.cut import Cut, close, cut_window
 from tests.tasks.preprocess.recommender.logs import START, Event, frame, no_histories, number
@@ -154,7 +155,7 @@ def test_neither_the_order_of_rows_nor_the_number_of_ranges_matters(
     parts = [
         cut_window(part, no_histories(), items, window="0", features=features)
         for number_ in range(ranges)
-        if (part := night.filter(pl.col("bucket") * ranges // 1024 == number_)).height
+        if (part := night.filter(bucket_of("user_id") * ranges // 1024 == number_)).height
     ]
     assert pl.concat([part.examples for part in parts]).equals(whole[0].examples)
     assert pl.concat([close(part.histories, features) for part in parts]).equals(whole[0].histories)

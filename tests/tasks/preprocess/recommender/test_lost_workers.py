@@ -81,8 +81,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, mortals: str) -> dict[
 @pytest.mark.parametrize(
     ("done", "writing"),
     [
-        pytest.param("_spread_group", "", id="in mid-shuffle"),
-        pytest.param("", "/counts/", id="in mid-count", marks=pytest.mark.drill),
+        pytest.param("survey_range", "", id="in mid-survey"),
+        pytest.param("", "/preprocess-", id="while it writes counts", marks=pytest.mark.drill),
         pytest.param("", "/examples/", id="while it writes examples"),
     ],
 )

@@ -1,0 +1,183 @@
+"""The staged rows of a night, checked on the workers, range of buckets by range: one report, and a page for people."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Mapping
+from functools import partial, reduce
+from operator import add
+
+from distributed import Client
+
+from data_contracts.buckets import Buckets, parted, weight_of
+from data_contracts.contract import ContractError, Limits
+from data_contracts.night import Staged, Workspace
+from data_contracts.promises import Inflow
+from data_contracts.staged import StagedIndex, digest_of, read_index
+from data_contracts.staging import NIGHT
+from data_contracts.table import Table
+from data_contracts.use_cases import incoming_tables
+from tasks.cluster import on_workers
+from tasks.validate.broken import Known, quarantine_share
+from tasks.validate.broken import shares as broken_shares
+from tasks.validate.config import ValidationConfig
+from tasks.validate.page import page_uri, write_page
+from tasks.validate.ranges import Order, Ranged, Share, validate_share
+from tasks.validate.report import NOTHING, Report
+from tasks.validate.verdict import failed_rules
+
+log = logging.getLogger(__name__)
+
+ROWS_OF_A_SHARE = 1_000_000
+"""Rows, about, that one task holds. One of much text counts as several."""
+WORTH_A_SHARE = 100_000
+"""Fewer are not parted for the sake of a worker that has nothing to do."""
+
+
+def check_rows(
+    workspace: Workspace, of: Inflow, staged: Staged, limits: Limits, config: ValidationConfig, cluster: str
+) -> tuple[Report, str]:
+    """Check every staged row, write its part of the tables, and write the night's page.
+
+    Args:
+        workspace: Whose tables are written.
+        of: What was staged.
+        staged: What `stage_night` returned.
+        limits: What the rules are measured against.
+        config: What is done with late rows, and how many may be broken.
+        cluster: Address of the Dask scheduler.
+
+    Returns:
+        What became of the rows, and the page's address.
+
+    Raises:
+        ContractError: Staged files were changed, or a rule could not be computed.
+    """
+    truth, quarantine = incoming_tables(workspace, of)
+    version = truth.next_version()
+    with Client(cluster, set_as_default=False) as client:
+        index = _index(client, staged.uri)
+        order = _order(workspace, of, staged, limits, truth, index)
+        todo = shares(index.weights(), ROWS_OF_A_SHARE, len(client.nthreads())) if index.rows else []
+        ranged = on_workers(client, partial(validate_share, order=order), todo)
+        report = reduce(add, (each.report for each in ranged), NOTHING)
+        log.info(
+            "%s exact repeats dropped, %s of them of rows in table %r.",
+            f"{report.repeats:,}",
+            f"{report.known:,}",
+            truth.contract.name,
+        )
+        again = frozenset[str]().union(*(each.again for each in ranged))
+        known = _known(quarantine, truth, staged, again)
+        report += _quarantined(client, ranged, order.name, known, quarantine, drop_late=config.late == "drop")
+        page, failed = page_uri(workspace, of, version), failed_rules(report, config)
+        if todo:
+            client.submit(
+                write_page, page, workspace.use_case, of, limits, report.counts, failed, config, pure=False
+            ).result()
+    return report, page
+
+
+def shares(weights: Mapping[Buckets, int], most: int, workers: int) -> list[Share]:
+    """Part a night's rows into shares of about ``most`` each.
+
+    Args:
+        weights: Of the rows of each cell.
+        most: Weight of a share, or of a piece of one where a single bucket weighs more.
+        workers: That are there: each gets something, unless that would be little.
+    """
+    whole = sum(weights.values())
+    ranges = parted(weights, most, min(workers, max(whole // WORTH_A_SHARE, 1)))
+    pieces = (max(round(weight_of(each, weights) / most), 1) for each in ranges)
+    return [Share(buckets=each, pieces=count) for each, count in zip(ranges, pieces, strict=True)]
+
+
+def was_begun(quarantine: Table, truth: Table, staged: Staged) -> bool:
+    """Whether this very night died between its commits: `quarantine` has it already, the truth not."""
+    return quarantine.mark(NIGHT) == truth.next_version() and not quarantine.unseen(staged.consumed)
+
+
+def _index(client: Client, folder: str) -> StagedIndex:
+    """Return what was staged, every file looked at by a worker.
+
+    Raises:
+        ContractError: A file is missing or changed.
+    """
+    index = read_index(folder)
+    if index is None:
+        raise ContractError(
+            f"staged rows are gone: there is nothing whole in {folder}. Nothing was published. Start the night again: "
+            "it stages the files anew."
+        )
+    digests = on_workers(client, partial(digest_of, folder), [part.name for part in index.parts])
+    changed = [
+        f"{part.name!r}: {'missing' if digest is None else f'sha256 is {digest[:12]}…, wanted {part.sha256[:12]}…'}"
+        for part, digest in zip(index.parts, digests, strict=True)
+        if digest != part.sha256
+    ]
+    if changed:
+        listed = "\n  - ".join(changed)
+        raise ContractError(
+            f"staged rows were changed after `ingest` wrote them, in {folder}:\n  - {listed}\nNothing was published, "
+            "and staging was cleared. Start the night again: it stages the files anew."
+        )
+    return index
+
+
+def _order(workspace: Workspace, of: Inflow, staged: Staged, limits: Limits, truth: Table, index: StagedIndex) -> Order:
+    days, there = {str(day): day for day in index.days()}, {day: list[str]() for day in index.days()}
+    for file in truth.file_rows():
+        if day := days.get(truth.partition_of(file)):
+            there[day].append(file)
+    return Order(
+        folder=staged.uri,
+        parts=[part.name for part in index.parts],
+        cells=index.cells,
+        name=f"{_prefix(truth.next_version())}{posixpath.basename(staged.uri)}",
+        tables=workspace.tables,
+        use_case=workspace.use_case,
+        of=of,
+        limits=limits,
+        there={day: files for day, files in there.items() if files},
+    )
+
+
+def _quarantined(
+    client: Client, ranged: list[Ranged], name: str, known: Known, quarantine: Table, *, drop_late: bool
+) -> Report:
+    """Put the broken rows of all ranges into `quarantine`, those that it has left out."""
+    broken = {uri: rows for each in ranged for uri, rows in each.broken.items()}
+    if not broken:
+        return NOTHING
+    if known.tonight:
+        name = f"{name}-again-{quarantine.version()}"  # what a commit made visible stays as it is
+    futures = [
+        client.submit(
+            quarantine_share,
+            share,
+            list(broken),
+            f"{name}-{share.number:05}",
+            known,
+            quarantine,
+            drop_late=drop_late,
+            pure=False,
+        )
+        for share in broken_shares(sum(broken.values()))
+    ]
+    reports: list[Report] = client.gather(futures)
+    return reduce(add, reports, NOTHING)
+
+
+def _known(quarantine: Table, truth: Table, staged: Staged, again: frozenset[str]) -> Known:
+    before, tonight = list[str](), list[str]()
+    begun = was_begun(quarantine, truth, staged)
+    for file in sorted(quarantine.file_rows()):
+        is_tonights = begun and posixpath.basename(file).startswith(_prefix(truth.next_version()))
+        (tonight if is_tonights else before).append(file)
+    return Known(before, tonight, again)
+
+
+def _prefix(version: int) -> str:
+    """Return how the names of a night's files begin, by the version of the truth that it makes."""
+    return f"night-{version:06}-"
