@@ -52,16 +52,6 @@ class Buckets(Value):
         return bucket.is_between(self.first, self.end - 1)
 
 
-def bucket_of(column: str) -> pl.Expr:
-    """Return the bucket of the text or bytes in ``column``: xxhash64 of them (UTF-8), modulo `BUCKETS`, int32."""
-    return _bucket(plh.col(column))
-
-
-def _bucket(column: pl.Expr) -> pl.Expr:
-    bucket: pl.Expr = (column.nchash.xxhash64() % BUCKETS).cast(pl.Int32)
-    return bucket
-
-
 def key_of(contract: DataContract) -> str:
     """Return the column by which rows from outside are put into buckets: the first that none may be without.
 
@@ -76,8 +66,16 @@ def bucket_of_row(contract: DataContract) -> pl.Expr:
     """Return the bucket of a row from outside, of the columns that are to become the contract's; null without a key."""
     key = key_of(contract)
     is_bytes = pa.types.is_binary(contract.schema.field(key).type)
-    column: pl.Expr = plh.col(key) if is_bytes else pl.col(key).cast(pl.String)
-    return _bucket(column)
+    return bucket_of(key) if is_bytes else _bucket(plh.concat_str(pl.col(key).cast(pl.String)).nchash.xxhash64())
+
+
+def bucket_of(column: str) -> pl.Expr:
+    """Return the bucket of the text or bytes in ``column``: xxhash64 of them (UTF-8), modulo `BUCKETS`, int32."""
+    return _bucket(plh.col(column).nchash.xxhash64())
+
+
+def _bucket(hashed: pl.Expr) -> pl.Expr:
+    return (hashed % BUCKETS).cast(pl.Int32)
 
 
 def buckets_of(file: str) -> Buckets:
