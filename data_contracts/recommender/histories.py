@@ -6,16 +6,12 @@ Written by ``preprocess``; read by ``preprocess``, ``evaluate`` and the server.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
 from data_contracts.days import end_of
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between
 
 BUCKETS = 1024
 """Users are spread over this many buckets by a hash of their id; for ever, it is written into the tables."""
@@ -41,7 +37,7 @@ def _checked(table: pa.Table) -> pa.Table:
     return shown.to_arrow()
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
         between("bucket", 0, BUCKETS - 1, "bucket out of range"),
         between("length", 1, None, "history empty"),

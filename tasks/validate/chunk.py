@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from data_contracts.check import RuleCounts, check, name_of
+from data_contracts.check import check
 from data_contracts.contract import LATE, DataContract, Limits
+from data_contracts.counts import RuleCounts
 from data_contracts.days import days_of
 from data_contracts.night import UseCaseName
 from data_contracts.promises import Inflow
@@ -132,7 +133,7 @@ def validate_chunk(
     first_broken = pa.array(checked.first_broken)
     good, bad = pc.less(first_broken, 0), pc.greater_equal(first_broken, 0)
     accepted = _accepted(rows.filter(good), contract, limits.day_zone)
-    rule = pa.array([name_of(rule) for rule in rules], pa.string()).take(first_broken.filter(bad))
+    rule = pa.array([rule.name for rule in rules], pa.string()).take(first_broken.filter(bad))
     broken = _broken(rows.filter(bad), rule, contract, limits.latest)
     kept = broken.filter(pc.not_equal(broken["rule"], LATE)) if drop_late else broken
     new = _unknown(kept, known.before, known.again)
