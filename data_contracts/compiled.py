@@ -1,4 +1,4 @@
-"""Rules as expressions of Polars, which says what Great Expectations' pandas engine says, in a tenth of the time.
+"""Rules as expressions of Polars, which says what Great Expectations' pandas engine says, and sooner.
 
 A rule is compiled only where that is sure, by what it asks for and of what types its columns are. Others are not known
 here. Where pandas has no answer, or takes large integers beside nulls for their neighbours, this says what is true.
