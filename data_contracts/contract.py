@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+    from data_contracts.rules import Rule
 
 
 class ContractError(Exception):
@@ -59,10 +59,10 @@ class Limits:
     labels_come: bool = False
 
 
-Rules = Callable[[Limits], "Sequence[Expectation]"]
+Rules = Callable[[Limits], "Sequence[Rule]"]
 
 
-def no_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
+def no_rules(limits: Limits) -> Sequence[Rule]:  # noqa: ARG001
     """Promise the schema and nothing more."""
     return ()
 
@@ -108,7 +108,7 @@ class DataContract:
             workspace's zone, derived from it.
         checked: Turns a table into the view that the rules look at; for values that a rule cannot see as they
             are (lists, NaN beside null). Row numbers stay the same.
-        row_rules: Great Expectations rules; a row that breaks one goes to quarantine.
+        row_rules: See `data_contracts.rules`; a row that breaks one goes to quarantine.
         steps: From version 1 to 2, from 2 to 3, and so on, whenever a reader would notice the difference.
     """
 

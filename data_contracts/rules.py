@@ -1,18 +1,65 @@
-"""What several contracts say their rules with. Great Expectations cannot look into a list: it is shown its bounds."""
+"""Rules, and what contracts say them with.
+
+A rule says of each row whether it breaks it. It cannot look into a list: it is shown its bounds. A row without a value
+breaks no rule but that it must have one; NaN is no value.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from data_contracts.contract import LATE, Limits
 from data_contracts.days import end_of, start_of
 
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule over rows, in the words of Great Expectations; see `data_contracts.check` for who computes it.
+
+    Attributes:
+        name: What is broken when rows are not so, for people; of a contract's rules each has another one.
+        expectation: Class of Great Expectations, such as ``ExpectColumnValueLengthsToBeBetween``.
+        arguments: What it is made with, such as ``{"column": "town", "max_value": 80}``.
+    """
+
+    name: str
+    expectation: str
+    arguments: Mapping[str, object] = field(hash=False)
 
 
-def between(column: str, low: float | datetime | None, high: float | datetime | None, rule: str) -> Expectation:
+def not_null(column: str, rule: str) -> Rule:
+    """Return the rule that each row has a value."""
+    return Rule(rule, "ExpectColumnValuesToNotBeNull", {"column": column})
+
+
+def null(column: str, rule: str) -> Rule:
+    """Return the rule that no row has a value."""
+    return Rule(rule, "ExpectColumnValuesToBeNull", {"column": column})
+
+
+def one_of(column: str, values: Collection[str | int], rule: str) -> Rule:
+    """Return the rule that each value is one of these."""
+    return Rule(rule, "ExpectColumnValuesToBeInSet", {"column": column, "value_set": list(values)})
+
+
+def none_of(column: str, values: Collection[str | int], rule: str) -> Rule:
+    """Return the rule that no value is one of these."""
+    return Rule(rule, "ExpectColumnValuesToNotBeInSet", {"column": column, "value_set": list(values)})
+
+
+def unique(column: str, rule: str) -> Rule:
+    """Return the rule that no value comes twice; all rows of one that does break it."""
+    return Rule(rule, "ExpectColumnValuesToBeUnique", {"column": column})
+
+
+def equal(column: str, other: str, rule: str) -> Rule:
+    """Return the rule that two columns have the same value in each row; rows that have neither are so."""
+    return Rule(rule, "ExpectColumnPairValuesToBeEqual", {"column_A": column, "column_B": other})
+
+
+def between(column: str, low: float | datetime | None, high: float | datetime | None, rule: str) -> Rule:
     """Return the rule that a column's values lie between two bounds, both allowed; null lies anywhere.
 
     Args:
@@ -21,12 +68,10 @@ def between(column: str, low: float | datetime | None, high: float | datetime | 
         high: Highest value allowed; any when None.
         rule: What is broken when they do not, for people.
     """
-    from great_expectations.expectations import ExpectColumnValuesToBeBetween
-
-    return ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, meta={"rule": rule})
+    return Rule(rule, "ExpectColumnValuesToBeBetween", {"column": column, "min_value": low, "max_value": high})
 
 
-def in_time(column: str, limits: Limits) -> list[Expectation]:
+def in_time(column: str, limits: Limits) -> list[Rule]:
     """Return the three rules about when a row from outside happened: not too early, not in the future, not too late.
 
     Args:

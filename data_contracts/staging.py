@@ -13,10 +13,10 @@ import fsspec
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
+from data_contracts.rules import Rule, null, one_of
 
 if TYPE_CHECKING:
     import polars as pl
-    from great_expectations.expectations.expectation import Expectation
 
 MAX_TEXT_BYTES = 16 * 1024
 """Longest text of a staged row, UTF-8. A longer id could not be read; what is kept of such a row is cut."""
@@ -93,14 +93,9 @@ def staging(contract: DataContract) -> DataContract:
             view = view.append_column(name, table[name])
         return view
 
-    def row_rules(limits: Limits) -> Sequence[Expectation]:
-        from great_expectations.expectations import ExpectColumnValuesToBeInSet, ExpectColumnValuesToBeNull
-
-        readable = ExpectColumnValuesToBeNull(column="problem", meta={"rule": UNREADABLE})
-        known = [
-            ExpectColumnValuesToBeInSet(column=column, value_set=list(values), meta={"rule": f"unknown {column}"})
-            for column, values in limits.allowed.items()
-        ]
+    def row_rules(limits: Limits) -> Sequence[Rule]:
+        readable = null("problem", UNREADABLE)
+        known = [one_of(column, values, f"unknown {column}") for column, values in limits.allowed.items()]
         return (readable, *known, *contract.row_rules(limits))
 
     return DataContract(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,10 +10,7 @@ import pyarrow.compute as pc
 from data_contracts.contract import DataContract, Limits
 from data_contracts.payloads.payload import judged, rules
 from data_contracts.payloads.texts import TextLimits, texts
-from data_contracts.rules import between, in_time
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, in_time, not_null
 
 TEXT = texts(TextLimits(max_characters=1_000_000, may_be_blank=False))
 """What a document may hold."""
@@ -29,14 +25,12 @@ def _checked(table: pa.Table) -> pa.Table:
     )
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
-
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
-        ExpectColumnValuesToNotBeNull(column="text_is", meta={"rule": "text missing"}),
+        not_null("text_is", "text missing"),
         *rules("text_is", TEXT),
         between("id_bytes", None, limits.max_id_bytes, "document_id too long"),
-        ExpectColumnValuesToNotBeNull(column="written_at", meta={"rule": "written_at missing"}),
+        not_null("written_at", "written_at missing"),
         *in_time("written_at", limits),
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,10 +10,7 @@ import pyarrow.compute as pc
 from data_contracts.contract import DataContract, Limits
 from data_contracts.days import end_of
 from data_contracts.language.symbols import FIRST, MAX_SYMBOLS, UNKNOWN
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between
 
 BANDS = 8
 """Numbers by which a document is known again, see `data_contracts.language.twins`."""
@@ -33,7 +29,7 @@ def _checked(table: pa.Table) -> pa.Table:
     )
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
         between("symbols", 1, None, "document without a symbol"),
         between("characters", 1, None, "document without a character"),

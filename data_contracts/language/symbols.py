@@ -6,16 +6,12 @@ Written by ``preprocess``; read by everybody after it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits, Step
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, equal, unique
 
 BOUNDARY, UNKNOWN, FIRST = 0, 1, 2
 """Number of what stands between documents, of every character that has none, and the first one of a character."""
@@ -29,16 +25,12 @@ def _checked(table: pa.Table) -> pa.Table:
     return table.append_column("merged", pc.coalesce(merged, table["symbol"]))
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
-    from great_expectations.expectations import ExpectColumnPairValuesToBeEqual, ExpectColumnValuesToBeUnique
-
+def _row_rules(limits: Limits) -> Sequence[Rule]:  # noqa: ARG001
     return [
         between("symbol_number", FIRST, FIRST + MAX_SYMBOLS - 1, "symbol_number out of range"),
-        ExpectColumnValuesToBeUnique(column="symbol_number", meta={"rule": "symbol_number given twice"}),
-        ExpectColumnValuesToBeUnique(column="symbol", meta={"rule": "symbol numbered twice"}),
-        ExpectColumnPairValuesToBeEqual(
-            column_A="symbol", column_B="merged", meta={"rule": "symbol is not what it is merged from"}
-        ),
+        unique("symbol_number", "symbol_number given twice"),
+        unique("symbol", "symbol numbered twice"),
+        equal("symbol", "merged", "symbol is not what it is merged from"),
     ]
 
 

@@ -7,14 +7,12 @@ bytes: they are shown what is wrong instead, so each payload is judged once, wha
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
+from data_contracts.rules import Rule, none_of
 from data_contracts.staging import MAX_BYTES
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
 
 FINE = "as promised"
 """What rules are shown of a payload that has nothing wrong with it."""
@@ -42,19 +40,14 @@ def judged(column: pa.ChunkedArray, payload: Payload) -> pa.Array:
     return pa.array(seen, pa.string(), size=len(column))
 
 
-def rules(column: str, payload: Payload) -> list[Expectation]:
+def rules(column: str, payload: Payload) -> list[Rule]:
     """Return one rule for each thing that may be wrong; a row without a payload breaks none of them.
 
     Args:
         column: What the rules look at, see `judged`.
         payload: Judged there.
     """
-    from great_expectations.expectations import ExpectColumnValuesToNotBeInSet
-
-    return [
-        ExpectColumnValuesToNotBeInSet(column=column, value_set=[problem], meta={"rule": problem})
-        for problem in payload.problems
-    ]
+    return [none_of(column, [problem], problem) for problem in payload.problems]
 
 
 def refuse_vain_limit(max_bytes: int) -> None:

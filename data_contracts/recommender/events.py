@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.rules import between, in_time
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, in_time, not_null, one_of
 
 FINITE, INFINITE, NAN = "finite", "infinite", "NaN"
 
 
 def _checked(table: pa.Table) -> pa.Table:
-    """Show rules the bytes of ids, and what kind of number a value is: to Great Expectations NaN is null."""
+    """Show rules the bytes of ids, and what kind of number a value is: to rules NaN is null."""
     value = table["value"]
     number = pc.if_else(pc.is_finite(value), FINITE, pc.if_else(pc.is_nan(value), NAN, INFINITE))
     return (
@@ -29,20 +25,15 @@ def _checked(table: pa.Table) -> pa.Table:
     )
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToBeInSet, ExpectColumnValuesToNotBeNull
-
-    present = [
-        ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
-        for name in ("user_id", "item_id", "event", "timestamp")
-    ]
+def _row_rules(limits: Limits) -> Sequence[Rule]:
+    present = [not_null(name, f"{name} missing") for name in ("user_id", "item_id", "event", "timestamp")]
     bounded = [
         between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in ("user_id", "item_id")
     ]
     return [
         *present,
         *bounded,
-        ExpectColumnValuesToBeInSet(column="value_is", value_set=[FINITE], meta={"rule": "value not finite"}),
+        one_of("value_is", [FINITE], "value not finite"),
         *in_time("timestamp", limits),
     ]
 

@@ -7,7 +7,6 @@ context these are null, not known, in rows that were written before version 2.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -15,10 +14,7 @@ from data_contracts.buckets import BUCKETS
 from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.days import end_of
 from data_contracts.recommender.steps import shortest_steps
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between
 
 
 def _checked(table: pa.Table) -> pa.Table:
@@ -45,7 +41,7 @@ def _checked(table: pa.Table) -> pa.Table:
     return shown.to_arrow()
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
         between("bucket", 0, BUCKETS - 1, "bucket out of range"),
         between("context_length", 1, None, "context empty"),

@@ -6,7 +6,6 @@ Written by ``preprocess``; read by ``preprocess``, ``evaluate`` and the server.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -14,10 +13,7 @@ from data_contracts.buckets import BUCKETS
 from data_contracts.contract import DataContract, Limits
 from data_contracts.days import end_of
 from data_contracts.recommender.steps import shortest_steps
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between
 
 
 def _checked(table: pa.Table) -> pa.Table:
@@ -41,7 +37,7 @@ def _checked(table: pa.Table) -> pa.Table:
     return shown.to_arrow()
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
         between("bucket", 0, BUCKETS - 1, "bucket out of range"),
         between("length", 1, None, "history empty"),

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, unique
 
 
-def _item_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
-    from great_expectations.expectations import ExpectColumnValuesToBeUnique
-
+def _item_rules(limits: Limits) -> Sequence[Rule]:  # noqa: ARG001
     return [
         between("item_index", 1, None, "item_index below 1"),
-        ExpectColumnValuesToBeUnique(column="item_index", meta={"rule": "item_index given twice"}),
-        ExpectColumnValuesToBeUnique(column="item_id", meta={"rule": "item numbered twice"}),
+        unique("item_index", "item_index given twice"),
+        unique("item_id", "item numbered twice"),
     ]
 
 
-def _count_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
+def _count_rules(limits: Limits) -> Sequence[Rule]:  # noqa: ARG001
     return [
         between("item_index", 1, None, "item_index below 1"),
         between("count", 1, None, "item counted without an event"),

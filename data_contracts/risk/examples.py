@@ -6,7 +6,6 @@ Written by ``preprocess``; read by ``train`` and ``evaluate``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -15,10 +14,7 @@ from data_contracts.days import end_of
 from data_contracts.risk import numbers
 from data_contracts.risk.parties import EVERYBODY, LAST_NUMBER
 from data_contracts.risk.sums import GAVE, GOT
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between
 
 RECENT_DAYS = 90
 """What is called recent: the days before a transaction's own, so many of them."""
@@ -90,7 +86,7 @@ def _checked(table: pa.Table) -> pa.Table:
     return pl.concat([shown, pl.DataFrame(numbers.checked(table))], how="horizontal").to_arrow()
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
         between("from_number", EVERYBODY + 1, LAST_NUMBER, "from_number out of range"),
         between("to_number", EVERYBODY + 1, LAST_NUMBER, "to_number out of range"),

@@ -6,17 +6,13 @@ Written by ``validate``, read by ``preprocess``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits
 from data_contracts.risk.transactions import KEY
-from data_contracts.rules import between, in_time
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, in_time, not_null, one_of
 
 
 def _checked(table: pa.Table) -> pa.Table:
@@ -24,14 +20,12 @@ def _checked(table: pa.Table) -> pa.Table:
     return table.select(["label", "labelled_at"]).append_column("key_bytes", pc.binary_length(table[KEY.name]))
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToBeInSet, ExpectColumnValuesToNotBeNull
-
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     present = {"key_bytes": KEY.name, "label": "label", "labelled_at": "labelled_at"}
     return [
-        *(ExpectColumnValuesToNotBeNull(column=at, meta={"rule": f"{name} missing"}) for at, name in present.items()),
+        *(not_null(at, f"{name} missing") for at, name in present.items()),
         between("key_bytes", None, limits.max_id_bytes, f"{KEY.name} too long"),
-        ExpectColumnValuesToBeInSet(column="label", value_set=[0, 1], meta={"rule": "label neither 0 nor 1"}),
+        one_of("label", [0, 1], "label neither 0 nor 1"),
         *in_time("labelled_at", limits),
     ]
 

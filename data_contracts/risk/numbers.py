@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pyarrow as pa
 
 from data_contracts.contract import Step
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between
 
 NUMBERS = pa.field(
     "numbers", pa.list_(pa.float32()), metadata={"unit": "any ones, known when it happens; null: not known"}
@@ -31,7 +26,7 @@ def checked(table: pa.Table) -> pa.Table:
     return pl.DataFrame({"numbers_odd": odd, "numbers_more": lengths - usual}).to_arrow()
 
 
-def rules() -> list[Expectation]:
+def rules() -> list[Rule]:
     """Ask for finite numbers, and for as many in every row of a file: what stands where must not change."""
     return [
         between("numbers_odd", 0, 0, "numbers not finite"),

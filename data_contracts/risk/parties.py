@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, unique
 
 EVERYBODY = 0
 """No party's number. The sums of all together are under it, and a party that nobody knows has it."""
@@ -19,13 +15,11 @@ LAST_NUMBER = 2**24
 """The numbers up to here are exact in float32, in which batches have them."""
 
 
-def _rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
-    from great_expectations.expectations import ExpectColumnValuesToBeUnique
-
+def _rules(limits: Limits) -> Sequence[Rule]:  # noqa: ARG001
     return [
         between("number", EVERYBODY + 1, LAST_NUMBER, f"number out of 1…{LAST_NUMBER:,}"),
-        ExpectColumnValuesToBeUnique(column="number", meta={"rule": "number given twice"}),
-        ExpectColumnValuesToBeUnique(column="party", meta={"rule": "party numbered twice"}),
+        unique("number", "number given twice"),
+        unique("party", "party numbered twice"),
     ]
 
 

@@ -10,17 +10,14 @@ rows are only ever added, and a sum over the days before one has nothing in it t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.days import end_of
 from data_contracts.risk.parties import EVERYBODY
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between
 
 GAVE: Final = "gave"
 GOT: Final = "got"
@@ -42,7 +39,7 @@ SUMS = (
 NAMES = tuple(field.name for field in SUMS)
 
 
-def _counts(limits: Limits) -> list[Expectation]:
+def _counts(limits: Limits) -> list[Rule]:
     return [
         between("count", 0, None, "count below 0"),
         between("summed", 1, None, "neither transactions nor labels"),
@@ -64,11 +61,11 @@ def _checked(table: pa.Table) -> pa.Table:
     return shown.drop("day", "window").to_arrow()
 
 
-def _party_rules(limits: Limits) -> Sequence[Expectation]:
+def _party_rules(limits: Limits) -> Sequence[Rule]:
     return [between("party", EVERYBODY, None, f"party below {EVERYBODY}"), *_counts(limits)]
 
 
-def _pair_rules(limits: Limits) -> Sequence[Expectation]:
+def _pair_rules(limits: Limits) -> Sequence[Rule]:
     numbers = [between(name, EVERYBODY + 1, None, f"{name} below 1") for name in ("from_number", "to_number")]
     return [*numbers, *_counts(limits)]
 

@@ -10,17 +10,13 @@ A label may come with its row, and is then taken for known when that happened; o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.risk import numbers
-from data_contracts.rules import between, in_time
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, in_time, not_null, one_of
 
 FINITE, INFINITE, NAN = "finite", "infinite", "NaN"
 PARTIES = ("from_party", "to_party")
@@ -30,7 +26,7 @@ TEXTS = (*PARTIES, KEY.name)
 
 
 def kind_of(number: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return what kind of number each is, null for null: to Great Expectations NaN is null."""
+    """Return what kind of number each is, null for null: to rules NaN is null."""
     return pc.if_else(pc.is_finite(number), FINITE, pc.if_else(pc.is_nan(number), NAN, INFINITE))
 
 
@@ -50,26 +46,18 @@ def _checked(table: pa.Table) -> pa.Table:
     return shown.append_column("parties", pc.if_else(is_one, "one", "two"))
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToBeInSet, ExpectColumnValuesToNotBeNull
-
-    present = [
-        ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
-        for name in (*PARTIES, "happened_at")
-    ]
+def _row_rules(limits: Limits) -> Sequence[Rule]:
+    present = [not_null(name, f"{name} missing") for name in (*PARTIES, "happened_at")]
     bounded = [between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in TEXTS]
-    finite = [
-        ExpectColumnValuesToBeInSet(column=f"{name}_is", value_set=[FINITE], meta={"rule": f"{name} not finite"})
-        for name in AMOUNTS
-    ]
-    found = ExpectColumnValuesToNotBeNull(column="labelled_by", meta={"rule": f"neither {KEY.name} nor label"})
+    finite = [one_of(f"{name}_is", [FINITE], f"{name} not finite") for name in AMOUNTS]
+    found = not_null("labelled_by", f"neither {KEY.name} nor label")
     return [
         *present,
         *bounded,
-        ExpectColumnValuesToBeInSet(column="parties", value_set=["two"], meta={"rule": "transaction with oneself"}),
+        one_of("parties", ["two"], "transaction with oneself"),
         *finite,
         *numbers.rules(),
-        ExpectColumnValuesToBeInSet(column="label", value_set=[0, 1], meta={"rule": "label neither 0 nor 1"}),
+        one_of("label", [0, 1], "label neither 0 nor 1"),
         *in_time("happened_at", limits),
         *([found] if limits.labels_come else []),
     ]

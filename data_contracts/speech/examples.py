@@ -6,17 +6,13 @@ Written by ``preprocess``; read by everybody after it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits
 from data_contracts.days import end_of
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between
 
 
 def _checked(table: pa.Table) -> pa.Table:
@@ -30,7 +26,7 @@ def _checked(table: pa.Table) -> pa.Table:
     )
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
         between("frames", 1, None, "recording without a frame"),
         between("bytes_more", 0, 0, "frames of another size"),

@@ -6,7 +6,6 @@ Written by ``validate``, read by ``preprocess``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,11 +13,8 @@ import pyarrow.compute as pc
 from data_contracts.contract import DataContract, Limits
 from data_contracts.payloads.payload import judged, rules
 from data_contracts.payloads.sounds import SoundLimits, Sounds
-from data_contracts.rules import between, in_time
+from data_contracts.rules import Rule, between, in_time, not_null
 from data_contracts.speech.transcripts import of_texts, text_rules
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
 
 SOUND = Sounds(SoundLimits(seconds=(0.1, 60.0), may_be_silent=False)).payload
 """What a recording may be."""
@@ -36,15 +32,13 @@ def _checked(table: pa.Table) -> pa.Table:
     return seen
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
-
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
-        ExpectColumnValuesToNotBeNull(column="sound_is", meta={"rule": "sound missing"}),
+        not_null("sound_is", "sound missing"),
         *rules("sound_is", SOUND),
         *text_rules(),
         *(between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in _IDS),
-        ExpectColumnValuesToNotBeNull(column="spoken_at", meta={"rule": "spoken_at missing"}),
+        not_null("spoken_at", "spoken_at missing"),
         *in_time("spoken_at", limits),
     ]
 

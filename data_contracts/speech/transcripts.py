@@ -6,7 +6,6 @@ Written by ``validate``, read by ``preprocess``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,11 +13,8 @@ import pyarrow.compute as pc
 from data_contracts.contract import DataContract, Limits
 from data_contracts.payloads.payload import judged, rules
 from data_contracts.payloads.texts import TextLimits, texts
-from data_contracts.rules import between, in_time
+from data_contracts.rules import Rule, between, in_time, not_null
 from data_contracts.speech.transcribed import MAX_CHARACTERS, letters, normalised
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
 
 TEXT = texts(TextLimits(max_characters=MAX_CHARACTERS, may_be_blank=False))
 """What a transcript may hold."""
@@ -30,7 +26,7 @@ def of_texts(column: pa.ChunkedArray) -> dict[str, pa.Array]:
     return {"text_is": judged(column.cast(pa.binary()), TEXT), "letters": pa.array(said, pa.int32())}
 
 
-def text_rules() -> list[Expectation]:
+def text_rules() -> list[Rule]:
     """Return the rules of a transcript, where there is one."""
     return [*rules("text_is", TEXT), between("letters", 1, None, "text without a letter or a number")]
 
@@ -43,13 +39,11 @@ def _checked(table: pa.Table) -> pa.Table:
     )
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
-
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
-        ExpectColumnValuesToNotBeNull(column="recording_id_bytes", meta={"rule": "recording_id missing"}),
+        not_null("recording_id_bytes", "recording_id missing"),
         between("recording_id_bytes", None, limits.max_id_bytes, "recording_id too long"),
-        ExpectColumnValuesToNotBeNull(column="text_is", meta={"rule": "text missing"}),
+        not_null("text_is", "text missing"),
         *text_rules(),
         *in_time("transcribed_at", limits),
     ]

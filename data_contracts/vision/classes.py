@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.rules import between
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, unique
 
 MAX_CLASSES = 10_000
 """Labels that are numbered, at most: a network has an output for each."""
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:  # noqa: ARG001
-    from great_expectations.expectations import ExpectColumnValuesToBeUnique
-
+def _row_rules(limits: Limits) -> Sequence[Rule]:  # noqa: ARG001
     return [
         between("class_number", 0, MAX_CLASSES - 1, "class_number out of range"),
-        ExpectColumnValuesToBeUnique(column="class_number", meta={"rule": "class_number given twice"}),
-        ExpectColumnValuesToBeUnique(column="label", meta={"rule": "label numbered twice"}),
+        unique("class_number", "class_number given twice"),
+        unique("label", "label numbered twice"),
     ]
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.days import end_of
-from data_contracts.rules import between
+from data_contracts.rules import Rule, between
 from data_contracts.vision.classes import MAX_CLASSES
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
 
 BANDS = 16
 """Numbers by which a picture is known again, see `data_contracts.vision.twins`."""
@@ -31,7 +27,7 @@ def _checked(table: pa.Table) -> pa.Table:
     )
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
         between("class_number", 0, MAX_CLASSES - 1, "class_number out of range"),
         between("numbers_more", 0, 0, "pixels of another size"),

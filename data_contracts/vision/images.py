@@ -6,19 +6,14 @@ Written by ``validate``, read by ``preprocess``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.payloads.payload import judged, rules
-from data_contracts.rules import between, in_time
+from data_contracts.rules import Rule, between, in_time, not_null
 from data_contracts.vision.pictures import PICTURE
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
-
 
 _TEXTS = ("label", "image_id", "subject_id", "source")
 
@@ -31,14 +26,12 @@ def _checked(table: pa.Table) -> pa.Table:
     return seen
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
-
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
-        ExpectColumnValuesToNotBeNull(column="image_is", meta={"rule": "image missing"}),
+        not_null("image_is", "image missing"),
         *rules("image_is", PICTURE),
         *(between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in _TEXTS),
-        ExpectColumnValuesToNotBeNull(column="seen_at", meta={"rule": "seen_at missing"}),
+        not_null("seen_at", "seen_at missing"),
         *in_time("seen_at", limits),
     ]
 

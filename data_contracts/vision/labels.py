@@ -6,16 +6,12 @@ Written by ``validate``, read by ``preprocess``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.rules import between, in_time
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, in_time, not_null
 
 _TEXTS = ("image_id", "label")
 
@@ -26,11 +22,9 @@ def _checked(table: pa.Table) -> pa.Table:
     return pa.table({**sizes, "labelled_at": table["labelled_at"]})
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
-
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
-        *(ExpectColumnValuesToNotBeNull(column=f"{name}_bytes", meta={"rule": f"{name} missing"}) for name in _TEXTS),
+        *(not_null(f"{name}_bytes", f"{name} missing") for name in _TEXTS),
         *(between(f"{name}_bytes", None, limits.max_id_bytes, f"{name} too long") for name in _TEXTS),
         *in_time("labelled_at", limits),
     ]

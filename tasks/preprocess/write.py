@@ -1,4 +1,4 @@
-"""Write rows that keep their contract, wherever Great Expectations is loaded; count what was written."""
+"""Write rows that keep their contract; count what was written."""
 
 from __future__ import annotations
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import fsspec
 
-from data_contracts.check import RuleCounts, page
 from data_contracts.contract import LATE, Limits
+from data_contracts.counts import RuleCounts
+from data_contracts.expectations import page
 from data_contracts.night import UseCaseName, Workspace
 from data_contracts.promises import Inflow
 from data_contracts.staging import staging
@@ -43,10 +45,10 @@ def write_page(
         config: Says how many rows may break a rule.
     """
     contract = promises(use_case).incoming[of].kept
+    may_break: dict[str, object] = {"mostly": 1 - config.max_quarantined}
+    may_be_late = {"severity": "info"} if config.late != "stop" else may_break
     rules = [
-        rule.copy(update={"severity": "info"})
-        if (rule.meta or {})["rule"] == LATE and config.late != "stop"
-        else rule.copy(update={"mostly": 1 - config.max_quarantined})
+        replace(rule, arguments={**rule.arguments, **(may_be_late if rule.name == LATE else may_break)})
         for rule in staging(contract).row_rules(limits)
     ]
     html = page(f"{contract.name}, taken {limits.latest}", rules, counts, failed=failed)

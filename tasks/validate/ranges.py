@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.buckets import Buckets, among
-from data_contracts.check import check, name_of
+from data_contracts.check import check
 from data_contracts.contract import DataContract, Limits
 from data_contracts.days import days_of
 from data_contracts.night import UseCaseName, Value
@@ -131,7 +131,7 @@ def _checked(rows: pl.DataFrame, name: str, order: Order, contract: DataContract
     good, bad = pc.less(first_broken, 0), pc.greater_equal(first_broken, 0)
     sound = table if pc.all(good).as_py() else table.filter(good)
     accepted = Table(order.tables, contract).write(_accepted(sound, contract, order.limits.day_zone), name)
-    rule = pa.array([name_of(rule) for rule in rules], pa.string()).take(first_broken.filter(bad))
+    rule = pa.array([rule.name for rule in rules], pa.string()).take(first_broken.filter(bad))
     broken = _broken(table.filter(bad), rule, contract, order.limits.latest)
     report = Report(counts=checked.counts, accepted=tuple(accepted))
     return report, _staged(broken, posixpath.join(order.folder, "broken", f"{name}.parquet"))

@@ -8,7 +8,7 @@ from datetime import date
 from operator import add
 from typing import Self
 
-from data_contracts.check import RuleCounts
+from data_contracts.counts import RuleCounts
 from data_contracts.table import Part
 
 

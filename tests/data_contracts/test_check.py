@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from functools import reduce
 from itertools import pairwise
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import great_expectations as gx
 import numpy as np
@@ -20,17 +22,23 @@ from great_expectations.expectations import (
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from data_contracts.check import EXAMPLES, RuleCounts, check, name_of, page
+from data_contracts.check import check
 from data_contracts.contract import ContractError
+from data_contracts.counts import EXAMPLES, RuleCounts
+from data_contracts.expectations import page
+from data_contracts.rules import Rule, between, not_null, one_of
 
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
-
-RULES: Sequence[Expectation] = (
+RULES = (
+    not_null("name", "name missing"),
+    one_of("name", ["a", "b"], "unknown name"),
+    between("number", 0, 5, "number out of bounds"),
+)
+EXPECTATIONS = (
     ExpectColumnValuesToNotBeNull(column="name", meta={"rule": "name missing"}),
     ExpectColumnValuesToBeInSet(column="name", value_set=["a", "b"], meta={"rule": "unknown name"}),
     ExpectColumnValuesToBeBetween(column="number", min_value=0, max_value=5, meta={"rule": "number out of bounds"}),
 )
+"""The same, as Great Expectations has them."""
 
 
 def _table(rows: Sequence[tuple[str | None, int | None]]) -> pa.Table:
@@ -47,7 +55,7 @@ def _one_run(rows: pa.Table) -> dict[str, dict[str, Any]]:
     context = gx.get_context(mode="ephemeral")
     asset = context.data_sources.add_pandas("all").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": rows.to_pandas()})
-    answer = batch.validate(ExpectationSuite(name="all", expectations=list(RULES)), result_format="SUMMARY")
+    answer = batch.validate(ExpectationSuite(name="all", expectations=list(EXPECTATIONS)), result_format="SUMMARY")
     results: dict[str, dict[str, Any]] = {}
     for result in answer.results:
         assert result.expectation_config is not None
@@ -102,7 +110,7 @@ def test_a_rule_that_cannot_be_computed_stops_everything() -> None:
 
 
 def test_two_rules_of_one_name_are_refused() -> None:
-    twice = [ExpectColumnValuesToNotBeNull(column=name, meta={"rule": "missing"}) for name in ("name", "number")]
+    twice = [not_null(name, "missing") for name in ("name", "number")]
     with pytest.raises(ContractError, match="2 rules have 1 names"):
         check(_table([("a", 1)]), twice)
 
@@ -122,10 +130,70 @@ def test_no_rows_break_nothing() -> None:
 
 def test_the_page_says_what_was_found_and_marks_it_without_the_internet() -> None:
     checked = check(_table([("a", 1), ("<b>", 9)]), RULES)
-    html = page("things 2026-11-22", RULES, checked.counts, failed={name_of(RULES[2])})
+    html = page("things 2026-11-22", RULES, checked.counts, failed={RULES[2].name})
     text = re.sub(r"<[^>]+>|\s+", " ", html)
     assert "things 2026-11-22" in text
     assert re.search(r"1 +unexpected values found. +50% +of +2 +total rows", text)
     assert ".fa-times::before" in html
     assert "&lt;b&gt;" in html, "values of raw logs are no markup"
     assert "<b>" not in html
+
+
+OTHERS = (
+    Rule("name too long", "ExpectColumnValueLengthsToBeBetween", {"column": "name", "max_value": 2}),
+    Rule("name not in small letters", "ExpectColumnValuesToMatchRegex", {"column": "name", "regex": "^[a-z]*$"}),
+)
+
+
+def test_any_other_rule_of_great_expectations_is_computed_by_it_beside_those_that_are_compiled() -> None:
+    rows = _table([("a", 1), ("abc", 9), ("A", 9), (None, 1), ("ABC", 1)])
+    checked = check(rows, [OTHERS[0], RULES[2], OTHERS[1]])
+    assert checked.first_broken.tolist() == [-1, 0, 1, -1, 0]
+    assert [counts.rule for counts in checked.counts] == [OTHERS[0].name, RULES[2].name, OTHERS[1].name]
+    assert [counts.examples for counts in checked.counts] == [("abc", "ABC"), (9, 9), ("A", "ABC")]
+    assert [counts.missing for counts in checked.counts] == [1, 0, 1]
+
+
+def test_a_rule_that_great_expectations_does_not_have_is_named() -> None:
+    with pytest.raises(ContractError, match="'odd' is a 'ExpectNothing', which Great Expectations does not have"):
+        check(_table([("a", 1)]), [Rule("odd", "ExpectNothing", {"column": "name"})])
+
+
+OF_THE_HOUSE = """
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+import data_contracts
+from data_contracts.check import check
+from data_contracts.contract import Limits
+from data_contracts.staging import staging
+from data_contracts.use_cases import promises
+
+
+def value(kind):
+    if pa.types.is_list(kind):
+        return [value(kind.value_type)]
+    return datetime(2026, 11, 22, tzinfo=UTC) if pa.types.is_temporal(kind) else pa.scalar("1").cast(kind).as_py()
+
+
+day, checked = date(2026, 11, 22), 0
+for file in sorted(Path(data_contracts.__file__).parent.glob("*/promises.py")):
+    promised = promises(file.parent.name)
+    for contract in [*promised.contracts.values(), *(staging(each.kept) for each in promised.incoming.values())]:
+        rules = contract.row_rules(Limits(day, day, day, labels_come=True))
+        row = pa.Table.from_pylist([{each.name: value(each.type) for each in contract.schema}], contract.schema)
+        checked += len(check(contract.checked(row), rules).counts)
+print(checked, "great_expectations" in sys.modules)
+"""
+
+
+def test_no_contract_of_the_house_needs_great_expectations_to_be_checked() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OF_THE_HOUSE], stdout=subprocess.PIPE, text=True, check=True, timeout=300
+    )
+    rules, imported = done.stdout.split()
+    assert int(rules) > 100
+    assert imported == "False"

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-from data_contracts.check import check, name_of
+from data_contracts.check import check
 from data_contracts.contract import Limits
 from data_contracts.staging import staging
 from tests.parcels.contracts.parcels import PARCELS
@@ -19,7 +19,7 @@ def test_values_that_a_column_may_not_have_break_a_rule_of_any_use_case() -> Non
     rules = contract.row_rules(limits)
     table = contract.conform(pa.Table.from_pylist([{"problem": None, "original": None} | each for each in rows]))
     first = check(contract.checked(table), rules).first_broken
-    assert [name_of(rules[each]) if each >= 0 else None for each in first] == [
+    assert [rules[each].name if each >= 0 else None for each in first] == [
         None,
         "unknown parcel_id",
         "parcel_id missing",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from data_contracts.check import check, name_of
+from data_contracts.check import check
 from data_contracts.payloads.payload import FINE, Payload, judged, rules
 
 EVEN = Payload(("odd", "empty"), lambda data: "empty" if not data else "odd" if len(data) % 2 else None)
@@ -13,7 +13,7 @@ def test_each_payload_is_judged_once_and_breaks_the_rule_that_names_what_is_wron
     seen = judged(column, EVEN)
     assert seen.to_pylist() == [FINE, None, "odd", "empty"]
     own = rules("bytes_are", EVEN)
-    assert [name_of(rule) for rule in own] == ["odd", "empty"]
+    assert [rule.name for rule in own] == ["odd", "empty"]
     assert check(pa.table({"bytes_are": seen}), own).first_broken.tolist() == [-1, -1, 0, 1]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from data_contracts.check import check, name_of
+from data_contracts.check import check
 from data_contracts.contract import Limits
 from data_contracts.recommender.events import EVENTS
 from data_contracts.staging import staging
@@ -36,7 +36,7 @@ def _broken(**changes: object) -> str | None:
     rules = contract.row_rules(LIMITS)
     rows = contract.conform(pa.Table.from_pylist([GOOD | changes], contract.schema))
     first = check(contract.checked(rows), rules).first_broken[0]
-    return None if first < 0 else name_of(rules[first])
+    return None if first < 0 else rules[first].name
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,6 @@ def test_an_event_breaks_the_rule_that_people_would_name(changes: dict[str, obje
 
 def test_every_kind_is_accepted_when_none_is_listed() -> None:
     limits = Limits(date(2000, 1, 1), date(2000, 1, 1), date(2026, 1, 1))
-    names = [name_of(rule) for rule in staging(EVENTS).row_rules(limits)]
+    names = [rule.name for rule in staging(EVENTS).row_rules(limits)]
     assert not [name for name in names if name.startswith("unknown")]
     assert len(set(names)) == len(names)

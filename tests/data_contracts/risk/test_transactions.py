@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from data_contracts.check import check, name_of
+from data_contracts.check import check
 from data_contracts.contract import LATE, DataContract, Limits
 from data_contracts.risk.labels import LABELS
 from data_contracts.risk.transactions import TRANSACTIONS
@@ -34,7 +34,7 @@ def _broken(*rows: dict[str, Any], of: DataContract = TRANSACTIONS, limits: Limi
     rules = contract.row_rules(limits)
     table = contract.conform(pa.Table.from_pylist([GOOD | changes for changes in rows], contract.schema))
     first = check(contract.checked(table), rules).first_broken
-    return [None if number < 0 else name_of(rules[number]) for number in first]
+    return [None if number < 0 else rules[number].name for number in first]
 
 
 CASES = [

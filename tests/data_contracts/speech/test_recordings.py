@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from data_contracts.check import check, name_of
+from data_contracts.check import check
 from data_contracts.contract import LATE, DataContract, Limits
 from data_contracts.speech.recordings import RECORDINGS
 from data_contracts.speech.transcripts import TRANSCRIPTS
@@ -65,7 +65,7 @@ def broken(of: DataContract, good: dict[str, Any], cases: Cases) -> dict[str, An
     rules = contract.row_rules(LIMITS)
     rows = contract.conform(pa.Table.from_pylist([good | changes for changes, _ in cases.values()], contract.schema))
     found = check(contract.checked(rows), rules).first_broken
-    return {case: None if first < 0 else name_of(rules[first]) for case, first in zip(cases, found, strict=True)}
+    return {case: None if first < 0 else rules[first].name for case, first in zip(cases, found, strict=True)}
 
 
 def test_each_rule_of_a_recording_is_broken_by_what_it_is_about() -> None:

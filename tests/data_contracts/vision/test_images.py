@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from data_contracts.check import check, name_of
+from data_contracts.check import check
 from data_contracts.contract import LATE, Limits
 from data_contracts.payloads.payload import FINE
 from data_contracts.staging import staging
@@ -60,7 +60,7 @@ def test_each_rule_is_broken_by_what_it_is_about() -> None:
     rules = contract.row_rules(LIMITS)
     rows = contract.conform(pa.Table.from_pylist([GOOD | changes for changes, _ in CASES.values()], contract.schema))
     broken = check(contract.checked(rows), rules).first_broken
-    seen = {case: None if first < 0 else name_of(rules[first]) for case, first in zip(CASES, broken, strict=True)}
+    seen = {case: None if first < 0 else rules[first].name for case, first in zip(CASES, broken, strict=True)}
     assert seen == {case: rule for case, (_, rule) in CASES.items()}
 
 

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.rules import between, in_time
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, in_time, not_null
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
-
-    present = [
-        ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
-        for name in ("parcel_id", "hours", "arrived_at")
-    ]
+def _row_rules(limits: Limits) -> Sequence[Rule]:
+    present = [not_null(name, f"{name} missing") for name in ("parcel_id", "hours", "arrived_at")]
     return [*present, between("hours", 0, None, "hours below 0"), *in_time("arrived_at", limits)]
 
 

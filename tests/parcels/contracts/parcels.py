@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
-from data_contracts.rules import between, in_time
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, in_time, not_null
 
 FARTHEST_KM = 20_000.0
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
-
-    present = [
-        ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
-        for name in ("parcel_id", "distance_km", "sent_at")
-    ]
+def _row_rules(limits: Limits) -> Sequence[Rule]:
+    present = [not_null(name, f"{name} missing") for name in ("parcel_id", "distance_km", "sent_at")]
     return [
         *present,
         between("distance_km", 0, FARTHEST_KM, "distance_km is no distance on this planet"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -12,10 +11,7 @@ from data_contracts.payloads.payload import judged, rules
 from data_contracts.payloads.sounds import SoundLimits, Sounds
 from data_contracts.payloads.texts import TextLimits, texts
 from data_contracts.promises import Promises
-from data_contracts.rules import in_time
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, in_time
 
 SOUND = Sounds(SoundLimits(seconds=(0.1, 2))).payload
 SAID = texts(TextLimits(max_characters=100), name="said")
@@ -29,7 +25,7 @@ def _checked(table: pa.Table) -> pa.Table:
     )
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [*rules("sound_is", SOUND), *rules("said_is", SAID), *in_time("at", limits)]
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from data_contracts.check import RuleCounts
 from data_contracts.contract import LATE, ContractError, ContractViolationError
+from data_contracts.counts import RuleCounts
 from data_contracts.part import Part
 from data_contracts.staging import UNREADABLE
 from tasks.validate.config import ValidationConfig

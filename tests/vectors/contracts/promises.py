@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
 
 from data_contracts.contract import DataContract, Limits
 from data_contracts.promises import Promises
-from data_contracts.rules import between, in_time
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
+from data_contracts.rules import Rule, between, in_time, not_null
 
 LENGTH = 3
 
@@ -25,14 +21,9 @@ def _checked(table: pa.Table) -> pa.Table:
     return table.select(["row_id", "seen_at"]).append_column("missing", missing.to_arrow())
 
 
-def _row_rules(limits: Limits) -> Sequence[Expectation]:
-    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
-
+def _row_rules(limits: Limits) -> Sequence[Rule]:
     return [
-        *(
-            ExpectColumnValuesToNotBeNull(column=name, meta={"rule": f"{name} missing"})
-            for name in ("row_id", "seen_at")
-        ),
+        *(not_null(name, f"{name} missing") for name in ("row_id", "seen_at")),
         between("missing", None, LENGTH - 1, "all numbers missing"),
         *in_time("seen_at", limits),
     ]
