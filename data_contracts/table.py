@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import posixpath
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import reduce
 from urllib.parse import unquote
 
@@ -86,6 +88,26 @@ class Table(ReadableTable):
         with commit_point(self.contract.name):
             return self._append(table, added, CommitProperties(notes, app_transactions=transactions))
 
+    def replace(self, files: Iterable[str], parts: Iterable[Part]) -> int:
+        """Put ``parts`` in the place of files that say the same, in one commit, and return the table's version.
+
+        Older versions are read as before: the files replaced stay where they are.
+
+        Args:
+            files: URIs of files of the newest version.
+            parts: What `write` returned, from any process.
+
+        Raises:
+            deltalake.exceptions.CommitFailedError: Another commit came first.
+        """
+        table = self._open()
+        assert table is not None, "a table without files has none to replace"
+        now = int(time.time() * 1000)
+        gone = [RemoveAction(file.removeprefix(f"{self.uri}/"), data_change=False, deletion_timestamp=now) for file in files]
+        actions = [*gone, *(replace(part.added(), data_change=False) for part in parts)]
+        with commit_point(self.contract.name):
+            return self._commit(table, actions, CommitProperties())
+
     def take_steps(self) -> None:
         """Bring the table from the version of its contract under which it was written to today's, in one commit.
 
@@ -148,7 +170,11 @@ class Table(ReadableTable):
                 commit_properties=properties,
             )
             return 0
-        actions = list[AddAction | RemoveAction](added)
+        return self._commit(table, list(added), properties)
+
+    def _commit(self, table: DeltaTable, actions: list[AddAction | RemoveAction], properties: CommitProperties) -> int:
+        schema = Schema.from_arrow(self.contract.schema)
+        partition_by = [self.contract.partition_by] if self.contract.partition_by else []
         table.create_write_transaction(actions, "append", schema, partition_by, commit_properties=properties)
         table.update_incremental()
         return table.version()
