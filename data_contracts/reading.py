@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 from fsspec.implementations.local import LocalFileSystem
 
 from data_contracts.contract import DataContract
@@ -43,23 +43,19 @@ class ReadableTable:
         return {**self.__dict__, "_newest": None, "_older": None}
 
     def _open(self, version: int | None = None) -> DeltaTable | None:
-        """Return the handle of a version, the newest when omitted; None when nothing was ever committed."""
-        if version is not None:
-            return self._open_at(version)
-        if self._newest is not None:
-            self._newest.update_incremental()
-        elif DeltaTable.is_deltatable(self.uri):
-            self._newest = DeltaTable(self.uri)
-        return self._newest
+        """Return the handle of a version, the newest when omitted; None when nothing was ever committed.
 
-    def _open_at(self, version: int) -> DeltaTable | None:
-        for table in (self._newest, self._older):
-            if table is not None and table.version() == version:
-                return table
-        try:
+        Raises:
+            DeltaError: There is no such version.
+        """
+        if self._newest is None:
+            self._newest = DeltaTable(self.uri) if DeltaTable.is_deltatable(self.uri) else None
+        elif version is None:
+            self._newest.update_incremental()
+        if version is None or self._newest is None or self._newest.version() == version:
+            return self._newest
+        if self._older is None or self._older.version() != version:
             self._older = DeltaTable(self.uri, version=version)
-        except TableNotFoundError:
-            return None
         return self._older
 
     def id(self) -> str | None:
