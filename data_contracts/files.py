@@ -1,4 +1,4 @@
-"""Source files that were taken: an index of what the log of their table says. Written by ``validate``, read by both.
+"""Source files that were taken: an index of what a log says. Written by ``validate``, read by it and by ``ingest``.
 
 `data_contracts.source_files` says how the two belong together.
 """
