@@ -103,8 +103,9 @@ class Table(ReadableTable):
         table = self._open()
         assert table is not None, "a table without files has none to replace"
         now = int(time.time() * 1000)
-        gone = [RemoveAction(file.removeprefix(f"{self.uri}/"), data_change=False, deletion_timestamp=now) for file in files]
-        actions = [*gone, *(replace(part.added(), data_change=False) for part in parts)]
+        gone = (file.removeprefix(f"{self.uri}/") for file in files)
+        actions: list[AddAction | RemoveAction] = [replace(part.added(), data_change=False) for part in parts]
+        actions += [RemoveAction(path, data_change=False, deletion_timestamp=now) for path in gone]
         with commit_point(self.contract.name):
             return self._commit(table, actions, CommitProperties())
 
