@@ -104,9 +104,9 @@ class Table(ReadableTable):
         table = self._open()
         assert table is not None, "a table without files has none to replace"
         now = int(time.time() * 1000)
-        paths = (file.removeprefix(f"{self.uri}/") for file in files)
-        gone = [RemoveAction(path, data_change=False, deletion_timestamp=now) for path in paths]
-        actions: list[AddAction | RemoveAction] = [*gone, *(replace(part.added(), data_change=False) for part in parts)]
+        gone = (file.removeprefix(f"{self.uri}/") for file in files)
+        actions: list[AddAction | RemoveAction] = [replace(part.added(), data_change=False) for part in parts]
+        actions += [RemoveAction(path, data_change=False, deletion_timestamp=now) for path in gone]
         with commit_point(self.contract.name):
             return self._commit(table, actions, CommitProperties(app_transactions=_marked(marks)))
 

@@ -78,8 +78,19 @@ def check_rows(
         report += _quarantined(client, ranged, order.name, known, tables.quarantine, drop_late=config.late == "drop")
         page, failed = page_uri(workspace, of, version), failed_rules(report, config)
         if todo:
+            whoever_did_before = min(client.nthreads())  # Great Expectations is seconds of imports
             client.submit(
-                write_page, page, workspace.use_case, of, limits, report.counts, failed, config, pure=False
+                write_page,
+                page,
+                workspace.use_case,
+                of,
+                limits,
+                report.counts,
+                failed,
+                config,
+                pure=False,
+                workers=[whoever_did_before],
+                allow_other_workers=True,
             ).result()
     return report, page
 
