@@ -16,8 +16,8 @@ from tasks.ingest import lines
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.json_events import SEVERAL, events_of
 from tasks.ingest.json_path import keys, value_at
+from tasks.ingest.pieces import Piece
 from tasks.ingest.raw import MARK, Names, as_json, block, is_utf8, not_one_value, shown, undecodable
-from tasks.ingest.sources import SourceFile
 
 _WHOLE = 2**53
 """Below, every whole number is a float of its own."""
@@ -41,7 +41,7 @@ _NOT_ONE_VALUE = _Unreadable("")
 _NO_ID = (bool, list, dict)
 
 
-def rows(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def rows(piece: Piece, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     """Decode lines; empty ones are no rows.
 
     A number that is whole is written whole, so that 7.0 and 7 are one id; a text stays as it came. A list, an object,
@@ -49,7 +49,7 @@ def rows(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema
     text as JSON writes it.
 
     Args:
-        file: Of the source.
+        piece: Of a file of the source.
         source: Says the encoding of its text.
         names: The columns wanted, as members or paths.
         schema: The contract's columns; those of text hold ids.
@@ -58,7 +58,7 @@ def rows(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema
         UnreadableFileError, OSError: See `lines.blocks`.
     """
     start = 0
-    for data in lines.blocks(file, source):
+    for data in lines.blocks(piece, source):
         read = _Rows(names, undecodable("line", source.encoding))
         for line in data.splitlines():
             read.add(line)
