@@ -138,6 +138,8 @@ class _Reader:
 
     def _are_good(self, texts: list[bytes]) -> list[bool]:
         """Say which lines would be good rows, were quotes ordinary characters."""
+        if not texts:
+            return []
         columns, not_split = fields.split(b"\n".join(texts), self._unquoted, self.head, self._names)
         numbers, _ = fields.numbered(columns.height, not_split)
         good = set(self._good_rows(block(columns.to_dict(), source_row=numbers)))

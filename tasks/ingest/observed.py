@@ -72,7 +72,7 @@ class Observed:
                 self._add_form(name, typed.select("source_row", name).drop_nulls(name))
             elif name in self._parts and raw.schema[name] == pl.String:
                 self._add_form(name, raw.select("source_row", name).filter(pl.col(name).str.contains(_INK)))
-        if not self.unread_time:
+        if not self.unread_time and typed["problem"].null_count() < typed.height:
             unread = typed.filter(pl.col("problem") == not_one_value(self._time))["source_row"]
             came = raw.filter(pl.col("source_row").is_in(unread.implode()))
             texts = came.select(as_text(pl.col(self._time), raw.schema[self._time])).to_series().drop_nulls()
