@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import NamedTuple, cast
 
@@ -23,6 +23,9 @@ _WHOLE = 2**53
 """Below, every whole number is a float of its own."""
 _DIGITS = 64
 """A whole number of so many is too large for an id, whatever follows."""
+_TOGETHER = 512
+"""Lines decoded together. Of those beside a broken one each is looked at by itself."""
+_MARK = MARK.encode()
 _WORDS = (-(2**63), 2**64 - 1)
 """Between them stand the whole numbers that the decoder does not make floats of."""
 
@@ -60,8 +63,9 @@ def rows(piece: Piece, source: SourceConfig, names: Names, schema: pa.Schema) ->
     start = 0
     for data in lines.blocks(piece, source):
         read = _Rows(names, undecodable("line", source.encoding))
-        for line in data.splitlines():
-            read.add(line)
+        all_lines = list(filter(None, data.splitlines()))
+        for first in range(0, len(all_lines), _TOGETHER):
+            read.add(all_lines[first : first + _TOGETHER])
         yield read.block(start, schema)
         start += len(read)
 
@@ -75,15 +79,28 @@ class _Rows:
         self._originals: list[str] = []
         self._problems: dict[int, str] = {}
         self._is_strict = True
-        ways = [(keys(column), self._values[name].append) for name, column in names.items()]
-        self._members = [(way[0], append) for way, append in ways if len(way) == 1 and isinstance(way[0], str)]
-        self._deeper = [(way, append) for way, append in ways if len(way) > 1 or not isinstance(way[0], str)]
+        ways = [(keys(column), self._values[name]) for name, column in names.items()]
+        self._members = [(way[0], values) for way, values in ways if len(way) == 1 and isinstance(way[0], str)]
+        self._deeper = [(way, values) for way, values in ways if len(way) > 1 or not isinstance(way[0], str)]
         self._kinds = (dict, list) if any(isinstance(way[0], int) for way, _ in ways) else (dict,)
 
     def __len__(self) -> int:
         return len(self._originals)
 
-    def add(self, line: bytes) -> None:
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Decode lines, member by member where all of them are as they should be."""
+        documents = _objects(lines)
+        if documents is None:
+            for line in lines:
+                self._add_line(line)
+            return
+        for member, values in self._members:
+            values += [document.get(member) for document in documents]
+        for way, values in self._deeper:
+            values += [value_at(document, way) for document in documents]
+        self._originals += map(bytes.decode, lines)
+
+    def _add_line(self, line: bytes) -> None:
         """Decode a line, strictly where it can be."""
         text = line.decode()
         try:
@@ -99,10 +116,10 @@ class _Rows:
 
     def _add(self, document: Document) -> None:
         get = document.get if isinstance(document, dict) else _nothing
-        for member, append in self._members:
-            append(get(member))
-        for way, append in self._deeper:
-            append(value_at(document, way))
+        for member, values in self._members:
+            values.append(get(member))
+        for way, values in self._deeper:
+            values.append(value_at(document, way))
 
     def _add_odd(self, text: str) -> None:
         """Take what Python writes and orjson refuses, NaN, half a surrogate, long numbers, where it stands unread."""
@@ -151,6 +168,16 @@ class _Rows:
                 text = None
             texts.append(text)
         return texts
+
+
+def _objects(lines: Sequence[bytes]) -> list[dict[str, object]] | None:
+    """Return what lines hold; None where not all are JSON objects and UTF-8."""
+    try:
+        documents = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:
+        return None
+    are_sound = set(map(type, documents)) == {dict} and _MARK not in b"".join(lines)
+    return documents if are_sound else None
 
 
 def _written(value: object) -> str:
