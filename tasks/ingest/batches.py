@@ -17,6 +17,8 @@ _SMALLEST, _LARGEST = 1024 * 1024, 64 * 1024 * 1024
 """Bytes of a batch, unless there are fewer in all, or a file cannot be cut."""
 _FILE_BYTES = 64 * 1024
 """What it takes to open a file, in bytes that are read in that time. An empty one counts as many."""
+_UNSURE = ("http:", "https:")
+"""Servers of which nobody knows whether they send a file from its middle on."""
 
 
 def batches(files: Sequence[SourceFile], source: SourceConfig, workers: int) -> Iterator[list[Piece]]:
@@ -57,4 +59,5 @@ def _can_be_cut(file: SourceFile, source: SourceConfig) -> bool:
         return False  # times are made of the number of a row, and a piece knows only its own
     if source.format in PARQUET:
         return True
-    return source.format == "jsonl" and codec_of(file) is None and has_plain_line_breaks(source.encoding)
+    is_readable_from_anywhere = codec_of(file) is None and not file.uri.startswith(_UNSURE)
+    return source.format == "jsonl" and is_readable_from_anywhere and has_plain_line_breaks(source.encoding)

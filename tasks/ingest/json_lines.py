@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from types import NoneType
-from typing import NamedTuple, cast
+from typing import cast
 
 import orjson
 import polars as pl
@@ -16,32 +15,17 @@ from tasks.ingest import lines
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.json_events import SEVERAL, events_of
 from tasks.ingest.json_path import keys, value_at
+from tasks.ingest.json_values import Unreadable, as_text, whole_number, written
 from tasks.ingest.pieces import Piece
-from tasks.ingest.raw import MARK, Names, as_json, block, is_utf8, not_one_value, shown, undecodable
+from tasks.ingest.raw import MARK, Names, as_json, block, not_one_value, shown, undecodable
 
-_WHOLE = 2**53
-"""Below, every whole number is a float of its own."""
-_DIGITS = 64
-"""A whole number of so many is too large for an id, whatever follows."""
 _TOGETHER = 512
 """Lines decoded together. Of those beside a broken one each is looked at by itself."""
 _MARK = MARK.encode()
-_WORDS = (-(2**63), 2**64 - 1)
-"""Between them stand the whole numbers that the decoder does not make floats of."""
-
+_NO_ID = (bool, list, dict)
 
 Document = dict[str, object] | list[object]
 """What a line holds."""
-
-
-class _Unreadable(NamedTuple):
-    """Stands for a value that was given and cannot be read; where nothing more is said, it is of another kind."""
-
-    why: str
-
-
-_NOT_ONE_VALUE = _Unreadable("")
-_NO_ID = (bool, list, dict)
 
 
 def rows(piece: Piece, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
@@ -126,7 +110,7 @@ class _Rows:
         if not text.strip():
             return
         try:
-            document = json.loads(text, parse_int=_int)
+            document = json.loads(text, parse_int=whole_number)
         except (ValueError, RecursionError):
             document = None
         if MARK in text or type(document) not in self._kinds:
@@ -162,8 +146,8 @@ class _Rows:
         is_id = not is_helper and pa.types.is_string(schema.field(name).type)
         texts = list[str | None]()
         for row, value in enumerate(values):
-            text = _written(value) if is_helper and isinstance(value, _NO_ID) else _text(value, is_id=is_id)
-            if isinstance(text, _Unreadable):
+            text = written(value) if is_helper and isinstance(value, _NO_ID) else as_text(value, is_id=is_id)
+            if isinstance(text, Unreadable):
                 self._problems.setdefault(row, f"{shown(name)} {text.why}" if text.why else not_one_value(name))
                 text = None
             texts.append(text)
@@ -180,34 +164,5 @@ def _objects(lines: Sequence[bytes]) -> list[dict[str, object]] | None:
     return documents if are_sound else None
 
 
-def _written(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
-
-
-def _int(digits: str) -> int:
-    """Return a number, or one that is too large as well: of thousands of digits Python makes none."""
-    return int(digits[:_DIGITS])
-
-
 def _nothing(_: str) -> None:
     return None
-
-
-def _text(value: object, *, is_id: bool) -> str | _Unreadable | None:
-    if value is None:
-        return None
-    if type(value) is int:
-        return str(value) if _WORDS[0] <= value <= _WORDS[1] else _NOT_ONE_VALUE
-    if type(value) is float:
-        return _number(value, is_id=is_id)
-    if type(value) is str:
-        return value if value.isascii() or is_utf8(value) else _Unreadable("is not UTF-8")
-    return _NOT_ONE_VALUE
-
-
-def _number(value: float, *, is_id: bool) -> str | _Unreadable:
-    if not math.isfinite(value):
-        return _Unreadable(f"is {'NaN' if math.isnan(value) else 'Infinity'}")
-    if abs(value) >= _WHOLE:
-        return _NOT_ONE_VALUE if is_id else repr(value)
-    return str(int(value)) if value.is_integer() else orjson.dumps(value).decode()

@@ -127,9 +127,10 @@ def _width(info: pq.RowGroupMetaData, group: int, columns: Sequence[str], payloa
 
 
 def _longest(raw: BinaryIO, metadata: pq.FileMetaData, group: int, column: str) -> int:
-    """Return the bytes of the longest text in a column's dictionary; 0 where it has none."""
+    """Return the bytes of the longest text in a column's dictionary; 0 where it has none, or could not matter."""
     info = metadata.row_group(group)
-    if column not in [info.column(number).path_in_schema for number in range(info.num_columns)]:
+    chunks = {chunk.path_in_schema: chunk for chunk in map(info.column, range(info.num_columns))}
+    if column not in chunks or chunks[column].total_uncompressed_size * info.num_rows <= BLOCK_BYTES:
         return 0
     first = next(_batches(raw, metadata, group, [column], count=1, packed=[column]), None)
     values = None if first is None else first.column(0)

@@ -17,7 +17,7 @@ from tasks.ingest.files import StagedFile
 from tasks.ingest.sources import SourceFile, list_files
 from tasks.ingest.stage import stage_night
 from tests.parcels.contracts.arrivals import ARRIVALS
-from tests.tasks.ingest.source import at, rows_at, stage_file
+from tests.tasks.ingest.source import Staged, at, rows_at, stage_file
 
 of_both = pytest.mark.parametrize("kind", [SourceConfig, LabelSourceConfig])
 HEAD = "parcel_id,hours,arrived_at\n"
@@ -25,7 +25,7 @@ ROW = "p,1,2026-03-01T10:00:00Z\n"
 NAMES = ["parcel_id", "hours", "arrived_at"]
 
 
-def staged(path: Path, source: SourceConfig) -> StagedFile:
+def staged(path: Path, source: SourceConfig) -> Staged:
     (file,) = list_files(str(path))
     return stage_file(file, at(path.with_name("staged")), source, ARRIVALS)
 

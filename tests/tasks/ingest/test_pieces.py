@@ -129,7 +129,7 @@ def test_storage_that_cannot_seek_has_everything_in_the_first_piece(
 
 
 def _file(name: str, size: int) -> SourceFile:
-    return SourceFile(uri=f"file:///{name}", size=size, transaction=name)
+    return SourceFile(uri=name if ":" in name else f"file:///{name}", size=size, transaction=name)
 
 
 def _shares(files: Sequence[SourceFile], workers: int = 2, **settings: Any) -> list[list[Piece]]:
@@ -149,6 +149,8 @@ MANY = 4 * 2**30
         pytest.param("a.jsonl", {"format": "jsonl", "encoding": "shift-jis"}, False, id="an encoding that remembers"),
         pytest.param("a.jsonl", {"format": "jsonl", "encoding": "iso2022_jp"}, False, id="another one"),
         pytest.param("a.jsonl.gz", {"format": "jsonl"}, False, id="packed"),
+        pytest.param("https://host/a.jsonl", {"format": "jsonl"}, False, id="a server that may not seek"),
+        pytest.param("s3://host/a.jsonl", {"format": "jsonl"}, True, id="one that can"),
         pytest.param("a.csv", {}, False, id="quotes"),
         pytest.param("a.jsonl", {"format": "jsonl", "arrival": "order"}, False, id="times by position"),
     ],
