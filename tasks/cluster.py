@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from pydantic import BaseModel, Field, PositiveInt
+from pydantic import BaseModel, Field, FilePath, PositiveInt, model_validator
 
 if TYPE_CHECKING:
     from distributed import Client, SpecCluster
@@ -18,10 +18,19 @@ Answer = TypeVar("Answer")
 LOOPBACK = "127.0.0.1"
 
 
+class TlsConfig(BaseModel, frozen=True, extra="forbid"):
+    """By what a night and a running cluster know each other; scheduler and workers are started with the same."""
+
+    ca_file: FilePath = Field(description="Certificate, PEM, of whoever vouches for everybody's.")
+    cert: FilePath = Field(description="Certificate, PEM, that the night shows.")
+    key: FilePath = Field(description="Its private key, PEM.")
+
+
 class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
     """Where the night's Dask work runs."""
 
     address: str | None = Field(None, description="Scheduler of a running cluster; a local one is opened when omitted.")
+    tls: TlsConfig | None = Field(None, description="Certificates for an `address` that begins with `tls://`.")
     workers: PositiveInt = Field(2, description="Worker processes of the local cluster, one thread each.")
     memory_limit: str = Field(
         "2GiB",
@@ -33,6 +42,16 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
         120, description="For the local workers: to start, and to be there again when none is left."
     )
     dashboard_port: int = Field(8787, ge=0, le=65535, description="Of the local cluster's dashboard; 0 takes any free.")
+
+    @model_validator(mode="after")
+    def _certificates_go_with_their_address(self) -> Self:
+        is_encrypted = (self.address or "").startswith("tls://")
+        if is_encrypted != (self.tls is not None):
+            raise ValueError(
+                f"cluster.address {self.address!r} and cluster.tls do not go together: certificates are for an "
+                "address that begins with tls://, and such a one needs them. Set both, or neither."
+            )
+        return self
 
 
 @contextmanager
@@ -51,12 +70,22 @@ def dask_cluster(config: ClusterConfig) -> Iterator[str]:
 
     logging.getLogger("distributed").setLevel(logging.WARNING)  # on import it says every connection
     if config.address is not None:
-        with Client(config.address, timeout="10s", set_as_default=False):
+        with _certificates(config.tls), Client(config.address, timeout="10s", set_as_default=False):
             yield config.address
         return
     with _local_cluster(config) as cluster:
         cluster.wait_for_workers(config.workers, timeout=config.wait_seconds)
         yield cluster.scheduler_address
+
+
+@contextmanager
+def _certificates(tls: TlsConfig | None) -> Iterator[None]:
+    """Have every client of this process show a certificate: rooms connect by the address alone."""
+    import dask
+
+    own = {} if tls is None else {"ca-file": tls.ca_file, "client.cert": tls.cert, "client.key": tls.key}
+    with dask.config.set({f"distributed.comm.tls.{name}": str(file) for name, file in own.items()}):
+        yield
 
 
 def on_workers(client: Client, function: Callable[[Asked], Answer], asked: Sequence[Asked]) -> list[Answer]:

@@ -40,13 +40,14 @@ class Hosts:
     process: psutil.Process
     said: SimpleQueue[str]
     places: Mapping[str, Place]
+    flags: Sequence[str] = ()
     workers: dict[str, list[subprocess.Popen[bytes]]] = field(default_factory=dict)
 
     def come(self, *addresses: str) -> None:
         """Start a worker on each of these hosts, and wait until the scheduler knows them."""
         for address in addresses:
             command = [*self.places.get(address, ()), sys.executable, "-m", "dask", "worker", self.scheduler]
-            options = ["--host", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+            options = [*self.flags, "--host", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
             worker = subprocess.Popen(
                 [*command, *options], env={**os.environ, **environment()}, stderr=subprocess.DEVNULL
             )
@@ -63,13 +64,16 @@ class Hosts:
 
 @contextmanager
 def hosts(
-    *addresses: str, scheduler_host: str = "127.0.0.1", places: Mapping[str, Place] | None = None
+    *addresses: str,
+    scheduler_host: str = "127.0.0.1",
+    places: Mapping[str, Place] | None = None,
+    flags: Sequence[str] = (),
 ) -> Iterator[Hosts]:
-    """Run a cluster with these hosts, and end it."""
+    """Run a cluster with these hosts, and end it; scheduler and workers are told ``flags``, too."""
     places = places or {}
     command = [*places.get(scheduler_host, ()), sys.executable, "-m", "dask", "scheduler", "--host", scheduler_host]
     process = subprocess.Popen(
-        [*command, "--port", "0", "--no-dashboard"],
+        [*command, *flags, "--port", "0", "--no-dashboard"],
         env={**os.environ, **environment()},
         stderr=subprocess.PIPE,
         text=True,
@@ -77,7 +81,7 @@ def hosts(
     said: SimpleQueue[str] = SimpleQueue()
     listener = threading.Thread(target=_listen, args=(process.stderr, said))
     listener.start()
-    made = Hosts("", psutil.Process(process.pid), said, places)
+    made = Hosts("", psutil.Process(process.pid), said, places, flags)
     try:
         made.scheduler = _next(said, "Scheduler at:").split()[-1]
         made.come(*addresses)
