@@ -1,15 +1,15 @@
 """Staged rows in files: typed, on their way into a table. Written by ``ingest``, read by ``validate``.
 
-A source file becomes one part or several, each an Arrow IPC file whose n-th batch has the rows of the n-th cell. The
-cells of a night are ranges of buckets, as many in every part; so whoever works on some buckets reads their rows and no
-others, and no part is opened more often than there are ranges.
+A part is an Arrow IPC file whose n-th batch has the rows of the n-th cell. A large source file becomes several of them,
+and small ones are in one together. The cells of a night are ranges of buckets, as many in every part; so whoever works
+on some buckets reads their rows and no others, and no part is opened more often than there are ranges.
 """
 
 from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import pairwise
 
@@ -24,11 +24,12 @@ from data_contracts.night import Value
 _INDEX = "index.json"
 BUCKET = "bucket"
 """Column beside those of a staged row."""
+SOURCE_FILE = "source_file"
+"""Column of a staged row: where it comes from."""
 
 _BYTES_OF_A_ROW = 128
 """Text, bytes and lists up to which a row counts as one."""
 _BYTES_OF_A_NUMBER = 8
-_SOURCE = b"source_file"
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -41,6 +42,7 @@ class StagedPart(Value):
         rows: By cell.
         weights: By cell: rows, one of much text counted as several. What it takes to hold them.
         days: Of its rows, where they say a time.
+        first_row: Rows of their file that stand before those whose ``source_row`` is 0 in this part.
     """
 
     name: str
@@ -48,6 +50,7 @@ class StagedPart(Value):
     rows: tuple[int, ...]
     weights: tuple[int, ...]
     days: tuple[date, ...]
+    first_row: int = 0
 
 
 class StagedIndex(Value):
@@ -55,6 +58,11 @@ class StagedIndex(Value):
 
     cells: int
     parts: tuple[StagedPart, ...]
+
+    @property
+    def first_rows(self) -> dict[str, int]:
+        """Name of each part to its `StagedPart.first_row`, in their order."""
+        return {part.name: part.first_row for part in self.parts}
 
     @property
     def rows(self) -> int:
@@ -77,14 +85,13 @@ def cells(count: int) -> list[Buckets]:
     return [Buckets(first=first, end=first + width) for first in range(0, BUCKETS, width)]
 
 
-def write_part(rows: pl.DataFrame, folder: str, name: str, source_file: str, count: int) -> StagedPart:
+def write_part(rows: pl.DataFrame, folder: str, name: str, count: int) -> StagedPart:
     """Write staged rows as one part, those of a bucket in their order.
 
     Args:
-        rows: Of one source file, with `BUCKET` and ``day``, which is not written.
+        rows: With `BUCKET`, `SOURCE_FILE` (an enumeration) and ``day``, which is not written.
         folder: URI of the night's.
         name: Of the part; one that is there is replaced.
-        source_file: Where the rows came from.
         count: Of cells.
     """
     ordered = rows.sort(BUCKET, maintain_order=True)
@@ -92,13 +99,12 @@ def write_part(rows: pl.DataFrame, folder: str, name: str, source_file: str, cou
     spans = list(pairwise([*bounds, ordered.height]))
     weight = ordered.select(_weight(ordered.schema).cum_sum()).to_series()
     reached = [0, *(int(weight[end - 1]) if end else 0 for _, end in spans)]
-    table = ordered.drop("day").to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
-    schema = table.schema.with_metadata({_SOURCE: source_file})
+    table = ordered.drop("day").to_arrow(compat_level=pl.CompatLevel.oldest())
+    batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
     buffer = pa.BufferOutputStream()
-    with pa.ipc.new_file(buffer, schema, options=_OPTIONS) as writer:
+    with pa.ipc.new_file(buffer, batch.schema, options=_OPTIONS) as writer:
         for first, end in spans:
-            batches = table.slice(first, end - first).to_batches() or [pa.RecordBatch.from_pylist([], schema)]
-            writer.write_batch(batches[0].replace_schema_metadata(schema.metadata))
+            writer.write_batch(batch.slice(first, end - first))
     data = buffer.getvalue()
     with fsspec.open(posixpath.join(folder, name), "wb", auto_mkdir=True) as file:
         file.write(data)
@@ -111,25 +117,26 @@ def write_part(rows: pl.DataFrame, folder: str, name: str, source_file: str, cou
     )
 
 
-def read_rows(folder: str, names: Sequence[str], count: int, buckets: Buckets) -> Iterator[pl.DataFrame]:
-    """Yield the rows of some buckets, part by part, with where they came from as ``source_file``.
+def read_rows(folder: str, parts: Mapping[str, int], count: int, buckets: Buckets) -> Iterator[pl.DataFrame]:
+    """Yield the rows of some buckets, part by part; ``source_row`` counts the rows of a file.
 
     Args:
         folder: URI of the night's.
-        names: Of its parts, in their order.
+        parts: Names of its parts, in their order, and the `first_row` of each.
         count: Of cells.
         buckets: Whose rows are wanted.
     """
     system, path = fsspec.url_to_fs(folder)
     wanted = [number for number, cell in enumerate(cells(count)) if cell.meets(buckets)]
     is_whole = all(buckets.contains(cells(count)[number]) for number in wanted)
-    for name in names:
+    for name, first_row in parts.items():
         with system.open(posixpath.join(path, name), "rb") as file:
             reader = pa.ipc.open_file(file)
             batches = [reader.get_batch(number) for number in wanted]
         rows = pl.DataFrame(pa.Table.from_batches(batches))
-        source_file = pl.lit(reader.schema.metadata[_SOURCE].decode()).alias(_SOURCE.decode())
-        yield (rows if is_whole else rows.filter(buckets.rows(pl.col(BUCKET)))).with_columns(source_file)
+        yield (rows if is_whole else rows.filter(buckets.rows(pl.col(BUCKET)))).with_columns(
+            pl.col(SOURCE_FILE).cast(pl.String), pl.col("source_row") + first_row
+        )
 
 
 def write_index(folder: str, index: StagedIndex) -> None:

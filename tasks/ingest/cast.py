@@ -53,14 +53,16 @@ def cast(raw: pl.DataFrame, *, schema: pa.Schema, names: Mapping[str, str], sour
         for name in typed
     ]
     marked = read.with_columns(problem=pl.coalesce("problem", *problems))
-    good, bad = marked.filter(pl.col("problem").is_null()), marked.filter(pl.col("problem").is_not_null())
+    has_bad = marked["problem"].null_count() < marked.height
+    good = marked.filter(pl.col("problem").is_null()) if has_bad else marked
     filled = {name: _filled(name, typed.get(name), wanted[name], source) for name in wanted}
     columns = [column.alias(name) for name, column in filled.items()]
     lacks = pl.any_horizontal(filled[field.name].is_null() for field in schema if not field.nullable)
-    return pl.concat(
-        frame.select(*columns, "source_row", "problem", original.alias("original"))
-        for frame, original in ((good, pl.when(lacks).then(_line())), (bad, _original(names, raw.schema)))
-    )
+    readable = good.select(*columns, "source_row", "problem", original=pl.when(lacks).then(_line()))
+    if not has_bad:
+        return readable
+    bad = marked.filter(pl.col("problem").is_not_null())
+    return pl.concat([readable, bad.select(*columns, "source_row", "problem", original=_original(names, raw.schema))])
 
 
 def _line() -> pl.Expr:

@@ -14,6 +14,7 @@ import polars as pl
 from tasks.ingest import fields, header, lines
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.fields import IN_QUOTE, Broken
+from tasks.ingest.pieces import Piece
 from tasks.ingest.quotes import QuotedRow, Quotes
 from tasks.ingest.raw import MARK, Names, block, broken, without_marked
 from tasks.ingest.sources import SourceFile
@@ -31,7 +32,7 @@ def head(file: SourceFile, source: SourceConfig) -> list[str]:
         UnreadableFileError, OSError: See `rows`.
         WrongColumnError: `source.header` does not fit the first line, or is that line.
     """
-    for data, quoted in _whole_rows(file, source):
+    for data, quoted in _whole_rows(Piece(file=file), source):
         if source.header is None:
             return header.named(data[: header.end_of(data, quoted, source)], source)
         header.refuse_other(data, quoted, source)
@@ -41,11 +42,11 @@ def head(file: SourceFile, source: SourceConfig) -> list[str]:
     return list(source.header)
 
 
-def rows(file: SourceFile, source: SourceConfig, names: Names, good_rows: Judge) -> Iterator[pl.DataFrame]:
+def rows(piece: Piece, source: SourceConfig, names: Names, good_rows: Judge) -> Iterator[pl.DataFrame]:
     """Split lines into columns; broken rows, one a line, follow the block that they stood in.
 
     Args:
-        file: Of the source.
+        piece: All of a file.
         source: Its separator, and whether fields may stand in quotes.
         names: The columns wanted.
         good_rows: Says which lines inside a row would be good rows, see `_Reader.swallowing`.
@@ -55,20 +56,20 @@ def rows(file: SourceFile, source: SourceConfig, names: Names, good_rows: Judge)
         OSError: The file is truncated or damaged.
     """
     reader = _Reader(source, names, good_rows)
-    for data, quoted in _whole_rows(file, source):
+    for data, quoted in _whole_rows(piece, source):
         yield from reader.frames(*(reader.below_head(data, quoted) if not reader.head else (data, quoted)))
-    reader.say(file.name)
+    reader.say(piece.file.name)
 
 
-def _whole_rows(file: SourceFile, source: SourceConfig) -> Iterator[tuple[bytes, list[QuotedRow]]]:
+def _whole_rows(piece: Piece, source: SourceConfig) -> Iterator[tuple[bytes, list[QuotedRow]]]:
     """Yield blocks that begin and end with a row, and which of their rows are of several lines."""
     if not source.quoted:
-        yield from ((data, []) for data in lines.blocks(file, source))
+        yield from ((data, []) for data in lines.blocks(piece, source))
         return
     quotes = Quotes(source.separator or ",")
     rest = b""
-    for piece in lines.blocks(file, source):
-        data = rest + piece
+    for whole in lines.blocks(piece, source):
+        data = rest + whole
         quoted, end = quotes.rows(data, is_last=False)
         rest = data[end:]
         if end:
@@ -137,6 +138,8 @@ class _Reader:
 
     def _are_good(self, texts: list[bytes]) -> list[bool]:
         """Say which lines would be good rows, were quotes ordinary characters."""
+        if not texts:
+            return []
         columns, not_split = fields.split(b"\n".join(texts), self._unquoted, self.head, self._names)
         numbers, _ = fields.numbered(columns.height, not_split)
         good = set(self._good_rows(block(columns.to_dict(), source_row=numbers)))

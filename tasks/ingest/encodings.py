@@ -20,6 +20,12 @@ def problem_of(encoding: str) -> str | None:
     return None if ends == b"\r\n" else f"encoding {encoding!r} writes line breaks otherwise than ASCII does"
 
 
+def has_plain_line_breaks(encoding: str) -> bool:
+    """Whether a text can be read from any line on: UTF-8, and what has a character in each byte and remembers none."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    return is_utf_8(encoding) or type(decoder).__base__ is codecs.IncrementalDecoder
+
+
 def _line_break(encoding: str) -> bytes:
     """Return a line break as a codec writes it; nothing where there is no such codec."""
     try:

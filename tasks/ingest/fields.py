@@ -47,7 +47,8 @@ def options(source: SourceConfig, *, quoted: bool) -> csv.ParseOptions:
 
 def first(line: bytes, parse: csv.ParseOptions) -> list[str]:
     """Return the fields of a file's first line."""
-    names: list[str] = csv.read_csv(pa.BufferReader(line), parse_options=parse).column_names
+    alone = csv.ReadOptions(use_threads=False)
+    names: list[str] = csv.read_csv(pa.BufferReader(line), alone, parse).column_names
     return names
 
 

@@ -16,6 +16,7 @@ from data_contracts.contract import DataContract
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.derived import completed
 from tasks.ingest.errors import WrongColumnError
+from tasks.ingest.pieces import Piece
 from tasks.ingest.raw import MARK, without_marked
 from tasks.ingest.readers import blocks
 from tasks.ingest.sources import SourceFile
@@ -47,7 +48,7 @@ def without_said(source: SourceConfig, file: SourceFile) -> SourceConfig:
     return source.model_copy(update={"defaults": kept})
 
 
-def rows(file: SourceFile, source: SourceConfig, columns: Columns, contract: DataContract) -> Iterator[pl.DataFrame]:
+def rows(piece: Piece, source: SourceConfig, columns: Columns, contract: DataContract) -> Iterator[pl.DataFrame]:
     """Yield `blocks` with what the path says; of JSON Lines, where a row has no value of its own.
 
     Raises:
@@ -71,6 +72,6 @@ def rows(file: SourceFile, source: SourceConfig, columns: Columns, contract: Dat
         return without_marked(read, columns.names) if is_marked else read
 
     def judged(block: pl.DataFrame) -> pl.DataFrame:
-        return completed(whole(block), columns.names, source, contract, file.written)
+        return completed(whole(block), columns.names, source, contract, piece.file.written)
 
-    yield from map(whole, blocks(file, source, own, contract, judged))
+    yield from map(whole, blocks(piece, source, own, contract, judged))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from tasks.ingest import iso_alike
 from tasks.ingest.zones import localised
 
 _PARTS = (
@@ -40,6 +41,9 @@ def read(texts: pl.Series, zone: str) -> pl.Series:
         second (``23:59:60`` in UTC, on any day) the second after it. Null where a text is of no such form, or names a
         moment that there is not.
     """
+    alike = iso_alike.read(texts, zone)
+    if alike is not None:
+        return alike
     parts = texts.str.strip_chars().str.extract_groups(_PARTS).struct.unnest()
     parts = parts.with_columns(clock=_clock())
     local = parts.select(

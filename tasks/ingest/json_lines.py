@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import NoneType
-from typing import NamedTuple, cast
+from typing import cast
 
 import orjson
 import polars as pl
@@ -16,32 +15,20 @@ from tasks.ingest import lines
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.json_events import SEVERAL, events_of
 from tasks.ingest.json_path import keys, value_at
-from tasks.ingest.raw import MARK, Names, as_json, block, is_utf8, not_one_value, shown, undecodable
-from tasks.ingest.sources import SourceFile
+from tasks.ingest.json_values import Unreadable, as_text, whole_number, written
+from tasks.ingest.pieces import Piece
+from tasks.ingest.raw import MARK, Names, as_json, block, not_one_value, shown, undecodable
 
-_WHOLE = 2**53
-"""Below, every whole number is a float of its own."""
-_DIGITS = 64
-"""A whole number of so many is too large for an id, whatever follows."""
-_WORDS = (-(2**63), 2**64 - 1)
-"""Between them stand the whole numbers that the decoder does not make floats of."""
-
+_TOGETHER = 512
+"""Lines decoded together. Of those beside a broken one each is looked at by itself."""
+_MARK = MARK.encode()
+_NO_ID = (bool, list, dict)
 
 Document = dict[str, object] | list[object]
 """What a line holds."""
 
 
-class _Unreadable(NamedTuple):
-    """Stands for a value that was given and cannot be read; where nothing more is said, it is of another kind."""
-
-    why: str
-
-
-_NOT_ONE_VALUE = _Unreadable("")
-_NO_ID = (bool, list, dict)
-
-
-def rows(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+def rows(piece: Piece, source: SourceConfig, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
     """Decode lines; empty ones are no rows.
 
     A number that is whole is written whole, so that 7.0 and 7 are one id; a text stays as it came. A list, an object,
@@ -49,7 +36,7 @@ def rows(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema
     text as JSON writes it.
 
     Args:
-        file: Of the source.
+        piece: Of a file of the source.
         source: Says the encoding of its text.
         names: The columns wanted, as members or paths.
         schema: The contract's columns; those of text hold ids.
@@ -58,10 +45,11 @@ def rows(file: SourceFile, source: SourceConfig, names: Names, schema: pa.Schema
         UnreadableFileError, OSError: See `lines.blocks`.
     """
     start = 0
-    for data in lines.blocks(file, source):
+    for data in lines.blocks(piece, source):
         read = _Rows(names, undecodable("line", source.encoding))
-        for line in data.splitlines():
-            read.add(line)
+        all_lines = list(filter(None, data.splitlines()))
+        for first in range(0, len(all_lines), _TOGETHER):
+            read.add(all_lines[first : first + _TOGETHER])
         yield read.block(start, schema)
         start += len(read)
 
@@ -75,15 +63,28 @@ class _Rows:
         self._originals: list[str] = []
         self._problems: dict[int, str] = {}
         self._is_strict = True
-        ways = [(keys(column), self._values[name].append) for name, column in names.items()]
-        self._members = [(way[0], append) for way, append in ways if len(way) == 1 and isinstance(way[0], str)]
-        self._deeper = [(way, append) for way, append in ways if len(way) > 1 or not isinstance(way[0], str)]
+        ways = [(keys(column), self._values[name]) for name, column in names.items()]
+        self._members = [(way[0], values) for way, values in ways if len(way) == 1 and isinstance(way[0], str)]
+        self._deeper = [(way, values) for way, values in ways if len(way) > 1 or not isinstance(way[0], str)]
         self._kinds = (dict, list) if any(isinstance(way[0], int) for way, _ in ways) else (dict,)
 
     def __len__(self) -> int:
         return len(self._originals)
 
-    def add(self, line: bytes) -> None:
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Decode lines, member by member where all of them are as they should be."""
+        documents = _objects(lines)
+        if documents is None:
+            for line in lines:
+                self._add_line(line)
+            return
+        for member, values in self._members:
+            values += [document.get(member) for document in documents]
+        for way, values in self._deeper:
+            values += [value_at(document, way) for document in documents]
+        self._originals += map(bytes.decode, lines)
+
+    def _add_line(self, line: bytes) -> None:
         """Decode a line, strictly where it can be."""
         text = line.decode()
         try:
@@ -99,17 +100,17 @@ class _Rows:
 
     def _add(self, document: Document) -> None:
         get = document.get if isinstance(document, dict) else _nothing
-        for member, append in self._members:
-            append(get(member))
-        for way, append in self._deeper:
-            append(value_at(document, way))
+        for member, values in self._members:
+            values.append(get(member))
+        for way, values in self._deeper:
+            values.append(value_at(document, way))
 
     def _add_odd(self, text: str) -> None:
         """Take what Python writes and orjson refuses, NaN, half a surrogate, long numbers, where it stands unread."""
         if not text.strip():
             return
         try:
-            document = json.loads(text, parse_int=_int)
+            document = json.loads(text, parse_int=whole_number)
         except (ValueError, RecursionError):
             document = None
         if MARK in text or type(document) not in self._kinds:
@@ -145,42 +146,23 @@ class _Rows:
         is_id = not is_helper and pa.types.is_string(schema.field(name).type)
         texts = list[str | None]()
         for row, value in enumerate(values):
-            text = _written(value) if is_helper and isinstance(value, _NO_ID) else _text(value, is_id=is_id)
-            if isinstance(text, _Unreadable):
+            text = written(value) if is_helper and isinstance(value, _NO_ID) else as_text(value, is_id=is_id)
+            if isinstance(text, Unreadable):
                 self._problems.setdefault(row, f"{shown(name)} {text.why}" if text.why else not_one_value(name))
                 text = None
             texts.append(text)
         return texts
 
 
-def _written(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
-
-
-def _int(digits: str) -> int:
-    """Return a number, or one that is too large as well: of thousands of digits Python makes none."""
-    return int(digits[:_DIGITS])
+def _objects(lines: Sequence[bytes]) -> list[dict[str, object]] | None:
+    """Return what lines hold; None where not all are JSON objects and UTF-8."""
+    try:
+        documents = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:
+        return None
+    are_sound = set(map(type, documents)) == {dict} and _MARK not in b"".join(lines)
+    return documents if are_sound else None
 
 
 def _nothing(_: str) -> None:
     return None
-
-
-def _text(value: object, *, is_id: bool) -> str | _Unreadable | None:
-    if value is None:
-        return None
-    if type(value) is int:
-        return str(value) if _WORDS[0] <= value <= _WORDS[1] else _NOT_ONE_VALUE
-    if type(value) is float:
-        return _number(value, is_id=is_id)
-    if type(value) is str:
-        return value if value.isascii() or is_utf8(value) else _Unreadable("is not UTF-8")
-    return _NOT_ONE_VALUE
-
-
-def _number(value: float, *, is_id: bool) -> str | _Unreadable:
-    if not math.isfinite(value):
-        return _Unreadable(f"is {'NaN' if math.isnan(value) else 'Infinity'}")
-    if abs(value) >= _WHOLE:
-        return _NOT_ONE_VALUE if is_id else repr(value)
-    return str(int(value)) if value.is_integer() else orjson.dumps(value).decode()

@@ -8,12 +8,14 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import pyarrow as pa
 
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.encodings import is_utf_8
 from tasks.ingest.errors import UnreadableFileError
+from tasks.ingest.pieces import Piece
 from tasks.ingest.raw import ESCAPED, escaped
 from tasks.ingest.sources import SourceFile
 
@@ -31,18 +33,19 @@ _PACKED = (
     ("a tar", re.compile(rb"[\s\S]{257}ustar(?:\0|  \0)"), "read it as tar://*::PATH.tar"),
 )
 """What packed files begin with, and how each can be read."""
+_LINE_END = re.compile(rb"[\n\r]")
 _WIDEST = 4
 """Bytes of a character, at most."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def blocks(file: SourceFile, source: SourceConfig) -> Iterator[bytes]:
+def blocks(piece: Piece, source: SourceConfig) -> Iterator[bytes]:
     """Yield lines, the last of the file with or without its end, without a byte order mark.
 
     All of it is UTF-8: bytes that could not be decoded are escaped and marked, see `tasks.ingest.raw.MARK`.
 
     Args:
-        file: Of the source.
+        piece: Of a file of the source.
         source: Says its encoding.
 
     Raises:
@@ -51,13 +54,13 @@ def blocks(file: SourceFile, source: SourceConfig) -> Iterator[bytes]:
         OSError: The file is truncated or damaged.
     """
     rest = b""
-    pieces = _pieces(file, source)
-    for piece in pieces if is_utf_8(source.encoding) else _transcoded(pieces, source):
-        data = rest + piece
+    chunks = _chunks(piece, source)
+    for chunk in chunks if is_utf_8(source.encoding) else _transcoded(chunks, source):
+        data = rest + chunk
+        if len(data) > BLOCK_BYTES and _LINE_END.search(data, 0, BLOCK_BYTES + 1) is None:
+            raise UnreadableFileError(f"a line is longer than {BLOCK_BYTES:,} bytes")
         end = data.rfind(b"\n") + 1 or data.rfind(b"\r") + 1
         rest = data[end:]
-        if len(rest) >= BLOCK_BYTES:
-            raise UnreadableFileError(f"a line is longer than {BLOCK_BYTES:,} bytes")
         if end:
             yield _utf8(data[:end])
     if rest:
@@ -66,7 +69,7 @@ def blocks(file: SourceFile, source: SourceConfig) -> Iterator[bytes]:
 
 def is_ended(file: SourceFile) -> bool:
     """Whether the last line ends with a line break; a compressed file says by itself whether it is whole."""
-    if _codec(file):
+    if codec_of(file):
         return True
     with file.open() as raw:
         size = raw.seek(0, os.SEEK_END)
@@ -74,29 +77,55 @@ def is_ended(file: SourceFile) -> bool:
         return size == 0 or raw.read().rstrip(b"\0").endswith((b"\n", b"\r"))
 
 
-def _pieces(file: SourceFile, source: SourceConfig) -> Iterator[bytes]:
-    codec = _codec(file)
-    with file.open() as packed:
+def _chunks(piece: Piece, source: SourceConfig) -> Iterator[bytes]:
+    """Yield the bytes of a piece: the lines that begin in it. Storage that cannot seek has all in the first piece."""
+    codec = codec_of(piece.file)
+    with piece.file.open() as packed:
         raw = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), codec) if codec else packed
-        piece: bytes = raw.read(BLOCK_BYTES)
-        if piece.startswith(_UTF_16) and is_utf_8(source.encoding):
-            raise UnreadableFileError(
-                f"it begins with the byte order mark of UTF-16, wanted UTF-8: set {source.named('encoding')} to utf-16"
-            )
-        _refuse_packed(piece, codec)
-        piece = piece.removeprefix(codecs.BOM_UTF8)
-        while piece:
-            yield piece
-            piece = raw.read(BLOCK_BYTES)
+        is_cut = not piece.is_whole and raw.seekable()
+        if piece.start and not is_cut:
+            return
+        chunks = _in_range(raw, piece) if is_cut else iter(lambda: raw.read(BLOCK_BYTES), b"")
+        yield from chunks if piece.start else _from_the_first(chunks, codec, source)
 
 
-def _transcoded(pieces: Iterator[bytes], source: SourceConfig) -> Iterator[bytes]:
-    """Write pieces of a text as UTF-8."""
+def _in_range(raw: BinaryIO, piece: Piece) -> Iterator[bytes]:
+    place = _line_start(raw, piece.start)
+    end = None if piece.end is None else _line_start(raw, piece.end)
+    raw.seek(place)
+    while chunk := raw.read(BLOCK_BYTES if end is None else max(0, min(BLOCK_BYTES, end - place))):
+        yield chunk
+        place += len(chunk)
+
+
+def _line_start(raw: BinaryIO, place: int) -> int:
+    """Return where the first line begins that begins at a place of a file or after it; inside one that is too long."""
+    if place == 0:
+        return 0
+    raw.seek(place - 1)
+    data = raw.read(BLOCK_BYTES + 1)
+    return place - 1 + (data.find(b"\n") + 1 or data.find(b"\r") + 1 or len(data))
+
+
+def _from_the_first(chunks: Iterator[bytes], codec: str | None, source: SourceConfig) -> Iterator[bytes]:
+    """Look at the first bytes of a file before the rest is read, and take its byte order mark."""
+    first = next(chunks, b"")
+    if first.startswith(_UTF_16) and is_utf_8(source.encoding):
+        raise UnreadableFileError(
+            f"it begins with the byte order mark of UTF-16, wanted UTF-8: set {source.named('encoding')} to utf-16"
+        )
+    _refuse_packed(first, codec)
+    yield first.removeprefix(codecs.BOM_UTF8)
+    yield from chunks
+
+
+def _transcoded(chunks: Iterator[bytes], source: SourceConfig) -> Iterator[bytes]:
+    """Write a text as UTF-8."""
     decoder = codecs.getincrementaldecoder(source.encoding)(ESCAPED)
     is_first = True
-    for piece in itertools.chain(pieces, [b""]):
+    for chunk in itertools.chain(filter(None, chunks), [b""]):
         try:
-            text = decoder.decode(piece, not piece).encode()
+            text = decoder.decode(chunk, not chunk).encode()
         except UnicodeError as error:  # of the whole, such as no byte order mark; bytes of a row are marked
             raise UnreadableFileError(
                 f"it is not {source.encoding}: {error}. See {source.named('encoding')}"
@@ -105,7 +134,8 @@ def _transcoded(pieces: Iterator[bytes], source: SourceConfig) -> Iterator[bytes
         is_first = is_first and not text
 
 
-def _codec(file: SourceFile) -> str | None:
+def codec_of(file: SourceFile) -> str | None:
+    """Return how a file is packed, by its name."""
     return _CODECS.get(posixpath.splitext(file.name)[1].lower())
 
 

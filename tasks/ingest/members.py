@@ -1,9 +1,10 @@
-"""Which columns a file of JSON Lines has: no head names them, so its rows tell, block by block."""
+"""Which columns a file of JSON Lines has: no head names them, so its rows tell, block by block and piece by piece."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from copy import copy
 
 import orjson
 import polars as pl
@@ -36,6 +37,13 @@ class Members:
         self._example = self._example or _example(raw, self._names)
         self._empty = {name for name in self._empty if raw[name].null_count() == raw.height}
         self._unsaid = {name for name in self._unsaid & self._empty if not _is_said(raw["original"], self._names[name])}
+
+    def __add__(self, later: Members) -> Members:
+        """Return what both saw, of one file."""
+        both = copy(self)
+        both._problems, both._example = self._problems + later._problems, self._example or later._example
+        both._empty, both._unsaid = self._empty & later._empty, self._unsaid & later._unsaid
+        return both
 
     def refuse_wrong(self, folders: Iterable[str]) -> None:
         """Refuse a file in which no row has a column, or none a single value there.

@@ -1,8 +1,7 @@
-"""What the rows of one file say about its columns, beyond what its head says; gathered block by block."""
+"""What the rows of one file say about its columns, beyond what its head says; gathered by blocks, and by pieces."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 
 import polars as pl
@@ -21,10 +20,11 @@ _FRACTION = r"^[+-]?[0-9]+(?:\.0+|\.?[0-9]*[eE]\+?[0-9]+)$"
 
 
 class Observed:
-    """Counts, forms and examples of the columns that are read.
+    """Forms and examples of the columns that are read, and how many rows there are.
 
     Attributes:
-        given: Column of a block to the rows in which it holds something.
+        rows: Read, also those that are left out.
+        given: Columns of a block that hold something.
         left_out: Rows that `source.where` is false for.
         forms: Column of text to how its values are written, where there are any.
         examples: The same to one of these values.
@@ -39,8 +39,8 @@ class Observed:
             parts: Columns of a block of which texts are made: how they are written tells, as it does of ids.
         """
         self._time, self._parts = time_column, parts
-        self.given: Counter[str] = Counter()
-        self.left_out = 0
+        self.rows = self.left_out = 0
+        self.given: set[str] = set()
         self.forms: dict[str, str] = {}
         self.examples: dict[str, str] = {}
         self.unread_time = ""
@@ -53,7 +53,8 @@ class Observed:
             names: Of its columns, see `tasks.ingest.raw`.
             taken: Rows that are not left out.
         """
-        self.given += Counter({name: raw.height - raw[name].null_count() for name in names})
+        self.rows += raw.height
+        self.given |= {name for name in names if raw[name].null_count() < raw.height}
         self.left_out += raw.height - taken
 
     def add(self, raw: pl.DataFrame, typed: pl.DataFrame, names: Mapping[str, str]) -> None:
@@ -68,22 +69,35 @@ class Observed:
             if self.forms.get(name) == MIXED:
                 continue
             if typed.schema.get(name) == pl.String:
-                self._add_form(name, typed[name].drop_nulls())
+                self._add_form(name, typed.select("source_row", name).drop_nulls(name))
             elif name in self._parts and raw.schema[name] == pl.String:
-                self._add_form(name, raw[name].filter(raw[name].str.contains(_INK)))
-        if not self.unread_time:
+                self._add_form(name, raw.select("source_row", name).filter(pl.col(name).str.contains(_INK)))
+        if not self.unread_time and typed["problem"].null_count() < typed.height:
             unread = typed.filter(pl.col("problem") == not_one_value(self._time))["source_row"]
             came = raw.filter(pl.col("source_row").is_in(unread.implode()))
             texts = came.select(as_text(pl.col(self._time), raw.schema[self._time])).to_series().drop_nulls()
             self.unread_time = str(texts.first() or "")
 
-    def _add_form(self, name: str, values: pl.Series) -> None:
-        values = values.filter(~values.str.contains(_NOTHING))
-        if values.is_empty():
+    def _add_form(self, name: str, rows: pl.DataFrame) -> None:
+        rows = rows.filter(~pl.col(name).str.contains(_NOTHING))
+        if rows.is_empty():
             return
-        own = _form(values)
+        own = _form(rows[name])
         self.forms[name] = own if self.forms.get(name, own) == own else MIXED
-        self.examples.setdefault(name, values[0])
+        if name not in self.examples:
+            self.examples[name] = rows.sort("source_row")[name][0]
+
+    def __add__(self, later: Observed) -> Observed:
+        """Return what both saw; the rows of ``later`` stand behind this one's."""
+        both = Observed(self._time, self._parts)
+        both.rows, both.left_out = self.rows + later.rows, self.left_out + later.left_out
+        both.given = self.given | later.given
+        both.forms = self.forms | later.forms
+        for name in self.forms.keys() & later.forms.keys():
+            both.forms[name] = self.forms[name] if self.forms[name] == later.forms[name] else MIXED
+        both.examples = later.examples | self.examples
+        both.unread_time = self.unread_time or later.unread_time
+        return both
 
     def described(self, columns: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
         """Return source column to its type, and of text to its form."""

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from data_contracts.staging import MAX_BYTES, MAX_TEXT_BYTES
 from tasks.ingest.errors import UnreadableFileError, WrongColumnError
 from tasks.ingest.lines import BLOCK_BYTES
+from tasks.ingest.pieces import Piece
 from tasks.ingest.raw import BLOCK_ROWS, Names, block, escaped, without_marked
 from tasks.ingest.sources import SourceFile
 
@@ -37,11 +38,11 @@ def head(file: SourceFile) -> pa.Schema:
     return pa.schema([field.with_type(pa.string()) if isinstance(field.type, _AS_TEXT) else field for field in schema])
 
 
-def rows(file: SourceFile, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
-    """Yield the columns wanted, batch by batch.
+def rows(piece: Piece, names: Names, schema: pa.Schema) -> Iterator[pl.DataFrame]:
+    """Yield the columns wanted, batch by batch. A row group belongs to the piece that its middle lies in.
 
     Args:
-        file: Of the source.
+        piece: Of a file of the source.
         names: Contract column to source column.
         schema: What these are to become: bytes that are wanted as bytes stay as they are, others are read as text.
 
@@ -53,7 +54,7 @@ def rows(file: SourceFile, names: Names, schema: pa.Schema) -> Iterator[pl.DataF
     """
     columns = list(names.values())
     start = 0
-    with file.open() as raw:
+    with piece.file.open() as raw:
         whole = pq.ParquetFile(raw)
         metadata, head = whole.metadata, whole.schema_arrow
         kinds = {name: _known(column, head.field(column).type) for name, column in names.items()}
@@ -61,7 +62,7 @@ def rows(file: SourceFile, names: Names, schema: pa.Schema) -> Iterator[pl.DataF
         payloads = {
             column for name, column in names.items() if name in wanted and any(test(kinds[name]) for test in _BYTES)
         }
-        for group in range(metadata.num_row_groups):
+        for group in (each for each in range(metadata.num_row_groups) if piece.has(_middle(metadata, each))):
             longest = {name: _longest(raw, metadata, group, name) for name in columns}
             packed = [name for name in columns if longest[name] > _PACKED_BYTES]
             width = _width(metadata.row_group(group), group, columns, payloads)
@@ -78,6 +79,14 @@ def rows(file: SourceFile, names: Names, schema: pa.Schema) -> Iterator[pl.DataF
                 )
                 yield without_marked(read, names) if any(is_marked for _, is_marked in own.values()) else read
                 start += batch.num_rows
+
+
+def _middle(metadata: pq.FileMetaData, group: int) -> int:
+    """Return about where the middle of a row group lies in the file."""
+    info = metadata.row_group(group)
+    first = info.column(0)
+    start = first.data_page_offset if first.dictionary_page_offset is None else first.dictionary_page_offset
+    return int(start + sum(info.column(number).total_compressed_size for number in range(info.num_columns)) // 2)
 
 
 def _batches(
@@ -118,9 +127,10 @@ def _width(info: pq.RowGroupMetaData, group: int, columns: Sequence[str], payloa
 
 
 def _longest(raw: BinaryIO, metadata: pq.FileMetaData, group: int, column: str) -> int:
-    """Return the bytes of the longest text in a column's dictionary; 0 where it has none."""
+    """Return the bytes of the longest text in a column's dictionary; 0 where it has none, or could not matter."""
     info = metadata.row_group(group)
-    if column not in [info.column(number).path_in_schema for number in range(info.num_columns)]:
+    chunks = {chunk.path_in_schema: chunk for chunk in map(info.column, range(info.num_columns))}
+    if column not in chunks or chunks[column].total_uncompressed_size * info.num_rows <= BLOCK_BYTES:
         return 0
     first = next(_batches(raw, metadata, group, [column], count=1, packed=[column]), None)
     values = None if first is None else first.column(0)

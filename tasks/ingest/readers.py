@@ -14,6 +14,7 @@ from tasks.ingest import delimited, json_lines, lines, parquet, whole
 from tasks.ingest.cast import cast
 from tasks.ingest.columns import is_optional
 from tasks.ingest.config import PARQUET, SourceConfig
+from tasks.ingest.pieces import Piece
 from tasks.ingest.raw import BLOCK_ROWS, MARK, Names, block, broken, undecodable
 from tasks.ingest.sources import SourceFile
 
@@ -49,12 +50,12 @@ def _sequence(schema: pa.Schema) -> pa.Schema:
 
 
 def blocks(
-    file: SourceFile, source: SourceConfig, names: Names, contract: DataContract, complete: Complete
+    piece: Piece, source: SourceConfig, names: Names, contract: DataContract, complete: Complete
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rows of one file in blocks; rows that do not split follow the block that they stood in.
+    """Yield the rows of a piece in blocks, numbered from 0; those that do not split follow the block they stood in.
 
     Args:
-        file: Of the source.
+        piece: Of a file of the source.
         source: How to read it.
         names: Contract column, or helper, to source column.
         contract: What these columns are to become.
@@ -63,22 +64,22 @@ def blocks(
     Raises:
         UnreadableFileError, OSError, pyarrow.ArrowInvalid: See `lines.blocks`, `delimited.rows` and `parquet.rows`.
     """
-    for rows in _blocks(file, source, names, contract, complete):
+    for rows in _blocks(piece, source, names, contract, complete):
         yield from rows.iter_slices(BLOCK_ROWS)
 
 
 def _blocks(
-    file: SourceFile, source: SourceConfig, names: Names, contract: DataContract, complete: Complete
+    piece: Piece, source: SourceConfig, names: Names, contract: DataContract, complete: Complete
 ) -> Iterator[pl.DataFrame]:
     if source.format in PARQUET:
-        return parquet.rows(file, names, incoming(contract))
+        return parquet.rows(piece, names, incoming(contract))
     if source.format == "files":
-        return whole.rows(file, source, names)
+        return whole.rows(piece.file, source, names)
     if source.format == "jsonl":
-        return json_lines.rows(file, source, names, incoming(contract))
+        return json_lines.rows(piece, source, names, incoming(contract))
     if source.format == "sequences":
-        return _sequences(file, source, _sequence(incoming(contract)).names)
-    return delimited.rows(file, source, names, _judge(source, names, contract, complete))
+        return _sequences(piece, source, _sequence(incoming(contract)).names)
+    return delimited.rows(piece, source, names, _judge(source, names, contract, complete))
 
 
 def _judge(source: SourceConfig, names: Names, contract: DataContract, complete: Complete) -> delimited.Judge:
@@ -95,9 +96,9 @@ def _judge(source: SourceConfig, names: Names, contract: DataContract, complete:
     return good_rows
 
 
-def _sequences(file: SourceFile, source: SourceConfig, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+def _sequences(piece: Piece, source: SourceConfig, names: Sequence[str]) -> Iterator[pl.DataFrame]:
     start = 0
-    for data in lines.blocks(file, source):
+    for data in lines.blocks(piece, source):
         texts = dict(enumerate((line.decode() for line in data.splitlines() if line), start))
         start += len(texts)
         marked = {row: text for row, text in texts.items() if MARK in text}

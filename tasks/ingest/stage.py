@@ -8,22 +8,22 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from distributed import Client, as_completed
+from distributed import Client
 
 from data_contracts.buckets import BUCKETS
 from data_contracts.commit_point import commit_point
-from data_contracts.contract import DataContract
 from data_contracts.night import Staged, Workspace
 from data_contracts.promises import Inflow
-from data_contracts.staged import StagedIndex, write_index
+from data_contracts.staged import write_index
 from data_contracts.staging import clear
 from data_contracts.use_cases import incoming_tables, promises
 from tasks.ingest.changes import Span, agreed, remembered
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.config_times import MADE_UP
-from tasks.ingest.errors import IngestError, NoFilesError, joined
-from tasks.ingest.files import StagedFile, Target, stage_file
+from tasks.ingest.errors import NoFilesError
+from tasks.ingest.files import StagedFile
 from tasks.ingest.overlaps import say_overlaps
+from tasks.ingest.shared import Order, stage_files
 from tasks.ingest.sources import SourceFile, list_files
 from tasks.ingest.unseen import unseen_files
 
@@ -65,17 +65,16 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
     if source.arrival:
         log.info("Rows say no time: %s (%s: %s).", MADE_UP[source.arrival], source.named("arrival"), source.arrival)
     folder = _folder(workspace, source.of, new)
-    cells = _cells(new)
     with Client(cluster, set_as_default=False) as client, _own(folder):
-        targets = [Target(folder=folder, name=f"{number:06}", cells=cells) for number in range(len(new))]
-        taken = _stage_files(client, new, targets, source, truth.contract, workspace.day_zone)
+        order = Order(folder, _cells(new), source, truth.contract, workspace.day_zone)
+        taken, index = stage_files(client, new, order)
         given = [file for file in taken if file.rows]
         if source.arrival == "order":
             say_overlaps(taken)
         known = remembered(truth)
         columns = agreed(given, known, source, truth.contract) if given else known
         with commit_point("staging"):
-            write_index(folder, StagedIndex(cells=cells, parts=tuple(part for file in taken for part in file.parts)))
+            write_index(folder, index)
     return _staged(folder, taken, columns, source.named("where"))
 
 
@@ -97,38 +96,6 @@ def _staged(folder: str, taken: Sequence[StagedFile], columns: dict[str, Span], 
         columns=columns,
         unread_time=next((f"{file.source.name} has {file.unread_time}" for file in taken if file.unread_time), ""),
     )
-
-
-def _stage_files(
-    client: Client,
-    files: Sequence[SourceFile],
-    targets: Sequence[Target],
-    source: SourceConfig,
-    contract: DataContract,
-    day_zone: str,
-) -> list[StagedFile]:
-    futures = [
-        client.submit(stage_file, file, target, source, contract, day_zone, pure=False)
-        for file, target in zip(files, targets, strict=True)
-    ]
-    errors: list[IngestError] = []
-    for done, future in enumerate(as_completed(futures, loop=client.loop), start=1):
-        error = future.exception()
-        if error is None:
-            log.info(
-                "%s: %s rows (%s of %s files).",
-                future.result().source.name,
-                f"{future.result().rows:,}",
-                done,
-                len(files),
-            )
-        elif isinstance(error, IngestError):
-            errors.append(error)
-        else:
-            raise error
-    if errors:
-        raise joined(sorted(errors, key=str), source.of)
-    return list(client.gather(futures))
 
 
 def _folder(workspace: Workspace, of: Inflow, files: Sequence[SourceFile]) -> str:

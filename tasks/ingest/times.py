@@ -31,8 +31,13 @@ def moment(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) -
     Raises:
         WrongColumnError: It is numbers, and nothing says of what, or numbers of too few digits.
     """
-    read = _read(column, name, raw, source)
-    return pl.when(read.to_physical().is_between(_YEAR_1, _YEAR_10000, closed="left")).then(read)
+    return _read(column, name, raw, source).map_batches(_of_a_calendar, return_dtype=_MOMENT, is_elementwise=True)
+
+
+def _of_a_calendar(moments: pl.Series) -> pl.Series:
+    """Take out what is outside the years 1 to 9999. A function of values: as an expression it would be read twice."""
+    is_inside = pl.col("moment").to_physical().is_between(_YEAR_1, _YEAR_10000, closed="left")
+    return moments.alias("moment").to_frame().select(pl.when(is_inside).then("moment"))["moment"]
 
 
 def _read(column: pl.Expr, name: str, raw: pl.DataType, source: SourceConfig) -> pl.Expr:

@@ -143,7 +143,7 @@ def _order(workspace: Workspace, of: Inflow, staged: Staged, limits: Limits, tru
             there[day].append(file)
     return Order(
         folder=staged.uri,
-        parts=[part.name for part in index.parts],
+        parts=index.first_rows,
         cells=index.cells,
         name=f"{_prefix(truth.next_version())}{posixpath.basename(staged.uri)}",
         tables=workspace.tables,

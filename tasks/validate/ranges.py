@@ -34,7 +34,7 @@ class Order(NamedTuple):
 
     Attributes:
         folder: URI of the staged rows.
-        parts: Names of the staged files, in the order of their source files.
+        parts: Names of the staged files, in the order of their source files, see `read_rows`.
         cells: Of each of them.
         name: How the names of the files to write begin.
         tables: URI of the tables' folder.
@@ -45,7 +45,7 @@ class Order(NamedTuple):
     """
 
     folder: str
-    parts: Sequence[str]
+    parts: Mapping[str, int]
     cells: int
     name: str
     tables: str

@@ -31,7 +31,8 @@ def _rows(buckets: list[int], *, text: str = "x") -> pl.DataFrame:
 
 
 def _part(folder: Path, name: str, rows: pl.DataFrame, count: int) -> StagedPart:
-    return write_part(rows, str(folder), name, f"file:///{name}.csv", count)
+    uri = f"file:///{name}.csv"
+    return write_part(rows.with_columns(source_file=pl.lit(uri, pl.Enum([uri]))), str(folder), name, count)
 
 
 @settings(max_examples=20, deadline=None)
@@ -46,7 +47,8 @@ def test_the_rows_of_some_buckets_are_read_in_their_order_and_no_others(
     folder, wanted = tmp_path_factory.mktemp("staged"), Buckets(first=bounds[0], end=bounds[1])
     frames = {f"{number}.arrow": _rows(own) for number, own in enumerate(buckets)}
     parts = [_part(folder, name, frame, count) for name, frame in frames.items()]
-    for (name, frame), found in zip(frames.items(), read_rows(str(folder), list(frames), count, wanted), strict=True):
+    read = read_rows(str(folder), dict.fromkeys(frames, 0), count, wanted)
+    for (name, frame), found in zip(frames.items(), read, strict=True):
         own = frame.filter(wanted.rows(pl.col("bucket"))).sort("bucket", "source_row")
         assert found.sort("bucket", "source_row").select(own.drop("day").columns).equals(own.drop("day"))
         assert not found.select((pl.col("source_row").diff() < 0).any().over("bucket").any()).item()
@@ -54,6 +56,14 @@ def test_the_rows_of_some_buckets_are_read_in_their_order_and_no_others(
     index = StagedIndex(cells=count, parts=tuple(parts))
     assert (index.rows, sum(index.weights().values())) == (sum(map(len, buckets)),) * 2
     assert index.days() == ({DAY} if any(bucket % 2 for own in buckets for bucket in own) else set())
+
+
+def test_rows_of_several_files_keep_their_files_and_count_on_from_those_before(tmp_path: Path) -> None:
+    files = pl.Series("source_file", ["b", "a", "a"], dtype=pl.Enum(["b", "a"]))
+    part = write_part(_rows([2, 1, 2]).with_columns(files), str(tmp_path), "0.arrow", 2)
+    index = StagedIndex(cells=2, parts=(part.model_copy(update={"first_row": 5}),))
+    (rows,) = read_rows(str(tmp_path), index.first_rows, 2, Buckets())
+    assert rows.select("source_file", "source_row").rows() == [("a", 6), ("b", 5), ("a", 7)]
 
 
 def test_an_index_and_digests_say_what_lies_there(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from data_contracts.recommender.events import EVENTS
 from tasks.ingest.errors import IngestError
-from tasks.ingest.files import stage_file
 from tasks.ingest.sources import list_files
-from tests.tasks.ingest.source import at, source_of
+from tests.tasks.ingest.source import at, source_of, stage_file
 
 _FENCE = 8 * 2**30
 """Bytes; whoever takes more fails before the machine does."""

@@ -19,10 +19,9 @@ from data_contracts.recommender.events import EVENTS
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.config_times import Arrival
 from tasks.ingest.errors import WrongColumnError
-from tasks.ingest.files import stage_file
 from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.sources import list_files
-from tests.tasks.ingest.source import at, frame_at, rows_at, source_of
+from tests.tasks.ingest.source import at, frame_at, rows_at, source_of, stage_file
 
 WRITTEN = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
 MANY = 120_000

@@ -65,7 +65,7 @@ def test_a_column_of_nothing_but_nulls_says_nothing_about_its_type() -> None:
 def _file(name: str, **columns: str) -> StagedFile:
     source = SourceFile(uri=f"file:///{name}", size=1, transaction=name)
     examples = dict.fromkeys(columns, "3.0")
-    return StagedFile(source=source, parts=(), columns=columns, examples=examples)
+    return StagedFile(source=source, rows=0, columns=columns, examples=examples)
 
 
 READ = {"user_id": "int64", "item_id": "string", "timestamp": "timestamp[us]", "value": "float"}

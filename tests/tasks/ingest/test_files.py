@@ -19,10 +19,9 @@ import pytest
 
 from data_contracts.recommender.events import EVENTS
 from tasks.ingest.errors import IngestError, UnreadableFileError, WrongColumnError
-from tasks.ingest.files import stage_file
 from tasks.ingest.lines import BLOCK_BYTES
 from tasks.ingest.sources import SourceFile, list_files
-from tests.tasks.ingest.source import at, frame_at, source_of, stage
+from tests.tasks.ingest.source import at, frame_at, source_of, stage, stage_file
 
 HEAD = "user_id,item_id,timestamp,value\n"
 LINES = [f"u{n % 7},i{n % 11},2026-11-{20 + n % 3}T00:00:00Z,1.5\n" for n in range(60)]

@@ -13,15 +13,14 @@ import pytest
 
 from data_contracts.recommender.events import EVENTS
 from tasks.ingest.errors import WrongColumnError
-from tasks.ingest.files import StagedFile, stage_file
 from tasks.ingest.sources import list_files
-from tests.tasks.ingest.source import at, rows_at, source_of
+from tests.tasks.ingest.source import Staged, at, rows_at, source_of, stage_file
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HEAD = "user_id,item_id,timestamp\n"
 
 
-def _staged(uri: Path, **settings: Any) -> tuple[list[StagedFile], list[dict[str, Any]]]:
+def _staged(uri: Path, **settings: Any) -> tuple[list[Staged], list[dict[str, Any]]]:
     """Stage every file of a source: what it is, and its rows."""
     staged, rows = [], list[dict[str, Any]]()
     source = source_of(uri=str(uri), **settings)

@@ -14,19 +14,18 @@ from data_contracts.table import Table
 from data_contracts.use_cases import incoming_tables
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import WrongColumnError
-from tasks.ingest.files import StagedFile, stage_file
 from tasks.ingest.sources import list_files
 from tasks.ingest.stage import stage_night
 from tasks.validate.config import ValidationConfig
 from tasks.validate.publish import validate_night
-from tests.tasks.ingest.source import at, rows_at
+from tests.tasks.ingest.source import Staged, at, rows_at, stage_file
 from tests.vectors.contracts.promises import VECTORS
 
 NUMBERS = ["limit", "sex", "age"]
 HEAD = "row_id,seen_at,age,limit,sex,label\n"
 
 
-def _stage(path: Path, content: str | bytes, **settings: Any) -> tuple[StagedFile, list[dict[str, Any]]]:
+def _stage(path: Path, content: str | bytes, **settings: Any) -> tuple[Staged, list[dict[str, Any]]]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     (file,) = list_files(str(path))
     target = at(path.with_name("staged"))

@@ -13,11 +13,11 @@ from data_contracts.night import Workspace
 from tasks.ingest.changes import agreed
 from tasks.ingest.config import LabelSourceConfig, SourceConfig
 from tasks.ingest.errors import ChangedColumnError, IngestError, NoFilesError, UnreadableFileError
-from tasks.ingest.files import StagedFile, stage_file
+from tasks.ingest.files import StagedFile
 from tasks.ingest.sources import SourceFile, list_files
 from tasks.ingest.stage import stage_night
 from tests.parcels.contracts.arrivals import ARRIVALS
-from tests.tasks.ingest.source import at, rows_at
+from tests.tasks.ingest.source import Staged, at, rows_at, stage_file
 
 of_both = pytest.mark.parametrize("kind", [SourceConfig, LabelSourceConfig])
 HEAD = "parcel_id,hours,arrived_at\n"
@@ -25,7 +25,7 @@ ROW = "p,1,2026-03-01T10:00:00Z\n"
 NAMES = ["parcel_id", "hours", "arrived_at"]
 
 
-def staged(path: Path, source: SourceConfig) -> StagedFile:
+def staged(path: Path, source: SourceConfig) -> Staged:
     (file,) = list_files(str(path))
     return stage_file(file, at(path.with_name("staged")), source, ARRIVALS)
 
@@ -89,7 +89,7 @@ def test_by_columns_that_changed(kind: type[SourceConfig], caplog: pytest.LogCap
     caplog.set_level(logging.INFO)
     file = SourceFile(uri="file:///a", size=1, transaction="a")
     columns = dict.fromkeys([*NAMES, "new"], "int8")
-    found = StagedFile(source=file, parts=(), columns=columns)
+    found = StagedFile(source=file, rows=0, columns=columns)
     known = dict.fromkeys(NAMES, ("int8", "int8"))
     agreed([found], known, kind(), ARRIVALS)
     assert [record.getMessage() for record in caplog.records] == [

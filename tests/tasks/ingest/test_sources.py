@@ -14,10 +14,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from data_contracts.recommender.events import EVENTS
 from tasks.ingest.errors import IngestError, NoFilesError, UnreadableFileError
-from tasks.ingest.files import stage_file
 from tasks.ingest.sources import SourceFile, list_files
 from tasks.ingest.storage import link
-from tests.tasks.ingest.source import at, source_of
+from tests.tasks.ingest.source import at, source_of, stage_file
 
 HEAD = "user_id,item_id,timestamp\n"
 ROW = "a,1,2026-11-20\n"

@@ -66,7 +66,7 @@ def _staging(workspace: Workspace) -> list[Path]:
 def _rows(staged: Staged) -> pl.DataFrame:
     index = read_index(staged.uri)
     assert index is not None
-    return pl.concat(read_rows(staged.uri, [part.name for part in index.parts], index.cells, Buckets()))
+    return pl.concat(read_rows(staged.uri, index.first_rows, index.cells, Buckets()))
 
 
 def _taken(staged: Staged) -> set[str]:
@@ -84,7 +84,7 @@ def test_all_rows_are_staged_with_where_they_came_from(workspace: Workspace, log
     a, b = ((logs / name).as_uri() for name in ("a.csv", "b.csv"))
     assert first.rows() == [(a, 1), (a, 21), (b, 1)]
     assert rows.filter(pl.col("problem") == "timestamp unparseable").height == 2
-    assert {path.name for path in _staging(workspace)} == {"000000-0000.arrow", "000001-0000.arrow", "index.json"}
+    assert {path.name for path in _staging(workspace)} == {"000000-0000.arrow", "index.json"}
 
 
 def test_only_files_not_consumed_are_taken_and_a_file_that_arrives_later_is_new(

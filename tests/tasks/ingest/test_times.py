@@ -271,3 +271,27 @@ def test_names_of_zones_and_patterns_are_checked() -> None:
     assert pattern.problem_of("%Y-%m-%d 100%%") is None
     assert pattern.problem_of("%Y-%m-%d %H:%M %:z") is None
     assert iso.read(pl.Series(["2026-11-20"]), "Etc/GMT-2").to_list() == [datetime(2026, 11, 19, 22, tzinfo=UTC)]
+
+
+PLACES = st.sampled_from([0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18])
+
+
+@given(
+    moments=st.lists(st.datetimes(datetime(1, 1, 1)) | st.none(), min_size=1, max_size=6),
+    between=st.sampled_from("T "),
+    fraction=st.sampled_from(["", ".5", ".000001", ".1234567"]),
+    said=st.sampled_from(["", "Z", "+00:00", "-00:00", "+05:30", "-23:59", "+24:00"]),
+    other=st.sampled_from(["", "", "", "0", "9", ":", "T", "ü"]),
+    place=PLACES,
+    zone=st.sampled_from(["UTC", "Europe/Berlin"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_moments_written_alike_are_read_as_any_others_are(
+    moments: list[datetime | None], between: str, fraction: str, said: str, other: str, place: int, zone: str
+) -> None:
+    texts = [each and f"{each.replace(microsecond=0).isoformat(between)}{fraction}{said}" for each in moments]
+    if other and (last := texts[-1]):
+        texts[-1] = f"{last[:place]}{other}{last[place + 1 :]}"
+    alike = iso.read(pl.Series(texts, dtype=pl.String), zone)
+    beside_another = iso.read(pl.Series([*texts, "2026-11-20"], dtype=pl.String), zone)
+    assert alike.to_physical().to_list() == beside_another[:-1].to_physical().to_list()

@@ -18,9 +18,8 @@ from pydantic import ValidationError
 from data_contracts.staging import MAX_BYTES
 from tasks.ingest.config import SourceConfig
 from tasks.ingest.errors import UnreadableFileError, WrongColumnError
-from tasks.ingest.files import stage_file
 from tasks.ingest.sources import list_files
-from tests.tasks.ingest.source import at, rows_at
+from tests.tasks.ingest.source import at, rows_at, stage_file
 from tests.tasks.ingest.test_payloads import SOUNDS
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

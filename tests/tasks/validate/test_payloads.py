@@ -17,13 +17,14 @@ from data_contracts.contract import Limits
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.staging import MAX_BYTES
 from data_contracts.table import Table
+from tasks.ingest.batch import Target
 from tasks.ingest.config import SourceConfig
-from tasks.ingest.files import Target, stage_file
 from tasks.ingest.sources import list_files
 from tasks.validate.broken import Known, quarantine_share, shares
 from tasks.validate.ranges import Order, Share, validate_share
 from tests.data_contracts.payloads.made_up import encoded, tone
 from tests.recordings.contracts.promises import RECORDINGS
+from tests.tasks.ingest.source import stage_file
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = Limits(first_day=date(2000, 1, 1), earliest=date(2000, 1, 1), latest=date(2026, 3, 1))
