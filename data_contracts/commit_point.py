@@ -39,7 +39,7 @@ AFTER = (
 
 @contextmanager
 def commit_point(name: str) -> Iterator[None]:
-    """Name what is committed under it: a table, or one of `BEFORE` or `AFTER`."""
+    """Name what is committed under it: a table, one that is rewritten, or one of `BEFORE` or `AFTER`."""
     sys.audit(EVENT, name, "before")
     yield
     sys.audit(EVENT, name, "after")

@@ -16,7 +16,7 @@ import pyarrow as pa
 from data_contracts.files import FILES
 from data_contracts.log import Commit
 from data_contracts.staging import NIGHT
-from data_contracts.table import Table
+from data_contracts.table import Part, Table
 
 FILES_READ = 16
 """Files that the index may have. They are small, one a night, and become one when there are more."""
@@ -56,19 +56,23 @@ class SourceFiles:
         return self.begun().issuperset(names)
 
     def bring_up_to_date(self) -> None:
-        """Bring the index to where its table is, in one commit; nothing is committed to one that lacks nothing."""
+        """Bring the index to where its table is; nothing is committed to one that lacks nothing."""
         reached, files = self._reached(), list(self._index.file_rows())
         since = self._since(reached)
         if not since and (reached >= 0 or not files):
             return
-        rows = pa.table([list(since), list(since.values())], schema=FILES.schema)
-        version, name = self._table.version(), f"{self._index.next_version():06}"
+        version = self._table.version()
+        parts = self._written(pa.table([list(since), list(since.values())], schema=FILES.schema))
         marks = {NIGHT: -1 if version is None else version}
-        if files and (reached < 0 or len(files) >= FILES_READ):
-            rows = rows if reached < 0 else pa.concat_tables([self._index.read(), rows])
-            self._index.replace(files, self._index.write(rows, name), marks=marks)
-        else:
-            self._index.commit(self._index.write(rows, name), marks=marks)
+        if files and reached < 0:
+            self._index.replace(files, parts, marks=marks)
+            return
+        self._index.commit(parts, marks=marks)
+        if len(files) >= FILES_READ:
+            self._index.replace(self._index.file_rows(), self._written(self._index.read()))
+
+    def _written(self, rows: pa.Table) -> list[Part]:
+        return self._index.write(rows, f"{self._index.next_version():06}")
 
     def _reached(self) -> int:
         """Return the version of the table up to which the index knows its files; -1 where it is of another table.

@@ -107,7 +107,7 @@ class Table(ReadableTable):
         gone = (file.removeprefix(f"{self.uri}/") for file in files)
         actions: list[AddAction | RemoveAction] = [replace(part.added(), data_change=False) for part in parts]
         actions += [RemoveAction(path, data_change=False, deletion_timestamp=now) for path in gone]
-        with commit_point(self.contract.name):
+        with commit_point(f"{self.contract.name} rewritten"):
             return self._commit(table, actions, CommitProperties(app_transactions=_marked(marks)))
 
     def take_steps(self) -> None:
