@@ -25,8 +25,8 @@ from data_contracts.job import Config, EvaluateJob, TablesAt, Validation, commit
 from data_contracts.manifest import seal
 from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.recommender.state import STATE
 from data_contracts.table import Table
 from models.recommender.config import NetworkConfig, RecommenderConfig
 from models.recommender.weights import Weights, new_network, save
@@ -84,7 +84,7 @@ def _write_tables(folder: Path, item_UE: NDArray[np.int32], sizes: Sizes, users:
         ITEMS: numbers.select(pl.format("item-{}", "item_index").alias("item_id"), "item_index", first_window=known),
         ITEM_COUNTS: numbers.with_columns(window=known),
         EVENTS: _events(before),
-        HISTORIES: _histories(before, sizes.length),
+        STATE: _histories(before, sizes.length),
         EXAMPLES: pl.concat([_known(before), *(_judged(item_UE[:some], _window(some), sizes) for some in users)]),
     }
     return TablesAt(

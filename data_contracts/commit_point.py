@@ -13,7 +13,7 @@ from contextlib import contextmanager
 EVENT = "nightshift.commit_point"
 """Audit event; its arguments are the point's name and ``"before"`` or ``"after"``."""
 
-BEFORE = ("staging", "quarantine")
+BEFORE = ("staging", "files", "quarantine")
 """Commit points of a night before those of its use case's own tables, which are called as these are."""
 AFTER = (
     "run",

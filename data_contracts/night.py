@@ -126,7 +126,7 @@ class Staged(Value):
     """
 
     uri: str
-    consumed: tuple[str, ...] = Field((), description="One application transaction per source file taken.")
+    consumed: tuple[str, ...] = Field((), description="What the source files taken are remembered as.")
     rows_read: int = 0
     left_out: int = Field(0, description="Rows that the settings say not to take (`source.where`).")
     columns: dict[str, tuple[str, str]] = {}

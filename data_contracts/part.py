@@ -16,8 +16,9 @@ from deltalake.transaction import AddAction
 from data_contracts.contract import DataContract
 from data_contracts.night import Value
 
-MOMENTS = pa.list_(pa.timestamp("us", tz="UTC"))
-"""Lists of this type rise, so differences are written: times are seldom the same, and a dictionary of them is large."""
+MOMENT = pa.timestamp("us", tz="UTC")
+MOMENTS = pa.list_(MOMENT)
+"""Most times rise, in lists and in logs, so differences are written: a dictionary of them is large."""
 
 
 class Part(Value):
@@ -71,16 +72,16 @@ def _write(rows: pa.Table, contract: DataContract, folder: str, path: str, parti
     system, target = fsspec.url_to_fs(posixpath.join(folder, path))
     unfinished = f"{target}.{uuid4().hex}"
     system.makedirs(posixpath.dirname(target), exist_ok=True)
-    rising = [_leaf(each) for each in rows.schema if each.type == MOMENTS]
-    others = [_leaf(each) for each in rows.schema if each.type != MOMENTS]
+    times = [_leaf(each) for each in rows.schema if each.type in (MOMENT, MOMENTS)]
+    others = [_leaf(each) for each in rows.schema if each.type not in (MOMENT, MOMENTS)]
     with system.open(unfinished, "wb") as file:
         pq.write_table(
             rows,
             file,
             compression="zstd",
             row_group_size=contract.rows_per_row_group,
-            use_dictionary=others if rising else True,
-            column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED") or None,
+            use_dictionary=others if times else True,
+            column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED") or None,
         )
         size = file.tell()
     system.mv(unfinished, target)

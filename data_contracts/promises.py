@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from data_contracts.contract import DataContract
+from data_contracts.files import FILES, files_of
 from data_contracts.quarantine import QUARANTINE, quarantine_of
 
 Inflow = Literal["source", "labels"]
@@ -34,10 +35,11 @@ class Labels:
 
 
 class Incoming(NamedTuple):
-    """Contracts of one inflow: of the rows that keep theirs, and of those that do not."""
+    """Contracts of one inflow: of the rows that keep theirs, of those that do not, and of the files that had both."""
 
     kept: DataContract
     quarantine: DataContract
+    files: DataContract
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,15 @@ class Promises:
     def __post_init__(self) -> None:
         names = [contract.name for contract in self._all()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"several tables are called {', '.join(twice)}; `quarantine` is everybody's.")
+            raise ValueError(f"several tables are called {', '.join(twice)}; `quarantine` and `files` are everybody's.")
 
     @property
     def incoming(self) -> dict[Inflow, Incoming]:
         """What comes from outside, the truth first."""
-        found: dict[Inflow, Incoming] = {"source": Incoming(self.truth, QUARANTINE)}
+        found: dict[Inflow, Incoming] = {"source": Incoming(self.truth, QUARANTINE, FILES)}
         if self.labels is not None:
-            found["labels"] = Incoming(self.labels.contract, quarantine_of(self.labels.contract))
+            labels = self.labels.contract
+            found["labels"] = Incoming(labels, quarantine_of(labels), files_of(labels))
         return found
 
     @property
@@ -79,7 +82,7 @@ class Promises:
 
     @property
     def contracts(self) -> dict[str, DataContract]:
-        """Every contract by its table's name, those of what is in quarantine included."""
+        """Every contract by its table's name, those of what is in quarantine and of source files included."""
         return {contract.name: contract for contract in self._all()}
 
     def _all(self) -> list[DataContract]:

@@ -1,9 +1,14 @@
-"""A contracted Delta table as its readers see it: every version that was ever committed, and what it says of itself."""
+"""A contracted Delta table as its readers see it: every version that was ever committed, and what it says of itself.
+
+Opening a table reads its log from the last checkpoint on. So it is opened once: its handle stays, and learns what was
+committed since whenever the newest version is asked for.
+"""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import unquote
 
 import fsspec
@@ -12,10 +17,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 from fsspec.implementations.local import LocalFileSystem
 
 from data_contracts.contract import DataContract
+from data_contracts.log import Commit, commits
 
 
 class ReadableTable:
@@ -29,12 +35,28 @@ class ReadableTable:
     def __init__(self, folder: str, contract: DataContract) -> None:
         self.contract = contract
         self.uri = posixpath.join(folder, contract.name)
+        self._newest: DeltaTable | None = None
+        self._older: DeltaTable | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the handles behind: whoever is sent a table opens it."""
+        return {**self.__dict__, "_newest": None, "_older": None}
 
     def _open(self, version: int | None = None) -> DeltaTable | None:
-        try:
-            return DeltaTable(self.uri, version=version)
-        except TableNotFoundError:
-            return None
+        """Return the handle of a version, the newest when omitted; None when nothing was ever committed.
+
+        Raises:
+            DeltaError: There is no such version.
+        """
+        if self._newest is None:
+            self._newest = DeltaTable(self.uri) if DeltaTable.is_deltatable(self.uri) else None
+        elif version is None:
+            self._newest.update_incremental()
+        if version is None or self._newest is None or self._newest.version() == version:
+            return self._newest
+        if self._older is None or self._older.version() != version:
+            self._older = DeltaTable(self.uri, version=version)
+        return self._older
 
     def id(self) -> str | None:
         """Return the table's id, which it keeps for life; one made anew has another. None when never written."""
@@ -53,12 +75,13 @@ class ReadableTable:
 
     def consumed(self, name: str) -> bool:
         """Whether a commit said that it consumed ``name``."""
-        return not self.unseen([name])
-
-    def unseen(self, names: Iterable[str]) -> set[str]:
-        """Return those of ``names`` that no commit consumed."""
         table = self._open()
-        return {name for name in names if table is None or table.transaction_version(name) is None}
+        return table is not None and table.transaction_version(name) is not None
+
+    def commits(self) -> Iterator[Commit]:
+        """Yield what the commits say, the newest first."""
+        version = self.version()
+        return iter(()) if version is None else commits(self.uri, version)
 
     def mark(self, name: str, version: int | None = None) -> int | None:
         """Return the number last remembered under ``name``, or None."""
@@ -67,9 +90,7 @@ class ReadableTable:
 
     def note(self, name: str) -> str | None:
         """Return the text last remembered under ``name``, or None."""
-        table = self._open()
-        commits = [] if table is None else table.history()
-        return next((str(commit[name]) for commit in commits if name in commit), None)
+        return next((str(commit.notes[name]) for commit in self.commits() if name in commit.notes), None)
 
     def dataset(self, version: int | None = None) -> ds.Dataset:
         """Open the table at ``version`` (the newest when omitted) for reading in pieces, as today's contract has it.
@@ -77,11 +98,14 @@ class ReadableTable:
         Raises:
             FileNotFoundError: The table, or that version of it, does not exist.
         """
+        name = f"table {self.contract.name!r} version {version} at {self.uri}"
         try:
-            table = DeltaTable(self.uri, version=version)
+            table = self._open(version)
+            if table is None:
+                raise FileNotFoundError(f"{name}: nothing was ever committed")
             return table.to_pyarrow_dataset(filesystem=_file_system(self.uri), schema=self.contract.schema)
-        except (TableNotFoundError, DeltaError) as error:
-            raise FileNotFoundError(f"table {self.contract.name!r} version {version} at {self.uri}: {error}") from error
+        except DeltaError as error:
+            raise FileNotFoundError(f"{name}: {error}") from error
 
     def read(
         self,

@@ -44,7 +44,7 @@ LABELS = "labels"
 
 NIGHT = "night"
 """Mark of a commit of `quarantine`: the version of its table that the same night goes on to make. A night is unfinished
-as long as that is to come."""
+as long as that is to come. Of `files`: the version of its table up to which it knows the source files."""
 
 PROVENANCE = (
     pa.field("source_file", pa.string(), nullable=False),

@@ -1,7 +1,8 @@
 """A contracted Delta table: parts are written by many, and become visible together in one commit.
 
-A commit names the input it consumed as application transactions (``file:<sha256>``, ``events@7``). The same
-input is consumed once: that is all it takes to run a night twice and change nothing.
+A commit names the input it consumed as application transactions (``events@7``); one of rows from outside has a note of
+its source files (`data_contracts.source_files`). The same input is consumed once: that is all it takes to run a night
+twice and change nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Table(ReadableTable):
     def commit(
         self,
         parts: Iterable[Part],
-        consumed: Sequence[str],
+        consumed: Sequence[str] = (),
         *,
         marks: dict[str, int] | None = None,
         notes: dict[str, str] | None = None,
@@ -81,14 +82,13 @@ class Table(ReadableTable):
                 f"table {self.contract.name!r}: {len(done):,} of {len(consumed):,} inputs were consumed before, "
                 f"e.g. {done[0]!r}. Start the night again: it takes only what is new."
             )
-        transactions = [Transaction(name, 0) for name in consumed]
-        transactions += [Transaction(f"mark:{name}", number) for name, number in (marks or {}).items()]
+        transactions = [Transaction(name, 0) for name in consumed] + _marked(marks)
         transactions.append(Transaction(CONTRACT, self.contract.version))
         added = [part.added() for part in parts]
         with commit_point(self.contract.name):
             return self._append(table, added, CommitProperties(notes, app_transactions=transactions))
 
-    def replace(self, files: Iterable[str], parts: Iterable[Part]) -> int:
+    def replace(self, files: Iterable[str], parts: Iterable[Part], *, marks: dict[str, int] | None = None) -> int:
         """Put ``parts`` in the place of files that say the same, in one commit, and return the table's version.
 
         Older versions are read as before: the files replaced stay where they are.
@@ -96,6 +96,7 @@ class Table(ReadableTable):
         Args:
             files: URIs of files of the newest version.
             parts: What `write` returned, from any process.
+            marks: See `commit`.
 
         Raises:
             deltalake.exceptions.CommitFailedError: Another commit came first.
@@ -103,10 +104,11 @@ class Table(ReadableTable):
         table = self._open()
         assert table is not None, "a table without files has none to replace"
         now = int(time.time() * 1000)
-        gone = [RemoveAction(file.removeprefix(f"{self.uri}/"), data_change=False, deletion_timestamp=now) for file in files]
-        actions = [*gone, *(replace(part.added(), data_change=False) for part in parts)]
+        gone = (file.removeprefix(f"{self.uri}/") for file in files)
+        actions: list[AddAction | RemoveAction] = [replace(part.added(), data_change=False) for part in parts]
+        actions += [RemoveAction(path, data_change=False, deletion_timestamp=now) for path in gone]
         with commit_point(self.contract.name):
-            return self._commit(table, actions, CommitProperties())
+            return self._commit(table, actions, CommitProperties(app_transactions=_marked(marks)))
 
     def take_steps(self) -> None:
         """Bring the table from the version of its contract under which it was written to today's, in one commit.
@@ -213,6 +215,10 @@ class Table(ReadableTable):
                 with system.open(commit, "r", encoding="utf-8") as lines:
                     actions += (json.loads(line) for line in lines if '"remove"' in line)
         return {unquote(action["remove"]["path"]) for action in actions if "remove" in action}
+
+
+def _marked(marks: dict[str, int] | None) -> list[Transaction]:
+    return [Transaction(f"mark:{name}", number) for name, number in (marks or {}).items()]
 
 
 def _kinds(schema: pa.Schema) -> dict[str, str]:

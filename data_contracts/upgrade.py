@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from data_contracts.contract import ContractError
 from data_contracts.night import Workspace
 from data_contracts.staging import DAY_ZONE
 from data_contracts.table import Table
-from data_contracts.use_cases import incoming_tables, promises
+from data_contracts.use_cases import promises
 
 
 def bring_up_to_date(workspace: Workspace) -> None:
@@ -18,24 +18,25 @@ def bring_up_to_date(workspace: Workspace) -> None:
         ContractError: Tables are not as any version of their contracts known here has them, or were parted by days of
             another zone; all of them are named.
     """
-    tables = [Table(workspace.tables, contract) for contract in promises(workspace.use_case).contracts.values()]
+    contracts = promises(workspace.use_case).contracts
+    tables = {name: Table(workspace.tables, contract) for name, contract in contracts.items()}
     problems: list[str] = []
-    for table in tables:  # all are looked at before one is touched
+    for table in tables.values():  # all are looked at before one is touched
         try:
             table.steps_left()
         except ContractError as error:
             problems.append(str(error))
-    problems += _other_zones(workspace)
+    problems += _other_zones(workspace, tables)
     if problems:
         raise ContractError("\n".join(problems))
-    for table in tables:
+    for table in tables.values():
         table.take_steps()
 
 
-def _other_zones(workspace: Workspace) -> Iterator[str]:
+def _other_zones(workspace: Workspace, tables: Mapping[str, Table]) -> Iterator[str]:
     """Say which tables of rows from outside go by days of another zone than tonight's; of older code, by UTC's."""
-    inflows = promises(workspace.use_case).incoming
-    for table in (table for of in inflows for table in incoming_tables(workspace, of)):
+    inflows = promises(workspace.use_case).incoming.values()
+    for table in (tables[each.name] for inflow in inflows for each in (inflow.kept, inflow.quarantine)):
         if table.version() is None:
             continue
         zone = table.note(DAY_ZONE) or "UTC"

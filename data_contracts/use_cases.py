@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from data_contracts.night import USE_CASE_NAME, Workspace
 from data_contracts.promises import Inflow, Promises
+from data_contracts.source_files import SourceFiles
 from data_contracts.table import Table
 
 Object = Literal["PROMISES", "FEATURES", "USE_CASE"]
@@ -60,10 +61,18 @@ def declared(use_case: str, what: Object) -> Any:  # noqa: ANN401, each room kno
     return getattr(found, what)
 
 
-def incoming_tables(workspace: Workspace, of: Inflow = "source") -> tuple[Table, Table]:
-    """Return the two tables of rows as they came from outside: that of the sound ones, and that of the others."""
-    kept, quarantine = promises(workspace.use_case).incoming[of]
-    return Table(workspace.tables, kept), Table(workspace.tables, quarantine)
+class IncomingTables(NamedTuple):
+    """Tables of rows as they came from outside: of the sound ones, and of the others; and which files they were in."""
+
+    kept: Table
+    quarantine: Table
+    files: SourceFiles
+
+
+def incoming_tables(workspace: Workspace, of: Inflow = "source") -> IncomingTables:
+    """Return the tables of the truth, or of labels."""
+    kept, quarantine, index = (Table(workspace.tables, each) for each in promises(workspace.use_case).incoming[of])
+    return IncomingTables(kept, quarantine, SourceFiles(kept, quarantine, index))
 
 
 def promises(use_case: str) -> Promises:

@@ -29,14 +29,14 @@ def conserved(workspace: Workspace, sources: Iterable[SourceConfig]) -> Iterator
     days = f"; days are those of {workspace.day_zone}" if workspace.day_zone != "UTC" else ""
     yield f"rows read {_counted(workspace, 'source')}{times.get('source', '')}{days}"
     promised = promises(workspace.use_case)
-    if "labels" in promised.incoming and incoming_tables(workspace, "labels")[0].version() is not None:
+    if "labels" in promised.incoming and incoming_tables(workspace, "labels").kept.version() is not None:
         yield f"labels read {_counted(workspace, 'labels')}{times.get('labels', '')}"
         if waiting := Waiting.of(Table(workspace.tables, promised.made[-1])):
             yield str(waiting)
 
 
 def _counted(workspace: Workspace, of: Inflow) -> str:
-    table, _ = incoming_tables(workspace, of)
+    table = incoming_tables(workspace, of).kept
     marks = {name: table.mark(name) or 0 for name in COUNTS}
     read, early = marks.pop("rows_read"), marks.pop("early")
     kinds = " + ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in marks.items())

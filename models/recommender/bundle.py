@@ -22,9 +22,9 @@ import polars as pl
 import pyarrow.dataset as ds
 
 from data_contracts.job import Config, PublishJob
-from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEMS
 from data_contracts.recommender.requests import DEFAULT_K
+from data_contracts.recommender.state import STATE
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.counts import Days, item_counts, popular_lately
@@ -66,7 +66,7 @@ def write_bundle(job: PublishJob, folder: Path) -> None:
 
 def example(job: PublishJob) -> Config:
     """Ask what to recommend to one of the users."""
-    histories = Table(job.tables.folder, HISTORIES).dataset(job.tables.versions[HISTORIES.name])
+    histories = Table(job.tables.folder, STATE).dataset(job.tables.versions[STATE.name])
     return {"user_id": str(histories.head(1, columns=["user_id"])["user_id"][0]), "k": EXAMPLE_K}
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from data_contracts.job import TablesAt
 from data_contracts.recommender.events import EVENTS
-from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.recommender.state import STATE
 from data_contracts.table import Table
 
 Numbers = NDArray[np.int64]
@@ -93,8 +93,8 @@ def popular_lately(tables: TablesAt, days: Days | None, ever: Numbers, held_back
 
 def frequent_users(tables: TablesAt, windows: tuple[str, ...], min_count: int) -> pl.Series:
     """Return ``user_id`` of the users with at least ``min_count`` events by the end of ``windows``."""
-    histories = Table(tables.folder, HISTORIES).read(
-        tables.versions[HISTORIES.name],
+    histories = Table(tables.folder, STATE).read(
+        tables.versions[STATE.name],
         columns=["user_id", "event_count"],
         where=pc.field("window").isin(windows) & (pc.field("event_count") >= min_count),
     )

@@ -9,16 +9,16 @@ a network that knows them, are 8 bytes more for each of L: 0.4 GB.
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import replace
 from operator import methodcaller
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow.dataset as ds
 
 from data_contracts.job import TablesAt
-from data_contracts.recommender.histories import HISTORIES
+from data_contracts.recommender.state import STATE, newest
 from data_contracts.table import Table
 
 Numbers = npt.NDArray[np.int32]
@@ -52,8 +52,9 @@ class Histories:
 
     def __init__(self, tables: TablesAt, *, times: bool) -> None:
         columns = ["user_id", "items", "seen", *(["timestamps"] if times else [])]
-        newest = _newest(Table(tables.folder, HISTORIES), tables.versions[HISTORIES.name], columns)
-        arrow = newest.rechunk().to_arrow()
+        table = table_of(tables)
+        rows = pl.DataFrame(table.read(tables.versions[table.contract.name], columns=[*columns, "window"]))
+        arrow = newest(rows.lazy()).select(columns).sort("user_id").collect().rechunk().to_arrow()
         self._users, self._items, self._seen, *rest = (arrow[name].combine_chunks() for name in columns)
         self._times = rest[0] if rest else None
 
@@ -78,11 +79,7 @@ class Histories:
         return second
 
 
-def _newest(table: Table, version: int, columns: list[str]) -> pl.DataFrame:
-    """Read the newest row of each user, window by window from the newest: never more in memory than one window."""
-    table.dataset(version)  # raises when it is not there, where `partitions` names none
-    newest = pl.DataFrame(table.contract.schema.empty_table()).select(columns)
-    for window in reversed(table.partitions(version)):
-        rows = table.read(version, columns=columns, where=ds.field("window") == window)
-        newest.vstack(pl.DataFrame(rows).join(newest.select("user_id"), on="user_id", how="anti"), in_place=True)
-    return newest.sort("user_id")
+def table_of(tables: TablesAt) -> Table:
+    """Return the table of users that a record names; a night of older code has its rows by window in `histories`."""
+    before = replace(STATE, name="histories", partition_by="window")
+    return Table(tables.folder, STATE if STATE.name in tables.versions else before)

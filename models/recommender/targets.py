@@ -15,7 +15,7 @@ from data_contracts.contract import DataContract
 from data_contracts.days import start_of
 from data_contracts.job import EvaluateJob
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import HISTORIES
+from data_contracts.recommender.state import STATE, newest
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.layout import Judged, chunks, first_met, lay_out, lay_out_states, live, nightly
@@ -92,20 +92,17 @@ class JudgedWindow:
 
         Columns ``user_id``, ``items`` (the last L), ``timestamps``, ``last_time``, ``seen``.
         """
-        wanted = users.select("user_id")
         columns = ["user_id", "items", "timestamps", "seen"]
-        found = [pl.DataFrame(HISTORIES.schema.empty_table()).select(columns)]
-        for window in reversed(self.job.known_windows):
-            histories = self._read(HISTORIES, window, buckets, columns)
-            found.append(histories.join(wanted, on="user_id", how="semi"))
-            wanted = wanted.join(found[-1], on="user_id", how="anti")
-        return pl.concat(found).select(*columns, last_time=pl.col("timestamps").list.last())
+        where = pc.field("window").isin(self.job.known_windows) & buckets
+        rows = pl.DataFrame(self._dataset(STATE).to_table(columns=[*columns, "window"], filter=where)).lazy()
+        known = newest(rows.join(users.lazy().select("user_id"), on="user_id", how="semi"))
+        return known.select(*columns, last_time=pl.col("timestamps").list.last()).collect()
 
     def _of_frequent_users(self, examples: pl.DataFrame, buckets: pc.Expression) -> pl.DataFrame:
         """Leave out users with fewer than ``min_user_count`` events by the window's end."""
         if self.config.min_user_count == 1:
             return examples
-        users = self._read(HISTORIES, self.job.window, buckets, ["user_id", "event_count"])
+        users = self._read(STATE, self.job.window, buckets, ["user_id", "event_count"])
         frequent = users.filter(pl.col("event_count") >= self.config.min_user_count)
         return examples.join(frequent, on="user_id", how="semi", maintain_order="left")
 

@@ -49,7 +49,7 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
     Raises:
         IngestError: The source cannot be taken as it is; see `tasks.ingest.errors`. Nothing is left in staging.
     """
-    truth, quarantine = incoming_tables(workspace, source.of)
+    truth, _, taken_before = incoming_tables(workspace, source.of)
     if source.of == "source":
         source = source.with_defaults(promises(workspace.use_case).defaults)
     if not source.uri:
@@ -58,7 +58,7 @@ def stage_night(workspace: Workspace, source: SourceConfig, cluster: str) -> Sta
             f"file, as NIGHTSHIFT_{source.of.upper()}__URI, or by --{source.named('uri')}."
         )
     files = list_files(source.uri, source.storage_options, tables=source.format == "delta")
-    new = unseen_files(files, truth, quarantine)
+    new = unseen_files(files, taken_before)
     log.info("%s of %s files at %s are new.", f"{len(new):,}", f"{len(files):,}", source.uri)
     if not new:
         return Staged(uri="")

@@ -15,9 +15,8 @@ from data_contracts.contract import ContractError, Limits
 from data_contracts.night import Staged, Workspace
 from data_contracts.promises import Inflow
 from data_contracts.staged import StagedIndex, digest_of, read_index
-from data_contracts.staging import NIGHT
 from data_contracts.table import Table
-from data_contracts.use_cases import incoming_tables
+from data_contracts.use_cases import IncomingTables
 from tasks.cluster import on_workers
 from tasks.validate.broken import Known, quarantine_share
 from tasks.validate.broken import shares as broken_shares
@@ -36,13 +35,20 @@ WORTH_A_SHARE = 100_000
 
 
 def check_rows(
-    workspace: Workspace, of: Inflow, staged: Staged, limits: Limits, config: ValidationConfig, cluster: str
+    workspace: Workspace,
+    of: Inflow,
+    tables: IncomingTables,
+    staged: Staged,
+    limits: Limits,
+    config: ValidationConfig,
+    cluster: str,
 ) -> tuple[Report, str]:
     """Check every staged row, write its part of the tables, and write the night's page.
 
     Args:
         workspace: Whose tables are written.
         of: What was staged.
+        tables: For its rows.
         staged: What `stage_night` returned.
         limits: What the rules are measured against.
         config: What is done with late rows, and how many may be broken.
@@ -54,8 +60,7 @@ def check_rows(
     Raises:
         ContractError: Staged files were changed, or a rule could not be computed.
     """
-    truth, quarantine = incoming_tables(workspace, of)
-    version = truth.next_version()
+    truth, version = tables.kept, tables.kept.next_version()
     with Client(cluster, set_as_default=False) as client:
         index = _index(client, staged.uri)
         order = _order(workspace, of, staged, limits, truth, index)
@@ -69,12 +74,23 @@ def check_rows(
             truth.contract.name,
         )
         again = frozenset[str]().union(*(each.again for each in ranged))
-        known = _known(quarantine, truth, staged, again)
-        report += _quarantined(client, ranged, order.name, known, quarantine, drop_late=config.late == "drop")
+        known = _known(tables, staged, again)
+        report += _quarantined(client, ranged, order.name, known, tables.quarantine, drop_late=config.late == "drop")
         page, failed = page_uri(workspace, of, version), failed_rules(report, config)
         if todo:
+            whoever_did_before = min(client.nthreads())  # Great Expectations is seconds of imports
             client.submit(
-                write_page, page, workspace.use_case, of, limits, report.counts, failed, config, pure=False
+                write_page,
+                page,
+                workspace.use_case,
+                of,
+                limits,
+                report.counts,
+                failed,
+                config,
+                pure=False,
+                workers=[whoever_did_before],
+                allow_other_workers=True,
             ).result()
     return report, page
 
@@ -91,11 +107,6 @@ def shares(weights: Mapping[Buckets, int], most: int, workers: int) -> list[Shar
     ranges = parted(weights, most, min(workers, max(whole // WORTH_A_SHARE, 1)))
     pieces = (max(round(weight_of(each, weights) / most), 1) for each in ranges)
     return [Share(buckets=each, pieces=count) for each, count in zip(ranges, pieces, strict=True)]
-
-
-def was_begun(quarantine: Table, truth: Table, staged: Staged) -> bool:
-    """Whether this very night died between its commits: `quarantine` has it already, the truth not."""
-    return quarantine.mark(NIGHT) == truth.next_version() and not quarantine.unseen(staged.consumed)
 
 
 def _index(client: Client, folder: str) -> StagedIndex:
@@ -169,11 +180,11 @@ def _quarantined(
     return reduce(add, reports, NOTHING)
 
 
-def _known(quarantine: Table, truth: Table, staged: Staged, again: frozenset[str]) -> Known:
+def _known(tables: IncomingTables, staged: Staged, again: frozenset[str]) -> Known:
     before, tonight = list[str](), list[str]()
-    begun = was_begun(quarantine, truth, staged)
-    for file in sorted(quarantine.file_rows()):
-        is_tonights = begun and posixpath.basename(file).startswith(_prefix(truth.next_version()))
+    begun, prefix = tables.files.were_begun(staged.consumed), _prefix(tables.kept.next_version())
+    for file in sorted(tables.quarantine.file_rows()):
+        is_tonights = begun and posixpath.basename(file).startswith(prefix)
         (tonight if is_tonights else before).append(file)
     return Known(before, tonight, again)
 

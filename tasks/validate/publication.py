@@ -9,9 +9,9 @@ from datetime import date
 
 from data_contracts.night import Staged, Window
 from data_contracts.promises import Inflow
+from data_contracts.source_files import taken_note
 from data_contracts.staging import COLUMNS, DAY, DAY_ZONE, LABELS, NIGHT
-from data_contracts.table import Table
-from tasks.validate.checked import was_begun
+from data_contracts.use_cases import IncomingTables
 from tasks.validate.report import Report
 from tasks.validate.verdict import refuse_lost_rows
 
@@ -27,8 +27,7 @@ class Publication:
 
     Attributes:
         of: What it publishes: the truth, which opens windows, or labels of it.
-        table: Of the rows that keep the contract.
-        quarantine: The table of those that do not.
+        tables: Of the rows that keep the contract, of those that do not, and of their files.
         staged: The night's rows; none where no file was new.
         report: What became of them.
         today: Day by which a row was one of the future.
@@ -37,8 +36,7 @@ class Publication:
     """
 
     of: Inflow
-    table: Table
-    quarantine: Table
+    tables: IncomingTables
     staged: Staged
     report: Report
     today: date
@@ -48,12 +46,12 @@ class Publication:
     @property
     def what(self) -> str:
         """Table and day, for people."""
-        return f"{self.table.contract.name!r} {self.today}"
+        return f"{self.tables.kept.contract.name!r} {self.today}"
 
     @property
     def end(self) -> date | None:
         """Last day of the newest window; None while there is none."""
-        last_day = self.table.mark("window")
+        last_day = self.tables.kept.mark("window")
         return None if last_day is None else date.fromordinal(last_day)
 
     def counts(self) -> dict[str, int]:
@@ -73,7 +71,7 @@ class Publication:
         return {"rows_read": self.staged.rows_read, **counts}
 
     def commit(self, window: Window | None, counts: dict[str, int]) -> None:
-        """Commit the broken rows, then the others; nothing when nothing came of the night.
+        """Commit which files came before, the broken rows, then the others; nothing when nothing came of the night.
 
         Args:
             window: That is opened, if any.
@@ -82,13 +80,16 @@ class Publication:
         consumed = self.staged.consumed
         if window is None and not consumed:
             return
-        version, end = self.table.next_version(), window.last_day if window else self.end
+        table, quarantine, files = self.tables
+        version, end = table.next_version(), window.last_day if window else self.end
         assert end is not None or self.of == "labels", "the first rows open a window"
         early = sum(rows for day, rows in self.report.days.items() if end is not None and day > end)
-        if consumed and (self.report.quarantined or not was_begun(self.quarantine, self.table, self.staged)):
-            unseen, marks = sorted(self.quarantine.unseen(consumed)), {NIGHT: version, DAY: self.today.toordinal()}
-            self.quarantine.commit(self.report.quarantined, unseen, marks=marks, notes={DAY_ZONE: self.day_zone})
-        marks = {**counts, "early": early, "rows": sum(self.table.file_rows().values()) + counts["accepted"]}
+        files.bring_up_to_date()
+        notes = {DAY_ZONE: self.day_zone, **taken_note(consumed)}
+        if consumed and (self.report.quarantined or not files.were_begun(consumed)):
+            marks = {NIGHT: version, DAY: self.today.toordinal()}
+            quarantine.commit(self.report.quarantined, marks=marks, notes=notes)
+        marks = {**counts, "early": early, "rows": sum(table.file_rows().values()) + counts["accepted"]}
         if self.labels is not None:
             marks[LABELS] = self.labels
         if self.of == "source" and window is None:
@@ -97,14 +98,14 @@ class Publication:
             marks |= {
                 "window": window.last_day.toordinal(),
                 "window_first": window.first_day.toordinal(),
-                "windows": (self.table.mark("windows") or 0) + 1,
+                "windows": (table.mark("windows") or 0) + 1,
                 "published": version,
             }
-        columns = {COLUMNS: json.dumps(self.staged.columns)} if self.staged.columns else {}
-        notes = {DAY_ZONE: self.day_zone, **columns}
-        self.table.commit(self.report.accepted, consumed, marks=marks, notes=notes)
+        if self.staged.columns:
+            notes[COLUMNS] = json.dumps(self.staged.columns)
+        table.commit(self.report.accepted, marks=marks, notes=notes)
 
     def discard(self) -> None:
         """Remove the files that no commit made visible."""
-        self.quarantine.discard(self.report.quarantined)
-        self.table.discard(self.report.accepted)
+        self.tables.quarantine.discard(self.report.quarantined)
+        self.tables.kept.discard(self.report.accepted)

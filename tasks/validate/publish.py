@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,8 +13,8 @@ from data_contracts.night import Staged, Validated, Window, Workspace
 from data_contracts.promises import Inflow
 from data_contracts.staging import DAY, clear
 from data_contracts.table import Table
-from data_contracts.use_cases import incoming_tables, promises
-from tasks.validate.checked import check_rows, was_begun
+from data_contracts.use_cases import IncomingTables, incoming_tables, promises
+from tasks.validate.checked import check_rows
 from tasks.validate.config import ValidationConfig
 from tasks.validate.errors import WindowError
 from tasks.validate.page import page_uri
@@ -48,10 +49,11 @@ def validate_night(
         ContractError: Staged files were changed, a rule could not be computed, or rows went missing.
         WindowError: No first window can be closed, or not the one asked for.
     """
-    truth, _ = incoming_tables(workspace)
+    tables = incoming_tables(workspace)
+    truth = tables.kept
     if not staged.uri and truth.version() is None:
         raise ContractError(f"nothing new came in, and table {truth.contract.name!r} is empty. Nothing was published.")
-    page = _take(workspace, "source", staged, through, config, cluster)
+    page = _take(workspace, "source", tables, staged, through, config, cluster)
     return _published(truth, page=page)
 
 
@@ -72,26 +74,38 @@ def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConf
     Raises:
         ContractError: See `validate_night`.
     """
-    return _take(workspace, "labels", staged, None, config, cluster) if staged.uri else ""
+    tables = incoming_tables(workspace, "labels")
+    return _take(workspace, "labels", tables, staged, None, config, cluster) if staged.uri else ""
 
 
 def _take(
-    workspace: Workspace, of: Inflow, staged: Staged, through: date | None, config: ValidationConfig, cluster: str
+    workspace: Workspace,
+    of: Inflow,
+    tables: IncomingTables,
+    staged: Staged,
+    through: date | None,
+    config: ValidationConfig,
+    cluster: str,
 ) -> str:
-    """Check and publish what was staged, if that is still to be done; return the page's address, if there is one."""
-    table, quarantine = incoming_tables(workspace, of)
+    """Check and publish what was staged, if that is still to be done; return the page's address, if there is one.
+
+    Raises:
+        ContractError: See `validate_night`.
+    """
+    table, quarantine, files = tables
     zone = workspace.day_zone
     today = day_of(datetime.now(UTC), zone)
-    night = Publication(of, table, quarantine, staged, NOTHING, today, zone, _labels(workspace, of))
+    night = Publication(of, tables, staged, NOTHING, today, zone, _labels(workspace, of))
     if not staged.uri:
         _publish(night, through, config, page="")
         return ""
-    if table.unseen(staged.consumed):
+    if unseen := files.unseen(staged.consumed):
         try:
-            begun = quarantine.mark(DAY) if was_begun(quarantine, table, staged) else None
+            _refuse_mixed(unseen, staged, table)
+            begun = quarantine.mark(DAY) if files.were_begun(staged.consumed) else None
             latest = date.fromordinal(begun) if begun else night.today
             limits = _limits(config, table, latest=latest, day_zone=zone, labels_come=night.labels is not None)
-            report, page = check_rows(workspace, of, staged, limits, config, cluster)
+            report, page = check_rows(workspace, of, tables, staged, limits, config, cluster)
             _publish(replace(night, report=report, today=limits.latest), through, config, page=page)
         except (ContractError, WindowError):
             clear(staged.uri)
@@ -100,10 +114,24 @@ def _take(
     return page_uri(workspace, of, table.next_version() - 1) if staged.rows_read > staged.left_out else ""
 
 
+def _refuse_mixed(unseen: Collection[str], staged: Staged, table: Table) -> None:
+    """Stop when another night took some of the files that were staged, and not all.
+
+    Raises:
+        ContractError: One did.
+    """
+    if len(unseen) < len(staged.consumed):
+        taken = sorted({*staged.consumed} - {*unseen})
+        raise ContractError(
+            f"table {table.contract.name!r}: {len(taken):,} of {len(staged.consumed):,} source files were taken "
+            f"before, e.g. {taken[0]!r}. Nothing was published. Start the night again: it takes only what is new."
+        )
+
+
 def _labels(workspace: Workspace, of: Inflow) -> int | None:
     """Return the version of the labels that a night of the truth goes by; None where there are none."""
     has_labels = of == "source" and promises(workspace.use_case).labels is not None
-    return incoming_tables(workspace, "labels")[0].version() if has_labels else None
+    return incoming_tables(workspace, "labels").kept.version() if has_labels else None
 
 
 def _published(truth: Table, *, page: str = "") -> Validated:
@@ -153,9 +181,9 @@ def _publish(night: Publication, through: date | None, config: ValidationConfig,
 
 def _open(night: Publication, through: date | None, config: ValidationConfig) -> Window | None:
     """Return the window that tonight's rows make whole, if any, once its volume is weighed."""
-    days = rows_by_day(night.table) + night.report.days
+    days = rows_by_day(night.tables.kept) + night.report.days
     now = datetime.now(ZoneInfo(night.day_zone))
     window = next_window(days, end=night.end, asked=through, config=config, now=now)
     if window is not None:
-        weigh_volume(days, window, config, windows=night.table.mark("windows") or 0)
+        weigh_volume(days, window, config, windows=night.tables.kept.mark("windows") or 0)
     return window

@@ -45,9 +45,10 @@ def first_of_equal(blocks: Iterable[pl.DataFrame], contract: DataContract) -> tu
 
 def _first_of_equal(rows: pl.DataFrame, contract: DataContract) -> pl.DataFrame:
     by = incoming(contract).names
-    likely = rows.select(is_sound(contract) & pl.struct(by).hash().is_duplicated()).to_series()
-    if not likely.any():
+    hashes = rows.select(pl.struct(by).hash()).to_series()
+    if hashes.n_unique() == rows.height:
         return rows
+    likely = rows.select(is_sound(contract)).to_series() & hashes.is_duplicated()
     numbered = rows.with_row_index("number")
     first = numbered.filter(likely).unique(by, keep="first")
     return pl.concat([numbered.filter(~likely), first]).sort("number").drop("number")

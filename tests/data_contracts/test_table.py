@@ -5,6 +5,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cloudpickle
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -133,7 +134,7 @@ def test_an_old_version_is_readable_after_a_hundred_commits(tmp_path: Path) -> N
         for file in Path(table.uri, "_delta_log").iterdir():
             os.utime(file, (LONG_AGO, LONG_AGO))
     assert set(table.read(1)["number"].to_pylist()) == {0, 1}
-    assert table.unseen(["input@0", "input@101", "input@102"]) == {"input@102"}
+    assert [table.consumed(f"input@{number}") for number in (0, 101, 102)] == [True, True, False]
 
 
 def test_a_note_is_read_back_until_a_later_commit_brings_another(tmp_path: Path) -> None:
@@ -142,3 +143,35 @@ def test_a_note_is_read_back_until_a_later_commit_brings_another(tmp_path: Path)
     for number, notes in enumerate([{"columns": '{"ö": "int32"}'}, None, {"columns": "later"}, {"another": "x"}]):
         table.commit([], [f"input@{number}"], notes=notes)
         assert table.note("columns") == ("later" if number > 1 else '{"ö": "int32"}')
+
+
+def test_a_table_learns_of_the_commits_of_others_and_reads_older_versions_beside(tmp_path: Path) -> None:
+    mine, others = Table(str(tmp_path), CONTRACT), Table(str(tmp_path), CONTRACT)
+    assert (mine.version(), mine.read().num_rows) == (None, 0)
+    for number in range(3):
+        commit(others, "a", number)
+        assert mine.consumed(f"input@{number}")
+        assert mine.version() == number
+        assert [mine.read(version).num_rows for version in range(number + 1)] == list(range(1, number + 2))
+    commit(mine, "a", 3)
+    assert others.read()["number"].to_pylist() == mine.read()["number"].to_pylist()
+    with pytest.raises(FileNotFoundError, match="version 9"):
+        mine.read(9)
+
+
+def test_a_table_is_opened_anew_by_whom_it_is_sent_to(tmp_path: Path) -> None:
+    table = Table(str(tmp_path), CONTRACT)
+    commit(table, "a", 0)
+    sent = cloudpickle.loads(cloudpickle.dumps(table))
+    assert sent.read().equals(table.read())
+
+
+def test_files_give_way_to_others_and_older_versions_have_them_still(tmp_path: Path) -> None:
+    table = Table(str(tmp_path), CONTRACT)
+    for number in range(3):
+        commit(table, "a", number)
+    before, files = table.read().sort_by("number"), list(table.file_rows())
+    assert table.replace(files, table.write(before, "whole"), marks={"merged": 3}) == 3
+    assert (table.read(), list(table.file_rows().values())) == (before, [3])
+    assert (table.read(2).sort_by("number"), table.mark("merged"), table.mark("merged", 2)) == (before, 3, None)
+    assert table.remove_orphans() == {}

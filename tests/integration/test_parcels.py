@@ -139,7 +139,9 @@ def test_every_table_is_its_own() -> None:
     assert list(promises("tests.parcels").contracts) == [
         "parcels",
         "quarantine",
+        "files",
         "arrivals",
         "quarantine_arrivals",
+        "files_arrivals",
         "trips",
     ]

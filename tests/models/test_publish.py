@@ -87,7 +87,7 @@ def test_the_model_carries_its_bundle_signature_example_and_requirements(
     bundle = artifacts / "artifacts" / BUNDLE
     assert replay_golden(bundle, open_bundle(bundle)) == 9
     record = read_record(bundle)
-    assert (record.run_id, record.trained_through, record.tables.versions["histories"]) == (run_id, WINDOWS[0], 0)
+    assert (record.run_id, record.trained_through, record.tables.versions["state"]) == (run_id, WINDOWS[0], 0)
     assert "torch==2.13.0" in (artifacts / "requirements.txt").read_text().splitlines()
     assert not list(artifacts.rglob("*.pkl"))
 

@@ -11,7 +11,7 @@ from data_contracts.night import HeldOut
 from tasks.preprocess.errors import TooFewTargetsError
 from tests.sequences.rows import Batch, Event
 
-COMMITS = ("items", "item_counts", "examples", "histories")
+COMMITS = ("items", "item_counts", "examples", "state")
 
 
 class RefusedError(Exception):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import currently_in_test_context, note
 
+from data_contracts.commit_point import BEFORE
 from data_contracts.night import HeldOut, Night, Workspace
 from tasks.ingest.stage import stage_night
 from tasks.preprocess.recommender.config import FeatureConfig
@@ -24,7 +25,7 @@ from tests.sequences.invariants import assert_features, assert_published, disk
 from tests.sequences.logs import File, Format, source, write
 from tests.sequences.model import Model
 
-POINTS = ("staging", "quarantine", "events", *COMMITS)
+POINTS = (*BEFORE, "events", *COMMITS)
 FEATURES = FeatureConfig(max_length=4)
 HELD_OUT = HeldOut(min_targets=3, min_units=2)
 VALIDATION = ValidationConfig(late_days=2, max_quarantined=0.34)

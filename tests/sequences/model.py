@@ -32,6 +32,7 @@ class Model:
         quarantine: Rows in quarantine: as they came, as they are kept, and the version of `events` that their night
             makes.
         begun: Files in table `quarantine`, and the version of `events` that the newest night there makes.
+        indexed: Files in table `files`.
         features: What was made of the events.
     """
 
@@ -42,6 +43,7 @@ class Model:
     batches: list[Batch] = field(default_factory=list)
     quarantine: list[tuple[str | Line, Broken, int]] = field(default_factory=list)
     begun: tuple[frozenset[tuple[str, int]], int] = (frozenset(), -1)
+    indexed: set[tuple[str, int]] = field(default_factory=set)
 
     @property
     def version(self) -> int:
@@ -124,6 +126,9 @@ class Model:
         batch = batch._replace(window=self._window(batch, through))
         if not (batch.window or batch.files):
             return
+        if self.indexed != self.consumed:
+            yield "files"
+            self.indexed |= self.consumed
         if batch.files and not batch.begun:
             yield "quarantine"
             self.quarantine += [(line, broken, batch.version) for line, broken in batch.broken]

@@ -58,14 +58,14 @@ def refuse_loss(rows: int, newcomers: int, windows: Mapping[str, WindowCounts], 
         rows: Events of the night, as the files of table `events` have them.
         newcomers: Users that had no history before the night: each has one first event.
         windows: Counts by window.
-        written: Targets in the files that are to be committed to `examples`, and rows in those to `histories`; one that
+        written: Targets in the files that are to be committed to `examples`, and rows in those to `state`; one that
             was committed before is left out.
 
     Raises:
         RowsLostError: It is not so; every difference is named.
     """
     whole = sum(windows.values(), WindowCounts())
-    wanted = {"examples": (whole.targets, "targets"), "histories": (whole.users, "rows")}
+    wanted = {"examples": (whole.targets, "targets"), "state": (whole.users, "rows")}
     problems = [f"{whole.events:,} events reached a window, wanted {rows:,}"] if whole.events != rows else []
     problems += [f"{whole.firsts:,} firsts of {newcomers:,} new users"] if whole.firsts != newcomers else []
     problems += [

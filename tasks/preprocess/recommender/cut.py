@@ -41,9 +41,10 @@ def cut_window(
     that the one before left.
 
     Every event with a predecessor is a target exactly once. A late event may lie between events of the history;
-    so targets are the maximal runs of new events in the merged order. A context holds what came before its targets,
-    never more than L + 1 events together with them. Of a user's past the last L events are known: a late event before
-    all of these has no predecessor here, even where it is not the user's very first.
+    so targets are the maximal runs of new events in the merged order. One that lies before the user's very first event
+    gives that a predecessor: it becomes a target, once. A context holds what came before its targets, never more than
+    L + 1 events together with them. Of a user's past the last L events are known: a late event before all of these has
+    no predecessor here, if there were others before them.
 
     Args:
         events: The window's, or a segment's, in any order: ``user_id``, ``item_id``, ``event``, ``timestamp`` (us,
@@ -63,11 +64,18 @@ def cut_window(
     examples = _examples(timeline, users, features.max_length).with_columns(window=pl.lit(window))
     histories = _histories(timeline, known, users, features).with_columns(window=pl.lit(window))
     without = timeline.filter("new", pl.col("position") == 0)
-    late = without.join(known, on="user", how="semi").height
+    in_part = known.filter(~_is_whole())
+    late = without.join(in_part, on="user", how="semi").height
+    firsts = without.join(known, on="user", how="anti").height
     targets = int(examples["target"].list.len().sum())
     shared = timeline.filter("new", "shared").height
-    counts = WindowCounts(events.height, users.height, targets, without.height - late, late, shared)
+    counts = WindowCounts(events.height, users.height, targets, firsts, late, shared)
     return Cut(examples, histories, counts)
+
+
+def _is_whole() -> pl.Expr:
+    """Whether a user's history holds all that the user did."""
+    return pl.col("event_count") == pl.col("items").list.len()
 
 
 def close(histories: pl.DataFrame, features: FeatureConfig) -> pl.DataFrame:
@@ -79,20 +87,23 @@ def close(histories: pl.DataFrame, features: FeatureConfig) -> pl.DataFrame:
 def _timeline(events: pl.DataFrame, known: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """One row an event, remembered or new, by user and in order.
 
-    ``position`` counts from 0 within a user; ``shared`` says whether another event of the user has the same moment.
+    ``position`` counts from 0 within a user; ``shared`` says whether another event of the user has the same moment;
+    ``due``, whether this is to be a target, if it has a predecessor: new events, and a user's very first.
     Remembered events take their place anew: tables that were written in another order go on in this one.
     """
-    columns = ("user", "user_id", "timestamp", "item_id", "event", "new", "item_index")
+    columns = ("user", "user_id", "timestamp", "item_id", "event", "new", "whole", "item_index")
     remembered = (
-        known.select("user", "user_id", item_index="items", event="kinds", timestamp="timestamps")
+        known.select("user", "user_id", item_index="items", event="kinds", timestamp="timestamps", whole=_is_whole())
         .explode("item_index", "event", "timestamp")
-        .join(items, on="item_index")
         .with_columns(new=pl.lit(value=False))
+        .join(items, on="item_index")
         .select(columns)
     )
-    new = events.join(items, on="item_id").with_columns(new=pl.lit(value=True)).select(columns)
+    told = {"new": pl.lit(value=True), "whole": pl.lit(value=False)}
+    new = events.join(items, on="item_id").with_columns(**told).select(columns)
     timeline = in_order(pl.concat([remembered, new]), "user", "new")
-    return timeline.with_columns(position=pl.int_range(pl.len()).over("user"))
+    is_very_first = pl.col("whole") & ((~pl.col("new")).cum_sum().over("user") == 1)
+    return timeline.with_columns(position=pl.int_range(pl.len()).over("user"), due=pl.col("new") | is_very_first)
 
 
 def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> pl.DataFrame:
@@ -102,7 +113,7 @@ def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> p
     targets = (
         timeline.with_row_index("row")
         .cast({"row": pl.Int64})
-        .filter("new", position > 0)
+        .filter("due", position > 0)
         .with_columns(run=(row != row.shift() + 1).fill_null(value=True).cum_sum())
         .with_columns(start=position.first().over("run"))
     )

@@ -1,4 +1,4 @@
-"""Build a night: its new events become numbered items, counts, examples and histories, committed in this order.
+"""Build a night: its new events become numbered items, counts, examples and state, committed in this order.
 
 Every commit consumes ``events@<version>``, so a night that runs again does only what is missing.
 """
@@ -9,7 +9,7 @@ import logging
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import TypeVar
@@ -25,6 +25,7 @@ from tasks.preprocess.recommender.counts import refuse_loss, total
 from tasks.preprocess.recommender.plan import Plan, add_days, hold_out_end
 from tasks.preprocess.recommender.ranges import ROWS_PER_TASK, Range, ranges
 from tasks.preprocess.recommender.refuse import refuse_other_protocol
+from tasks.preprocess.recommender.state import rewrite_state
 from tasks.preprocess.recommender.steps import (
     Order,
     Survey,
@@ -34,12 +35,12 @@ from tasks.preprocess.recommender.steps import (
     write_item_counts,
     write_items,
 )
-from tasks.preprocess.recommender.tables import Tables
+from tasks.preprocess.recommender.tables import USERS, Tables
 from tasks.preprocess.refuse import refuse_other_features
 from tasks.preprocess.truth import refuse_lost_files
 from tasks.preprocess.write import count_values
 
-WEIGHED = {"examples": "target", "histories": "user_id"}
+WEIGHED = {"examples": "target", "state": "user_id"}
 """Column whose values are counted in the files of a table before its commit."""
 
 Answer = TypeVar("Answer")
@@ -79,6 +80,8 @@ def build_night(
     refuse_other_features(tables.examples, features.model_dump())
     refuse_other_protocol(tables, validated.truth, protocol)
     with Client(cluster, set_as_default=False) as client:
+        if tables.state.version() is None:  # what older code wrote says which nights are done
+            rewrite_state(client, tables, features.max_length, rows_per_task)
         has_new = partial(tables.has_new, protocol=protocol)
         for events in tables.nights.unfinished(validated.truth, has_new):
             staging = posixpath.join(workspace.staging, f"preprocess-{events:06}")
@@ -109,6 +112,7 @@ class _NightBuilder:
     def build(self, window: Window, held_out: HeldOut, protocol: Protocol) -> None:
         """Commit what is still missing of this night."""
         refuse_lost_files(self.tables.events, self.events)
+        rewrite_state(self.client, self.tables, self.features.max_length, self.rows_per_task)
         files = self.tables.new_files(self.events, protocol)
         with self._own_folder():
             surveyed = self._survey(files, protocol)
@@ -117,9 +121,14 @@ class _NightBuilder:
             else:
                 plan = self._plan(surveyed, window, protocol, held_out)
             name = f"night-{self.events:06}"
-            order = Order(plan, self.tables.folder, name, self.features, self.rows_per_task, self.day_zone)
+            order = Order(
+                plan, self.tables.folder, self._items(), name, self.features, self.rows_per_task, self.day_zone
+            )
             self._commit_items(order, [each.counts for each in surveyed])
-            self._commit_cut(order, files, surveyed)
+            self._commit_cut(replace(order, items=self._items()), files, surveyed)
+
+    def _items(self) -> tuple[str, ...]:
+        return tuple(sorted(self.tables.items.file_rows()))
 
     @contextmanager
     def _own_folder(self) -> Iterator[None]:
@@ -134,14 +143,20 @@ class _NightBuilder:
         """Look through the night's events."""
         by_day = self.tables.nights.done is None and protocol == "nightly"
         survey = partial(survey_range, survey=Survey(self.staging, self.day_zone, protocol, by_day))
-        surveyed = self._map(survey, self._ranges(files, {}))
+        surveyed = self._map(survey, self._ranges(files))
         logger.info(
             "%s new events of %s users", f"{sum(files.values()):,}", f"{sum(each.users for each in surveyed):,}"
         )
         return surveyed
 
-    def _ranges(self, files: Mapping[str, int], remembered: Mapping[Buckets, int]) -> list[Range]:
-        return ranges(files, self.rows_per_task, len(self.client.nthreads()), remembered)
+    def _ranges(
+        self,
+        files: Mapping[str, int],
+        state: Mapping[str, int] | None = None,
+        remembered: Mapping[Buckets, int] | None = None,
+    ) -> list[Range]:
+        workers = len(self.client.nthreads())
+        return ranges(files, self.rows_per_task, workers, state=state, remembered=remembered)
 
     def _plan(self, surveyed: Sequence[Surveyed], window: Window, protocol: Protocol, held_out: HeldOut) -> Plan:
         first = self.tables.nights.done is None
@@ -165,19 +180,19 @@ class _NightBuilder:
         if not items.consumed(consumed):
             parts = self._call(write_items, counts, order)
             self.tables.commit_items(parts, self.events, order.plan)
+            order = replace(order, items=self._items())
             logger.info("%s new items", f"{sum(part.rows for part in parts):,}")
         if not item_counts.consumed(consumed):
             item_counts.commit(self._call(write_item_counts, counts, order), [consumed])
 
     def _commit_cut(self, order: Order, files: Mapping[str, int], surveyed: Sequence[Surveyed]) -> None:
-        """Cut every range, see that no event was lost, and commit `examples`, then `histories`."""
+        """Cut every range, see that no event was lost, and commit `examples`, then `state`."""
         consumed = self.tables.nights.consumes(self.events)
-        marks = {"examples": self.features.model_dump(), "histories": {"events": self.events}}
-        tables = {table.contract.name: table for table in (self.tables.examples, self.tables.histories)}
+        tables = {table.contract.name: table for table in (self.tables.examples, self.tables.state)}
         missing = [name for name, table in tables.items() if not table.consumed(consumed)]
-        before = {"items": self.tables.items.version(), "histories": self.tables.histories.version()}
-        cut = partial(cut_range, order=order, versions=before, write=missing)
-        cuts = self._map(cut, self._ranges(files, self._remembered(surveyed)))
+        cut = partial(cut_range, order=order, write=missing)
+        state = self.tables.state.file_rows()
+        cuts = self._map(cut, self._ranges(files, state, self._remembered(surveyed)))
         windows = total(cut.counts for cut in cuts)
         for window, counts in windows.items():
             logger.info("window %s: %s", window, counts)
@@ -188,16 +203,15 @@ class _NightBuilder:
             windows=windows,
             written={name: count_values(tables[name], parts[name], WEIGHED[name]) for name in missing},
         )
+        users = self.tables.users() + sum(cut.newcomers for cut in cuts)
+        marks = {"examples": self.features.model_dump(), "state": {"events": self.events, USERS: users}}
         for name in missing:
             tables[name].commit(parts[name], [consumed], marks=marks[name])
 
     def _remembered(self, surveyed: Sequence[Surveyed]) -> dict[Buckets, int]:
-        """Return how many events tonight's users may have in their histories, at most.
-
-        Histories, of all windows, are at least as many as the users who have one.
-        """
-        histories = sum(self.tables.histories.file_rows().values())
-        return {each.buckets: min(each.users, histories) * self.features.max_length for each in surveyed}
+        """Return how many events tonight's users may have in their histories, at most."""
+        known = self.tables.users()
+        return {each.buckets: min(each.users, known) * self.features.max_length for each in surveyed}
 
     def _map(self, function: Callable[[Range], Answer], asked: Sequence[Range]) -> list[Answer]:
         """Call ``function`` with every range, on the cluster."""

@@ -23,10 +23,12 @@ class Range:
     Attributes:
         buckets: Of the users.
         files: URIs of the files that may hold their events.
+        state: The same of table `state`, for their rows.
     """
 
     buckets: Buckets
     files: tuple[str, ...]
+    state: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -39,17 +41,26 @@ class Range:
         return events if self.is_whole else events.filter(self.buckets.rows(bucket_of("user_id")))
 
 
-def ranges(files: Mapping[str, int], most: int, workers: int, remembered: Mapping[Buckets, int]) -> list[Range]:
+def ranges(
+    files: Mapping[str, int],
+    most: int,
+    workers: int,
+    *,
+    state: Mapping[str, int] | None = None,
+    remembered: Mapping[Buckets, int] | None = None,
+) -> list[Range]:
     """Part the users of some files, each file read by one task where its name allows.
 
     Args:
         files: URI to its number of rows.
         most: Events that one task is to hold, new and remembered.
         workers: That are to have something to do.
+        state: Files of table `state`; none where it is not read.
         remembered: Buckets to the events that their users' histories hold, about.
     """
-    weights = Counter(dict(remembered))
+    weights = Counter(dict(remembered or {}))
     for file, rows in files.items():
         weights[buckets_of(file)] += rows
-    found = (Range(buckets, tuple(among(files, buckets))) for buckets in parted(weights, most, workers))
-    return [each for each in found if each.files]
+    found = parted(weights, most, workers)
+    own = (Range(buckets, tuple(among(files, buckets)), tuple(among(state or {}, buckets))) for buckets in found)
+    return [each for each in own if each.files]

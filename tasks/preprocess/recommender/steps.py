@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,12 +16,12 @@ from data_contracts.table import Part
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import WindowCounts
 from tasks.preprocess.recommender.cut import close, cut_window
-from tasks.preprocess.recommender.histories import newest_histories
 from tasks.preprocess.recommender.items import count_by_number, number_items
 from tasks.preprocess.recommender.plan import Plan, count_by_day, count_items
 from tasks.preprocess.recommender.ranges import Range
 from tasks.preprocess.recommender.segments import in_segments
-from tasks.preprocess.recommender.tables import Tables
+from tasks.preprocess.recommender.state import newest_rows
+from tasks.preprocess.recommender.tables import Tables, numbered
 from tasks.preprocess.write import write_checked
 
 
@@ -65,6 +65,7 @@ class Order:
     Attributes:
         plan: The windows.
         tables: URI under which every table has a folder of its own.
+        items: URIs of the files of table `items`.
         name: Prefix of the files' names, this night's own.
         features: How examples are cut.
         rows_per_segment: Events that are cut at once, about; see `in_segments`.
@@ -73,6 +74,7 @@ class Order:
 
     plan: Plan
     tables: str
+    items: tuple[str, ...]
     name: str
     features: FeatureConfig
     rows_per_segment: int
@@ -85,7 +87,7 @@ class RangeCut(NamedTuple):
     Attributes:
         parts: Files written, by table.
         counts: By window.
-        newcomers: Users without a history before the night.
+        newcomers: Users without a row of state before the night.
     """
 
     parts: dict[str, list[Part]]
@@ -108,14 +110,14 @@ def survey_range(own: Range, survey: Survey) -> Surveyed:
 def write_items(counts: Sequence[str], order: Order) -> list[Part]:
     """Write the items that had no number before this night, from the files of `survey_range`."""
     table = Tables(order.tables)
-    new = number_items(_add(counts, order.plan), table.numbered())
+    new = number_items(_add(counts, order.plan), numbered(order.items))
     return write_checked(table.items, new, order.name, order.plan.window.last_day, order.day_zone)
 
 
 def write_item_counts(counts: Sequence[str], order: Order) -> list[Part]:
     """Write how often each item was met in each window; every item has a number by now."""
     table = Tables(order.tables)
-    rows = count_by_number(_add(counts, order.plan), table.numbered())
+    rows = count_by_number(_add(counts, order.plan), numbered(order.items))
     return write_checked(table.item_counts, rows, order.name, order.plan.window.last_day, order.day_zone)
 
 
@@ -124,24 +126,23 @@ def _add(counts: Sequence[str], plan: Plan) -> pl.DataFrame:
     return counted.group_by("item_id", "window").agg(pl.sum("count")).collect()
 
 
-def cut_range(own: Range, order: Order, versions: Mapping[str, int | None], write: Sequence[str]) -> RangeCut:
-    """Cut a range's events into examples and histories, segment after segment, and window after window in each.
+def cut_range(own: Range, order: Order, write: Sequence[str]) -> RangeCut:
+    """Cut a range's events into examples and rows of state, segment after segment, and window after window in each.
 
     Memory holds one segment, and what is remembered of the range's users.
 
     Args:
         own: The range.
-        order: Of the night.
-        versions: Of table `items`, where every item of the night has its number, and of `histories`, before the night.
-        write: The tables still to be written, of `examples` and `histories`.
+        order: Of the night; every item has its number by now.
+        write: The tables still to be written, of `examples` and `state`.
     """
     tables = Tables(order.tables)
     events = own.read()
     whole = order.plan.protocol == "leave_one_out"  # a user's last two events are found among all of them
     segments = iter([events.collect()] if whole else in_segments(events, order.rows_per_segment))
     users = events.select("user_id").unique().collect(engine="streaming")
-    known = newest_histories(tables.histories, versions["histories"], users, own.buckets)
-    progress = _Progress(order, tables.numbered(versions["items"]), known)
+    known = newest_rows(own.state, users, own.buckets)
+    progress = _Progress(order, numbered(order.items), known)
     name, last_day = f"{order.name}-{own.buckets.name}", order.plan.window.last_day
     parts: dict[str, list[Part]] = {table: [] for table in write}
     for segment, rows in enumerate(segments):
@@ -149,8 +150,8 @@ def cut_range(own: Range, order: Order, versions: Mapping[str, int | None], writ
         if "examples" in write:
             part = f"{name}.{segment}" if segment else name
             parts["examples"] += write_checked(tables.examples, examples, part, last_day, order.day_zone)
-    if "histories" in write:
-        parts["histories"] += write_checked(tables.histories, progress.histories(), name, last_day, order.day_zone)
+    if "state" in write:
+        parts["state"] += write_checked(tables.state, progress.histories(), name, last_day, order.day_zone)
     return RangeCut(parts, progress.counts(), newcomers=users.height - known.height)
 
 

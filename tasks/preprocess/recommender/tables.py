@@ -1,21 +1,26 @@
 """The four tables that preprocess writes, and what their commits remember about the nights that made them.
 
-`items` is committed first and says how a night was planned, `histories` last (`tasks.preprocess.nights`).
+`items` is committed first and says how a night was planned, `state` last (`tasks.preprocess.nights`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from data_contracts.night import Night, Protocol
+from data_contracts.reading import scan
 from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.recommender.state import STATE
 from data_contracts.table import Part, Table
 from tasks.preprocess.nights import Nights
 from tasks.preprocess.recommender.plan import Plan
 
+USERS = "users"
+"""Mark of `state`: how many users have a row."""
 PROTOCOLS: tuple[Protocol, ...] = ("nightly", "leave_one_out")
 
 
@@ -32,8 +37,8 @@ class Tables:
         self.items = Table(folder, ITEMS)
         self.item_counts = Table(folder, ITEM_COUNTS)
         self.examples = Table(folder, EXAMPLES)
-        self.histories = Table(folder, HISTORIES)
-        self.nights = Nights(self.events, first=self.items, last=self.histories)
+        self.state = Table(folder, STATE)
+        self.nights = Nights(self.events, first=self.items, last=self.state)
 
     def new_files(self, events: int, protocol: Protocol) -> dict[str, int]:
         """Return the files with the events of a night, and their rows; without times there is one night, of all.
@@ -63,11 +68,19 @@ class Tables:
     def record(self) -> Night:
         """Return the record of the newest night, once it is done."""
         plan = self.plan()
-        tables = (self.events, self.items, self.item_counts, self.examples, self.histories)
+        tables = (self.events, self.items, self.item_counts, self.examples, self.state)
         versions = {table.contract.name: table.version() or 0 for table in tables} | {"events": self.nights.done or 0}
         windows = tuple(self.item_counts.partitions())
         return Night(window=plan.window, windows=windows, tables=versions, protocol=plan.protocol)
 
-    def numbered(self, version: int | None = None) -> pl.DataFrame:
-        """Read ``item_id`` and ``item_index`` of every item at ``version``, the newest when omitted."""
-        return pl.DataFrame(self.items.read(version, columns=["item_id", "item_index"]))
+    def users(self) -> int:
+        """Return how many users have a row of `state`."""
+        return self.state.mark(USERS) or 0
+
+
+def numbered(files: Sequence[str]) -> pl.DataFrame:
+    """Read ``item_id`` and ``item_index`` of every item in files of table `items`."""
+    columns = ["item_id", "item_index"]
+    if not files:
+        return pl.DataFrame(ITEMS.schema.empty_table()).select(columns)
+    return scan(files, ITEMS).select(columns).collect()

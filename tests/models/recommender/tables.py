@@ -17,8 +17,8 @@ from data_contracts.contract import DataContract
 from data_contracts.job import TablesAt
 from data_contracts.recommender.events import EVENTS
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.recommender.state import STATE
 from data_contracts.table import Table
 
 Event = int | tuple[int, str] | tuple[int, str, date]
@@ -40,7 +40,7 @@ def write_tables(folder: Path, windows: Mapping[str, Mapping[str, Events]], *, m
     so_far: dict[str, list[Met]] = {}
     first_window: dict[int, str] = {}
     rows: dict[DataContract, list[dict[str, object]]] = {
-        contract: [] for contract in (EVENTS, ITEMS, ITEM_COUNTS, EXAMPLES, HISTORIES)
+        contract: [] for contract in (EVENTS, ITEMS, ITEM_COUNTS, EXAMPLES, STATE)
     }
     for window, users in windows.items():
         for user, events in users.items():
@@ -50,7 +50,7 @@ def write_tables(folder: Path, windows: Mapping[str, Mapping[str, Events]], *, m
             of_user = {"user_id": user, "window": window}
             rows[EVENTS] += [_event(user, met) for met in new]
             rows[EXAMPLES] += [row | of_user for row in _cut(before, new, max_length)]
-            rows[HISTORIES].append(of_user | _history(so_far[user], max_length))
+            rows[STATE].append(of_user | _history(so_far[user], max_length))
         counts = Counter(met.item for user in users for met in so_far[user][-len(users[user]) :])
         rows[ITEM_COUNTS] += [
             {"item_index": item, "count": count, "window": window} for item, count in sorted(counts.items())

@@ -14,8 +14,8 @@ from data_contracts.bundle import BUNDLE
 from data_contracts.job import Config, PublishJob, TablesAt
 from data_contracts.manifest import seal
 from data_contracts.recommender.events import EVENTS
-from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.recommender.state import STATE
 from data_contracts.table import Table
 from models.publish import publish
 from models.recommender.config import NetworkConfig, RecommenderConfig
@@ -57,7 +57,7 @@ def write_tables(folder: Path) -> TablesAt:
             "count": [1 if number == KNOWN else 20 - number for number in numbers],
             "window": first,
         },
-        HISTORIES: {
+        STATE: {
             "user_id": ["ada", "ada", "bob", "new"],
             "bucket": [1, 1, 2, 3],
             "items": [[1, 2], [1, 2, 3], [4, 11, 5], [11, 12]],

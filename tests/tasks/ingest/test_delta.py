@@ -58,7 +58,7 @@ def test_rows_of_a_table_are_taken_once_whatever_becomes_of_its_files(tmp_path: 
     assert night() == (24, 0, 24), "rows that are compacted are repeats"
     DeltaTable(table).delete("user_id = 'u3'")
     assert night()[1:] == (0, 11), "what is left of a file is written again"
-    truth, _ = incoming_tables(workspace)
+    truth = incoming_tables(workspace).kept
     assert sorted(truth.read()["user_id"].to_pylist()) == sorted(f"u{number}" for number in range(24))
     assert set(truth.read()["event"].to_pylist()) == {"a b", "ü/="}
 

@@ -66,7 +66,7 @@ class House:
 
     def rows(self) -> list[dict[str, Any]]:
         """Every row of the truth, by time."""
-        truth, _ = incoming_tables(self.workspace)
+        truth = incoming_tables(self.workspace).kept
         rows: list[dict[str, Any]] = truth.read().sort_by("timestamp").to_pylist()
         return rows
 

@@ -112,7 +112,7 @@ def test_lists_go_through_a_night_and_their_repeats_are_known(tmp_path: Path, cl
     assert night() == (23, 20, 2, 1)
     (logs / "b.csv").write_text(HEAD + "".join([*good[:5], good[5].replace(",5,", ",6,"), *bad]))
     assert night() == (8, 1, 0, 7), "as equal as lists are"
-    truth, quarantine = incoming_tables(workspace)
+    truth, quarantine, _ = incoming_tables(workspace)
     assert sorted(row["numbers"][2] for row in truth.read().to_pylist()) == sorted([*range(20), 6])
     kept = {row["rule"]: json.loads(row["row"]) for row in quarantine.read().to_pylist()}
     assert kept["all numbers missing"]["numbers"] == [None, None, None]

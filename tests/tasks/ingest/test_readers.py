@@ -323,7 +323,7 @@ def test_every_id_reaches_the_table_as_it_came_and_a_long_one_the_quarantine(tmp
     config = ValidationConfig(max_quarantined=0.1)
     staged = stage_night(workspace, source_of(uri=str(logs), format="jsonl"), cluster)
     validate_night(workspace, staged, None, config, cluster)
-    events, quarantine = incoming_tables(workspace)
+    events, quarantine, _ = incoming_tables(workspace)
     rows = events.read(columns=["user_id", "item_id"]).to_pylist()
     assert sorted((row["user_id"], row["item_id"]) for row in rows) == sorted(ids)
     broken = {row["rule"]: row["row"] for row in quarantine.read().to_pylist()}

@@ -12,6 +12,7 @@ import pytest
 
 from data_contracts.buckets import Buckets
 from data_contracts.night import Staged, Workspace
+from data_contracts.source_files import taken_note
 from data_contracts.staged import read_index, read_rows
 from data_contracts.staging import NIGHT
 from data_contracts.table import Table
@@ -54,7 +55,8 @@ def _consume(workspace: Workspace, staged: Staged, *names: str) -> None:
         name: Table(workspace.tables, promises(workspace.use_case).contracts[name]) for name in ("quarantine", "events")
     }
     for name in names:
-        tables[name].commit([], staged.consumed, marks={NIGHT: tables["events"].next_version()})
+        marks, notes = {NIGHT: tables["events"].next_version()}, taken_note(staged.consumed)
+        tables[name].commit([], marks=marks, notes=notes)
 
 
 def _staging(workspace: Workspace) -> list[Path]:

@@ -8,8 +8,8 @@ import pytest
 
 from data_contracts.contract import ContractViolationError, DataContract
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.histories import HISTORIES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
+from data_contracts.recommender.state import STATE
 from data_contracts.table import Table
 from tasks.preprocess.write import write_checked
 
@@ -82,10 +82,10 @@ COUNT = {"item_index": 1, "count": 1, "window": "2026-01-01"}
             ["target empty", "target_event not as long", "target_timestamp not as long", "target after through"],
             id="all problems at once",
         ),
-        pytest.param(HISTORIES, [HISTORY | {"seen": [1, 1]}], ["item twice in seen"], id="seen twice"),
-        pytest.param(HISTORIES, [HISTORY | {"event_count": 1}], ["more items than event_count"], id="uncounted"),
-        pytest.param(HISTORIES, [HISTORY | {"seen": [0, 1]}], ["item_index below 1"], id="padding in seen"),
-        pytest.param(HISTORIES, [HISTORY | {"kinds": ["view"]}], ["kinds not as long as items"], id="history's kinds"),
+        pytest.param(STATE, [HISTORY | {"seen": [1, 1]}], ["item twice in seen"], id="seen twice"),
+        pytest.param(STATE, [HISTORY | {"event_count": 1}], ["more items than event_count"], id="uncounted"),
+        pytest.param(STATE, [HISTORY | {"seen": [0, 1]}], ["item_index below 1"], id="padding in seen"),
+        pytest.param(STATE, [HISTORY | {"kinds": ["view"]}], ["kinds not as long as items"], id="history's kinds"),
         pytest.param(ITEMS, [ITEM, ITEM], ["item_index given twice", "item numbered twice"], id="numbered twice"),
         pytest.param(ITEM_COUNTS, [COUNT | {"count": 0}], ["item counted without an event"], id="no event"),
     ],
@@ -105,7 +105,7 @@ def test_rows_that_break_a_rule_are_not_written(
     [
         (EXAMPLES, EXAMPLE),
         (EXAMPLES, EXAMPLE | {"context_event": None, "context_timestamp": None}),
-        (HISTORIES, HISTORY),
+        (STATE, HISTORY),
         (ITEMS, ITEM),
         (ITEM_COUNTS, COUNT),
     ],

@@ -12,7 +12,7 @@ import polars as pl
 
 from data_contracts.night import Validated, Window, Workspace
 from data_contracts.recommender.events import EVENTS
-from data_contracts.recommender.histories import HISTORIES
+from data_contracts.recommender.state import STATE
 from data_contracts.table import Table
 from tasks.preprocess.recommender.items import number_items
 from tests.placing import place_of
@@ -53,7 +53,7 @@ def number(events: pl.DataFrame, items: pl.DataFrame = NO_ITEMS, window: str = "
 
 def no_histories() -> pl.DataFrame:
     """Table `histories` before the first night."""
-    return pl.DataFrame(HISTORIES.schema.empty_table())
+    return pl.DataFrame(STATE.schema.empty_table())
 
 
 def workspace(folder: Path) -> Workspace:

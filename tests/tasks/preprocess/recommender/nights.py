@@ -11,7 +11,7 @@ from tasks.preprocess.recommender.ranges import ROWS_PER_TASK
 from tasks.preprocess.recommender.tables import Tables
 from tests.tasks.preprocess.recommender.logs import publish, shop
 
-COMMITS = ("items", "item_counts", "examples", "histories")
+COMMITS = ("items", "item_counts", "examples", "state")
 FEATURES = FeatureConfig(max_length=8)
 HELD_OUT = HeldOut(min_targets=100, min_units=10)
 
@@ -49,7 +49,7 @@ def rows(home: Workspace, night: Night) -> dict[str, pl.DataFrame]:
         "items": ["item_index"],
         "item_counts": ["window", "item_index"],
         "examples": ["window", "bucket", "user_id", "target_timestamp"],
-        "histories": ["window", "bucket", "user_id"],
+        "state": ["window", "bucket", "user_id"],
     }
     return {
         name: pl.DataFrame(getattr(tables, name).read(night.tables[name])).sort(keys, maintain_order=True)

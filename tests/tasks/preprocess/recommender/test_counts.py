@@ -14,7 +14,7 @@ def test_counts_of_ranges_add_up_by_window() -> None:
 
 
 def test_nothing_is_said_when_every_event_accepted_is_a_target_a_first_or_too_late() -> None:
-    refuse_loss(11, 3, WINDOWS, {"examples": 7, "histories": 5})
+    refuse_loss(11, 3, WINDOWS, {"examples": 7, "state": 5})
     refuse_loss(11, 3, WINDOWS, {})
 
 
@@ -34,9 +34,7 @@ def test_nothing_is_said_when_every_event_accepted_is_a_target_a_first_or_too_la
         pytest.param(
             11, 3, WINDOWS, {"examples": 6}, "files of table 'examples': 6 targets, wanted 7", id="not written"
         ),
-        pytest.param(
-            11, 3, WINDOWS, {"histories": 6}, "files of table 'histories': 6 rows, wanted 5", id="written twice"
-        ),
+        pytest.param(11, 3, WINDOWS, {"state": 6}, "files of table 'state': 6 rows, wanted 5", id="written twice"),
     ],
 )
 def test_every_loss_is_named(

@@ -44,11 +44,13 @@ class Piece(NamedTuple):
     target: list[tuple[int, str, str]]
 
 
-def plain_pieces(known: dict[str, list[Event]], night: Sequence[Event], length: int) -> list[Piece]:
-    """The rules of `cut_window`, event by event."""
+def plain_pieces(
+    known: dict[str, list[Event]], forgotten: set[str], night: Sequence[Event], length: int
+) -> list[Piece]:
+    """The rules of `cut_window`, event by event; ``forgotten`` are users of whom more was known once."""
     pieces: list[Piece] = []
     for user in sorted({event.user_id for event in night}):
-        merged = [(event, False) for event in known[user]]
+        merged = [(event, not at and user not in forgotten) for at, event in enumerate(known[user])]
         merged += [(event, True) for event in night if event.user_id == user]
         merged.sort(key=lambda pair: (pair[0].place, pair[1]))
         position = 1
@@ -65,6 +67,7 @@ def plain_pieces(known: dict[str, list[Event]], night: Sequence[Event], length: 
                 pieces.append(Piece(user, events[: position - begin], events[position - begin :]))
                 position = stop
         known[user] = [event for event, _ in merged][-length:]
+        forgotten |= {user} if len(merged) > length else set()
     return pieces
 
 
@@ -85,9 +88,9 @@ def seen_pieces(cut: Cut, items: pl.DataFrame) -> list[Piece]:
 @PROPERTY
 def test_examples_are_what_the_rules_say_event_by_event(nights: list[list[Event]], length: int) -> None:
     items = number(frame([event for night in nights for event in night]))
-    known: dict[str, list[Event]] = defaultdict(list)
+    known, forgotten = defaultdict[str, list[Event]](list), set[str]()
     for night, cut in zip(nights, cut_nights(nights, length), strict=True):
-        assert sorted(seen_pieces(cut, items)) == sorted(plain_pieces(known, night, length))
+        assert sorted(seen_pieces(cut, items)) == sorted(plain_pieces(known, forgotten, night, length))
 
 
 @given(NIGHTS, LENGTH)
@@ -189,7 +192,10 @@ def test_a_history_is_the_last_events_and_the_items_seen(nights: list[list[Event
         pytest.param("", "abcdefgh", [("a", "bcde"), ("de", "fgh")], id="a long span is cut, with L/2 before it"),
         pytest.param("abc", "d", [("abc", "d")], id="few targets take more context"),
         pytest.param("abcd", "efghij", [("cd", "efg"), ("fg", "hij")], id="known users' spans are cut alike"),
-        pytest.param("bd", "ac", [("ab", "c")], id="late events lie between events of the history"),
+        pytest.param("abd", "c", [("ab", "c")], id="a late event lies between events of the history"),
+        pytest.param("bd", "ac", [("a", "bc")], id="one before the very first gives that a predecessor"),
+        pytest.param("bcde", "af", [("a", "b"), ("bcde", "f")], id="and no other"),
+        pytest.param("bcdef", "ag", [("cdef", "g")], id="but not where more was done than is remembered"),
         pytest.param("ad", "bce", [("a", "bc"), ("abcd", "e")], id="targets are runs of new events"),
     ],
 )
@@ -231,4 +237,7 @@ def test_a_late_event_before_all_that_is_remembered_is_told_apart_from_a_first()
     nights = [[Event(5, "a", "view", "u")], [Event(1, "b", "view", "u"), Event(9, "a", "view", "v")]]
     first, second = (cut.counts for cut in cut_nights(nights, 4))
     assert (first.firsts, first.late) == (1, 0)
-    assert (second.firsts, second.late, second.targets) == (1, 1, 0)
+    assert (second.firsts, second.late, second.targets) == (1, 0, 1), "the very first has a predecessor now"
+    nights = [[Event(at, "a", "view", "u") for at in range(5, 10)], [Event(1, "b", "view", "u")]]
+    _, second = (cut.counts for cut in cut_nights(nights, 4))
+    assert (second.firsts, second.late, second.targets) == (0, 1, 0)

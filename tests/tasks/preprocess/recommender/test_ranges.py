@@ -23,7 +23,7 @@ def test_every_event_is_read_in_one_range_that_of_its_user(tmp_path: Path, most:
             file = str(tmp_path / (f"{day}-{buckets.name}.parquet" if named else f"{day}.parquet"))
             own.write_parquet(file)
             files[file] = own.height
-    found = ranges(files, most, 1, {})
+    found = ranges(files, most, 1)
     reads = [each.read().collect() for each in found]
     assert all(
         rows.filter(~each.buckets.rows(bucket_of("user_id"))).is_empty()
@@ -38,8 +38,8 @@ def test_every_event_is_read_in_one_range_that_of_its_user(tmp_path: Path, most:
 
 def test_what_is_remembered_counts_as_events_do(tmp_path: Path) -> None:
     file = str(tmp_path / "all.parquet")
-    assert len(ranges({file: 100}, 1_000, 1, {Buckets(): 0})) == 1
-    assert len(ranges({file: 100}, 1_000, 1, {Buckets(): 1_900})) == 2
+    assert len(ranges({file: 100}, 1_000, 1, remembered={Buckets(): 0})) == 1
+    assert len(ranges({file: 100}, 1_000, 1, remembered={Buckets(): 1_900})) == 2
 
 
 def test_files_are_grouped_alike_however_they_are_listed() -> None:

@@ -1,11 +1,14 @@
-"""Histories: what each user did last, at a window's end; a user's newest row is the user's history.
+"""State: what each user did last, at a window's end; a user's newest row is the user's history.
 
-Written by ``preprocess``; read by ``preprocess``, ``evaluate`` and the server.
+A night adds rows of the users who did something, and now and then puts one row a user in the place of all: so there are
+about as many rows as users, and what a night writes is its own. Written by ``preprocess``; read by ``preprocess``,
+``evaluate`` and the server.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -14,6 +17,9 @@ from data_contracts.contract import DataContract, Limits
 from data_contracts.days import end_of
 from data_contracts.recommender.steps import shortest_steps
 from data_contracts.rules import Rule, between
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def _checked(table: pa.Table) -> pa.Table:
@@ -51,8 +57,8 @@ def _row_rules(limits: Limits) -> Sequence[Rule]:
     ]
 
 
-HISTORIES = DataContract(
-    name="histories",
+STATE = DataContract(
+    name="state",
     schema=pa.schema(
         [
             pa.field("user_id", pa.string(), nullable=False),
@@ -84,7 +90,14 @@ HISTORIES = DataContract(
     ),
     written_by="preprocess",
     read_by=("preprocess", "evaluate", "register"),
-    partition_by="window",
     checked=_checked,
     row_rules=_row_rules,
 )
+
+
+def newest(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the newest of each user's rows. The ids are looked at first: the lists are what is large."""
+    import polars as pl
+
+    windows = rows.group_by("user_id").agg(pl.max("window"))
+    return rows.join(windows, on=["user_id", "window"], how="semi")
