@@ -104,6 +104,32 @@ def test_rows_of_every_day_are_taken_also_of_days_to_come(workspace: Workspace, 
     assert (_taken(staged), _rows(staged).height) == ({"a.csv", "b.csv"}, 44)
 
 
+def test_many_small_files_take_few_tasks_and_few_lines_of_log(
+    workspace: Workspace, logs: Path, cluster: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(60):
+        _write(logs / f"{number:02}.csv", _lines(DAY, 2, first=2 * number))
+    with caplog.at_level("INFO", logger="tasks.ingest"):
+        staged = _stage(workspace, logs, cluster)
+    rows = _rows(staged)
+    assert (rows.height, len(_taken(staged)), len(staged.consumed)) == (120, 60, 60)
+    assert rows.select((pl.col("item_id").str.slice(1).cast(pl.Int64) % 2 == pl.col("source_row")).all()).item()
+    assert len(_staging(workspace)) < 10
+    assert len(caplog.messages) < 15
+    assert "100 % staged: 120 rows." in caplog.messages
+
+
+def test_a_large_file_is_staged_by_several_tasks(workspace: Workspace, logs: Path, cluster: str) -> None:
+    count = 40_000
+    users = pl.select(user_id=pl.format("u{}", pl.int_range(count)), item_id=pl.lit("i"), timestamp=pl.lit(str(DAY)))
+    users.write_ndjson(logs / "a.jsonl")
+    staged = stage_night(workspace, SourceConfig(uri=str(logs), format="jsonl"), cluster)
+    rows = _rows(staged)
+    assert len(_staging(workspace)) > 2
+    assert rows.sort("source_row")["user_id"].to_list() == [f"u{number}" for number in range(count)]
+    assert rows["source_row"].sort().to_list() == list(range(count))
+
+
 def test_a_night_that_died_between_its_commits_is_finished_first(
     workspace: Workspace, logs: Path, cluster: str
 ) -> None:

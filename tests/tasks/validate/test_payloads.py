@@ -87,8 +87,10 @@ def test_a_payload_keeps_its_limits_or_is_set_aside_with_the_one_it_broke(tmp_pa
         for place, file in enumerate(list_files(uri)):
             target = Target(folder=str(home / "staged"), name=str(place))
             parts = stage_file(file, target, source, RECORDINGS).parts
-            names, tables = [part.name for part in parts], str(home / "tables")
-            order = Order(target.folder, names, 1, f"night-{place}", tables, "tests.recordings", "source", LIMITS, {})
+            first_rows, tables = {part.name: part.first_row for part in parts}, str(home / "tables")
+            order = Order(
+                target.folder, first_rows, 1, f"night-{place}", tables, "tests.recordings", "source", LIMITS, {}
+            )
             ranged = validate_share(Share(buckets=Buckets()), order)
             quarantine = Table(tables, QUARANTINE)
             report = ranged.report
