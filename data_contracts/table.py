@@ -94,7 +94,7 @@ class Table(ReadableTable):
         Older versions are read as before: the files replaced stay where they are.
 
         Args:
-            files: URIs of files of the newest version.
+            files: URIs of files of the newest version; none of a table that is made of another one.
             parts: What `write` returned, from any process.
             marks: See `commit`.
 
@@ -102,13 +102,16 @@ class Table(ReadableTable):
             deltalake.exceptions.CommitFailedError: Another commit came first.
         """
         table = self._open()
-        assert table is not None, "a table without files has none to replace"
+        transactions = [*_marked(marks), Transaction(CONTRACT, self.contract.version)]
+        properties = CommitProperties(app_transactions=transactions)
         now = int(time.time() * 1000)
+        added = [replace(part.added(), data_change=False) for part in parts]
         gone = (file.removeprefix(f"{self.uri}/") for file in files)
-        actions: list[AddAction | RemoveAction] = [replace(part.added(), data_change=False) for part in parts]
-        actions += [RemoveAction(path, data_change=False, deletion_timestamp=now) for path in gone]
+        removed = [RemoveAction(path, data_change=False, deletion_timestamp=now) for path in gone]
         with commit_point(f"{self.contract.name} rewritten"):
-            return self._commit(table, actions, CommitProperties(app_transactions=_marked(marks)))
+            if table is None:
+                return self._append(None, added, properties)
+            return self._commit(table, [*added, *removed], properties)
 
     def take_steps(self) -> None:
         """Bring the table from the version of its contract under which it was written to today's, in one commit.

@@ -45,7 +45,8 @@ def kill(point: str, house: House, undisturbed: Undisturbed, cluster: str, folde
 
 def test_an_undisturbed_night_passes_every_point_in_its_order(undisturbed: Undisturbed) -> None:
     wanted = [(point, moment) for point in POINTS for moment in ("before", "after")]
-    assert list(dict.fromkeys(undisturbed.heard)) == wanted
+    passed = dict.fromkeys(each for each in undisturbed.heard if not each[0].endswith(" rewritten"))
+    assert list(passed) == wanted
 
 
 def test_a_home_of_the_release_before_is_taken_along(undisturbed: Undisturbed) -> None:

@@ -82,7 +82,7 @@ def rewrite_state(client: Client, tables: Tables, length: int, most: int) -> Non
     if before is None:
         state.replace(files, parts)
     else:
-        state.commit(parts, [], marks={events: before.mark(events) or 0, USERS: users})
+        state.replace([], parts, marks={events: before.mark(events) or 0, USERS: users})
     logger.info(
         "state: %s rows in %s files are now %s, one a user", f"{sum(files.values()):,}", len(files), f"{users:,}"
     )

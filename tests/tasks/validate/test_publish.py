@@ -48,6 +48,19 @@ def test_good_rows_become_events_and_bad_ones_are_kept_as_they_came(shop: Shop) 
     assert shop.files("staging") == []
 
 
+def test_a_page_names_neither_users_nor_items(shop: Shop) -> None:
+    when = (f"{DAY}T01:00:00Z", "soon", "1970-01-01T00:00:00Z", "2131-01-01T00:00:00Z")
+    bad = [f"secret-{n},secret-item,{time},{value}" for n, time in enumerate(when) for value in ("nan", "", "many")]
+    bad += [f"{'secret' * 60},i,{DAY},1", f"u,{'secret' * 60},{DAY},1", f",secret,{DAY},1", f"secret,,{DAY},1"]
+    config = ValidationConfig(max_quarantined=0.5, allowed={"event": ("buy",)})
+    with pytest.raises(ContractViolationError, match="unknown event"):
+        shop.night("a.csv", [*lines(DAY), *bad], config=config)
+    (page,) = Path(shop.workspace.docs).iterdir()
+    text = page.read_text(encoding="utf-8")
+    assert "unknown event" in text
+    assert "secret" not in text
+
+
 def test_the_folder_of_a_home_may_look_like_a_pattern(tmp_path: Path, cluster: str) -> None:
     (tmp_path / "br [x]").mkdir()
     assert Shop(tmp_path / "br [x]", cluster).night("a.csv", lines(DAY)).accepted == 300
