@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sqlite3
 import tempfile
@@ -17,6 +18,7 @@ from mlflow import MlflowClient
 
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
+from data_contracts.version import TABLE_IDS
 from tasks.deploy.client import ask_over_rest
 from tasks.deploy.server import ModelServer
 from tests.integration.conftest import House
@@ -104,7 +106,12 @@ def _registry(client: MlflowClient) -> dict[str, Any]:
         found[f"metrics of the {run.info.run_name}"] = metrics
     for version in versions:
         tags = {name: text for name, text in version.tags.items() if name != "nightshift.git_commit"}
-        found[f"version {version.version}"] = {**tags, "run": version.run_id, "model": version.model_id}
+        tables = json.loads(tags.pop(TABLE_IDS))
+        of_older_code = {
+            name: own for name, own in tables.items() if name != "state"
+        }  # each second night makes its own
+        own = {"tables": of_older_code, "run": version.run_id, "model": version.model_id}
+        found[f"version {version.version}"] = {**tags, **own}
     return found
 
 

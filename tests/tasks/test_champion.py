@@ -12,7 +12,7 @@ from data_contracts.version import TABLE_IDS, TRAINED_THROUGH
 from tasks.champion import stranger, table_ids
 from tests.models.recommender.tables import write_tables
 
-TABLES = {"items": "a-1", "events": "b-1"}
+TABLES = {"items": "a-1", "events": "b-1", "state": "c-1"}
 DAY = date(2026, 11, 3)
 NIGHT = Night(
     window=Window(first_day=DAY, last_day=DAY),
@@ -21,6 +21,7 @@ NIGHT = Night(
 )
 IDS = json.dumps(TABLES)
 OTHER_IDS = json.dumps(TABLES | {"items": "a-2"})
+OLDER_IDS = json.dumps({("histories" if name == "state" else name): own for name, own in TABLES.items()})
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,10 @@ OTHER_IDS = json.dumps(TABLES | {"items": "a-2"})
     [
         pytest.param({TRAINED_THROUGH: "2026-11-02", TABLE_IDS: IDS}, "", id="of these tables"),
         pytest.param({TRAINED_THROUGH: "2026-11-02", TABLE_IDS: OTHER_IDS}, "tables made before", id="of other tables"),
+        pytest.param(
+            {TRAINED_THROUGH: "2026-11-02", TABLE_IDS: OLDER_IDS}, "", id="of these, but one has another name"
+        ),
+        pytest.param({TRAINED_THROUGH: "2026-11-02", TABLE_IDS: '{"a": "b"}'}, "tables made before", id="of none"),
         pytest.param({TRAINED_THROUGH: "2026-11-03", TABLE_IDS: IDS}, "no window before", id="knows the judging one"),
         pytest.param({TRAINED_THROUGH: "2026-10-30", TABLE_IDS: IDS}, "no window before", id="of another window"),
         pytest.param({TABLE_IDS: IDS}, "does not say what", id="trained through nobody knows what"),

@@ -50,9 +50,11 @@ def plain_pieces(
     """The rules of `cut_window`, event by event; ``forgotten`` are users of whom more was known once."""
     pieces: list[Piece] = []
     for user in sorted({event.user_id for event in night}):
-        merged = [(event, not at and user not in forgotten) for at, event in enumerate(known[user])]
+        merged = [(event, False) for event in known[user]]
         merged += [(event, True) for event in night if event.user_id == user]
         merged.sort(key=lambda pair: (pair[0].place, pair[1]))
+        if known[user] and user not in forgotten:
+            merged[merged.index((known[user][0], False))] = (known[user][0], True)
         position = 1
         while position < len(merged):
             if not merged[position][1]:
