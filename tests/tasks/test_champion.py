@@ -29,9 +29,7 @@ OLDER_IDS = json.dumps({("histories" if name == "state" else name): own for name
     [
         pytest.param({TRAINED_THROUGH: "2026-11-02", TABLE_IDS: IDS}, "", id="of these tables"),
         pytest.param({TRAINED_THROUGH: "2026-11-02", TABLE_IDS: OTHER_IDS}, "tables made before", id="of other tables"),
-        pytest.param(
-            {TRAINED_THROUGH: "2026-11-02", TABLE_IDS: OLDER_IDS}, "", id="of these, but one has another name"
-        ),
+        pytest.param({TRAINED_THROUGH: "2026-11-02", TABLE_IDS: OLDER_IDS}, "", id="one has another name now"),
         pytest.param({TRAINED_THROUGH: "2026-11-02", TABLE_IDS: '{"a": "b"}'}, "tables made before", id="of none"),
         pytest.param({TRAINED_THROUGH: "2026-11-03", TABLE_IDS: IDS}, "no window before", id="knows the judging one"),
         pytest.param({TRAINED_THROUGH: "2026-10-30", TABLE_IDS: IDS}, "no window before", id="of another window"),
