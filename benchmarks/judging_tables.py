@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import polars_hash as plh
 import torch
 from numpy.typing import NDArray
 
 from benchmarks.sizes import Sizes, quick
 from benchmarks.tables import walks
-from data_contracts.buckets import BUCKETS
+from data_contracts.buckets import bucket_of
 from data_contracts.contract import DataContract
 from data_contracts.job import Config, EvaluateJob, TablesAt, Validation, commit
 from data_contracts.manifest import seal
@@ -101,7 +100,7 @@ def _by_user(item_UE: NDArray[np.int32], day: date) -> pl.DataFrame:
         {"user_id": [f"user-{user:06}" for user in range(users)], "items": pl.Series(item_UE).arr.to_list()}
     )
     return names.with_columns(
-        (plh.col("user_id").nchash.xxhash64() % BUCKETS).cast(pl.Int32).alias("bucket"),
+        bucket_of("user_id").alias("bucket"),
         kinds=pl.lit(pl.Series([[KIND] * events])).first(),
         timestamps=pl.lit(pl.Series([minutes])).first(),
     )

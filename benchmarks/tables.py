@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import polars_hash as plh
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.sizes import Sizes
-from data_contracts.buckets import BUCKETS
+from data_contracts.buckets import bucket_of
 from data_contracts.contract import DataContract
 from data_contracts.job import TablesAt
 from data_contracts.recommender.examples import EXAMPLES
@@ -68,7 +67,7 @@ def _examples(item_UE: NDArray[np.int32]) -> pa.Table:
         **_beside("target", item_UE[:, 1:], microsecond_UE[:, 1:]),
         "window": pa.array([WINDOW] * users),
     }
-    bucket = (plh.col("user_id").nchash.xxhash64() % BUCKETS).cast(pl.Int32)
+    bucket = bucket_of("user_id")
     hashed = pl.DataFrame({"user_id": pl.Series(columns["user_id"])}).select(bucket).to_series().to_arrow()
     return pa.table({**columns, "bucket": hashed})
 

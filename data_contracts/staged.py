@@ -127,8 +127,8 @@ def read_rows(folder: str, parts: Mapping[str, int], count: int, buckets: Bucket
         buckets: Whose rows are wanted.
     """
     system, path = fsspec.url_to_fs(folder)
-    wanted = [number for number, cell in enumerate(cells(count)) if cell.meets(buckets)]
-    is_whole = all(buckets.contains(cells(count)[number]) for number in wanted)
+    wanted = {number: cell for number, cell in enumerate(cells(count)) if cell.meets(buckets)}
+    is_whole = all(buckets.contains(cell) for cell in wanted.values())
     for name, first_row in parts.items():
         with system.open(posixpath.join(path, name), "rb") as file:
             reader = pa.ipc.open_file(file)

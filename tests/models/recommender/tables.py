@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-import polars_hash as plh
 import pyarrow as pa
 
-from data_contracts.buckets import BUCKETS
+from data_contracts.buckets import bucket_of
 from data_contracts.contract import DataContract
 from data_contracts.job import TablesAt
 from data_contracts.recommender.events import EVENTS
@@ -122,6 +121,6 @@ def _write(folder: Path, contract: DataContract, rows: list[dict[str, object]]) 
     names = [name for name in contract.schema.names if name != "bucket"]
     table = pa.Table.from_pylist(rows, schema=pa.schema([contract.schema.field(name) for name in names]))
     if bucketed:
-        bucket = (plh.col("user_id").nchash.xxhash64() % BUCKETS).cast(pl.Int32)
+        bucket = bucket_of("user_id")
         table = pl.DataFrame(table).with_columns(bucket.alias("bucket")).to_arrow()
     return Table(str(folder), contract).commit(Table(str(folder), contract).write(table, "rows"), consumed=["test"])
