@@ -1,8 +1,9 @@
-"""State: what each user did last, at a window's end; a user's newest row is the user's history.
+"""State: what each user did last, at a window's end, and what the user met in it.
 
 A night adds rows of the users who did something, and now and then puts one row a user in the place of all: so there are
-about as many rows as users, and what a night writes is its own. Written by ``preprocess``; read by ``preprocess``,
-``evaluate`` and the server.
+about as many rows as users, and what a night reads and writes is its own. A user's newest row says what the user did
+last; what the user has ever met is in all of the user's rows together, see `merged`. Written by ``preprocess``; read by
+``preprocess``, ``evaluate`` and the server.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from data_contracts.buckets import BUCKETS
-from data_contracts.contract import DataContract, Limits
+from data_contracts.contract import DataContract, Limits, Step
 from data_contracts.days import end_of
 from data_contracts.recommender.steps import shortest_steps
 from data_contracts.rules import Rule, between
@@ -81,7 +82,8 @@ STATE = DataContract(
                 pa.list_(pa.int32()),
                 nullable=False,
                 metadata={
-                    "unit": "item_index, every distinct item so far, bounded by max_seen, ascending by last time"
+                    "unit": "item_index, every distinct item since the user's row before, ascending by last time; the "
+                    "latest max_seen"
                 },
             ),
             pa.field("event_count", pa.int64(), nullable=False, metadata={"unit": "events so far"}),
@@ -92,12 +94,40 @@ STATE = DataContract(
     read_by=("preprocess", "evaluate", "register"),
     checked=_checked,
     row_rules=_row_rules,
+    steps=(Step(),),  # in version 1, ``seen`` of a row was all that the user had ever met
 )
 
 
+MAX_SEEN = "max_seen"
+"""Mark of the table: how many distinct items are remembered of a user."""
+
+
 def newest(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the newest of each user's rows. The ids are looked at first: the lists are what is large."""
+    """Return the newest of each user's rows, without ``seen``, which is of that row alone.
+
+    The ids are looked at first: the lists are what is large.
+    """
     import polars as pl
 
     windows = rows.group_by("user_id").agg(pl.max("window"))
-    return rows.join(windows, on=["user_id", "window"], how="semi")
+    columns = pl.exclude("seen")
+    return rows.select(columns).join(windows, on=["user_id", "window"], how="semi")
+
+
+def merged(rows: pl.LazyFrame, max_seen: int | None) -> pl.LazyFrame:
+    """Return one row a user: the newest, with what the user met in all of them.
+
+    Args:
+        rows: All of each user, up to the newest that is to count.
+        max_seen: Distinct items of a user that are kept, the latest ones; what the table's mark `MAX_SEEN` says.
+    """
+    import polars as pl
+
+    counted = rows.group_by("user_id").agg(pl.max("window"), rows=pl.len())
+    several = rows.join(counted.filter(pl.col("rows") > 1), on="user_id", how="semi")
+    met = several.select("user_id", "window", "seen").sort("window", maintain_order=True).explode("seen").drop_nulls()
+    last = met.unique(["user_id", "seen"], keep="last", maintain_order=True)
+    latest = pl.col("seen") if max_seen is None else pl.col("seen").tail(max_seen)
+    seen = last.group_by("user_id", maintain_order=True).agg(latest.alias("of_all"))
+    found = rows.join(counted, on=["user_id", "window"], how="semi").join(seen, on="user_id", how="left")
+    return found.with_columns(seen=pl.coalesce("of_all", "seen")).drop("of_all")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from data_contracts.job import TablesAt
-from data_contracts.recommender.state import STATE, newest
+from data_contracts.recommender.state import MAX_SEEN, STATE, merged
 from data_contracts.table import Table
 
 Numbers = npt.NDArray[np.int32]
@@ -53,8 +53,16 @@ class Histories:
     def __init__(self, tables: TablesAt, *, times: bool) -> None:
         columns = ["user_id", "items", "seen", *(["timestamps"] if times else [])]
         table = table_of(tables)
-        rows = pl.DataFrame(table.read(tables.versions[table.contract.name], columns=[*columns, "window"]))
-        arrow = newest(rows.lazy()).select(columns).sort("user_id").collect().rechunk().to_arrow()
+        version = tables.versions[table.contract.name]
+        rows = pl.DataFrame(table.read(version, columns=[*columns, "window"]))
+        arrow = (
+            merged(rows.lazy(), table.mark(MAX_SEEN, version))
+            .select(columns)
+            .sort("user_id")
+            .collect()
+            .rechunk()
+            .to_arrow()
+        )
         self._users, self._items, self._seen, *rest = (arrow[name].combine_chunks() for name in columns)
         self._times = rest[0] if rest else None
 

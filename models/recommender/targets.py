@@ -15,7 +15,7 @@ from data_contracts.contract import DataContract
 from data_contracts.days import start_of
 from data_contracts.job import EvaluateJob
 from data_contracts.recommender.examples import EXAMPLES
-from data_contracts.recommender.state import STATE, newest
+from data_contracts.recommender.state import MAX_SEEN, STATE, merged
 from data_contracts.table import Table
 from models.recommender.config import RecommenderConfig
 from models.recommender.layout import Judged, chunks, first_met, lay_out, lay_out_states, live, nightly
@@ -88,14 +88,16 @@ class JudgedWindow:
         return judged
 
     def _before(self, users: pl.DataFrame, buckets: pc.Expression) -> pl.DataFrame:
-        """Return what the users did before the window, of those that did: their newest row of a known window.
+        """Return what the users did before the window, of those that did, by their rows of known windows.
 
         Columns ``user_id``, ``items`` (the last L), ``timestamps``, ``last_time``, ``seen``.
         """
         columns = ["user_id", "items", "timestamps", "seen"]
         where = pc.field("window").isin(self.job.known_windows) & buckets
         rows = pl.DataFrame(self._dataset(STATE).to_table(columns=[*columns, "window"], filter=where)).lazy()
-        known = newest(rows.join(users.lazy().select("user_id"), on="user_id", how="semi"))
+        own = rows.join(users.lazy().select("user_id"), on="user_id", how="semi")
+        max_seen = Table(self.job.tables.folder, STATE).mark(MAX_SEEN, self.job.tables.versions[STATE.name])
+        known = merged(own, max_seen)
         return known.select(*columns, last_time=pl.col("timestamps").list.last()).collect()
 
     def _of_frequent_users(self, examples: pl.DataFrame, buckets: pc.Expression) -> pl.DataFrame:

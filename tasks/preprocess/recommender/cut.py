@@ -23,7 +23,7 @@ class Cut(NamedTuple):
 
     Attributes:
         examples: Rows of table `examples`, by bucket, user and time.
-        histories: One row for each user active in the window, to go on from; `close` makes rows of table `histories`.
+        histories: One row for each user active in the window, to go on from; `close` makes rows of table `state`.
         counts: What became of the events.
     """
 
@@ -42,14 +42,15 @@ def cut_window(
 
     Every event with a predecessor is a target exactly once. A late event may lie between events of the history;
     so targets are the maximal runs of new events in the merged order. One that lies before the user's very first event
-    gives that a predecessor: it becomes a target, once. A context holds what came before its targets, never more than
+    gives that a predecessor: it becomes a target, once, with what came before it by then. A context holds what came before its targets, never more than
     L + 1 events together with them. Of a user's past the last L events are known: a late event before all of these has
     no predecessor here, if there were others before them.
 
     Args:
         events: The window's, or a segment's, in any order: ``user_id``, ``item_id``, ``event``, ``timestamp`` (us,
             UTC).
-        histories: At most one row a user, as in table `histories`; other users' rows are left out.
+        histories: At most one row a user, as in table `state`, but that ``seen`` is of the window's segments before;
+            other users' rows are left out.
         items: ``item_id``, ``item_index`` (int32) of every item met.
         window: Key written into every row.
         features: ``max_length`` is L.
@@ -79,7 +80,7 @@ def _is_whole() -> pl.Expr:
 
 
 def close(histories: pl.DataFrame, features: FeatureConfig) -> pl.DataFrame:
-    """Return rows of table `histories`, by bucket and user: of each user the last L events."""
+    """Return rows of table `state`, by bucket and user: of each user the last L events."""
     lists = pl.col("items", "kinds", "timestamps")
     return histories.with_columns(lists.list.tail(features.max_length)).sort("bucket", "user_id")
 
@@ -88,22 +89,51 @@ def _timeline(events: pl.DataFrame, known: pl.DataFrame, items: pl.DataFrame) ->
     """One row an event, remembered or new, by user and in order.
 
     ``position`` counts from 0 within a user; ``shared`` says whether another event of the user has the same moment;
-    ``due``, whether this is to be a target, if it has a predecessor: new events, and a user's very first.
-    Remembered events take their place anew: tables that were written in another order go on in this one.
+    ``due``, whether this is to be a target, if it has a predecessor: new events, and a user's very first;
+    ``renewed``, whether it is new, or comes after such a one.
+    What is remembered from before a user's first new event stays where it stands: only the rest is put in order.
     """
-    columns = ("user", "user_id", "timestamp", "item_id", "event", "new", "whole", "item_index")
+    columns = ["user", "user_id", "timestamp", "item_id", "event", "item_index", "new", "whole"]
+    since = events.group_by("user").agg(since=pl.min("timestamp"))
     remembered = (
-        known.select("user", "user_id", item_index="items", event="kinds", timestamp="timestamps", whole=_is_whole())
+        known.join(since, on="user", maintain_order="left")
+        .select(
+            "user", "user_id", "since", item_index="items", event="kinds", timestamp="timestamps", whole=_is_whole()
+        )
         .explode("item_index", "event", "timestamp")
         .with_columns(new=pl.lit(value=False))
-        .join(items, on="item_index")
-        .select(columns)
     )
+    is_before = remembered.select(pl.col("timestamp") < pl.col("since")).to_series()
+    before, open_ = remembered.filter(is_before), remembered.filter(~is_before).join(items, on="item_index")
     told = {"new": pl.lit(value=True), "whole": pl.lit(value=False)}
     new = events.join(items, on="item_id").with_columns(**told).select(columns)
-    timeline = in_order(pl.concat([remembered, new]), "user", "new")
-    is_very_first = pl.col("whole") & ((~pl.col("new")).cum_sum().over("user") == 1)
-    return timeline.with_columns(position=pl.int_range(pl.len()).over("user"), due=pl.col("new") | is_very_first)
+    ordered = in_order(pl.concat([open_.select(columns), new]), "user", "new")
+    kept = ["user", "timestamp", "event", "item_index", "new", "whole", "shared"]
+    timeline = pl.concat([before.with_columns(shared=pl.lit(value=False)).select(kept), ordered.select(kept)])
+    return _placed(timeline[np.argsort(timeline["user"].to_numpy(), kind="stable")])
+
+
+def _placed(timeline: pl.DataFrame) -> pl.DataFrame:
+    """Say what `_timeline` says of each row's place among those of its user."""
+    user, new, whole = (timeline[name].to_numpy() for name in ("user", "new", "whole"))
+    start = np.flatnonzero(np.diff(user.astype(np.int64), prepend=-1))[user]  # every user has rows here
+
+    def so_far(is_so: np.ndarray) -> np.ndarray:
+        """Count the user's rows that are so, up to each and with it."""
+        counted = np.cumsum(is_so)
+        return counted - (counted - is_so)[start]
+
+    return timeline.select(
+        "user",
+        "timestamp",
+        "event",
+        "item_index",
+        "new",
+        "shared",
+        position=pl.Series(np.arange(len(user)) - start),
+        due=pl.Series(new | (whole & (so_far(~new) == 1))),
+        renewed=pl.Series(so_far(new) > 0),
+    )
 
 
 def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> pl.DataFrame:
@@ -137,7 +167,7 @@ def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> p
 def _histories(
     timeline: pl.DataFrame, known: pl.DataFrame, users: pl.DataFrame, features: FeatureConfig
 ) -> pl.DataFrame:
-    """One row a user: the last 2 L events, the items seen, the events counted.
+    """One row a user: the last 2 L events, the items met in the window, the events counted.
 
     Of what is remembered, L events at most are later than the segment; so L of those before the next one are here too.
     """
@@ -155,14 +185,15 @@ def _histories(
 
 
 def _seen(timeline: pl.DataFrame, known: pl.DataFrame, max_seen: int) -> pl.Series:
-    """Distinct items of each user, ascending by last time, the latest ``max_seen``.
+    """Distinct items that each user met in the window, ascending by last time, the latest ``max_seen``.
 
-    Items seen before have no time of their own any more; they come before all that the timeline holds.
+    What is remembered and happened later than something new is told again: it was met later. Of what the window's
+    segments before met only the order is known; it comes before all that.
     """
-    before = known.select("user", item_index="seen").explode("item_index")
-    met = pl.concat([before, timeline.select("user", "item_index")])
-    pair = pl.col("user").cast(pl.Int64) * 2**32 + pl.col("item_index")
-    seen = met.filter(pair.is_last_distinct()).group_by("user").agg(pl.col("item_index").tail(max_seen))
+    before = known.select("user", item_index="seen").explode("item_index").drop_nulls()
+    met = pl.concat([before, timeline.filter("renewed").select("user", "item_index")])
+    last = met.unique(keep="last", maintain_order=True)
+    seen = last.group_by("user").agg(pl.col("item_index").tail(max_seen))
     return seen.sort("user")["item_index"]
 
 

@@ -18,6 +18,7 @@ from distributed import Client
 
 from data_contracts.buckets import Buckets
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
+from data_contracts.recommender.state import MAX_SEEN
 from data_contracts.staging import clear
 from tasks.cluster import on_workers
 from tasks.preprocess.recommender.config import FeatureConfig
@@ -81,7 +82,7 @@ def build_night(
     refuse_other_protocol(tables, validated.truth, protocol)
     with Client(cluster, set_as_default=False) as client:
         if tables.state.version() is None:  # what older code wrote says which nights are done
-            rewrite_state(client, tables, features.max_length, rows_per_task)
+            rewrite_state(client, tables, features, rows_per_task)
         has_new = partial(tables.has_new, protocol=protocol)
         for events in tables.nights.unfinished(validated.truth, has_new):
             staging = posixpath.join(workspace.staging, f"preprocess-{events:06}")
@@ -112,7 +113,7 @@ class _NightBuilder:
     def build(self, window: Window, held_out: HeldOut, protocol: Protocol) -> None:
         """Commit what is still missing of this night."""
         refuse_lost_files(self.tables.events, self.events)
-        rewrite_state(self.client, self.tables, self.features.max_length, self.rows_per_task)
+        rewrite_state(self.client, self.tables, self.features, self.rows_per_task)
         files = self.tables.new_files(self.events, protocol)
         with self._own_folder():
             surveyed = self._survey(files, protocol)
@@ -204,7 +205,8 @@ class _NightBuilder:
             written={name: count_values(tables[name], parts[name], WEIGHED[name]) for name in missing},
         )
         users = self.tables.users() + sum(cut.newcomers for cut in cuts)
-        marks = {"examples": self.features.model_dump(), "state": {"events": self.events, USERS: users}}
+        of_state = {"events": self.events, USERS: users, MAX_SEEN: self.features.max_seen}
+        marks = {"examples": self.features.model_dump(), "state": of_state}
         for name in missing:
             tables[name].commit(parts[name], [consumed], marks=marks[name])
 

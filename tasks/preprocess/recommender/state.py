@@ -16,9 +16,10 @@ from distributed import Client
 
 from data_contracts.buckets import Buckets, among, buckets_of, parted
 from data_contracts.reading import scan
-from data_contracts.recommender.state import STATE, newest
+from data_contracts.recommender.state import STATE, merged, newest
 from data_contracts.table import Part, Table
 from tasks.cluster import on_workers
+from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.tables import USERS, Tables
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Rewrite(NamedTuple):
 
 
 def newest_rows(files: Sequence[str], users: pl.DataFrame, buckets: Buckets) -> pl.DataFrame:
-    """Return the newest row of each of ``users`` who has one.
+    """Return the newest row of each of ``users`` who has one, without ``seen``.
 
     Args:
         files: Of table `state`, those that may have rows of the users.
@@ -55,12 +56,12 @@ def newest_rows(files: Sequence[str], users: pl.DataFrame, buckets: Buckets) -> 
         buckets: Of the users: others are not read.
     """
     if not files:
-        return pl.DataFrame(STATE.schema.empty_table())
+        return pl.DataFrame(STATE.schema.empty_table()).drop("seen")
     rows = scan(files, STATE).filter(buckets.rows(pl.col("bucket")))
     return newest(rows.join(users.lazy(), on="user_id", how="semi")).collect(engine="streaming")
 
 
-def rewrite_state(client: Client, tables: Tables, length: int, most: int) -> None:
+def rewrite_state(client: Client, tables: Tables, features: FeatureConfig, most: int) -> None:
     """Put one row a user in the place of all, when that is due; of a table of older code, once.
 
     What it costs is spread over nights: then there are as many overtaken rows as others, or many files.
@@ -68,16 +69,16 @@ def rewrite_state(client: Client, tables: Tables, length: int, most: int) -> Non
     Args:
         client: Of the Dask cluster.
         tables: Of the workspace; no night is under way but for this.
-        length: Events that a row holds, at most.
+        features: How much is remembered of a user.
         most: Events that a worker is to hold, about.
     """
     state, events = tables.state, tables.events.contract.name
     before = Table(tables.folder, BEFORE) if state.version() is None else None
     files = (before or state).file_rows()
-    todo = rewrites(files, length, most, f"rewritten-{state.next_version():06}")
+    todo = rewrites(files, features.max_length, most, f"rewritten-{state.next_version():06}")
     if not files or (before is None and not is_due(files, tables.users(), len(todo))):
         return
-    done = on_workers(client, partial(_rewrite, table=state), todo)
+    done = on_workers(client, partial(_rewrite, table=state, max_seen=features.max_seen), todo)
     parts, users = [part for own, _ in done for part in own], sum(count for _, count in done)
     if before is None:
         state.replace(files, parts)
@@ -115,15 +116,16 @@ def rewrites(files: Mapping[str, int], length: int, most: int, name: str) -> lis
     return [Rewrite(each, tuple(own), f"{name}-{each.name}") for each, own in found if own]
 
 
-def _rewrite(order: Rewrite, table: Table) -> tuple[list[Part], int]:
-    """Write each user's newest row of a range to a file that nobody sees yet, and return how many users that is.
+def _rewrite(order: Rewrite, table: Table, max_seen: int) -> tuple[list[Part], int]:
+    """Write one row for each user of a range to a file that nobody sees yet, and return how many users that is.
 
     Args:
         order: Which rows; those of older code are of table `BEFORE`.
         table: `state`.
+        max_seen: Distinct items that are remembered of a user.
     """
     rows = pl.concat(_scan(window, list(own)) for window, own in groupby(sorted(order.files), _window_of))
-    found = newest(rows.filter(order.buckets.rows(pl.col("bucket")))).sort("bucket", "user_id").collect()
+    found = merged(rows.filter(order.buckets.rows(pl.col("bucket"))), max_seen).sort("bucket", "user_id").collect()
     if found.is_empty():
         return [], 0
     return table.write(found.to_arrow(compat_level=pl.CompatLevel.oldest()), order.name), found.height

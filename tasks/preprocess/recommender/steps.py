@@ -12,6 +12,7 @@ import polars as pl
 
 from data_contracts.buckets import Buckets
 from data_contracts.night import Protocol
+from data_contracts.recommender.state import STATE
 from data_contracts.table import Part
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import WindowCounts
@@ -161,14 +162,14 @@ class _Progress:
     Args:
         order: Of the night.
         items: With their numbers.
-        known: Newest history of each of the range's users who has one.
+        known: Newest row of each of the range's users who has one, without ``seen``.
     """
 
     def __init__(self, order: Order, items: pl.DataFrame, known: pl.DataFrame) -> None:
         self._order = order
         self._items = items
         self._known = known
-        self._of_window = dict.fromkeys(order.plan.keys, known.clear())
+        self._of_window = dict.fromkeys(order.plan.keys, pl.DataFrame(STATE.schema.empty_table()))
         self._counts = dict.fromkeys(order.plan.keys, WindowCounts())
 
     def cut(self, segment: pl.DataFrame) -> pl.DataFrame:
@@ -177,8 +178,9 @@ class _Progress:
         examples = []
         for window in self._order.plan.keys:
             of_window = events.filter(pl.col("window") == window).drop("window")
-            cut = cut_window(of_window, self._known, self._items, window=window, features=self._order.features)
-            self._known = _renew(self._known, cut.histories)
+            known = self._known.join(self._of_window[window].select("user_id", "seen"), on="user_id", how="left")
+            cut = cut_window(of_window, known, self._items, window=window, features=self._order.features)
+            self._known = _renew(self._known, cut.histories.drop("seen"))
             self._of_window[window] = _renew(self._of_window[window], cut.histories)
             self._counts[window] += cut.counts
             examples.append(cut.examples)

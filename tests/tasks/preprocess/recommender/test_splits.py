@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data_contracts.night import HeldOut, Validated, Window, Workspace
 from data_contracts.recommender.events import EVENTS
-from data_contracts.recommender.state import newest
+from data_contracts.recommender.state import merged
 from data_contracts.table import Table
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.tables import Tables
@@ -60,9 +60,9 @@ def _came_to(home: Workspace) -> tuple[Counter[tuple[object, ...]], list[dict[st
     lists = ["target", "target_event", "target_timestamp"]
     each = examples.select("user_id", *lists).explode(lists).rows()
     targets = Counter((user, id_of[item], kind, at) for user, item, kind, at in each)
-    state = newest(pl.DataFrame(tables.state.read()).lazy()).sort("user_id").collect()
+    state = merged(pl.DataFrame(tables.state.read()).lazy(), FEATURES.max_seen).sort("user_id").collect()
     users = [
-        {**row, "items": [id_of[item] for item in row["items"]], "seen": {id_of[item] for item in row["seen"]}}
+        {**row, **{name: [id_of[item] for item in row[name]] for name in ("items", "seen")}}
         for row in state.drop("window").iter_rows(named=True)
     ]
     return targets, users, set(items["item_id"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from data_contracts.night import Workspace
-from data_contracts.recommender.state import STATE, newest
+from data_contracts.recommender.state import STATE, merged
 from data_contracts.table import Table
 from tasks.preprocess.recommender.state import BEFORE, FILES, is_due
 from tasks.preprocess.recommender.tables import Tables
@@ -16,7 +16,7 @@ from tests.tasks.preprocess.recommender.nights import build, publish_night
 
 def _newest(home: Workspace, version: int | None = None) -> pl.DataFrame:
     rows = pl.DataFrame(Tables(home.tables).state.read(version))
-    return newest(rows.lazy()).collect().sort("bucket", "user_id")
+    return merged(rows.lazy(), None).collect().sort("bucket", "user_id")
 
 
 def test_what_a_night_adds_is_its_own_and_rows_that_were_overtaken_give_way(cluster: str, tmp_path: Path) -> None:
