@@ -102,18 +102,6 @@ MAX_SEEN = "max_seen"
 """Mark of the table: how many distinct items are remembered of a user."""
 
 
-def newest(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the newest of each user's rows, without ``seen``, which is of that row alone.
-
-    The ids are looked at first: the lists are what is large.
-    """
-    import polars as pl
-
-    windows = rows.group_by("user_id").agg(pl.max("window"))
-    columns = pl.exclude("seen")
-    return rows.select(columns).join(windows, on=["user_id", "window"], how="semi")
-
-
 def merged(rows: pl.LazyFrame, max_seen: int | None) -> pl.LazyFrame:
     """Return one row a user: the newest, with what the user met in all of them.
 

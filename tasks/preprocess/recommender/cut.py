@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -42,9 +43,9 @@ def cut_window(
 
     Every event with a predecessor is a target exactly once. A late event may lie between events of the history;
     so targets are the maximal runs of new events in the merged order. One that lies before the user's very first event
-    gives that a predecessor: it becomes a target, once, with what came before it by then. A context holds what came before its targets, never more than
-    L + 1 events together with them. Of a user's past the last L events are known: a late event before all of these has
-    no predecessor here, if there were others before them.
+    gives that a predecessor: it becomes a target, once, with what came before it by then. A context holds what came
+    before its targets, never more than L + 1 events together with them. Of a user's past the last L events are known: a
+    late event before all of these has no predecessor here, if there were others before them.
 
     Args:
         events: The window's, or a segment's, in any order: ``user_id``, ``item_id``, ``event``, ``timestamp`` (us,
@@ -118,10 +119,11 @@ def _placed(timeline: pl.DataFrame) -> pl.DataFrame:
     user, new, whole = (timeline[name].to_numpy() for name in ("user", "new", "whole"))
     start = np.flatnonzero(np.diff(user.astype(np.int64), prepend=-1))[user]  # every user has rows here
 
-    def so_far(is_so: np.ndarray) -> np.ndarray:
+    def so_far(is_so: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Count the user's rows that are so, up to each and with it."""
-        counted = np.cumsum(is_so)
-        return counted - (counted - is_so)[start]
+        counted = np.cumsum(is_so, dtype=np.int64)
+        of_others: npt.NDArray[np.int64] = (counted - is_so)[start]
+        return counted - of_others
 
     return timeline.select(
         "user",

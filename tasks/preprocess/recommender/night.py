@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from typing import TypeVar
 
 from distributed import Client
 
-from data_contracts.buckets import Buckets
+from data_contracts.buckets import Buckets, buckets_of, weight_of
 from data_contracts.night import HeldOut, Night, Protocol, Validated, Window, Workspace
 from data_contracts.recommender.state import MAX_SEEN
 from data_contracts.staging import clear
@@ -193,7 +194,7 @@ class _NightBuilder:
         missing = [name for name, table in tables.items() if not table.consumed(consumed)]
         cut = partial(cut_range, order=order, write=missing)
         state = self.tables.state.file_rows()
-        cuts = self._map(cut, self._ranges(files, state, self._remembered(surveyed)))
+        cuts = self._map(cut, self._ranges(files, state, self._remembered(surveyed, state)))
         windows = total(cut.counts for cut in cuts)
         for window, counts in windows.items():
             logger.info("window %s: %s", window, counts)
@@ -210,10 +211,13 @@ class _NightBuilder:
         for name in missing:
             tables[name].commit(parts[name], [consumed], marks=marks[name])
 
-    def _remembered(self, surveyed: Sequence[Surveyed]) -> dict[Buckets, int]:
-        """Return how many events tonight's users may have in their histories, at most."""
-        known = self.tables.users()
-        return {each.buckets: min(each.users, known) * self.features.max_length for each in surveyed}
+    def _remembered(self, surveyed: Sequence[Surveyed], state: Mapping[str, int]) -> dict[Buckets, int]:
+        """Return how many events tonight's users may have in the files of `state`, at most, by the files' buckets."""
+        users, length = {each.buckets: each.users for each in surveyed}, self.features.max_length
+        rows = Counter[Buckets]()
+        for file, known in state.items():
+            rows[buckets_of(file)] += known
+        return {own: min(round(weight_of(own, users)), known) * length for own, known in rows.items()}
 
     def _map(self, function: Callable[[Range], Answer], asked: Sequence[Range]) -> list[Answer]:
         """Call ``function`` with every range, on the cluster."""

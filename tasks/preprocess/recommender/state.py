@@ -16,7 +16,7 @@ from distributed import Client
 
 from data_contracts.buckets import Buckets, among, buckets_of, parted
 from data_contracts.reading import scan
-from data_contracts.recommender.state import STATE, merged, newest
+from data_contracts.recommender.state import STATE, merged
 from data_contracts.table import Part, Table
 from tasks.cluster import on_workers
 from tasks.preprocess.recommender.config import FeatureConfig
@@ -57,8 +57,10 @@ def newest_rows(files: Sequence[str], users: pl.DataFrame, buckets: Buckets) -> 
     """
     if not files:
         return pl.DataFrame(STATE.schema.empty_table()).drop("seen")
-    rows = scan(files, STATE).filter(buckets.rows(pl.col("bucket")))
-    return newest(rows.join(users.lazy(), on="user_id", how="semi")).collect(engine="streaming")
+    rows = scan(files, STATE).filter(buckets.rows(pl.col("bucket"))).drop("seen")
+    ids = rows.select("user_id", "window").join(users.lazy(), on="user_id", how="semi")
+    last = ids.group_by("user_id").agg(pl.max("window")).collect(engine="streaming")
+    return rows.join(last.lazy(), on=["user_id", "window"], how="semi").collect(engine="streaming")
 
 
 def rewrite_state(client: Client, tables: Tables, features: FeatureConfig, most: int) -> None:

@@ -178,13 +178,20 @@ class _Progress:
         examples = []
         for window in self._order.plan.keys:
             of_window = events.filter(pl.col("window") == window).drop("window")
-            known = self._known.join(self._of_window[window].select("user_id", "seen"), on="user_id", how="left")
-            cut = cut_window(of_window, known, self._items, window=window, features=self._order.features)
+            known, features = self._known_in(window), self._order.features
+            cut = cut_window(of_window, known, self._items, window=window, features=features)
             self._known = _renew(self._known, cut.histories.drop("seen"))
             self._of_window[window] = _renew(self._of_window[window], cut.histories)
             self._counts[window] += cut.counts
             examples.append(cut.examples)
         return pl.concat(examples)
+
+    def _known_in(self, window: str) -> pl.DataFrame:
+        """Return what is known of the users, with what they met in a window so far."""
+        met = self._of_window[window].select("user_id", "seen")
+        if met.is_empty():
+            return self._known.with_columns(seen=pl.lit(None, met.schema["seen"]))
+        return self._known.join(met, on="user_id", how="left")
 
     def histories(self) -> pl.DataFrame:
         """Return one row for each user and window in which the user was active."""
