@@ -27,6 +27,7 @@ class Report:
         dropped: Rows that came too late and are kept nowhere.
         repeats: Rows that came more than once, or are in a table from nights before: their file came again.
         known: Those of them that are in the table of sound rows.
+        forgotten: Rows about people who are forgotten; kept nowhere.
     """
 
     counts: tuple[RuleCounts, ...] = ()
@@ -39,6 +40,7 @@ class Report:
     dropped: int = 0
     repeats: int = 0
     known: int = 0
+    forgotten: int = 0
 
     @property
     def days(self) -> Counter[date]:
@@ -62,6 +64,7 @@ class Report:
             dropped=self.dropped + other.dropped,
             repeats=self.repeats + other.repeats,
             known=self.known + other.known,
+            forgotten=self.forgotten + other.forgotten,
         )
 
 
