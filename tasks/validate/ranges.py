@@ -55,7 +55,7 @@ class Order(NamedTuple):
     of: Inflow
     limits: Limits
     there: Mapping[date, Sequence[str]]
-    forgotten: Forgotten
+    forgotten: Forgotten = Forgotten()
 
 
 class Share(Value):

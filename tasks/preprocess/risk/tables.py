@@ -75,7 +75,8 @@ class Tables:
         old = [each.file for each in due if not each.is_new]
         windows = self.party_days.partitions() if old else []
         took = {each.file: newest for each in due}
-        for file, version in came_with(self.transactions, old, self.nights.done).items():
+        for file in old:
+            version = came_with(file)
             ended = window_end(self.transactions, version - 1 if version else None)
             day_before = date.fromisoformat(self.transactions.partition_of(file)) - timedelta(days=1)
             after = max(ended, day_before).isoformat()
