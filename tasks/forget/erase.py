@@ -11,7 +11,7 @@ from data_contracts.forgotten import forgotten_of
 from data_contracts.night import Value, Workspace
 from data_contracts.serving import VersionWanted
 from tasks.deploy.config import ServingConfig
-from tasks.deploy.server import ModelServer, ServerAbsentError
+from tasks.deploy.server import ModelServer, ServerAbsentError, ServerError
 from tasks.forget.tables import erase_rows, first_window, refuse_unfinished
 from tasks.forget.traces import mark_versions, remove_scratch
 
@@ -47,7 +47,6 @@ def erase_everywhere(workspace: Workspace, serving: ServingConfig, cluster: str)
 
     Raises:
         NightUnfinishedError: A night was broken off, and must be done first.
-        ServerError: A model server is there, and still holds what it held.
     """
     forgotten = forgotten_of(workspace.tables)
     refuse_unfinished(workspace)
@@ -63,9 +62,12 @@ def _renewed(workspace: Workspace, serving: ServingConfig) -> str:
     server = ModelServer(workspace.name, workspace.tracking_uri, serving)
     try:
         served = server.state().served
-        if served is None:
-            return "Nothing is served."
-        server.renew(VersionWanted(version=served.version, digest=served.digest))
     except ServerAbsentError as error:
         return f"Nothing is served: {error}."
+    if served is None:
+        return "Nothing is served."
+    try:
+        server.renew(VersionWanted(version=served.version, digest=served.digest))
+    except ServerError as error:
+        return f"The model server still knows them: {error}. End it (`make down`), and start it again (`make up`)."
     return f"{workspace.name} version {served.version} is served without them."

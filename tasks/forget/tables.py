@@ -20,6 +20,7 @@ from data_contracts.table import Table
 from data_contracts.use_cases import promises
 from tasks.cluster import on_workers
 from tasks.forget.rows import Search, erase, files_on_disk
+from tasks.preprocess.nights import ERASED
 from tasks.preprocess.truth import new_files
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,9 @@ def erase_rows(workspace: Workspace, forgotten: Forgotten, client: Client) -> di
     for search in _searches(workspace, promised, forgotten, client):
         rows[search.table.contract.name] = erase(client, search)
         log.info("%s: %s rows erased", search.table.contract.name, f"{rows[search.table.contract.name]:,}")
+    truth, last = (Table(workspace.tables, each) for each in (promised.truth, promised.made[-1]))
+    if last.version() is not None and (version := truth.version()) != last.mark(ERASED):
+        last.replace([], [], marks={ERASED: version or 0})
     for file in _of_older_code(workspace, promised):
         if forgotten.are(pl.read_parquet(file, columns=[promised.subject], glob=False)[promised.subject]).any():
             system, path = fsspec.url_to_fs(file)

@@ -79,11 +79,9 @@ def _cold(windows: tuple[str, ...], validation: Validation, why: str) -> Plan:
 
 def _obstacle(champion: Champion | None, newest: str, shape: Shape, champion_shape: Shape, *, warm_start: bool) -> str:
     """Say why the candidate cannot start from the champion; nothing when it can."""
-    if champion is None:
-        return "there is no champion"
+    if champion is None or not warm_start:
+        return "train.warm_start is false" if champion else "there is no champion"
     name = f"version {champion.version}"
-    if not warm_start:
-        return "train.warm_start is false"
     if champion.stranger or champion.damaged:
         return champion.stranger or champion.damaged
     if champion.forgotten or champion.chosen != CANDIDATE:

@@ -117,7 +117,7 @@ class Tables:
         """Return the record of the newest night, once it is done."""
         made = (self.parties, self.pairs, self.party_days, self.examples)
         versions = {table.contract.name: table.version() or 0 for table in made}
-        versions[self.transactions.contract.name] = self.nights.done or 0
+        versions[self.transactions.contract.name] = self.nights.readable
         return Night(window=self.plan().window, windows=tuple(self.party_days.partitions()), tables=versions)
 
     def numbers(self) -> pl.DataFrame:
