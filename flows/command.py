@@ -8,8 +8,9 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pydantic_settings import CliApp, CliSettingsSource
 
@@ -98,12 +99,6 @@ def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:
 
 def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: NightlySettings) -> None:
     from flows import report
-    from flows.recorded import recorded
+    from flows.recorded import outcome_here
 
-    with recorded(settings):
-        state: Any = flow(through=through, settings=settings, return_state=True)
-        outcome = state.result(raise_on_failure=False)
-    if isinstance(outcome, BaseException):
-        report.failure(outcome)
-        sys.exit(1)
-    report.night(outcome, settings)
+    report.night(outcome_here(settings, partial(flow, through=through, settings=settings, return_state=True)), settings)

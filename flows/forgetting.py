@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 from prefect import Flow, State, get_client, task
 from prefect.artifacts import create_markdown_artifact
@@ -74,7 +74,7 @@ def main(flow: Flow[..., State[Erasure]], arguments: Sequence[str]) -> None:
     """
     from flows import report
     from flows.manager import ServiceError
-    from flows.recorded import recorded
+    from flows.recorded import outcome_here
 
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
@@ -87,12 +87,7 @@ def main(flow: Flow[..., State[Erasure]], arguments: Sequence[str]) -> None:
     with explained():
         settings = (NightlySettings.from_file(found.settings) if found.settings else NightlySettings)()
     try:
-        with recorded(settings):
-            state: Any = flow(ids=found.ids, settings=settings, return_state=True)
-            outcome = state.result(raise_on_failure=False)
+        outcome = outcome_here(settings, partial(flow, ids=found.ids, settings=settings, return_state=True))
     except ServiceError as error:
         sys.exit(f"{error}\nNothing was done.")
-    if isinstance(outcome, BaseException):
-        report.failure(outcome)
-        sys.exit(1)
     report.line(f"{outcome}\n{outcome.served}\n{DUTIES.strip()}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from prefect import tags
+from prefect import State, tags
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
 from flows import report
@@ -39,3 +41,18 @@ def recorded(settings: NightlySettings) -> Iterator[None]:
         tags(*settings.workspace().tags),
     ):
         yield
+
+
+def outcome_here(settings: NightlySettings, call: Callable[[], State[Any]]) -> Any:  # noqa: ANN401, of the flow
+    """Call a flow, seen in Prefect, and return what it returns; print how it failed instead, and end the program.
+
+    Raises:
+        ServiceError: See `recorded`.
+        SystemExit: It failed.
+    """
+    with recorded(settings):
+        outcome = call().result(raise_on_failure=False)
+    if isinstance(outcome, BaseException):
+        report.failure(outcome)
+        sys.exit(1)
+    return outcome

@@ -190,6 +190,7 @@ class NightlySettings(BaseSettings):
         problems += (
             problem.removesuffix(".") for problem in self.model.fit.problems(self.train.parallelism, self.model.layers)
         )
+        problems += self.keep.problems(promises(self.use_case))
         problems += self._home()
         if problems:
             raise ValueError("\n".join(f"{problem}." for problem in problems))

@@ -81,18 +81,11 @@ def erase(client: Client, search: Search) -> int:
         marks = {} if promised is None else {"rows": promised - rows}
         parts = [part for each in gone for part in each.parts]
         table.replace([each.file for each in gone], parts, marks=marks, data_change=True)
-    hidden = sorted(set(files_on_disk(table.uri)) - table.file_rows().keys())
+    hidden = sorted(table.on_disk().keys() - table.file_rows().keys())
     for file in {each for each in on_workers(client, partial(_holding, search=search), hidden) if each}:
         system, path = fsspec.url_to_fs(file)
         system.rm(path)
     return rows
-
-
-def files_on_disk(folder: str) -> list[str]:
-    """Return the Parquet files under a folder, whichever version they are of."""
-    system, path = fsspec.url_to_fs(folder)
-    found = (file for file in system.find(path) if file.endswith(".parquet"))
-    return [posixpath.join(folder, file.removeprefix(f"{path}/")) for file in found]
 
 
 def _without(file: str, search: Search, version: int) -> Erased:

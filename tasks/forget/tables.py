@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import posixpath
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import fsspec
@@ -19,7 +20,7 @@ from data_contracts.reading import scan
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
 from tasks.cluster import on_workers
-from tasks.forget.rows import Search, erase, files_on_disk
+from tasks.forget.rows import Search, erase
 from tasks.preprocess.nights import ERASED
 from tasks.preprocess.truth import new_files
 
@@ -112,8 +113,9 @@ def _of_older_code(workspace: Workspace, promised: Promises) -> Iterator[str]:
     system, path = fsspec.url_to_fs(workspace.tables)
     known = set(promised.contracts)
     for folder in sorted(system.ls(path, detail=False) if system.exists(path) else ()):
-        if posixpath.basename(folder) not in known:
-            for file in files_on_disk(posixpath.join(workspace.tables, posixpath.basename(folder))):
+        name = posixpath.basename(folder)
+        if name not in known:
+            for file in Table(workspace.tables, replace(promised.truth, name=name)).on_disk():
                 with fsspec.open(file, "rb") as opened:
                     columns = pq.read_schema(opened).names
                 if promised.subject in columns:
