@@ -26,8 +26,8 @@ class Kept(Value):
 
     Attributes:
         table: Its name.
-        files: On the disk, before and after.
-        size: Of them, bytes, before and after.
+        files: Of the newest version, before and after.
+        size: Bytes on the disk, of all versions, before and after.
         removed_rows: That were too old.
         compacted: Files that gave way, and those in their place.
         versions: That are readable.
@@ -43,7 +43,7 @@ class Kept(Value):
     def __str__(self) -> str:
         """Say it in a line."""
         (files, left), (size, now) = self.files, self.size
-        return f"{self.table}: {files:,} files of {size / 1e6:,.1f} MB are {left:,} of {now / 1e6:,.1f} MB"
+        return f"{self.table}: {files:,} files are {left:,}, {size / 1e6:,.1f} MB on the disk are {now / 1e6:,.1f} MB"
 
 
 def keep_up(workspace: Workspace, keep: KeepConfig, lock: Lock, cluster: str) -> list[Kept]:
@@ -68,7 +68,7 @@ def keep_up(workspace: Workspace, keep: KeepConfig, lock: Lock, cluster: str) ->
             table = Table(workspace.tables, contract)
             if table.version() is None:
                 continue
-            before, compacted, removed = table.on_disk(), Compacted(), 0
+            before, compacted, removed = _taken_by(table), Compacted(), 0
             if contract.name in keep.days:
                 with lock():
                     removed = remove_old_rows(workspace, promised, table, keep.days[contract.name])
@@ -83,14 +83,19 @@ def keep_up(workspace: Workspace, keep: KeepConfig, lock: Lock, cluster: str) ->
     return done
 
 
-def _kept(table: Table, before: dict[str, int], compacted: Compacted, removed: int, versions: int) -> Kept:
-    after = table.on_disk()
+def _taken_by(table: Table) -> tuple[int, int]:
+    """Return the files of the newest version, and the bytes on the disk."""
+    return len(table.file_rows()), sum(table.on_disk().values())
+
+
+def _kept(table: Table, before: tuple[int, int], compacted: Compacted, removed: int, versions: int) -> Kept:
+    after = _taken_by(table)
     return Kept(
         table=table.contract.name,
-        files=(len(before), len(after)),
-        size=(sum(before.values()), sum(after.values())),
+        files=(before[0], after[0]),
+        size=(before[1], after[1]),
         removed_rows=removed,
-        compacted=(compacted.before, compacted.after),
+        compacted=compacted,
         versions=versions,
     )
 
