@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Mapping
 from functools import partial, reduce
 from operator import add
+from typing import NamedTuple
 
 from distributed import Client
 
@@ -21,9 +22,12 @@ from tasks.cluster import on_workers
 from tasks.validate.broken import Known, quarantine_share
 from tasks.validate.broken import shares as broken_shares
 from tasks.validate.config import ValidationConfig
+from tasks.validate.judging import Judged, judge
 from tasks.validate.page import page_uri, write_page
 from tasks.validate.ranges import Order, Ranged, Share, validate_share
+from tasks.validate.remembered import mixes_before
 from tasks.validate.report import NOTHING, Report
+from tasks.validate.table_rules import TableRules
 from tasks.validate.verdict import failed_rules
 
 log = logging.getLogger(__name__)
@@ -34,6 +38,20 @@ WORTH_A_SHARE = 100_000
 """Fewer are not parted for the sake of a worker that has nothing to do."""
 
 
+class Checked(NamedTuple):
+    """What a night's rows are.
+
+    Attributes:
+        report: What became of them.
+        judged: What the rules about all of them together say; nothing where none was accepted.
+        page: Address of the page that says both.
+    """
+
+    report: Report
+    judged: list[Judged]
+    page: str
+
+
 def check_rows(
     workspace: Workspace,
     of: Inflow,
@@ -42,7 +60,7 @@ def check_rows(
     limits: Limits,
     config: ValidationConfig,
     cluster: str,
-) -> tuple[Report, str]:
+) -> Checked:
     """Check every staged row, write its part of the tables, and write the night's page.
 
     Args:
@@ -54,16 +72,13 @@ def check_rows(
         config: What is done with late rows, and how many may be broken.
         cluster: Address of the Dask scheduler.
 
-    Returns:
-        What became of the rows, and the page's address.
-
     Raises:
         ContractError: Staged files were changed, or a rule could not be computed.
     """
     truth, version = tables.kept, tables.kept.next_version()
     with Client(cluster, set_as_default=False) as client:
         index = _index(client, staged.uri)
-        order = _order(workspace, of, staged, limits, truth, index)
+        order = _order(workspace, of, staged, limits, truth, index, config.table_rules(of))
         todo = shares(index.weights(), ROWS_OF_A_SHARE, len(client.nthreads())) if index.rows else []
         ranged = on_workers(client, partial(validate_share, order=order), todo)
         report = reduce(add, (each.report for each in ranged), NOTHING)
@@ -76,7 +91,8 @@ def check_rows(
         again = frozenset[str]().union(*(each.again for each in ranged))
         known = _known(tables, staged, again)
         report += _quarantined(client, ranged, order.name, known, tables.quarantine, drop_late=config.late == "drop")
-        page, failed = page_uri(workspace, of, version), failed_rules(report, config)
+        judged = _judged(report, config, of, truth)
+        page, failed = page_uri(workspace, of, version), failed_rules(report, judged, config)
         if todo:
             whoever_did_before = min(client.nthreads())  # Great Expectations is seconds of imports
             client.submit(
@@ -86,13 +102,25 @@ def check_rows(
                 of,
                 limits,
                 report.counts,
+                [shown for each in judged for shown in each.shown()],
                 failed,
                 config,
                 pure=False,
                 workers=[whoever_did_before],
                 allow_other_workers=True,
             ).result()
-    return report, page
+    return Checked(report, judged, page)
+
+
+def _judged(report: Report, config: ValidationConfig, of: Inflow, truth: Table) -> list[Judged]:
+    """Return what the rules about all accepted rows together say."""
+    rules = config.table_rules(of)
+    if not report.days.total():
+        if rules != TableRules():
+            log.info("No new row of %r was accepted: rules about all of them say nothing.", truth.contract.name)
+        return []
+    before = mixes_before(truth, rules.drift)
+    return judge(report.aggregates, rules, truth.contract, before, config.allowed)
 
 
 def shares(weights: Mapping[Buckets, int], most: int, workers: int) -> list[Share]:
@@ -136,7 +164,15 @@ def _index(client: Client, folder: str) -> StagedIndex:
     return index
 
 
-def _order(workspace: Workspace, of: Inflow, staged: Staged, limits: Limits, truth: Table, index: StagedIndex) -> Order:
+def _order(
+    workspace: Workspace,
+    of: Inflow,
+    staged: Staged,
+    limits: Limits,
+    truth: Table,
+    index: StagedIndex,
+    table_rules: TableRules,
+) -> Order:
     days, there = {str(day): day for day in index.days()}, {day: list[str]() for day in index.days()}
     for file in truth.file_rows():
         if day := days.get(truth.partition_of(file)):
@@ -151,6 +187,7 @@ def _order(workspace: Workspace, of: Inflow, staged: Staged, limits: Limits, tru
         of=of,
         limits=limits,
         there={day: files for day, files in there.items() if files},
+        table_rules=table_rules,
     )
 
 

@@ -12,6 +12,7 @@ from data_contracts.promises import Inflow
 from data_contracts.source_files import taken_note
 from data_contracts.staging import COLUMNS, DAY, DAY_ZONE, LABELS, NIGHT
 from data_contracts.use_cases import IncomingTables
+from tasks.validate.remembered import mixes_note
 from tasks.validate.report import Report
 from tasks.validate.verdict import refuse_lost_rows
 
@@ -103,6 +104,7 @@ class Publication:
             }
         if self.staged.columns:
             notes[COLUMNS] = json.dumps(self.staged.columns)
+        notes |= mixes_note(self.report.aggregates.mixes)
         table.commit(self.report.accepted, marks=marks, notes=notes)
 
     def discard(self) -> None:

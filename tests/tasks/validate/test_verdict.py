@@ -42,9 +42,9 @@ def test_the_rules_that_stop_a_night_have_failed_and_no_others() -> None:
     counts = tuple(RuleCounts(rule, 10, None, 3, ()) for rule in (UNREADABLE, "user_id missing", LATE))
     broken = Counter({"timestamp unparseable": 2, "user_id missing": 1})
     report = replace(_report(broken, 7), counts=counts, late=3)
-    assert failed_rules(report, ValidationConfig(max_quarantined=0.3)) == set()
-    assert failed_rules(report, ValidationConfig(max_quarantined=0.3, late="stop")) == {LATE}
-    assert failed_rules(report, ValidationConfig()) == {UNREADABLE, "user_id missing"}
+    assert failed_rules(report, [], ValidationConfig(max_quarantined=0.3)) == set()
+    assert failed_rules(report, [], ValidationConfig(max_quarantined=0.3, late="stop")) == {LATE}
+    assert failed_rules(report, [], ValidationConfig()) == {UNREADABLE, "user_id missing"}
 
 
 def test_the_error_says_what_where_and_the_next_step() -> None:
