@@ -107,7 +107,7 @@ def _quantiles(name: str, asked: Mapping[float, Bounds], aggregates: Aggregates,
         for quantile, at in seen.items()
     ]
     ranges = {quantile: (asked[quantile].at_least, asked[quantile].at_most) for quantile in seen}
-    values = [None if at is None else at.seen for at in seen.values()]
+    values = ["no number" if at is None else at.seen for at in seen.values()]
     return Judged(
         "quantiles",
         f"quantiles of {name!r}: {'; '.join(said)}",
@@ -156,9 +156,9 @@ def _breaks(seen: Estimate, bounds: Bounds, exact: Callable[[float], float] = fl
 
 def _wanted(bounds: Bounds) -> str:
     low, high = bounds.at_least, bounds.at_most
-    if low is None or high is None:
-        return f"at most {_number(high)}" if high is not None else f"at least {_number(low or 0)}"
-    return f"{_number(low)} to {_number(high)}"
+    said = [f"at least {_number(low)}"] if low is not None else []
+    said += [f"at most {_number(high)}"] if high is not None else []
+    return " and ".join(said)
 
 
 def _number(number: float) -> str:
