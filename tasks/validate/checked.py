@@ -19,12 +19,11 @@ from data_contracts.staged import StagedIndex, digest_of, read_index
 from data_contracts.table import Table
 from data_contracts.use_cases import IncomingTables
 from tasks.cluster import on_workers
-from tasks.validate.broken import Known, quarantine_share
-from tasks.validate.broken import shares as broken_shares
+from tasks.validate.broken import known_before, quarantined
 from tasks.validate.config import ValidationConfig
 from tasks.validate.judging import Judged, judge
 from tasks.validate.page import page_uri, write_page
-from tasks.validate.ranges import Order, Ranged, Share, validate_share
+from tasks.validate.ranges import Order, Share, validate_share
 from tasks.validate.remembered import mixes_before
 from tasks.validate.report import NOTHING, Report
 from tasks.validate.table_rules import TableRules
@@ -89,8 +88,9 @@ def check_rows(
             truth.contract.name,
         )
         again = frozenset[str]().union(*(each.again for each in ranged))
-        known = _known(tables, staged, again)
-        report += _quarantined(client, ranged, order.name, known, tables.quarantine, drop_late=config.late == "drop")
+        known = known_before(tables, staged.consumed, _prefix(version), again)
+        broken = {uri: rows for each in ranged for uri, rows in each.broken.items()}
+        report += quarantined(client, broken, order.name, known, tables.quarantine, drop_late=config.late == "drop")
         judged = _judged(report, config, of, truth)
         page, failed = page_uri(workspace, of, version), failed_rules(report, judged, config)
         if todo:
@@ -189,41 +189,6 @@ def _order(
         there={day: files for day, files in there.items() if files},
         table_rules=table_rules,
     )
-
-
-def _quarantined(
-    client: Client, ranged: list[Ranged], name: str, known: Known, quarantine: Table, *, drop_late: bool
-) -> Report:
-    """Put the broken rows of all ranges into `quarantine`, those that it has left out."""
-    broken = {uri: rows for each in ranged for uri, rows in each.broken.items()}
-    if not broken:
-        return NOTHING
-    if known.tonight:
-        name = f"{name}-again-{quarantine.version()}"  # what a commit made visible stays as it is
-    futures = [
-        client.submit(
-            quarantine_share,
-            share,
-            list(broken),
-            f"{name}-{share.number:05}",
-            known,
-            quarantine,
-            drop_late=drop_late,
-            pure=False,
-        )
-        for share in broken_shares(sum(broken.values()))
-    ]
-    reports: list[Report] = client.gather(futures)
-    return reduce(add, reports, NOTHING)
-
-
-def _known(tables: IncomingTables, staged: Staged, again: frozenset[str]) -> Known:
-    before, tonight = list[str](), list[str]()
-    begun, prefix = tables.files.were_begun(staged.consumed), _prefix(tables.kept.next_version())
-    for file in sorted(tables.quarantine.file_rows()):
-        is_tonights = begun and posixpath.basename(file).startswith(prefix)
-        (tonight if is_tonights else before).append(file)
-    return Known(before, tonight, again)
 
 
 def _prefix(version: int) -> str:

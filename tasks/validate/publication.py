@@ -6,6 +6,7 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from data_contracts.night import Staged, Window
 from data_contracts.promises import Inflow
@@ -20,6 +21,18 @@ log = logging.getLogger(__name__)
 
 COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats", "left_out")
 """Marks of a commit of rows from outside: what became of those of its files."""
+
+
+class Seen(NamedTuple):
+    """What people may look at of new rows; nothing where none were.
+
+    Attributes:
+        page: Address of the Data Docs page.
+        of_table: What the rules about all rows together saw, a line each.
+    """
+
+    page: str = ""
+    of_table: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from data_contracts.contract import ContractError, Limits
@@ -20,22 +19,10 @@ from tasks.validate.config import ValidationConfig
 from tasks.validate.errors import WindowError
 from tasks.validate.judging import Judged
 from tasks.validate.page import page_uri
-from tasks.validate.publication import COUNTS, Publication
+from tasks.validate.publication import COUNTS, Publication, Seen
 from tasks.validate.report import NOTHING
 from tasks.validate.verdict import refuse_late, refuse_over_budget, refuse_unusual, rows_by_day, weigh_volume
 from tasks.validate.window import next_window
-
-
-class Seen(NamedTuple):
-    """What people may look at of new rows; nothing where none were.
-
-    Attributes:
-        page: Address of the Data Docs page.
-        of_table: What the rules about all rows together saw, a line each.
-    """
-
-    page: str = ""
-    of_table: tuple[str, ...] = ()
 
 
 def validate_night(

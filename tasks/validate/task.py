@@ -15,6 +15,7 @@ from tasks.retry import unless
 from tasks.validate import publish
 from tasks.validate.config import ValidationConfig
 from tasks.validate.errors import WindowError
+from tasks.validate.publication import Seen
 
 
 @task(
@@ -30,7 +31,7 @@ def validate(
     """See `validate_night`. Retried, but not for bad data; safe, an input is consumed once. Points to the Data Docs."""
     validated = publish.validate_night(workspace, staged, through, config, cluster)
     _point_to(
-        publish.Seen(validated.docs_uri, validated.of_table),
+        Seen(validated.docs_uri, validated.of_table),
         workspace.artifact("data-docs"),
         f"Rows of {validated.window} against their contract.",
     )
@@ -50,7 +51,7 @@ def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConf
     _point_to(seen, workspace.artifact("data-docs-of-labels"), "Labels against their contract.")
 
 
-def _point_to(seen: publish.Seen, key: str, description: str) -> None:
+def _point_to(seen: Seen, key: str, description: str) -> None:
     """Show what rules about all new rows saw, and where the Data Docs page is, if there is one."""
     if seen.page:
         address = Path(seen.page).as_uri()  # no link: a browser opens no file from a page
