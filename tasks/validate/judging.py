@@ -162,7 +162,7 @@ def _wanted(bounds: Bounds) -> str:
 
 
 def _number(number: float) -> str:
-    return f"{number:,.0f}" if number.is_integer() and abs(number) < 1e15 else f"{number:,.6g}"  # noqa: PLR2004
+    return f"{number:,.0f}" if float(number).is_integer() and abs(number) < 1e15 else f"{number:,.6g}"  # noqa: PLR2004
 
 
 def _share(share: float) -> str:

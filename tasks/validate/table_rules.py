@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 import pyarrow as pa
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, NonNegativeInt, model_validator
 
 from data_contracts.contract import DataContract
 from data_contracts.staging import incoming
@@ -35,10 +35,17 @@ class Bounds(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
+class CountBounds(Bounds, frozen=True):
+    """Between what a count must lie."""
+
+    at_least: NonNegativeInt | None = Field(None, description="Lowest count allowed; any when omitted.")
+    at_most: NonNegativeInt | None = Field(None, description="Highest count allowed; any when omitted.")
+
+
 class TableRules(BaseModel, frozen=True, extra="forbid"):
     """Rules about all rows that a night accepts, together. Nothing is computed of a column that is not named."""
 
-    distinct: dict[str, Bounds] = Field(
+    distinct: dict[str, CountBounds] = Field(
         {},
         description="Column of text or whole numbers to how many values it must have, `{town: {at_least: 100}}`; "
         "within 2.5 % once there are more than 1,500.",

@@ -9,11 +9,12 @@ from itertools import pairwise
 from operator import add
 from typing import Any
 
+import great_expectations as gx
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.contract import DataContract
@@ -189,6 +190,37 @@ def test_the_verdict_on_many_numbers_is_the_true_one_unless_it_is_within_the_err
         assert verdicts == {True}
 
 
+BOUNDS = st.sampled_from([{"at_least": 1}, {"at_most": 2}, {"at_least": -1, "at_most": 3}, {"at_least": 2.5}])
+
+
+@settings(max_examples=8, phases=(Phase.generate,), suppress_health_check=[HealthCheck.too_slow])
+@given(
+    numbers=st.lists(st.none() | st.floats() | st.sampled_from([0.0, 1.0, 2.0, math.inf, math.nan]), min_size=1),
+    bounds=st.fixed_dictionaries(dict.fromkeys(("0", "0.1", "0.5", "0.75", "0.99", "1"), BOUNDS)),
+    many=st.sampled_from([{"at_least": 2}, {"at_most": 2}, {"at_least": 1, "at_most": 3}]),
+)
+def test_great_expectations_says_the_same(numbers: list[float | None], bounds: Any, many: Any) -> None:
+    """Of the very rules that the page shows."""
+    towns = [None if each is None or math.isnan(each) else f"{each}" for each in numbers]
+    table = rows(number=numbers, town=towns)
+    ours = judged(table, rules(distinct={"town": many}, quantiles={"number": bounds}))
+    expectations = [getattr(gx.expectations, each.rule.expectation)(**each.rule.arguments) for each in ours]
+    context = gx.get_context(mode="ephemeral")
+    asset = context.data_sources.add_pandas("all").add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": table.to_pandas()})
+    results = batch.validate(gx.ExpectationSuite(name="all", expectations=expectations)).results
+    theirs = {result.expectation_config.type: result for result in results}
+    for each, expectation in zip(ours, expectations, strict=True):
+        result = theirs[expectation.expectation_type]
+        assert bool(result.success) == (not each.broken)
+        seen = result.result["observed_value"]
+        assert (seen if each.kind == "distinct" else {**seen, "values": _plain(seen["values"])}) == each.observed
+
+
+def _plain(values: Sequence[float]) -> list[object]:
+    return ["no number" if math.isnan(each) else each for each in values]
+
+
 def test_about_many_values_the_verdict_waits_until_it_is_sure() -> None:
     table = rows(town=[f"t{n}" for n in range(20_000)])
     for wanted, broken in ((20_100, False), (22_000, True)):
@@ -231,7 +263,8 @@ def test_what_cannot_be_asked_is_said(asked: Any, problem: str) -> None:
     [
         pytest.param({"distinct": {"town": {}}}, "says no bound", id="no bound"),
         pytest.param({"distinct": {"town": {"at_least": 2, "at_most": 1}}}, "allow nothing", id="in disorder"),
-        pytest.param({"distinct": {"town": {"at_least": math.nan}}}, "allow nothing", id="no number"),
+        pytest.param({"quantiles": {"number": {"1": {"at_least": math.nan}}}}, "allow nothing", id="no number"),
+        pytest.param({"distinct": {"town": {"at_least": 2.5}}}, "fractional part", id="half a value"),
         pytest.param({"quantiles": {"number": {"1.5": {"at_least": 1}}}}, "less than or equal to 1", id="no quantile"),
         pytest.param({"drift": {"town": 0}}, "greater than 0", id="nothing may drift"),
         pytest.param({"drift": {"town": 1}}, "less than 1", id="everything may drift"),

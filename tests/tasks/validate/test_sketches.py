@@ -9,17 +9,10 @@ from itertools import pairwise
 from operator import add
 from typing import Any
 
-import great_expectations as gx
 import numpy as np
-import pandas as pd
 import polars as pl
 import pytest
-from great_expectations.core import ExpectationSuite
-from great_expectations.expectations import (
-    ExpectColumnQuantileValuesToBeBetween,
-    ExpectColumnUniqueValueCountToBeBetween,
-)
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.validate.mix import HELD, Mix
@@ -113,30 +106,6 @@ def test_no_aggregate_is_large_whatever_the_column_holds() -> None:
     assert not most.in_cells
     assert len(most.model_dump_json()) < 16_000, "twenty digits a hash"
     assert Mix.model_validate_json(most.model_dump_json()) == most
-
-
-def _by_gx(rows: pl.Series, *expectations: Any) -> list[Any]:
-    context = gx.get_context(mode="ephemeral")
-    asset = context.data_sources.add_pandas("all").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all")
-    frame = pd.DataFrame({"it": rows.to_pandas()})
-    answer = batch.get_batch({"dataframe": frame}).validate(ExpectationSuite(name="all", expectations=expectations))
-    return [result.result["observed_value"] for result in answer.results]
-
-
-@settings(max_examples=8, phases=(Phase.generate,), suppress_health_check=[HealthCheck.too_slow])
-@given(numbers=NUMBERS.filter(bool))
-def test_great_expectations_says_the_same(numbers: list[float | None]) -> None:
-    rows = pl.Series(numbers, dtype=pl.Float64)
-    asked = [0, 0.1, 0.5, 0.75, 0.99, 1]
-    ranges = {"quantiles": asked, "value_ranges": [[None, None]] * len(asked)}
-    texts = rows.fill_nan(None).cast(pl.String)
-    (seen,) = _by_gx(rows, ExpectColumnQuantileValuesToBeBetween(column="it", quantile_ranges=ranges))
-    (count,) = _by_gx(texts, ExpectColumnUniqueValueCountToBeBetween(column="it", min_value=0))
-    sketch = Quantiles.of(rows)
-    ours = [sketch.at(each) for each in asked]
-    assert np.array_equal([math.nan if at is None else at.seen for at in ours], seen["values"], equal_nan=True)
-    assert Distinct.of(texts).estimate().seen == count
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,27 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+import pyarrow as pa
 import pytest
 
-from data_contracts.contract import ContractViolationError
+from data_contracts.buckets import Buckets, bucket_of_row
+from data_contracts.contract import ContractViolationError, Limits
+from data_contracts.recommender.events import EVENTS
+from data_contracts.staged import BUCKET, write_part
+from data_contracts.staging import staging
 from tasks.validate import remembered
+from tasks.validate.aggregates import Aggregates
 from tasks.validate.config import ValidationConfig
+from tasks.validate.ranges import Order, Share, validate_share
+from tasks.validate.report import NOTHING
+from tasks.validate.table_rules import TableRules
 from tests.killing import Killed, killed_at
 from tests.tasks.validate.logs import DAY, Shop, lines, on_day, status
 from tests.tasks.validate.test_labels import DAY as SENT
@@ -151,3 +164,30 @@ def test_labels_have_rules_of_their_own(house: House) -> None:
         house.night(asked)
     house.write("told", "0.csv", [f"p{n},7,{SENT}T09:00:00Z" for n in range(3)])
     assert house.night(asked).of_table == ("quantiles of 'distance_km': 1 is 10, wanted at most 10",)
+
+
+def test_rows_of_a_share_that_is_cut_into_pieces_count_once(tmp_path: Path) -> None:
+    asked = TableRules.model_validate({**TABLE, "drift": {"event": 0.1, "item_id": 0.1}})
+    at = datetime(2026, 11, 10, 12, tzinfo=UTC)
+    every = [
+        {"user_id": f"u{n % 3}", "item_id": f"i{n}", "event": "view", "timestamp": at, "value": n} for n in range(900)
+    ]
+    staged = [{**row, "source_file": "a.csv", "source_row": n} for n, row in enumerate([*every, *every])]
+    frame = pl.DataFrame(pa.Table.from_pylist(staged, staging(EVENTS).schema)).with_columns(
+        pl.col("source_file").cast(pl.Enum(["a.csv"])), bucket_of_row(EVENTS).alias(BUCKET), day=pl.lit(DAY)
+    )
+    part = write_part(frame, str(tmp_path), "part", 1)
+    limits = Limits(first_day=DAY, earliest=DAY, latest=DAY)
+
+    def kept(*shares: Share) -> Aggregates:
+        names = {part.name: 0}
+        order = Order(str(tmp_path), names, 1, "n", f"{tmp_path}/t", "recommender", "source", limits, {}, asked)
+        return reduce(add, [validate_share(share, order).report for share in shares], NOTHING).aggregates
+
+    whole = kept(Share(buckets=Buckets()))
+    cut = kept(Share(buckets=Buckets(first=500), pieces=3), Share(buckets=Buckets(end=500), pieces=2))
+    assert whole.mixes == cut.mixes
+    assert whole.mixes["item_id"].rows == 900
+    for name in asked.distinct:
+        assert whole.distinct[name].estimate() == cut.distinct[name].estimate()
+    assert [each.quantiles["value"].at(0.9).seen for each in (whole, cut)] == [809, 809]
