@@ -88,8 +88,16 @@ class Table(ReadableTable):
         with commit_point(self.contract.name):
             return self._append(table, added, CommitProperties(notes, app_transactions=transactions))
 
-    def replace(self, files: Iterable[str], parts: Iterable[Part], *, marks: dict[str, int] | None = None) -> int:
-        """Put ``parts`` in the place of files that say the same, in one commit, and return the table's version.
+    def replace(
+        self,
+        files: Iterable[str],
+        parts: Iterable[Part],
+        *,
+        marks: dict[str, int] | None = None,
+        notes: dict[str, str] | None = None,
+        data_change: bool = False,
+    ) -> int:
+        """Put ``parts`` in the place of files, in one commit, and return the table's version.
 
         Older versions are read as before: the files replaced stay where they are.
 
@@ -97,17 +105,19 @@ class Table(ReadableTable):
             files: URIs of files of the newest version; none of a table that is made of another one.
             parts: What `write` returned, from any process.
             marks: See `commit`.
+            notes: See `commit`.
+            data_change: Whether the table says something else afterwards; False where both say the same.
 
         Raises:
             deltalake.exceptions.CommitFailedError: Another commit came first.
         """
         table = self._open()
         transactions = [*_marked(marks), Transaction(CONTRACT, self.contract.version)]
-        properties = CommitProperties(app_transactions=transactions)
+        properties = CommitProperties(notes, app_transactions=transactions)
         now = int(time.time() * 1000)
-        added = [replace(part.added(), data_change=False) for part in parts]
+        added = [replace(part.added(), data_change=data_change) for part in parts]
         gone = (file.removeprefix(f"{self.uri}/") for file in files)
-        removed = [RemoveAction(path, data_change=False, deletion_timestamp=now) for path in gone]
+        removed = [RemoveAction(path, data_change=data_change, deletion_timestamp=now) for path in gone]
         with commit_point(f"{self.contract.name} rewritten"):
             if table is None:
                 return self._append(None, added, properties)

@@ -97,30 +97,10 @@ def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:
 
 
 def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: NightlySettings) -> None:
-    from prefect import tags
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
-
     from flows import report
-    from flows.manager import ServiceError
-    from flows.owners import met_by_a_night, require_own
-    from flows.questions import NEEDS
-    from flows.service import services
-    from flows.temporary import start_prefect
+    from flows.recorded import recorded
 
-    require_own(settings, met_by_a_night(settings))
-    prefect, *_ = services(settings)
-    home = settings.home.resolve() / "prefect"
-    if prefect.is_up():
-        api, pages = f"{settings.prefect_url}/api", settings.prefect_url
-    elif settings.gate.approval:
-        raise ServiceError(NEEDS.format(where=prefect.url))
-    else:
-        api, pages = start_prefect(home), ""  # it has no pages to link to
-    with (
-        temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: pages}),
-        report.without_tracebacks(),
-        tags(*settings.workspace().tags),
-    ):
+    with recorded(settings):
         state: Any = flow(through=through, settings=settings, return_state=True)
         outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, BaseException):

@@ -13,11 +13,12 @@ from distributed import Client
 
 from data_contracts.buckets import Buckets, parted, weight_of
 from data_contracts.contract import ContractError, Limits
+from data_contracts.forgotten import Forgotten, forgotten_of
 from data_contracts.night import Staged, Workspace
 from data_contracts.promises import Inflow
 from data_contracts.staged import StagedIndex, digest_of, read_index
 from data_contracts.table import Table
-from data_contracts.use_cases import IncomingTables
+from data_contracts.use_cases import IncomingTables, promises
 from tasks.cluster import on_workers
 from tasks.validate.broken import known_before, quarantined
 from tasks.validate.config import ValidationConfig
@@ -188,6 +189,7 @@ def _order(
         limits=limits,
         there={day: files for day, files in there.items() if files},
         table_rules=table_rules,
+        forgotten=forgotten_of(workspace.tables) if promises(workspace.use_case).subject else Forgotten(),
     )
 
 

@@ -99,8 +99,8 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         if unknown := sorted(self.allowed.keys() - set(columns)):
             said = f"{', '.join(unknown)}, and the columns of text are {', '.join(columns)}"
             yield f"validation.allowed names {said}"
-        yield from self.table.problems("validation.table", promised.truth)
+        yield from self.table.problems("validation.table", promised.truth, promised.subject)
         if labels_come and promised.labels is not None:
-            yield from self.labels_table.problems("validation.labels_table", promised.labels.contract)
+            yield from self.labels_table.problems("validation.labels_table", promised.labels.contract, promised.subject)
         elif self.labels_table != TableRules():
             yield "validation.labels_table is set, and no labels come from a source of their own: drop it"

@@ -83,10 +83,11 @@ def judge(
 
 def _distinct(name: str, bounds: Bounds, aggregates: Aggregates) -> Judged:
     seen = aggregates.distinct[name].estimate()
-    about = "" if seen.low == seen.high else f"about, surely {seen.low:,.0f} to {seen.high:,.0f}, "
+    is_exact = seen.low == seen.high
+    count = f"{seen.seen:,.0f}" if is_exact else f"about {seen.seen:,.0f} ({seen.low:,.0f} to {seen.high:,.0f})"
     return Judged(
         "distinct",
-        f"distinct values of {name!r}: {seen.seen:,.0f}, {about}wanted {_wanted(bounds)}",
+        f"distinct values of {name!r}: {count}, wanted {_wanted(bounds)}",
         _breaks(seen, bounds),
         rule=distinct_between(name, bounds.at_least, bounds.at_most),
         observed=int(seen.seen),

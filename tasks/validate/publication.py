@@ -19,7 +19,7 @@ from tasks.validate.verdict import refuse_lost_rows
 
 log = logging.getLogger(__name__)
 
-COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats", "left_out")
+COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats", "left_out", "forgotten")
 """Marks of a commit of rows from outside: what became of those of its files."""
 
 
@@ -80,6 +80,7 @@ class Publication:
             "dropped": self.report.dropped,
             "repeats": self.report.repeats,
             "left_out": self.staged.left_out,
+            "forgotten": self.report.forgotten,
         }
         refuse_lost_rows(self.staged.rows_read, counts, what=self.what)
         return {"rows_read": self.staged.rows_read, **counts}

@@ -18,6 +18,7 @@ from data_contracts.buckets import Buckets, among
 from data_contracts.check import check
 from data_contracts.contract import DataContract, Limits
 from data_contracts.days import days_of
+from data_contracts.forgotten import Forgotten
 from data_contracts.night import UseCaseName, Value
 from data_contracts.promises import Inflow
 from data_contracts.quarantine import QUARANTINE
@@ -45,6 +46,7 @@ class Order(NamedTuple):
         limits: What the rules are measured against.
         there: Day to the table's files of that day, for the days of the staged rows.
         table_rules: What all rows must be together: what they ask of is kept of those accepted.
+        forgotten: People whose rows are left out.
     """
 
     folder: str
@@ -57,6 +59,7 @@ class Order(NamedTuple):
     limits: Limits
     there: Mapping[date, Sequence[str]]
     table_rules: TableRules = TableRules()
+    forgotten: Forgotten = Forgotten()
 
 
 class Share(Value):
@@ -107,13 +110,22 @@ def _validate_piece(share: Share, number: int, order: Order) -> Ranged:
         row_hash = pl.struct(incoming(contract).names).hash()
         blocks = (rows.filter(row_hash % share.pieces == number) for rows in blocks)
     rows, read = first_of_equal(blocks, contract)
-    files = _files_of(rows, order, contract, share.buckets)
-    is_known = known(rows, files, contract)
-    new = rows.filter(~is_known)
-    again = frozenset(rows.filter(is_known)["source_file"].unique())
-    repeats = Report(repeats=read - new.height, known=int(is_known.sum()))
+    asked = rows.filter(~_is_of_the_forgotten(rows, order))
+    files = _files_of(asked, order, contract, share.buckets)
+    is_known = known(asked, files, contract)
+    new = asked.filter(~is_known)
+    again = frozenset(asked.filter(is_known)["source_file"].unique())
+    forgotten = rows.height - asked.height
+    repeats = Report(repeats=read - forgotten - new.height, known=int(is_known.sum()), forgotten=forgotten)
     report, broken = _checked(new, name, order, contract)
     return Ranged(repeats + report, broken, again)
+
+
+def _is_of_the_forgotten(rows: pl.DataFrame, order: Order) -> pl.Series:
+    """Return which rows are about people who are forgotten; of those that could not be read, which name one."""
+    named = order.forgotten.are_named_in(rows["original"])
+    subject = promises(order.use_case).subject
+    return named | order.forgotten.are(rows[subject]) if subject in rows.columns else named
 
 
 def _files_of(rows: pl.DataFrame, order: Order, contract: DataContract, buckets: Buckets) -> list[str]:

@@ -29,6 +29,7 @@ class Report:
         repeats: Rows that came more than once, or are in a table from nights before: their file came again.
         known: Those of them that are in the table of sound rows.
         aggregates: What is kept of the rows accepted, to judge them together.
+        forgotten: Rows about people who are forgotten; kept nowhere.
     """
 
     counts: tuple[RuleCounts, ...] = ()
@@ -42,6 +43,7 @@ class Report:
     repeats: int = 0
     known: int = 0
     aggregates: Aggregates = NONE
+    forgotten: int = 0
 
     @property
     def days(self) -> Counter[date]:
@@ -66,6 +68,7 @@ class Report:
             repeats=self.repeats + other.repeats,
             known=self.known + other.known,
             aggregates=self.aggregates + other.aggregates,
+            forgotten=self.forgotten + other.forgotten,
         )
 
 

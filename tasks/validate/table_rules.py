@@ -61,12 +61,13 @@ class TableRules(BaseModel, frozen=True, extra="forbid"):
         "than in the seven nights before, `{event: 0.2}`: the total variation between both mixes.",
     )
 
-    def problems(self, setting: str, contract: DataContract) -> Iterator[str]:
+    def problems(self, setting: str, contract: DataContract, subject: str = "") -> Iterator[str]:
         """Say what of it cannot be asked of a table.
 
         Args:
             setting: Name of these settings.
             contract: Of the table.
+            subject: Column of people, if there is one: of its mix the log would have hashes of them, for ever.
         """
         columns = {field.name: field.type for field in incoming(contract)}
         for kind, (fits, said) in _TAKES.items():
@@ -75,6 +76,8 @@ class TableRules(BaseModel, frozen=True, extra="forbid"):
             if wrong:
                 taken = ", ".join(name for name in columns if _is(fits, columns, name)) or "none"
                 yield f"{setting}.{kind} names {', '.join(wrong)}, and is of {said}: in {contract.name!r} {taken}"
+        if subject in self.drift:
+            yield f"{setting}.drift names {subject!r}, and people may be forgotten: their mix is not remembered"
         for name in (name for name, asked in self.quantiles.items() if not asked):
             yield f"{setting}.quantiles.{name} names no quantile: 0.5 is the median"
 

@@ -26,6 +26,7 @@ def test_good_rows_become_events_and_bad_ones_are_kept_as_they_came(shop: Shop) 
         "quarantined": 3,
         "dropped": 0,
         "repeats": 0,
+        "forgotten": 0,
         "left_out": 0,
         "window": {"first_day": DAY, "last_day": DAY},
     }

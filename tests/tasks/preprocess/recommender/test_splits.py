@@ -46,7 +46,7 @@ def _publish(home: Workspace, events: Sequence[Event], last_day: int, first_day:
     number = table.next_version()
     window = Window(first_day=FIRST_DAY + timedelta(first_day), last_day=FIRST_DAY + timedelta(last_day))
     marks = {"window": window.last_day.toordinal(), "published": number, "accepted": rows.height}
-    version = table.commit(table.write(rows.to_arrow(), f"night-{number}"), [f"file:{number}"], marks=marks)
+    version = table.commit(table.write(rows.to_arrow(), f"night-{number:06}-rows"), [f"file:{number}"], marks=marks)
     return Validated(truth=version, accepted=rows.height, window=window)
 
 
