@@ -36,7 +36,7 @@ SALT = "salt"
 """Note of every commit of the table: what is put before an id; the first commit draws it."""
 SALT_BYTES = 16
 
-WORD = r"""[^\s,;|"'{}\[\]]+"""
+WORD = r"""[^\s,;|"'{}\[\]\\]+"""
 """What a text of unknown form is taken apart into, to look for ids in it."""
 
 

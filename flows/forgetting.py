@@ -21,7 +21,7 @@ from flows.problems import explained
 from flows.settings import SHOP, NightlySettings
 from flows.traces import delete_runs
 from tasks.forget.erase import Erasure
-from tasks.forget.traces import compact
+from tasks.forget.traces import clean_databases
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +29,17 @@ PROGRAM = "python -m flows.forget"
 DEPLOYMENT = f"{NIGHT}/nightly"
 DUTIES = """
 What stays yours: the raw logs, and backups of them and of this home; the file of ids; what a registered model has
-learned, until its versions are deleted; answers and logs that were copied elsewhere; Prefect's events, which may show a
-row of a refused night for a week (`PREFECT_SERVER_EVENTS_RETENTION_PERIOD`).
+learned, until its versions are deleted; what was copied elsewhere: answers, logs, messages; and where Prefect's
+database is no SQLite file of this home, its events, which may show a row of a refused night for a week.
 """
 
 
 @task(name="clean", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[10, 60])
 def clean(workspace: Workspace, erased: Erasure) -> None:
     """Delete runs that show a row about the people, have databases give up what was deleted, and say what was done."""
-    runs = delete_runs(forgotten_of(workspace.tables), workspace.tags, flow_run.id)
-    busy = compact(workspace)
+    forgotten = forgotten_of(workspace.tables)
+    runs = delete_runs(forgotten, workspace.tags, flow_run.id)
+    busy = clean_databases(workspace, forgotten)
     said = [f"{erased}.", erased.served, f"Runs deleted whose errors showed a row: {runs:,}."]
     said += [
         f"Deleted texts may still lie in {each}. Stop what reads it (`make down`), and run this again." for each in busy

@@ -91,7 +91,8 @@ def erase(client: Client, search: Search) -> int:
 def files_on_disk(folder: str) -> list[str]:
     """Return the Parquet files under a folder, whichever version they are of."""
     system, path = fsspec.url_to_fs(folder)
-    return [posixpath.join(folder, file.removeprefix(f"{path}/")) for file in system.glob(f"{path}/**/*.parquet")]
+    found = (file for file in system.find(path) if file.endswith(".parquet"))
+    return [posixpath.join(folder, file.removeprefix(f"{path}/")) for file in found]
 
 
 def _without(file: str, search: Search, version: int) -> Erased:

@@ -19,6 +19,8 @@ from tasks.job import LOG
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ROW_SHOWN = re.compile(r" row [\d,]+: (.*)")
 """How an error shows a row: the rest of its line may hold an id."""
+_EVENTS = {"events": "resource || payload", "event_resources": "resource"}
+"""Prefect's tables of what happened, which no request deletes from, and what of them may show a row."""
 BUSY_SECONDS = 60.0
 
 
@@ -49,10 +51,15 @@ def mark_versions(workspace: Workspace, forgotten: Forgotten, first_window: str)
 
 
 def remove_scratch(workspace: Workspace, forgotten: Forgotten) -> int:
-    """Remove what is staged, and the files of jobs that name one of the people; return how many of the latter."""
+    """Remove what is staged, and files of jobs and errors kept by Prefect that name one of the people.
+
+    Returns:
+        How many files of jobs and errors.
+    """
     clear(workspace.staging)
-    runs = Path(workspace.runs)
+    runs, errors = Path(workspace.runs), Path(workspace.home) / "prefect" / "storage"
     named = [path for path in runs.rglob("*") if path.is_file() and _names_them(path, forgotten)]
+    named += [path for path in errors.rglob("*") if path.is_file() and shows_them(forgotten, _text(path))]
     for path in named:
         path.unlink()
     return len(named)
@@ -68,22 +75,32 @@ def shows_them(forgotten: Forgotten, text: str) -> bool:
     return bool(forgotten.are_named_in(pl.Series("row", _ROW_SHOWN.findall(text), pl.String)).any())
 
 
-def compact(workspace: Workspace) -> list[str]:
-    """Have the home's SQLite databases give up what was deleted in them; return those that were too busy for it."""
+def clean_databases(workspace: Workspace, forgotten: Forgotten) -> list[str]:
+    """Have the home's SQLite databases give up what was deleted in them, and Prefect's what its events show.
+
+    Returns:
+        Those that were too busy for it, with the reason.
+    """
     home, busy = Path(workspace.home), list[str]()
     for path in (home / "mlflow.db", home / "prefect" / "prefect.db"):
         if path.exists():
             try:
-                _compact(path)
+                _clean(path, forgotten)
             except sqlite3.OperationalError as error:
                 busy.append(f"{path}: {error}")
     return busy
 
 
-def _compact(path: Path) -> None:
-    """Write a database anew without its free pages, and empty its log."""
+def _clean(path: Path, forgotten: Forgotten) -> None:
+    """Delete Prefect's events that show a row about the people; write the database anew, and empty its log."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for table, columns in _EVENTS.items():
+            if table in there:
+                rows = connection.execute(f"SELECT id, {columns} FROM {table} WHERE {columns} LIKE '% row %'")
+                shown = [(key,) for key, text in rows.fetchall() if shows_them(forgotten, text)]
+                connection.executemany(f"DELETE FROM {table} WHERE id = ?", shown)
         connection.execute("VACUUM")
         (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if is_busy:
@@ -94,5 +111,9 @@ def _compact(path: Path) -> None:
 
 def _names_them(path: Path, forgotten: Forgotten) -> bool:
     if path.suffix == ".json":
-        return names_them(forgotten, _QUOTED.findall(path.read_text(encoding="utf-8", errors="replace")))
-    return path.name == LOG and shows_them(forgotten, path.read_text(encoding="utf-8", errors="replace"))
+        return names_them(forgotten, _QUOTED.findall(_text(path)))
+    return path.name == LOG and shows_them(forgotten, _text(path))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
