@@ -161,6 +161,7 @@ class Validated(Value):
     left_out: int = 0
     window: Window
     docs_uri: str = Field("", description="The Data Docs page; empty when nothing was new.")
+    of_table: tuple[str, ...] = Field((), description="What rules about all new rows together saw, a line each.")
 
 
 class Night(Value):

@@ -6,12 +6,14 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from data_contracts.night import Staged, Window
 from data_contracts.promises import Inflow
 from data_contracts.source_files import taken_note
 from data_contracts.staging import COLUMNS, DAY, DAY_ZONE, LABELS, NIGHT
 from data_contracts.use_cases import IncomingTables
+from tasks.validate.remembered import mixes_note
 from tasks.validate.report import Report
 from tasks.validate.verdict import refuse_lost_rows
 
@@ -19,6 +21,18 @@ log = logging.getLogger(__name__)
 
 COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats", "left_out", "forgotten")
 """Marks of a commit of rows from outside: what became of those of its files."""
+
+
+class Seen(NamedTuple):
+    """What people may look at of new rows; nothing where none were.
+
+    Attributes:
+        page: Address of the Data Docs page.
+        of_table: What the rules about all rows together saw, a line each.
+    """
+
+    page: str = ""
+    of_table: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,7 @@ class Publication:
             }
         if self.staged.columns:
             notes[COLUMNS] = json.dumps(self.staged.columns)
+        notes |= mixes_note(self.report.aggregates.mixes)
         table.commit(self.report.accepted, marks=marks, notes=notes)
 
     def discard(self) -> None:

@@ -26,8 +26,10 @@ from data_contracts.staged import read_rows
 from data_contracts.staging import bytes_as_text, incoming, staging
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
+from tasks.validate.aggregates import Aggregates
 from tasks.validate.repeats import first_of_equal, known
 from tasks.validate.report import NOTHING, Report
+from tasks.validate.table_rules import TableRules
 
 
 class Order(NamedTuple):
@@ -43,6 +45,7 @@ class Order(NamedTuple):
         of: Which of them.
         limits: What the rules are measured against.
         there: Day to the table's files of that day, for the days of the staged rows.
+        table_rules: What all rows must be together: what they ask of is kept of those accepted.
         forgotten: People whose rows are left out.
     """
 
@@ -55,6 +58,7 @@ class Order(NamedTuple):
     of: Inflow
     limits: Limits
     there: Mapping[date, Sequence[str]]
+    table_rules: TableRules = TableRules()
     forgotten: Forgotten = Forgotten()
 
 
@@ -142,10 +146,12 @@ def _checked(rows: pl.DataFrame, name: str, order: Order, contract: DataContract
     first_broken = pa.array(checked.first_broken)
     good, bad = pc.less(first_broken, 0), pc.greater_equal(first_broken, 0)
     sound = table if pc.all(good).as_py() else table.filter(good)
-    accepted = Table(order.tables, contract).write(_accepted(sound, contract, order.limits.day_zone), name)
+    accepted = _accepted(sound, contract, order.limits.day_zone)
+    parts = Table(order.tables, contract).write(accepted, name)
     rule = pa.array([rule.name for rule in rules], pa.string()).take(first_broken.filter(bad))
     broken = _broken(table.filter(bad), rule, contract, order.limits.latest)
-    report = Report(counts=checked.counts, accepted=tuple(accepted))
+    aggregates = Aggregates.of(accepted, order.table_rules)
+    report = Report(counts=checked.counts, accepted=tuple(parts), aggregates=aggregates)
     return report, _staged(broken, posixpath.join(order.folder, "broken", f"{name}.parquet"))
 
 
