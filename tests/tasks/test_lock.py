@@ -98,6 +98,10 @@ with between_nights(Workspace.model_validate_json(sys.argv[1]), "weekly", second
 
 
 def test_one_upkeep_at_a_time_and_nights_beside_it(tmp_path: Path) -> None:
-    with only_upkeep(logs(tmp_path), "weekly"), only_night(logs(tmp_path), "tonight"):
-        with pytest.raises(LockedError, match="upkeep 'weekly'"), only_upkeep(logs(tmp_path), "again"):
-            pass
+    with (
+        only_upkeep(logs(tmp_path), "weekly"),
+        only_night(logs(tmp_path), "tonight"),
+        pytest.raises(LockedError, match="upkeep 'weekly'"),
+        only_upkeep(logs(tmp_path), "again"),
+    ):
+        pass
