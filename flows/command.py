@@ -83,6 +83,7 @@ def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:
             done. The message is printed.
     """
     from flows import report
+    from flows.databases import DatabaseError
     from flows.manager import ServiceError
 
     through, settings = read(arguments)
@@ -92,7 +93,7 @@ def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:
     except Ended as ended:
         report.line(f"\nThe night was ended by {ended}. The same command goes on from here.")
         sys.exit(exit_code(ended.number))
-    except ServiceError as error:
+    except (ServiceError, DatabaseError) as error:
         sys.exit(f"{error}\nNothing was done.")
 
 
@@ -101,6 +102,7 @@ def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: Nigh
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
     from flows import report
+    from flows.databases import prefects_database, require_databases
     from flows.manager import ServiceError
     from flows.owners import met_by_a_night, require_own
     from flows.questions import NEEDS
@@ -110,12 +112,14 @@ def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: Nigh
     require_own(settings, met_by_a_night(settings))
     prefect, *_ = services(settings)
     home = settings.home.resolve() / "prefect"
-    if prefect.is_up():
+    is_up = prefect.is_up()
+    require_databases(settings, records=not is_up)
+    if is_up:
         api, pages = f"{settings.prefect_url}/api", settings.prefect_url
     elif settings.gate.approval:
         raise ServiceError(NEEDS.format(where=prefect.url))
     else:
-        api, pages = start_prefect(home), ""  # it has no pages to link to
+        api, pages = start_prefect(home, prefects_database(settings)), ""  # it has no pages to link to
     with (
         temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: pages}),
         report.without_tracebacks(),
