@@ -78,7 +78,7 @@ def postgres(folder: Path, password: str) -> Iterator[Postgres]:
 
     Args:
         folder: For the password's file and the log, which only the test reads.
-        password: That its role has.
+        password: That its role has; without a colon, which asyncpg and libpq read differently in that file.
     """
     _install()
     own = Path(mkdtemp(prefix="nightshift-postgres-"))  # the server's user cannot enter pytest's folders
@@ -94,8 +94,7 @@ def postgres(folder: Path, password: str) -> Iterator[Postgres]:
     command = [str(_programs() / "initdb"), "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", *hba, str(own / "data")]
     subprocess.run(command, cwd=own, **who, check=True, capture_output=True)
     passwords.unlink()
-    escaped = password.replace(":", "\\:")
-    (folder / "pgpass").write_text(f"127.0.0.1:{port}:*:{ROLE}:{escaped}\n")
+    (folder / "pgpass").write_text(f"127.0.0.1:{port}:*:{ROLE}:{password}\n")
     (folder / "pgpass").chmod(0o600)
     try:
         with running(made, own, who):

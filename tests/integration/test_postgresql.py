@@ -23,7 +23,7 @@ from tests.postgres import Postgres, postgres
 
 pytestmark = pytest.mark.slow
 
-PASSWORD = "s3cr3t:w0rd"
+PASSWORD = "s3cr3t-w0rd"
 SIDE_BY_SIDE = 8
 
 
