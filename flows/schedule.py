@@ -1,4 +1,7 @@
-"""What Prefect's server is told to do: the deployments of prefect.yaml, and automations."""
+"""What Prefect's server is told to do: the deployments of prefect.yaml, and automations.
+
+``python -m flows.schedule`` waits for servers that others started, and tells Prefect's: where there is no `make up`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,11 @@ from contextlib import contextmanager
 
 from flows import alerts, manager
 from flows.manager import ROOT, ServiceError
+from flows.problems import explained
+from flows.service import services
 from flows.settings import NightlySettings
+
+START_SECONDS = 180.0
 
 
 def register(settings: NightlySettings) -> None:
@@ -43,3 +50,21 @@ def spoken_to(settings: NightlySettings) -> Iterator[None]:
 
     with temporary_settings({PREFECT_API_URL: f"{settings.prefect_url}/api"}):
         yield
+
+
+def main() -> None:
+    """Wait for Prefect's server and MLflow's, which makes its tables, and register all."""
+    with explained():
+        settings = NightlySettings()
+    wanted = [each for each in services(settings) if each.name in {"prefect", "mlflow"}]
+    manager.wait(lambda: all(each.answers() for each in wanted), START_SECONDS)
+    if silent := [f"{each.name}: {each.url} does not answer" for each in wanted if not each.answers()]:
+        sys.exit("\n".join(silent))
+    try:
+        register(settings)
+    except ServiceError as error:
+        sys.exit(f"{error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -50,11 +50,7 @@ class NightlySettings(BaseSettings):
     """What a night reads, does and allows."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NIGHTSHIFT_",
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,  # it may hold a password
+        env_prefix="NIGHTSHIFT_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     name: str = Field(

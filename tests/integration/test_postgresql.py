@@ -108,7 +108,7 @@ def test_of_nights_that_end_badly_at_the_same_time_each_is_told_of(kept: House) 
     api = f"{kept.environment['NIGHTSHIFT_PREFECT_URL']}/api"
     with ear() as (url, told):
         save_webhook(api, url)
-        kept.under(NIGHTSHIFT_ALERTS__NOTIFY="custom-webhook/ops").run("flows.services", "up")
+        kept.under(NIGHTSHIFT_ALERTS__NOTIFY="custom-webhook/ops").run("flows.schedule")
         deployed = Deployed(kept.under(PREFECT_API_URL=api), told)
         flow = deployed.ask("/flows/name/nightly-retrain")["id"]
 
