@@ -11,12 +11,12 @@ RUN useradd --uid 1000 --create-home nightshift
 WORKDIR /opt/nightshift
 # Without it torch comes from PyPI, with CUDA.
 ARG TORCH_INDEX=https://pypi.org/simple
-COPY pyproject.toml constraints.txt ./
+COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY data_contracts data_contracts
 COPY models models
 COPY tasks tasks
 COPY flows flows
-RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" --constraint constraints.txt --editable . s3fs
+RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" --constraint constraints.txt --editable . s3fs==2026.9.0
 COPY prefect.yaml ./
 COPY examples examples
 
