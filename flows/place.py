@@ -86,5 +86,5 @@ def bytes_of(memory: str) -> int:
     """
     found = re.fullmatch(r"([1-9]\d*)(Mi|Gi|Ti)", memory)
     if found is None:
-        raise ValueError(f"{memory!r} is no amount such as 512Mi or 8Gi")
+        raise ValueError(f"{memory!r} is no quantity such as 512Mi or 8Gi")
     return int(found[1]) * UNITS[found[2]]

@@ -15,6 +15,8 @@ CERTIFICATES = "/etc/nightshift/tls"
 USER = 1000
 """As the Dockerfile has it. Whoever switches a model server is its own user, on a disk of one pod."""
 PREFECT_PORT, MLFLOW_PORT, REST_PORT, GRPC_PORT = 4200, 5000, 8080, 8081
+PAGES = f"http://127.0.0.1:{PREFECT_PORT}"
+"""Of Prefect, where a browser sees them behind `kubectl port-forward`: links lead there."""
 
 
 def environment(place: Place) -> dict[str, str]:
@@ -29,6 +31,8 @@ def environment(place: Place) -> dict[str, str]:
         "NIGHTSHIFT_CLUSTER__ADDRESS": place.scheduler,
         "PREFECT_API_URL": f"{prefect}/api",
         "PREFECT_HOME": f"{HOME}/prefect",
+        "PREFECT_UI_URL": PAGES,
+        "PREFECT_UI_API_URL": f"{PAGES}/api",
         "POLARS_MAX_THREADS": str(place.cpu),
         "PYTHONUNBUFFERED": "1",
     }

@@ -290,7 +290,7 @@ def test_dasks_commands_make_a_cluster_in_which_a_nights_tasks_run(
         pytest.param("source: {}", (), "source.uri: no logs are named", id="no logs"),
         pytest.param(f"name: {'a' * 31}", (), "31 characters; 30 at the most", id="a long name"),
         pytest.param("", ("--workers", "1"), r"--workers 1 is not between .*min_nodes \(2\)", id="too few workers"),
-        pytest.param("", ("--memory", "8GB"), "--memory: '8GB' is no amount such as", id="no amount"),
+        pytest.param("", ("--memory", "8GB"), "--memory: '8GB' is no quantity such as", id="no amount"),
         pytest.param("", ("--secret", "A_b"), "--secret 'A_b' is no name", id="no name"),
         pytest.param("", ("--cpu", "0"), "--cpu 0 and --gpus 0: wanted at least 1 and 0", id="no cores"),
     ],
