@@ -17,7 +17,7 @@ ENGINES := benchmarks/.venv-engines
 TIMED = start=$$(date +%s); trap 'echo "make $@: $$(($$(date +%s) - start)) s"' EXIT; set -e;
 SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install nightly shop-day up down status test drill gpu coverage equivalence bench-data bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-ps bench-recovery bench-judging bench-gpu check
+.PHONY: help install nightly shop-day maintain up down status test drill gpu coverage equivalence bench-data bench-formats bench-baselines bench-recipes bench-learning bench-networks bench-train bench-wire bench-ps bench-recovery bench-judging bench-gpu check
 
 help: ## Explain the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ nightly: $(INSTALLED) ## Two nights of a made-up shop, or of SETTINGS=examples/{
 
 shop-day: $(INSTALLED) ## Add a day to the made-up shop's logs, for the next night
 	@python -m examples.shop --next-day
+
+maintain: $(INSTALLED) ## Keep the tables of SETTINGS small: few files for many, old rows and versions away
+	@$(TIMED) python -m flows.maintain
 
 up: $(INSTALLED) ## Start Prefect server and worker, MLflow and the model server
 	@python -m flows.services up

@@ -110,6 +110,7 @@ class DataContract:
             are (lists, NaN beside null). Row numbers stay the same.
         row_rules: See `data_contracts.rules`; a row that breaks one goes to quarantine.
         steps: From version 1 to 2, from 2 to 3, and so on, whenever a reader would notice the difference.
+        keeps_itself_small: Whether its writer puts few files in the place of many; else upkeep does.
     """
 
     name: str
@@ -122,6 +123,7 @@ class DataContract:
     checked: Callable[[pa.Table], pa.Table] = field(default=lambda table: table)
     row_rules: Rules = no_rules
     steps: tuple[Step, ...] = ()
+    keeps_itself_small: bool = False
 
     @property
     def version(self) -> int:

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from data_contracts.rules import Rule
+
 EXAMPLES = 20
 """Unexpected values kept of each rule, the first ones."""
 
@@ -70,6 +72,20 @@ class Found(NamedTuple):
 
     counts: RuleCounts
     broken: NDArray[np.integer[Any]]
+
+
+class Observed(NamedTuple):
+    """What a rule about all rows together says of them.
+
+    Attributes:
+        rule: The rule.
+        seen: What Great Expectations calls the observed value: a number, or what its rule has in its place.
+        met: Whether that is as wanted.
+    """
+
+    rule: Rule
+    seen: object
+    met: bool
 
 
 def percent(count: int, total: int) -> float | None:

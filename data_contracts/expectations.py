@@ -10,6 +10,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_contracts.contract import ContractError
-from data_contracts.counts import EXAMPLES, Found, RuleCounts, percent, plain
+from data_contracts.counts import EXAMPLES, Found, Observed, RuleCounts, percent, plain
 from data_contracts.rules import Rule
 
 if TYPE_CHECKING:
@@ -51,31 +52,42 @@ def found(rows: pa.Table, rules: Sequence[Rule]) -> tuple[dict[str, Found], dict
     return all_found, failed
 
 
-def page(title: str, rules: Sequence[Rule], counts: Sequence[RuleCounts], *, failed: Collection[str]) -> str:
+def page(
+    title: str,
+    rules: Sequence[Rule],
+    counts: Sequence[RuleCounts],
+    observed: Sequence[Observed] = (),
+    *,
+    failed: Collection[str],
+) -> str:
     """Render the Data Docs page, HTML, of rules and their counts over a whole table.
 
     Args:
         title: What was checked.
-        rules: The rules.
+        rules: Rules about single rows.
         counts: Of each of them, in the same order.
-        failed: Names of the rules that more rows break than may; the others have passed, whatever their counts.
+        observed: What rules about all rows together say; one that is not met and not in ``failed`` was only warned of.
+        failed: Names of the rules for which the night stops. Those about rows that are not in it have passed, whatever
+            their counts.
     """
     from great_expectations.core import ExpectationSuiteValidationResult
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 
-    met = sum(count.rule not in failed for count in counts)
+    results = [
+        *(_result(rule, count, success=count.rule not in failed) for rule, count in zip(rules, counts, strict=True)),
+        *(_said(each.rule, {"observed_value": each.seen}, success=each.met) for each in observed),
+    ]
+    met = sum(bool(result.success) for result in results)
     merged = ExpectationSuiteValidationResult(
-        success=met == len(counts),
-        results=[
-            _result(rule, count, success=count.rule not in failed) for rule, count in zip(rules, counts, strict=True)
-        ],
+        success=not failed,
+        results=results,
         suite_name=title,
         statistics={
-            "evaluated_expectations": len(counts),
+            "evaluated_expectations": len(results),
             "successful_expectations": met,
-            "unsuccessful_expectations": len(counts) - met,
-            "success_percent": percent(met, len(counts)),
+            "unsuccessful_expectations": len(results) - met,
+            "success_percent": percent(met, len(results)),
         },
         meta={
             "run_id": {"run_name": title, "run_time": datetime.now(UTC).isoformat()},
@@ -87,15 +99,18 @@ def page(title: str, rules: Sequence[Rule], counts: Sequence[RuleCounts], *, fai
 
 
 def _result(rule: Rule, count: RuleCounts, *, success: bool) -> ExpectationValidationResult:
+    counted = replace(count, examples=tuple(_shown(value) for value in count.examples)).result()
+    observed = f"broken by {count.unexpected:,} of {count.elements:,} rows"
+    return _said(rule, {**counted, "observed_value": observed}, success=success)
+
+
+def _said(rule: Rule, result: dict[str, Any], *, success: bool) -> ExpectationValidationResult:
     from great_expectations.core import ExpectationValidationResult
 
     return ExpectationValidationResult(
         success=success,
         expectation_config=_expectation(rule).configuration,
-        result={
-            **replace(count, examples=tuple(_shown(value) for value in count.examples)).result(),
-            "observed_value": f"broken by {count.unexpected:,} of {count.elements:,} rows",
-        },
+        result=result,
         exception_info={"raised_exception": False, "exception_traceback": None, "exception_message": None},
     )
 
@@ -108,10 +123,42 @@ def _shown(value: Any) -> Any:  # noqa: ANN401
 def _expectation(rule: Rule) -> Expectation:
     from great_expectations import expectations
 
-    kind: type[Expectation] | None = getattr(expectations, rule.expectation, None)
+    kind: type[Expectation] | None = getattr(expectations, rule.expectation, None) or _own().get(rule.expectation)
     if kind is None:
         raise ContractError(f"rule {rule.name!r} is a {rule.expectation!r}, which Great Expectations does not have.")
     return kind.parse_obj({**rule.arguments, "meta": {"rule": rule.name}})
+
+
+@cache
+def _own() -> dict[str, Any]:
+    """Return what the library does not have, to be rendered as its own are: by the name of its class."""
+    from great_expectations.expectations.expectation import ColumnAggregateExpectation
+    from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
+    from great_expectations.render.renderer.renderer import renderer
+
+    class ExpectColumnTotalVariationToBeLessThan(ColumnAggregateExpectation):
+        """The share of the rows that would have to have another value for the column's mix to be as before."""
+
+        threshold: float
+
+        @classmethod
+        @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+        def _prescriptive_renderer(
+            cls,
+            configuration: Any = None,  # noqa: ANN401
+            result: Any = None,  # noqa: ANN401
+            runtime_configuration: Any = None,  # noqa: ANN401, ARG003
+        ) -> list[Any]:
+            asked = (configuration or result.expectation_config).kwargs
+            text = "total variation to the mix of the nights before must be at most $threshold, and what chance makes."
+            template = {"template": text, "params": {"threshold": asked["threshold"]}}
+            return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
+
+        def _validate(self, *_: object, **__: object) -> dict[str, Any]:
+            raise NotImplementedError("it is rendered, and computed by nobody here.")
+
+    own = ExpectColumnTotalVariationToBeLessThan
+    return {own.__name__: own}
 
 
 def _run(frame: pd.DataFrame, rules: Sequence[Rule]) -> ExpectationSuiteValidationResult:

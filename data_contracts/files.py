@@ -21,6 +21,7 @@ FILES = DataContract(
     ),
     written_by="validate",
     read_by=("ingest", "validate"),
+    keeps_itself_small=True,
 )
 """Of the truth's."""
 

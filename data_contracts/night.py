@@ -139,12 +139,14 @@ class Validated(Value):
     Attributes:
         truth: Version of the table of the truth that the newest window was opened with.
         window: That window.
-        rows_read: Rows of the newest files taken: those accepted, quarantined, dropped, repeats, and left out.
+        rows_read: Rows of the newest files taken: those accepted, quarantined, dropped, repeats, forgotten,
+            and left out.
         accepted: Rows put into the truth.
         early: Those of them that are of days after the window, and wait there for their own.
         quarantined: Rows put into `quarantine`.
         dropped: Rows that came too late, where the settings say to drop them.
         repeats: Rows that were in one of the two tables, or came more than once.
+        forgotten: Rows about people who are forgotten.
         left_out: Rows that the settings say not to take.
     """
 
@@ -155,9 +157,11 @@ class Validated(Value):
     quarantined: int = 0
     dropped: int = 0
     repeats: int = 0
+    forgotten: int = 0
     left_out: int = 0
     window: Window
     docs_uri: str = Field("", description="The Data Docs page; empty when nothing was new.")
+    of_table: tuple[str, ...] = Field((), description="What rules about all new rows together saw, a line each.")
 
 
 class Night(Value):

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from data_contracts.contract import DataContract
 from data_contracts.files import FILES, files_of
+from data_contracts.forgotten import FORGOTTEN
 from data_contracts.quarantine import QUARANTINE, quarantine_of
 
 Inflow = Literal["source", "labels"]
@@ -54,17 +55,22 @@ class Promises:
         made: Contracts of the tables that `preprocess` makes of them, in the order of a night's commits.
         defaults: Column of ``truth`` to what it is where a source has none, unless its settings say otherwise.
         labels: Those that may come from a source of their own; None where a row says all of itself.
+        subject: Column of the person whom a row is about, text, in every table that has it; rows of people who ask for
+            it are forgotten by it. Empty where no single column says so: then nobody can be.
     """
 
     truth: DataContract
     made: tuple[DataContract, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
     labels: Labels | None = None
+    subject: str = ""
 
     def __post_init__(self) -> None:
         names = [contract.name for contract in self._all()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"several tables are called {', '.join(twice)}; `quarantine` and `files` are everybody's.")
+            raise ValueError(
+                f"several tables are called {', '.join(twice)}; `quarantine`, `files` and `forgotten` are everybody's."
+            )
 
     @property
     def incoming(self) -> dict[Inflow, Incoming]:
@@ -86,4 +92,5 @@ class Promises:
         return {contract.name: contract for contract in self._all()}
 
     def _all(self) -> list[DataContract]:
-        return [*(contract for inflow in self.incoming.values() for contract in inflow), *self.made]
+        of_people = [FORGOTTEN] if self.subject else []
+        return [*(contract for inflow in self.incoming.values() for contract in inflow), *self.made, *of_people]

@@ -24,6 +24,10 @@ from data_contracts.contract import DataContract
 from data_contracts.log import Commit, commits
 
 
+class ErasedError(FileNotFoundError):
+    """Files of this version were taken off the disk since."""
+
+
 class ReadableTable:
     """One table, in a folder of its own.
 
@@ -114,11 +118,23 @@ class ReadableTable:
         columns: list[str] | None = None,
         where: ds.Expression | None = None,
     ) -> pa.Table:
-        """Read rows of one version, the newest when omitted; an empty table when nothing was ever committed."""
+        """Read rows of one version, the newest when omitted; an empty table when nothing was ever committed.
+
+        Raises:
+            ErasedError: Files of that version are gone.
+            FileNotFoundError: See `dataset`.
+        """
         if version is None and self.version() is None:
             empty = self.contract.schema.empty_table()
             return empty.select(columns) if columns else empty
-        return self.dataset(version).to_table(columns=columns, filter=where)
+        dataset = self.dataset(version)
+        try:
+            return dataset.to_table(columns=columns, filter=where)
+        except FileNotFoundError as error:
+            raise ErasedError(
+                f"table {self.contract.name!r} version {version} at {self.uri}: files of it were taken off the disk "
+                f"since, as rows in them were erased, or nobody needed them: {error}. Read a newer version."
+            ) from error
 
     def file_rows(self, version: int | None = None) -> dict[str, int]:
         """Rows of every file visible at ``version``, by its URI; none when nothing was ever committed."""

@@ -1,7 +1,7 @@
 """Rules, and what contracts say them with.
 
 A rule says of each row whether it breaks it. It cannot look into a list: it is shown its bounds. A row without a value
-breaks no rule but that it must have one; NaN is no value.
+breaks no rule but that it must have one; NaN is no value. The last three are rules about all rows of a night together.
 """
 
 from __future__ import annotations
@@ -84,3 +84,25 @@ def in_time(column: str, limits: Limits) -> list[Rule]:
         between(column, None, end_of(latest, limits.day_zone), f"{column} in the future"),
         between(column, start_of(earliest, limits.day_zone), None, LATE),
     ]
+
+
+def distinct_between(column: str, low: float | None, high: float | None) -> Rule:
+    """Return the rule about all rows together that a column has so many values, nulls left out."""
+    arguments = {"column": column, "min_value": low, "max_value": high}
+    return Rule(f"distinct values of {column}", "ExpectColumnUniqueValueCountToBeBetween", arguments)
+
+
+def quantiles_between(column: str, ranges: Mapping[float, tuple[float | None, float | None]]) -> Rule:
+    """Return the rule about all rows together that quantiles of a column's numbers lie between two bounds each."""
+    asked = {"quantiles": list(ranges), "value_ranges": [list(each) for each in ranges.values()]}
+    arguments = {"column": column, "quantile_ranges": asked}
+    return Rule(f"quantiles of {column}", "ExpectColumnQuantileValuesToBeBetween", arguments)
+
+
+def mix_as_before(column: str, limit: float) -> Rule:
+    """Return the rule about all rows together that no more than a share of them has other values than before.
+
+    Great Expectations has no such distance; `data_contracts.expectations` gives it a name among its own.
+    """
+    arguments = {"column": column, "threshold": limit}
+    return Rule(f"drift of {column}", "ExpectColumnTotalVariationToBeLessThan", arguments)

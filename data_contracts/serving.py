@@ -4,6 +4,7 @@
 ``GET  <OPERATIONS>``               `ServerState`
 ``POST <OPERATIONS>/stage``         `VersionWanted` in; load it beside the one served, and check it; `ServerState` out
 ``POST <OPERATIONS>/switch``        `VersionWanted` in; serve it, staged or served before; `ServerState` out
+``POST <OPERATIONS>/renew``         `VersionWanted` in; load it anew, which is served, and no other; `ServerState` out
 ==================================  ===============================================================================
 
 Whoever reaches the port of REST may ask for the state. What changes it comes by `operations_socket`, which only the

@@ -7,23 +7,19 @@ twice and change nothing.
 
 from __future__ import annotations
 
-import json
-import posixpath
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
-from urllib.parse import unquote
 
-import fsspec
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from data_contracts.commit_point import commit_point
 from data_contracts.contract import ContractError, Step
+from data_contracts.disk import TableOnDisk
 from data_contracts.part import Part, write_parts
-from data_contracts.reading import ReadableTable
 
 __all__ = ["Part", "Table"]
 
@@ -33,7 +29,7 @@ EVERY_VERSION_STAYS = {"delta.enableExpiredLogCleanup": "false"}
 """Otherwise each hundredth commit removes the log of versions older than 30 days, and nobody can read them any more."""
 
 
-class Table(ReadableTable):
+class Table(TableOnDisk):
     """One table of a night, in a folder of its own. Rows are added and never changed."""
 
     def write(self, rows: pa.Table, name: str) -> list[Part]:
@@ -88,8 +84,16 @@ class Table(ReadableTable):
         with commit_point(self.contract.name):
             return self._append(table, added, CommitProperties(notes, app_transactions=transactions))
 
-    def replace(self, files: Iterable[str], parts: Iterable[Part], *, marks: dict[str, int] | None = None) -> int:
-        """Put ``parts`` in the place of files that say the same, in one commit, and return the table's version.
+    def replace(
+        self,
+        files: Iterable[str],
+        parts: Iterable[Part],
+        *,
+        marks: dict[str, int] | None = None,
+        notes: dict[str, str] | None = None,
+        data_change: bool = False,
+    ) -> int:
+        """Put ``parts`` in the place of files, in one commit, and return the table's version.
 
         Older versions are read as before: the files replaced stay where they are.
 
@@ -97,17 +101,19 @@ class Table(ReadableTable):
             files: URIs of files of the newest version; none of a table that is made of another one.
             parts: What `write` returned, from any process.
             marks: See `commit`.
+            notes: See `commit`.
+            data_change: Whether the table says something else afterwards; False where both say the same.
 
         Raises:
             deltalake.exceptions.CommitFailedError: Another commit came first.
         """
         table = self._open()
         transactions = [*_marked(marks), Transaction(CONTRACT, self.contract.version)]
-        properties = CommitProperties(app_transactions=transactions)
+        properties = CommitProperties(notes, app_transactions=transactions)
         now = int(time.time() * 1000)
-        added = [replace(part.added(), data_change=False) for part in parts]
+        added = [replace(part.added(), data_change=data_change) for part in parts]
         gone = (file.removeprefix(f"{self.uri}/") for file in files)
-        removed = [RemoveAction(path, data_change=False, deletion_timestamp=now) for path in gone]
+        removed = [RemoveAction(path, data_change=data_change, deletion_timestamp=now) for path in gone]
         with commit_point(f"{self.contract.name} rewritten"):
             if table is None:
                 return self._append(None, added, properties)
@@ -183,41 +189,6 @@ class Table(ReadableTable):
         table.create_write_transaction(actions, "append", schema, partition_by, commit_properties=properties)
         table.update_incremental()
         return table.version()
-
-    def discard(self, parts: Iterable[Part]) -> None:
-        """Remove those of ``parts`` that no commit made visible."""
-        visible = self.file_rows()
-        system, folder = fsspec.url_to_fs(self.uri)
-        for part in parts:
-            if posixpath.join(self.uri, part.path) not in visible:
-                system.rm(posixpath.join(folder, part.path))
-
-    def remove_orphans(self) -> dict[str, int]:
-        """Remove files that no version refers to: what a killed or refused night left. Nobody may be writing any.
-
-        Returns:
-            Path inside the table's folder of each file removed to its size, bytes.
-        """
-        table = self._open()
-        if table is None:
-            return {}
-        system, folder = fsspec.url_to_fs(self.uri)
-        invisible = table.vacuum(0, enforce_retention_duration=False, full=True)
-        orphans = sorted(set(invisible) - self._rewritten())
-        removed = {path: int(system.size(posixpath.join(folder, path))) for path in orphans}
-        for path in orphans:
-            system.rm(posixpath.join(folder, path))
-        return removed
-
-    def _rewritten(self) -> set[str]:
-        """Return the files that older versions have and newer ones have not: of a table that was compacted by hand."""
-        system, log = fsspec.url_to_fs(posixpath.join(self.uri, "_delta_log"))
-        actions: list[dict[str, dict[str, str]]] = []
-        for commit in system.ls(log, detail=False):
-            if commit.endswith(".json"):
-                with system.open(commit, "r", encoding="utf-8") as lines:
-                    actions += (json.loads(line) for line in lines if '"remove"' in line)
-        return {unquote(action["remove"]["path"]) for action in actions if "remove" in action}
 
 
 def _marked(marks: dict[str, int] | None) -> list[Transaction]:

@@ -44,5 +44,8 @@ WAITING = "waiting"
 ANSWER = "nightshift.answer"
 """Tag of `promote`: the `data_contracts.night.Answer` of the person who was asked, JSON."""
 
+FORGOTTEN = "nightshift.forgotten"
+"""Tag of `forget`: since when, ISO 8601, people are forgotten whom it learned from. No training starts from it."""
+
 DEPLOYED = "nightshift.deployed"
 """Tag of a version that became champion. It happens once: whoever moves the alias back later is not overruled."""

@@ -8,8 +8,9 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pydantic_settings import CliApp, CliSettingsSource
 
@@ -98,36 +99,7 @@ def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:
 
 
 def _run(flow: Flow[..., State[Promotion]], through: date | None, settings: NightlySettings) -> None:
-    from prefect import tags
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
-
     from flows import report
-    from flows.databases import prefects_database, require_databases
-    from flows.manager import ServiceError
-    from flows.owners import met_by_a_night, require_own
-    from flows.questions import NEEDS
-    from flows.service import services
-    from flows.temporary import start_prefect
+    from flows.recorded import outcome_here
 
-    require_own(settings, met_by_a_night(settings))
-    prefect, *_ = services(settings)
-    home = settings.home.resolve() / "prefect"
-    is_up = prefect.is_up()
-    require_databases(settings, records=not is_up)
-    if is_up:
-        api, pages = f"{settings.prefect_url}/api", settings.prefect_url
-    elif settings.gate.approval:
-        raise ServiceError(NEEDS.format(where=prefect.url))
-    else:
-        api, pages = start_prefect(home, prefects_database(settings)), ""  # it has no pages to link to
-    with (
-        temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: pages}),
-        report.without_tracebacks(),
-        tags(*settings.workspace().tags),
-    ):
-        state: Any = flow(through=through, settings=settings, return_state=True)
-        outcome = state.result(raise_on_failure=False)
-    if isinstance(outcome, BaseException):
-        report.failure(outcome)
-        sys.exit(1)
-    report.night(outcome, settings)
+    report.night(outcome_here(settings, partial(flow, through=through, settings=settings, return_state=True)), settings)

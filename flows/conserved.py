@@ -39,6 +39,8 @@ def _counted(workspace: Workspace, of: Inflow) -> str:
     table = incoming_tables(workspace, of).kept
     marks = {name: table.mark(name) or 0 for name in COUNTS}
     read, early = marks.pop("rows_read"), marks.pop("early")
+    if not marks["forgotten"]:
+        del marks["forgotten"]
     kinds = " + ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in marks.items())
     waiting = f"; accepted for windows of later days: {early:,}" if early else ""
     return f"{read:,} = {kinds}{waiting}"

@@ -21,6 +21,7 @@ FOLLOWS = "default_factory_not_called"
 RENAMED = {
     "validation.kinds": "validation.allowed: {event: [...]}",
     "held_out.min_users": "held_out.min_units",
+    "validation.stop_on_volume": "validation.stop_on: [volume, ...]",
 }
 """Settings of 0.1 to what they are called now."""
 SHOWN_LENGTH = 60

@@ -22,7 +22,6 @@ from pydantic_settings import (
 from data_contracts.credentials import Address
 from data_contracts.days import Zone
 from data_contracts.night import NAME, HeldOut, Protocol, UseCaseName, Workspace
-from data_contracts.staging import texts
 from data_contracts.use_cases import OBJECTS, UnknownUseCaseError, declared, promises
 from flows.alerts import AlertConfig
 from flows.own import ANY_SETTINGS, DEFAULT, default, kind_of_features, kind_of_model, own, typed
@@ -192,14 +191,12 @@ class NightlySettings(BaseSettings):
             )
         problems += self._labels()
         problems += self.model.problems(self.validation.allowed)
-        columns = texts(promises(self.use_case).truth)
-        if unknown := sorted(self.validation.allowed.keys() - set(columns)):
-            said = f"{', '.join(unknown)}, and the columns of text are {', '.join(columns)}"
-            problems.append(f"validation.allowed names {said}")
+        problems += self.validation.problems(promises(self.use_case), labels_come=self.labels is not None)
         problems += self.gate.problems(use_case(self.use_case).metrics)
         problems += (
             problem.removesuffix(".") for problem in self.model.fit.problems(self.train.parallelism, self.model.layers)
         )
+        problems += self.keep.problems(promises(self.use_case))
         problems += self._home()
         if problems:
             raise ValueError("\n".join(f"{problem}." for problem in problems))

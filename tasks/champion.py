@@ -13,7 +13,7 @@ from data_contracts.manifest import DamagedError
 from data_contracts.night import Night, Value, Workspace
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
-from data_contracts.version import ANCHORED, CANDIDATE, CHAMPION, CHOSEN, TABLE_IDS, TRAINED_THROUGH
+from data_contracts.version import ANCHORED, CANDIDATE, CHAMPION, CHOSEN, FORGOTTEN, TABLE_IDS, TRAINED_THROUGH
 
 
 class Champion(Value):
@@ -25,6 +25,7 @@ class Champion(Value):
     anchor: str = Field("", description="Version that its successors must not fall too far below, it or one before.")
     stranger: str = Field("", description="Why it may not be judged or trained further tonight; empty when it may.")
     damaged: str = Field("", description="What is wrong with its bundle in MLflow itself; empty when nothing is.")
+    forgotten: str = Field("", description="Since when people are forgotten whom it learned from; empty without any.")
     bundle: str = Field("", description="Folder of its bundle, verified; empty for a stranger or a damaged one.")
 
 
@@ -67,6 +68,7 @@ def _find(workspace: Workspace, night: Night, run_id: str, version_or_alias: str
         chosen=tags.get(CHOSEN, CANDIDATE),
         anchor=tags.get(ANCHORED, ""),
         stranger=stranger(version, tags, night, table_ids(workspace, night.tables)),
+        forgotten=tags.get(FORGOTTEN, ""),
     )
     if seen.stranger:
         return seen

@@ -19,8 +19,11 @@ from pathlib import Path
 
 from data_contracts.night import Workspace
 
-LOCK = ".lock"
+LOCK, UPKEEP_LOCK = ".lock", ".upkeep.lock"
 POLL_SECONDS = 0.1
+UPKEEP = "upkeep"
+"""How the work of a holder begins that is soon done: nobody gives up because of it."""
+UPKEEP_SECONDS = 600.0
 
 
 class LockedError(Exception):
@@ -48,8 +51,8 @@ def locked(file: Path, what: str, *, seconds: float = 0.0, error: type[LockedErr
     with file.open("a+", encoding="utf-8") as held:
         deadline = time.monotonic() + seconds
         while not _taken(held.fileno()):
-            if time.monotonic() >= deadline:
-                holder = file.read_text(encoding="utf-8") or "somebody"
+            holder = file.read_text(encoding="utf-8") or "somebody"
+            if time.monotonic() >= deadline + (UPKEEP_SECONDS if holder.startswith(UPKEEP) else 0.0):
                 raise error(f"{holder} is at work in {file.parent}. Nothing was done. Wait for it, or end it.")
             time.sleep(POLL_SECONDS)
         since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
@@ -81,4 +84,23 @@ def only_night(workspace: Workspace, flow_run: str, *, seconds: float = 0.0) -> 
     """
     lock = Path(workspace.home) / workspace.name / LOCK
     with locked(lock, f"night {flow_run!r}", seconds=seconds, error=NightRunningError):
+        yield
+
+
+@contextmanager
+def between_nights(workspace: Workspace, flow_run: str, *, seconds: float) -> Iterator[None]:
+    """Be at work for a moment while no night is; a night that begins meanwhile waits. Otherwise as `only_night`."""
+    lock = Path(workspace.home) / workspace.name / LOCK
+    with locked(lock, f"{UPKEEP} {flow_run!r}", seconds=seconds, error=NightRunningError):
+        yield
+
+
+@contextmanager
+def only_upkeep(workspace: Workspace, flow_run: str) -> Iterator[None]:
+    """Be the only upkeep of these logs; nights go on beside it.
+
+    Raises:
+        LockedError: Another one is at work.
+    """
+    with locked(Path(workspace.home) / workspace.name / UPKEEP_LOCK, f"{UPKEEP} {flow_run!r}"):
         yield

@@ -50,7 +50,11 @@ def killed_at(point: str, moment: Moment, *, disk: Path | None = None) -> Iterat
 
     An exception tidies up on its way out, SIGKILL does not: ``disk``, a folder, is afterwards as it was at that moment.
     """
-    assert point in {*POINTS, *(contract.name for contract in RISK.made), *PARCELS.contracts}, point
+    assert point.removesuffix(" rewritten") in {
+        *POINTS,
+        *(contract.name for contract in RISK.made),
+        *PARCELS.contracts,
+    }, point
     with TemporaryDirectory() as picture:
         _armed.append(_Order((point, moment), disk, Path(picture)))
         try:

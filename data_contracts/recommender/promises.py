@@ -8,4 +8,6 @@ from data_contracts.recommender.examples import EXAMPLES
 from data_contracts.recommender.items import ITEM_COUNTS, ITEMS
 from data_contracts.recommender.state import STATE
 
-PROMISES = Promises(truth=EVENTS, made=(ITEMS, ITEM_COUNTS, EXAMPLES, STATE), defaults={"event": "view"})
+PROMISES = Promises(
+    truth=EVENTS, made=(ITEMS, ITEM_COUNTS, EXAMPLES, STATE), defaults={"event": "view"}, subject="user_id"
+)

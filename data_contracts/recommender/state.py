@@ -95,6 +95,7 @@ STATE = DataContract(
     checked=_checked,
     row_rules=_row_rules,
     steps=(Step(),),  # in version 1, ``seen`` of a row was all that the user had ever met
+    keeps_itself_small=True,
 )
 
 

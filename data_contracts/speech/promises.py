@@ -11,4 +11,4 @@ from data_contracts.speech.transcripts import TRANSCRIPTS
 LATER = Labels(TRANSCRIPTS, key=("recording_id",))
 """Transcripts that come by themselves."""
 
-PROMISES = Promises(truth=RECORDINGS, labels=LATER, made=(SYMBOLS, EXAMPLES))
+PROMISES = Promises(truth=RECORDINGS, labels=LATER, made=(SYMBOLS, EXAMPLES), subject="speaker_id")

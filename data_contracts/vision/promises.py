@@ -11,4 +11,4 @@ from data_contracts.vision.labels import LABELS
 LATER = Labels(LABELS, key=("image_id",))
 """Labels that come by themselves."""
 
-PROMISES = Promises(truth=IMAGES, labels=LATER, made=(CLASSES, EXAMPLES))
+PROMISES = Promises(truth=IMAGES, labels=LATER, made=(CLASSES, EXAMPLES), subject="subject_id")

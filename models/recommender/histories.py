@@ -18,6 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from data_contracts.job import TablesAt
+from data_contracts.reading import ErasedError
 from data_contracts.recommender.state import MAX_SEEN, STATE, merged
 from data_contracts.table import Table
 
@@ -40,7 +41,7 @@ class History(NamedTuple):
 
 
 class Histories:
-    """Users and what they did, at the version of the table that a bundle names.
+    """Users and what they did, at the version of the table that a bundle names; at the newest where that is erased.
 
     Args:
         tables: Names the version; its newest window says what is a user's newest row.
@@ -53,16 +54,14 @@ class Histories:
     def __init__(self, tables: TablesAt, *, times: bool) -> None:
         columns = ["user_id", "items", "seen", *(["timestamps"] if times else [])]
         table = table_of(tables)
-        version = tables.versions[table.contract.name]
-        rows = pl.DataFrame(table.read(version, columns=[*columns, "window"]))
-        arrow = (
-            merged(rows.lazy(), table.mark(MAX_SEEN, version))
-            .select(columns)
-            .sort("user_id")
-            .collect()
-            .rechunk()
-            .to_arrow()
-        )
+        version: int | None = tables.versions[table.contract.name]
+        try:
+            rows = pl.DataFrame(table.read(version, columns=[*columns, "window"]))
+        except ErasedError:  # people were forgotten since
+            table, version = Table(tables.folder, STATE), None
+            rows = pl.DataFrame(table.read(columns=[*columns, "window"]))
+        whole = merged(rows.lazy(), table.mark(MAX_SEEN, version)).select(columns).sort("user_id")
+        arrow = whole.collect().rechunk().to_arrow()
         self._users, self._items, self._seen, *rest = (arrow[name].combine_chunks() for name in columns)
         self._times = rest[0] if rest else None
 

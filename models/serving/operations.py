@@ -51,6 +51,11 @@ def operations(versions: Versions) -> APIRouter:
         versions.switch(wanted.version, wanted.digest)
         return versions.state()
 
+    @router.post(f"{path}/renew")
+    async def renew(wanted: VersionWanted) -> ServerState:
+        await wrap_future(in_background(lambda: versions.renew(wanted.version, wanted.digest)))
+        return versions.state()
+
     return router
 
 

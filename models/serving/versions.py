@@ -106,6 +106,22 @@ class Versions:
             self.held = Held(replace(wanted, since=datetime.now(UTC)), staged, previous=held.served)
         logger.info("%s version %s is in service", self.registry.name, version)
 
+    def renew(self, version: str, digest: str | None = None) -> None:
+        """Load what is served anew, since what it reads beside its bundle was changed; no other stays in memory.
+
+        Raises:
+            NotStagedError: Another version is served; nothing changed.
+            VersionError: It cannot be loaded; what is served stays. See `stage`.
+        """
+        with self._staging:
+            loaded = self.registry.load(version, digest)
+            with self._changing:
+                served = self.held.served
+                if served is None or served.version != version or digest not in {None, served.digest}:
+                    raise NotStagedError(f"{self.registry.name} version {version} is not served; {_names(self.held)}.")
+                self.held = Held(replace(loaded, since=served.since))
+        logger.info("%s version %s was loaded anew", self.registry.name, version)
+
     def state(self) -> ServerState:
         """Say what is in memory."""
         held = self.held

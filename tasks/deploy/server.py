@@ -77,6 +77,10 @@ class ModelServer:
             raise ServerFailedError(f"the model server at {self.config.rest_url} serves {state.served}, not {wanted}")
         return state
 
+    def renew(self, wanted: VersionWanted) -> ServerState:
+        """Have it load the version that it serves anew, and hold no other; raises as `state` does."""
+        return self._ask("POST", "/renew", wanted, self.config.stage_seconds)
+
     def _ask(self, method: str, operation: str, wanted: VersionWanted | None, seconds: float) -> ServerState:
         path = OPERATIONS.format(name=self.name) + operation
         url, body = self.config.rest_url + path, None if wanted is None else wanted.model_dump()

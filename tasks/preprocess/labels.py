@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, NonNegativeInt
 from data_contracts.promises import Labels
 from data_contracts.reading import ReadableTable, scan
 from data_contracts.staging import LABELS
-from tasks.preprocess.truth import new_files, window_end
+from tasks.preprocess.truth import came_with, new_files, window_end
 
 KNOWN_AT, LABELLED_AT, IS_DISPUTED = "known_at", "labelled_at", "is_disputed"
 """Columns: when a row and its label were both there, when the label was, and whether another says something else."""
@@ -82,7 +82,7 @@ def due_files(truth: ReadableTable, labels: ReadableTable, done: int | None, ver
     """
     new = new_files(truth, done, version)
     now = labels_by(truth, labels, version)
-    before = {} if done is None else labels_by(truth, labels, done)
+    before = told_before(truth, now, done)
     came = {file: day for file, day in now.items() if file not in before}
     end = window_end(truth, done)
     found: list[Due] = []
@@ -101,6 +101,12 @@ def labels_by(truth: ReadableTable, labels: ReadableTable, version: int) -> Mapp
     files = () if seen is None else labels.file_rows(seen)
     days = {file: date.fromisoformat(labels.partition_of(file)) for file in files}
     return {file: day for file, day in days.items() if day <= end}
+
+
+def told_before(truth: ReadableTable, labels: Mapping[str, date], done: int | None) -> Mapping[str, date]:
+    """Return those files of labels, and their days, that the newest finished night knew, whoever wrote them anew."""
+    seen, end = (None, date.min) if done is None else (truth.mark(LABELS, done), window_end(truth, done))
+    return {file: day for file, day in labels.items() if seen is not None and came_with(file) <= seen and day <= end}
 
 
 def _near(files: Mapping[str, date], day: date, days: int) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ from data_contracts.reading import ReadableTable
 from tasks.preprocess.errors import NoNewEventsError, OutOfOrderError
 from tasks.preprocess.truth import new_files
 
+ERASED = "erased"
+"""Mark of the last table of a night: version of the truth from which rows were erased last."""
+
 
 class Nights:
     """The nights of one workspace.
@@ -36,6 +39,11 @@ class Nights:
     def done(self) -> int | None:
         """Version of the truth that the newest finished night took."""
         return self.last.mark(self.truth.contract.name)
+
+    @property
+    def readable(self) -> int:
+        """Version of the truth to read that night's rows at: the one it took, or a later one without erased rows."""
+        return max(self.done or 0, self.last.mark(ERASED) or 0)
 
     @property
     def window(self) -> Window:

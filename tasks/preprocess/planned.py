@@ -71,7 +71,7 @@ class PlannedTables:
         return Night(
             window=self.plan().window,
             windows=tuple(self.windows()),
-            tables=versions | {self._truth.contract.name: self.nights.done or 0},
+            tables=versions | {self._truth.contract.name: self.nights.readable},
         )
 
     def commit_first(self, parts: Sequence[Part], version: int, plan: Plan, made_with: dict[str, int]) -> None:

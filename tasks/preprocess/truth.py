@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from datetime import date
 
 from data_contracts.reading import ReadableTable
 from tasks.preprocess.errors import OutOfOrderError, RowsLostError
+
+_NAMED = re.compile(r"/night-(\d+)-[^/]*$")
 
 
 def new_files(truth: ReadableTable, done: int | None, version: int, *, by_window: bool = True) -> dict[str, int]:
@@ -19,36 +22,29 @@ def new_files(truth: ReadableTable, done: int | None, version: int, *, by_window
         done: Version of it that the newest finished night took; None before the first.
         version: Of the truth that the night's window was opened with.
         by_window: Whether rows after the window's end wait for their own; without times none does.
-
-    Raises:
-        OutOfOrderError: Files of that night are there no more, so that nobody can tell which rows are new.
     """
     files = truth.file_rows(version)
-    old = {} if done is None else truth.file_rows(done)
-    if gone := old.keys() - files.keys():
-        raise OutOfOrderError(
-            f"{truth.uri}: {len(gone):,} of the {len(old):,} files of version {done} were rewritten before version "
-            f"{version}, e.g. {min(gone)}. No features were published. Restore the table to version {done}, and never "
-            "compact it between validate and preprocess."
-        )
+    new = {file for file in files if done is None or came_with(file) > done}
     if not by_window:
-        return {file: rows for file, rows in files.items() if file not in old}
+        return {file: rows for file, rows in files.items() if file in new}
     before, end = window_end(truth, done), window_end(truth, version)
     days = {file: date.fromisoformat(truth.partition_of(file)) for file in files}
-    return {
-        file: rows for file, rows in files.items() if (file not in old or days[file] > before) and days[file] <= end
-    }
+    return {file: rows for file, rows in files.items() if (file in new or days[file] > before) and days[file] <= end}
 
 
-def came_with(truth: ReadableTable, files: Iterable[str], version: int | None) -> dict[str, int]:
-    """Return the version of the truth with which each of some files came; ``version`` has all of them."""
-    came: dict[str, int] = {}
-    while wanted := set(files) - came.keys():
-        assert version is not None, "files that are there came with some version"
-        earlier = truth.file_rows(version - 1) if version else {}
-        came |= dict.fromkeys(wanted - earlier.keys(), version)
-        version -= 1
-    return came
+def came_with(file: str) -> int:
+    """Return the version of its table with which the rows of a file came: its name says so, whoever wrote it anew.
+
+    Raises:
+        OutOfOrderError: It does not.
+    """
+    found = _NAMED.search(file)
+    if found is None:
+        raise OutOfOrderError(
+            f"{file}: its name does not say with which night its rows came, `night-000007-...`, so nobody can tell "
+            "whether they are new. No features were published. Restore the table to a version without this file."
+        )
+    return int(found[1])
 
 
 def group_files(files: Mapping[str, int], rows_per_task: int) -> list[list[str]]:

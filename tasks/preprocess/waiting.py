@@ -17,7 +17,7 @@ from data_contracts.contract import DataContract
 from data_contracts.promises import Labels
 from data_contracts.reading import ReadableTable, scan
 from data_contracts.waiting import Waiting
-from tasks.preprocess.labels import is_labelled, labels_by
+from tasks.preprocess.labels import is_labelled, labels_by, told_before
 from tasks.preprocess.truth import new_files, window_end
 
 _DAY, _OTHERS_DAY, _ASKED = "its day", "day of the other", "is asked"
@@ -102,7 +102,8 @@ def _sides(
         return _Side(contract, own, frozenset(in_time | (own.keys() & set(new))))
 
     days = {file: date.fromisoformat(truth.partition_of(file)) for file in truth.file_rows(version)}
-    told, before = labels_by(truth, labels, version), {} if done is None else labels_by(truth, labels, done)
+    told = labels_by(truth, labels, version)
+    before = told_before(truth, told, done)
     return (
         side(truth.contract, days, new_files(truth, done, version)),
         side(labels.contract, told, told.keys() - before.keys()),

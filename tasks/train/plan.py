@@ -79,14 +79,15 @@ def _cold(windows: tuple[str, ...], validation: Validation, why: str) -> Plan:
 
 def _obstacle(champion: Champion | None, newest: str, shape: Shape, champion_shape: Shape, *, warm_start: bool) -> str:
     """Say why the candidate cannot start from the champion; nothing when it can."""
-    if champion is None:
-        return "there is no champion"
+    if champion is None or not warm_start:
+        return "train.warm_start is false" if champion else "there is no champion"
     name = f"version {champion.version}"
-    if not warm_start:
-        return "train.warm_start is false"
-    if champion.stranger or champion.damaged or champion.chosen != CANDIDATE:
+    if champion.stranger or champion.damaged:
+        return champion.stranger or champion.damaged
+    if champion.forgotten or champion.chosen != CANDIDATE:
         anew = f"{name} is {champion.chosen}, which is made anew every night"
-        return champion.stranger or champion.damaged or anew
+        since = f"{name} learned from people who are forgotten since {champion.forgotten}"
+        return since if champion.forgotten else anew
     if champion_shape != shape:
         seen = champion_shape or f"none that this code understands, by {TRAINING} of its bundle"
         return f"{name} has another network: {seen}, wanted {shape}"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import polars as pl
+from distributed import Client
 
 from data_contracts.contract import LATE
 from data_contracts.quarantine import QUARANTINE
 from data_contracts.reading import scan
 from data_contracts.table import Table
+from data_contracts.use_cases import IncomingTables
 from tasks.validate.report import NOTHING, Report
 
 ROWS_HELD = 1_000_000
@@ -45,6 +49,57 @@ def shares(rows: int) -> list[Share]:
     """Part broken rows so that each task holds about `ROWS_HELD`."""
     count = max(-(-rows // ROWS_HELD), 1)
     return [Share(number, count) for number in range(count)]
+
+
+def quarantined(
+    client: Client, broken: Mapping[str, int], name: str, known: Known, table: Table, *, drop_late: bool
+) -> Report:
+    """Put the broken rows of all ranges into `quarantine`, those that it has left out, on the workers.
+
+    Args:
+        client: Of the cluster.
+        broken: URIs of the files that `tasks.validate.ranges` wrote, and how many rows each has.
+        name: How the names of the files to write begin.
+        known: What is in quarantine.
+        table: `quarantine`.
+        drop_late: Whether rows that only came too late are kept nowhere.
+    """
+    if not broken:
+        return NOTHING
+    if known.tonight:
+        name = f"{name}-again-{table.version()}"  # what a commit made visible stays as it is
+    futures = [
+        client.submit(
+            quarantine_share,
+            share,
+            list(broken),
+            f"{name}-{share.number:05}",
+            known,
+            table,
+            drop_late=drop_late,
+            pure=False,
+        )
+        for share in shares(sum(broken.values()))
+    ]
+    reports: list[Report] = client.gather(futures)
+    return reduce(add, reports, NOTHING)
+
+
+def known_before(tables: IncomingTables, consumed: Sequence[str], prefix: str, again: frozenset[str]) -> Known:
+    """Return what came before.
+
+    Args:
+        tables: Of the rows.
+        consumed: The night's source files.
+        prefix: How the names of the night's files begin.
+        again: Source files that have rows that are published already.
+    """
+    before, tonight = list[str](), list[str]()
+    begun = tables.files.were_begun(consumed)
+    for file in sorted(tables.quarantine.file_rows()):
+        is_tonights = begun and posixpath.basename(file).startswith(prefix)
+        (tonight if is_tonights else before).append(file)
+    return Known(before, tonight, again)
 
 
 def quarantine_share(

@@ -7,23 +7,27 @@ import posixpath
 from collections.abc import Mapping
 from functools import partial, reduce
 from operator import add
+from typing import NamedTuple
 
 from distributed import Client
 
 from data_contracts.buckets import Buckets, parted, weight_of
 from data_contracts.contract import ContractError, Limits
+from data_contracts.forgotten import Forgotten, forgotten_of
 from data_contracts.night import Staged, Workspace
 from data_contracts.promises import Inflow
 from data_contracts.staged import StagedIndex, digest_of, read_index
 from data_contracts.table import Table
-from data_contracts.use_cases import IncomingTables
+from data_contracts.use_cases import IncomingTables, promises
 from tasks.cluster import on_workers
-from tasks.validate.broken import Known, quarantine_share
-from tasks.validate.broken import shares as broken_shares
+from tasks.validate.broken import known_before, quarantined
 from tasks.validate.config import ValidationConfig
+from tasks.validate.judging import Judged, judge
 from tasks.validate.page import page_uri, write_page
-from tasks.validate.ranges import Order, Ranged, Share, validate_share
+from tasks.validate.ranges import Order, Share, validate_share
+from tasks.validate.remembered import mixes_before
 from tasks.validate.report import NOTHING, Report
+from tasks.validate.table_rules import TableRules
 from tasks.validate.verdict import failed_rules
 
 log = logging.getLogger(__name__)
@@ -34,6 +38,20 @@ WORTH_A_SHARE = 100_000
 """Fewer are not parted for the sake of a worker that has nothing to do."""
 
 
+class Checked(NamedTuple):
+    """What a night's rows are.
+
+    Attributes:
+        report: What became of them.
+        judged: What the rules about all of them together say; nothing where none was accepted.
+        page: Address of the page that says both.
+    """
+
+    report: Report
+    judged: list[Judged]
+    page: str
+
+
 def check_rows(
     workspace: Workspace,
     of: Inflow,
@@ -42,7 +60,7 @@ def check_rows(
     limits: Limits,
     config: ValidationConfig,
     cluster: str,
-) -> tuple[Report, str]:
+) -> Checked:
     """Check every staged row, write its part of the tables, and write the night's page.
 
     Args:
@@ -54,16 +72,13 @@ def check_rows(
         config: What is done with late rows, and how many may be broken.
         cluster: Address of the Dask scheduler.
 
-    Returns:
-        What became of the rows, and the page's address.
-
     Raises:
         ContractError: Staged files were changed, or a rule could not be computed.
     """
     truth, version = tables.kept, tables.kept.next_version()
     with Client(cluster, set_as_default=False) as client:
         index = _index(client, staged.uri)
-        order = _order(workspace, of, staged, limits, truth, index)
+        order = _order(workspace, of, staged, limits, truth, index, config.table_rules(of))
         todo = shares(index.weights(), ROWS_OF_A_SHARE, len(client.nthreads())) if index.rows else []
         ranged = on_workers(client, partial(validate_share, order=order), todo)
         report = reduce(add, (each.report for each in ranged), NOTHING)
@@ -74,9 +89,11 @@ def check_rows(
             truth.contract.name,
         )
         again = frozenset[str]().union(*(each.again for each in ranged))
-        known = _known(tables, staged, again)
-        report += _quarantined(client, ranged, order.name, known, tables.quarantine, drop_late=config.late == "drop")
-        page, failed = page_uri(workspace, of, version), failed_rules(report, config)
+        known = known_before(tables, staged.consumed, _prefix(version), again)
+        broken = {uri: rows for each in ranged for uri, rows in each.broken.items()}
+        report += quarantined(client, broken, order.name, known, tables.quarantine, drop_late=config.late == "drop")
+        judged = _judged(report, config, of, truth)
+        page, failed = page_uri(workspace, of, version), failed_rules(report, judged, config)
         if todo:
             whoever_did_before = min(client.nthreads())  # Great Expectations is seconds of imports
             client.submit(
@@ -86,13 +103,25 @@ def check_rows(
                 of,
                 limits,
                 report.counts,
+                [shown for each in judged for shown in each.shown()],
                 failed,
                 config,
                 pure=False,
                 workers=[whoever_did_before],
                 allow_other_workers=True,
             ).result()
-    return report, page
+    return Checked(report, judged, page)
+
+
+def _judged(report: Report, config: ValidationConfig, of: Inflow, truth: Table) -> list[Judged]:
+    """Return what the rules about all accepted rows together say."""
+    rules = config.table_rules(of)
+    if not report.days.total():
+        if rules != TableRules():
+            log.info("No new row of %r was accepted: rules about all of them say nothing.", truth.contract.name)
+        return []
+    before = mixes_before(truth, rules.drift)
+    return judge(report.aggregates, rules, truth.contract, before, config.allowed)
 
 
 def shares(weights: Mapping[Buckets, int], most: int, workers: int) -> list[Share]:
@@ -136,7 +165,15 @@ def _index(client: Client, folder: str) -> StagedIndex:
     return index
 
 
-def _order(workspace: Workspace, of: Inflow, staged: Staged, limits: Limits, truth: Table, index: StagedIndex) -> Order:
+def _order(
+    workspace: Workspace,
+    of: Inflow,
+    staged: Staged,
+    limits: Limits,
+    truth: Table,
+    index: StagedIndex,
+    table_rules: TableRules,
+) -> Order:
     days, there = {str(day): day for day in index.days()}, {day: list[str]() for day in index.days()}
     for file in truth.file_rows():
         if day := days.get(truth.partition_of(file)):
@@ -151,42 +188,9 @@ def _order(workspace: Workspace, of: Inflow, staged: Staged, limits: Limits, tru
         of=of,
         limits=limits,
         there={day: files for day, files in there.items() if files},
+        table_rules=table_rules,
+        forgotten=forgotten_of(workspace.tables) if promises(workspace.use_case).subject else Forgotten(),
     )
-
-
-def _quarantined(
-    client: Client, ranged: list[Ranged], name: str, known: Known, quarantine: Table, *, drop_late: bool
-) -> Report:
-    """Put the broken rows of all ranges into `quarantine`, those that it has left out."""
-    broken = {uri: rows for each in ranged for uri, rows in each.broken.items()}
-    if not broken:
-        return NOTHING
-    if known.tonight:
-        name = f"{name}-again-{quarantine.version()}"  # what a commit made visible stays as it is
-    futures = [
-        client.submit(
-            quarantine_share,
-            share,
-            list(broken),
-            f"{name}-{share.number:05}",
-            known,
-            quarantine,
-            drop_late=drop_late,
-            pure=False,
-        )
-        for share in broken_shares(sum(broken.values()))
-    ]
-    reports: list[Report] = client.gather(futures)
-    return reduce(add, reports, NOTHING)
-
-
-def _known(tables: IncomingTables, staged: Staged, again: frozenset[str]) -> Known:
-    before, tonight = list[str](), list[str]()
-    begun, prefix = tables.files.were_begun(staged.consumed), _prefix(tables.kept.next_version())
-    for file in sorted(tables.quarantine.file_rows()):
-        is_tonights = begun and posixpath.basename(file).startswith(prefix)
-        (tonight if is_tonights else before).append(file)
-    return Known(before, tonight, again)
 
 
 def _prefix(version: int) -> str:

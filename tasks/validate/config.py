@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Literal, Self
 
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from data_contracts.staging import MAX_TEXT_BYTES
+from data_contracts.promises import Inflow, Promises
+from data_contracts.staging import MAX_TEXT_BYTES, texts
+from tasks.validate.table_rules import TableRuleKind, TableRules
 
 
 class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
@@ -70,6 +73,34 @@ class ValidationConfig(BaseModel, frozen=True, extra="forbid"):
         description="Warn when the window's rows a day differ from the median day of the four weeks before it by more "
         "than this share.",
     )
-    stop_on_volume: bool = Field(
-        False, description="Stop instead of warning; only once seven windows are in the tables, before that it warns."
+    table: TableRules = Field(
+        TableRules(), description="What all rows that a night takes of `source` must be together."
     )
+    labels_table: TableRules = Field(TableRules(), description="The same of those that it takes of `labels`.")
+    stop_on: tuple[TableRuleKind, ...] = Field(
+        ("distinct", "quantiles", "drift"),
+        description="For which of `volume`, `distinct`, `quantiles` and `drift` a night stops; of the others it only "
+        "warns. So it does of the volume until seven windows are in the tables, and of drift until seven nights are "
+        "remembered.",
+    )
+
+    def table_rules(self, of: Inflow) -> TableRules:
+        """Return what all rows of a night must be together."""
+        return self.table if of == "source" else self.labels_table
+
+    def problems(self, promised: Promises, *, labels_come: bool) -> Iterator[str]:
+        """Say what cannot be asked of a use case's rows.
+
+        Args:
+            promised: By the use case.
+            labels_come: Whether labels come from a source of their own.
+        """
+        columns = texts(promised.truth)
+        if unknown := sorted(self.allowed.keys() - set(columns)):
+            said = f"{', '.join(unknown)}, and the columns of text are {', '.join(columns)}"
+            yield f"validation.allowed names {said}"
+        yield from self.table.problems("validation.table", promised.truth, promised.subject)
+        if labels_come and promised.labels is not None:
+            yield from self.labels_table.problems("validation.labels_table", promised.labels.contract, promised.subject)
+        elif self.labels_table != TableRules():
+            yield "validation.labels_table is set, and no labels come from a source of their own: drop it"

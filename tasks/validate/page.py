@@ -9,7 +9,7 @@ from dataclasses import replace
 import fsspec
 
 from data_contracts.contract import LATE, Limits
-from data_contracts.counts import RuleCounts
+from data_contracts.counts import Observed, RuleCounts
 from data_contracts.expectations import page
 from data_contracts.night import UseCaseName, Workspace
 from data_contracts.promises import Inflow
@@ -30,6 +30,7 @@ def write_page(
     of: Inflow,
     limits: Limits,
     counts: Sequence[RuleCounts],
+    observed: Sequence[Observed],
     failed: Collection[str],
     config: ValidationConfig,
 ) -> None:
@@ -41,6 +42,7 @@ def write_page(
         of: Which of them.
         limits: What the rules were measured against.
         counts: Of each rule.
+        observed: What rules about all rows together say.
         failed: Names of the rules for which the night stops.
         config: Says how many rows may break a rule.
     """
@@ -51,6 +53,6 @@ def write_page(
         replace(rule, arguments={**rule.arguments, **(may_be_late if rule.name == LATE else may_break)})
         for rule in staging(contract).row_rules(limits)
     ]
-    html = page(f"{contract.name}, taken {limits.latest}", rules, counts, failed=failed)
+    html = page(f"{contract.name}, taken {limits.latest}", rules, counts, observed, failed=failed)
     with fsspec.open(uri, "w", encoding="utf-8", auto_mkdir=True) as file:
         file.write(html)

@@ -6,19 +6,33 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from data_contracts.night import Staged, Window
 from data_contracts.promises import Inflow
 from data_contracts.source_files import taken_note
 from data_contracts.staging import COLUMNS, DAY, DAY_ZONE, LABELS, NIGHT
 from data_contracts.use_cases import IncomingTables
+from tasks.validate.remembered import mixes_note
 from tasks.validate.report import Report
 from tasks.validate.verdict import refuse_lost_rows
 
 log = logging.getLogger(__name__)
 
-COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats", "left_out")
+COUNTS = ("rows_read", "accepted", "early", "quarantined", "dropped", "repeats", "left_out", "forgotten")
 """Marks of a commit of rows from outside: what became of those of its files."""
+
+
+class Seen(NamedTuple):
+    """What people may look at of new rows; nothing where none were.
+
+    Attributes:
+        page: Address of the Data Docs page.
+        of_table: What the rules about all rows together saw, a line each.
+    """
+
+    page: str = ""
+    of_table: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,7 @@ class Publication:
             "dropped": self.report.dropped,
             "repeats": self.report.repeats,
             "left_out": self.staged.left_out,
+            "forgotten": self.report.forgotten,
         }
         refuse_lost_rows(self.staged.rows_read, counts, what=self.what)
         return {"rows_read": self.staged.rows_read, **counts}
@@ -103,6 +118,7 @@ class Publication:
             }
         if self.staged.columns:
             notes[COLUMNS] = json.dumps(self.staged.columns)
+        notes |= mixes_note(self.report.aggregates.mixes)
         table.commit(self.report.accepted, marks=marks, notes=notes)
 
     def discard(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,10 +17,11 @@ from data_contracts.use_cases import IncomingTables, incoming_tables, promises
 from tasks.validate.checked import check_rows
 from tasks.validate.config import ValidationConfig
 from tasks.validate.errors import WindowError
+from tasks.validate.judging import Judged
 from tasks.validate.page import page_uri
-from tasks.validate.publication import COUNTS, Publication
+from tasks.validate.publication import COUNTS, Publication, Seen
 from tasks.validate.report import NOTHING
-from tasks.validate.verdict import refuse_late, refuse_over_budget, rows_by_day, weigh_volume
+from tasks.validate.verdict import refuse_late, refuse_over_budget, refuse_unusual, rows_by_day, weigh_volume
 from tasks.validate.window import next_window
 
 
@@ -44,8 +45,8 @@ def validate_night(
         stays as it is.
 
     Raises:
-        ContractViolationError: Too many rows broke a rule or came too late, or the volume is unusual and the settings
-            say to stop.
+        ContractViolationError: Too many rows broke a rule or came too late, or all of them together are not what the
+            settings want them to be.
         ContractError: Staged files were changed, a rule could not be computed, or rows went missing.
         WindowError: No first window can be closed, or not the one asked for.
     """
@@ -53,11 +54,10 @@ def validate_night(
     truth = tables.kept
     if not staged.uri and truth.version() is None:
         raise ContractError(f"nothing new came in, and table {truth.contract.name!r} is empty. Nothing was published.")
-    page = _take(workspace, "source", tables, staged, through, config, cluster)
-    return _published(truth, page=page)
+    return _published(truth, _take(workspace, "source", tables, staged, through, config, cluster))
 
 
-def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> str:
+def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> Seen:
     """Publish the staged labels that keep their contract, and put the others into quarantine.
 
     They open no window: the truth does, and remembers which labels there were by then.
@@ -68,14 +68,11 @@ def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConf
         config: What is accepted, and when the night stops.
         cluster: Address of the Dask scheduler.
 
-    Returns:
-        Address of the Data Docs page; empty when nothing was new.
-
     Raises:
         ContractError: See `validate_night`.
     """
     tables = incoming_tables(workspace, "labels")
-    return _take(workspace, "labels", tables, staged, None, config, cluster) if staged.uri else ""
+    return _take(workspace, "labels", tables, staged, None, config, cluster) if staged.uri else Seen()
 
 
 def _take(
@@ -86,8 +83,8 @@ def _take(
     through: date | None,
     config: ValidationConfig,
     cluster: str,
-) -> str:
-    """Check and publish what was staged, if that is still to be done; return the page's address, if there is one.
+) -> Seen:
+    """Check and publish what was staged, if that is still to be done.
 
     Raises:
         ContractError: See `validate_night`.
@@ -97,21 +94,24 @@ def _take(
     today = day_of(datetime.now(UTC), zone)
     night = Publication(of, tables, staged, NOTHING, today, zone, _labels(workspace, of))
     if not staged.uri:
-        _publish(night, through, config, page="")
-        return ""
+        _publish(night, (), through, config, page="")
+        return Seen()
+    of_table: tuple[str, ...] = ()
     if unseen := files.unseen(staged.consumed):
         try:
             _refuse_mixed(unseen, staged, table)
             begun = quarantine.mark(DAY) if files.were_begun(staged.consumed) else None
             latest = date.fromordinal(begun) if begun else night.today
             limits = _limits(config, table, latest=latest, day_zone=zone, labels_come=night.labels is not None)
-            report, page = check_rows(workspace, of, tables, staged, limits, config, cluster)
-            _publish(replace(night, report=report, today=limits.latest), through, config, page=page)
+            report, judged, page = check_rows(workspace, of, tables, staged, limits, config, cluster)
+            _publish(replace(night, report=report, today=limits.latest), judged, through, config, page=page)
+            of_table = tuple(f"{each.said}{' (BROKEN)' if each.broken else ''}" for each in judged)
         except (ContractError, WindowError):
             clear(staged.uri)
             raise
     clear(staged.uri)
-    return page_uri(workspace, of, table.next_version() - 1) if staged.rows_read > staged.left_out else ""
+    page = page_uri(workspace, of, table.next_version() - 1) if staged.rows_read > staged.left_out else ""
+    return Seen(page, of_table)
 
 
 def _refuse_mixed(unseen: Collection[str], staged: Staged, table: Table) -> None:
@@ -134,14 +134,15 @@ def _labels(workspace: Workspace, of: Inflow) -> int | None:
     return incoming_tables(workspace, "labels").kept.version() if has_labels else None
 
 
-def _published(truth: Table, *, page: str = "") -> Validated:
+def _published(truth: Table, seen: Seen) -> Validated:
     """Say what the newest commit published, and which window is the newest: the commits remember both."""
     marks = {name: truth.mark(name) or 0 for name in ("window", "window_first", *COUNTS)}
     first_day, last_day = date.fromordinal(marks.pop("window_first")), date.fromordinal(marks.pop("window"))
     return Validated(
         truth=truth.mark("published") or 0,
         window=Window(first_day=first_day, last_day=last_day),
-        docs_uri=page,
+        docs_uri=seen.page,
+        of_table=seen.of_table,
         **marks,
     )
 
@@ -161,7 +162,9 @@ def _limits(config: ValidationConfig, truth: Table, *, latest: date, day_zone: s
     )
 
 
-def _publish(night: Publication, through: date | None, config: ValidationConfig, *, page: str) -> None:
+def _publish(
+    night: Publication, judged: Sequence[Judged], through: date | None, config: ValidationConfig, *, page: str
+) -> None:
     """Commit what is new, and leave no file that no commit made visible."""
     try:
         counts = night.counts()
@@ -174,16 +177,19 @@ def _publish(night: Publication, through: date | None, config: ValidationConfig,
             unread_time=night.staged.unread_time,
         )
         refuse_late(night.report, config, night.what)
-        night.commit(_open(night, through, config) if night.of == "source" else None, counts)
+        window, volume = _open(night, through, config) if night.of == "source" else (None, [])
+        refuse_unusual([*volume, *judged], config, of=night.of, rows=counts["accepted"], what=night.what, page=page)
+        night.commit(window, counts)
     finally:
         night.discard()
 
 
-def _open(night: Publication, through: date | None, config: ValidationConfig) -> Window | None:
-    """Return the window that tonight's rows make whole, if any, once its volume is weighed."""
+def _open(night: Publication, through: date | None, config: ValidationConfig) -> tuple[Window | None, list[Judged]]:
+    """Return the window that tonight's rows make whole, if any, and what is unusual about its volume."""
     days = rows_by_day(night.tables.kept) + night.report.days
     now = datetime.now(ZoneInfo(night.day_zone))
     window = next_window(days, end=night.end, asked=through, config=config, now=now)
-    if window is not None:
-        weigh_volume(days, window, config, windows=night.tables.kept.mark("windows") or 0)
-    return window
+    if window is None:
+        return None, []
+    windows = night.tables.kept.mark("windows") or 0
+    return window, weigh_volume(days, window, change=config.volume_change, windows=windows)

@@ -18,6 +18,7 @@ from data_contracts.buckets import Buckets, among
 from data_contracts.check import check
 from data_contracts.contract import DataContract, Limits
 from data_contracts.days import days_of
+from data_contracts.forgotten import Forgotten
 from data_contracts.night import UseCaseName, Value
 from data_contracts.promises import Inflow
 from data_contracts.quarantine import QUARANTINE
@@ -25,8 +26,10 @@ from data_contracts.staged import read_rows
 from data_contracts.staging import bytes_as_text, incoming, staging
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
+from tasks.validate.aggregates import Aggregates
 from tasks.validate.repeats import first_of_equal, known
 from tasks.validate.report import NOTHING, Report
+from tasks.validate.table_rules import TableRules
 
 
 class Order(NamedTuple):
@@ -42,6 +45,8 @@ class Order(NamedTuple):
         of: Which of them.
         limits: What the rules are measured against.
         there: Day to the table's files of that day, for the days of the staged rows.
+        table_rules: What all rows must be together: what they ask of is kept of those accepted.
+        forgotten: People whose rows are left out.
     """
 
     folder: str
@@ -53,6 +58,8 @@ class Order(NamedTuple):
     of: Inflow
     limits: Limits
     there: Mapping[date, Sequence[str]]
+    table_rules: TableRules = TableRules()
+    forgotten: Forgotten = Forgotten()
 
 
 class Share(Value):
@@ -103,13 +110,22 @@ def _validate_piece(share: Share, number: int, order: Order) -> Ranged:
         row_hash = pl.struct(incoming(contract).names).hash()
         blocks = (rows.filter(row_hash % share.pieces == number) for rows in blocks)
     rows, read = first_of_equal(blocks, contract)
-    files = _files_of(rows, order, contract, share.buckets)
-    is_known = known(rows, files, contract)
-    new = rows.filter(~is_known)
-    again = frozenset(rows.filter(is_known)["source_file"].unique())
-    repeats = Report(repeats=read - new.height, known=int(is_known.sum()))
+    asked = rows.filter(~_is_of_the_forgotten(rows, order))
+    files = _files_of(asked, order, contract, share.buckets)
+    is_known = known(asked, files, contract)
+    new = asked.filter(~is_known)
+    again = frozenset(asked.filter(is_known)["source_file"].unique())
+    forgotten = rows.height - asked.height
+    repeats = Report(repeats=read - forgotten - new.height, known=int(is_known.sum()), forgotten=forgotten)
     report, broken = _checked(new, name, order, contract)
     return Ranged(repeats + report, broken, again)
+
+
+def _is_of_the_forgotten(rows: pl.DataFrame, order: Order) -> pl.Series:
+    """Return which rows are about people who are forgotten; of those that could not be read, which name one."""
+    named = order.forgotten.are_named_in(rows["original"])
+    subject = promises(order.use_case).subject
+    return named | order.forgotten.are(rows[subject]) if subject in rows.columns else named
 
 
 def _files_of(rows: pl.DataFrame, order: Order, contract: DataContract, buckets: Buckets) -> list[str]:
@@ -130,10 +146,12 @@ def _checked(rows: pl.DataFrame, name: str, order: Order, contract: DataContract
     first_broken = pa.array(checked.first_broken)
     good, bad = pc.less(first_broken, 0), pc.greater_equal(first_broken, 0)
     sound = table if pc.all(good).as_py() else table.filter(good)
-    accepted = Table(order.tables, contract).write(_accepted(sound, contract, order.limits.day_zone), name)
+    accepted = _accepted(sound, contract, order.limits.day_zone)
+    parts = Table(order.tables, contract).write(accepted, name)
     rule = pa.array([rule.name for rule in rules], pa.string()).take(first_broken.filter(bad))
     broken = _broken(table.filter(bad), rule, contract, order.limits.latest)
-    report = Report(counts=checked.counts, accepted=tuple(accepted))
+    aggregates = Aggregates.of(accepted, order.table_rules)
+    report = Report(counts=checked.counts, accepted=tuple(parts), aggregates=aggregates)
     return report, _staged(broken, posixpath.join(order.folder, "broken", f"{name}.parquet"))
 
 

@@ -10,6 +10,7 @@ from typing import Self
 
 from data_contracts.counts import RuleCounts
 from data_contracts.table import Part
+from tasks.validate.aggregates import NONE, Aggregates
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Report:
         dropped: Rows that came too late and are kept nowhere.
         repeats: Rows that came more than once, or are in a table from nights before: their file came again.
         known: Those of them that are in the table of sound rows.
+        aggregates: What is kept of the rows accepted, to judge them together.
+        forgotten: Rows about people who are forgotten; kept nowhere.
     """
 
     counts: tuple[RuleCounts, ...] = ()
@@ -39,6 +42,8 @@ class Report:
     dropped: int = 0
     repeats: int = 0
     known: int = 0
+    aggregates: Aggregates = NONE
+    forgotten: int = 0
 
     @property
     def days(self) -> Counter[date]:
@@ -62,6 +67,8 @@ class Report:
             dropped=self.dropped + other.dropped,
             repeats=self.repeats + other.repeats,
             known=self.known + other.known,
+            aggregates=self.aggregates + other.aggregates,
+            forgotten=self.forgotten + other.forgotten,
         )
 
 

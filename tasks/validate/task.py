@@ -15,6 +15,7 @@ from tasks.retry import unless
 from tasks.validate import publish
 from tasks.validate.config import ValidationConfig
 from tasks.validate.errors import WindowError
+from tasks.validate.publication import Seen
 
 
 @task(
@@ -30,7 +31,9 @@ def validate(
     """See `validate_night`. Retried, but not for bad data; safe, an input is consumed once. Points to the Data Docs."""
     validated = publish.validate_night(workspace, staged, through, config, cluster)
     _point_to(
-        validated.docs_uri, workspace.artifact("data-docs"), f"Rows of {validated.window} against their contract."
+        Seen(validated.docs_uri, validated.of_table),
+        workspace.artifact("data-docs"),
+        f"Rows of {validated.window} against their contract.",
     )
     return validated
 
@@ -44,13 +47,14 @@ def validate(
 )
 def validate_labels(workspace: Workspace, staged: Staged, config: ValidationConfig, cluster: str) -> None:
     """See `validate_labels`; as `validate`."""
-    docs_uri = publish.validate_labels(workspace, staged, config, cluster)
-    _point_to(docs_uri, workspace.artifact("data-docs-of-labels"), "Labels against their contract.")
+    seen = publish.validate_labels(workspace, staged, config, cluster)
+    _point_to(seen, workspace.artifact("data-docs-of-labels"), "Labels against their contract.")
 
 
-def _point_to(docs_uri: str, key: str, description: str) -> None:
-    """Show where the Data Docs page is, if there is one."""
-    if docs_uri:
-        address = Path(docs_uri).as_uri()  # no link: a browser opens no file from a page
-        text = f"Copy this into the browser's address bar, on the machine of the night: `{address}`"
+def _point_to(seen: Seen, key: str, description: str) -> None:
+    """Show what rules about all new rows saw, and where the Data Docs page is, if there is one."""
+    if seen.page:
+        address = Path(seen.page).as_uri()  # no link: a browser opens no file from a page
+        text = f"Copy this into the browser's address bar, on the machine of the night: `{address}`\n"
+        text += "".join(f"\n- {line}" for line in seen.of_table)
         create_markdown_artifact(text, key=key, description=description)

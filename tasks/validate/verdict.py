@@ -15,6 +15,7 @@ from data_contracts.staging import UNREADABLE
 from data_contracts.table import Table
 from tasks.validate.config import ValidationConfig
 from tasks.validate.days import Days
+from tasks.validate.judging import Judged
 from tasks.validate.report import Report
 from tasks.validate.window import DAYS_COMPARED
 
@@ -42,12 +43,19 @@ def refuse_lost_rows(read: int, counts: Mapping[str, int], *, what: str) -> None
     log.info("%s: %s.", what, said)
 
 
-def failed_rules(report: Report, config: ValidationConfig) -> set[str]:
-    """Return the names of the rules for which the night stops; none when it goes on."""
+def failed_rules(report: Report, judged: Sequence[Judged], config: ValidationConfig) -> set[str]:
+    """Return the names of the rules for which the night stops; none when it goes on.
+
+    Args:
+        report: On the rows.
+        judged: What the rules about all rows together say.
+        config: What is allowed.
+    """
     rules = {counts.rule for counts in report.counts}
     late = {LATE} if report.late and config.late == "stop" else set()
     broken = report.broken if _is_over(report, config.max_quarantined) else ()
-    return late | {rule if rule in rules else UNREADABLE for rule in broken}
+    of_table = {each.rule.name for each in judged if each.rule and _stops(each, config)}
+    return late | of_table | {rule if rule in rules else UNREADABLE for rule in broken}
 
 
 def refuse_over_budget(
@@ -121,31 +129,58 @@ def unusual_volume(rows_a_day: float, before: Sequence[int], *, change: float) -
     )
 
 
-def weigh_volume(days: Days, window: Window, config: ValidationConfig, *, windows: int) -> None:
-    """Compare a window's rows with the days before it: warn of what is unusual, or stop.
+def weigh_volume(days: Days, window: Window, *, change: float, windows: int) -> list[Judged]:
+    """Compare a window's rows with the days before it, and return what is unusual, if anything.
 
     Args:
         days: Rows by day, the window's own among them.
         window: About to be opened.
-        config: What is unusual, and whether to stop.
+        change: Share by which the volume may differ from the median day.
         windows: In the tables already.
-
-    Raises:
-        ContractViolationError: It is unusual, the settings say to stop, and there are windows enough to know.
     """
     own = [rows for day, rows in days.items() if window.first_day <= day <= window.last_day]
     length = (window.last_day - window.first_day).days + 1
     earliest = window.first_day - timedelta(days=DAYS_COMPARED)
     before = [rows for day, rows in days.items() if earliest <= day < window.first_day]
-    unusual = unusual_volume(sum(own) / length, before, change=config.volume_change)
-    if not unusual:
+    unusual = unusual_volume(sum(own) / length, before, change=change)
+    said = f"volume of {window}: {unusual}"
+    return [Judged("volume", said, broken=True, may_stop=windows >= WINDOWS_BEFORE_STOPPING)] if unusual else []
+
+
+def refuse_unusual(
+    judged: Sequence[Judged], config: ValidationConfig, *, of: Inflow, rows: int, what: str, page: str
+) -> None:
+    """Say what the rules about all rows together saw: warn where one is broken, or stop, with all of them at once.
+
+    Args:
+        judged: The volume among them.
+        config: Says for which of them the night stops.
+        of: Where the rows come from.
+        rows: Accepted.
+        what: Table and day, for people.
+        page: Where every rule can be looked up; empty where no file was new.
+
+    Raises:
+        ContractViolationError: One is broken for which the night stops, and enough is known to.
+    """
+    stopping = [each for each in judged if _stops(each, config)]
+    for each in (each for each in judged if each not in stopping):
+        log.log(logging.WARNING if each.broken else logging.INFO, "%s: %s.", what, each.said)
+    if not stopping:
         return
-    if config.stop_on_volume and windows >= WINDOWS_BEFORE_STOPPING:
-        raise ContractViolationError(
-            f"{window}: {unusual}. Nothing was published. Look for missing files, or set validation.stop_on_volume to "
-            "false."
-        )
-    log.warning("%s: %s.", window, unusual)
+    rules = "1 rule" if len(stopping) == 1 else f"{len(stopping)} rules"
+    lines = [f"{what}: {rules} about all rows broken by {rows:,} new ones.", *(f"  - {each.said}" for each in stopping)]
+    setting = "table" if of == "source" else "labels_table"
+    kinds = sorted({each.kind for each in stopping})
+    bounds = [f"validation.{'volume_change' if kind == 'volume' else f'{setting}.{kind}'}" for kind in kinds]
+    seen = f" Every rule: {page}." if page else ""
+    step = f"Look for missing files and for what changed in the {of}; or change {' and '.join(bounds)}, or take "
+    step += f"{' and '.join(kinds)} out of validation.stop_on to be warned only."
+    raise ContractViolationError("\n".join([*lines, f"Nothing was published.{seen} {step}"]))
+
+
+def _stops(judged: Judged, config: ValidationConfig) -> bool:
+    return judged.broken and judged.may_stop and judged.kind in config.stop_on
 
 
 def rows_by_day(truth: Table) -> Counter[date]:

@@ -149,6 +149,31 @@ def test_a_number_is_one_wherever_it_comes_from(monkeypatch: pytest.MonkeyPatch)
         pytest.param(
             "name: own\nsource: {uri: x}\nprefect_url: http://127.0.0.1:70000", "has no port", id="no such port"
         ),
+        pytest.param(
+            "name: own\nsource: {uri: x}\nvalidation: {stop_on_volume: true}",
+            r"validation.stop_on_volume: there is no such setting. It is validation.stop_on: \[volume, ...\] now.",
+            id="a setting that is another now",
+        ),
+        pytest.param(
+            "name: own\nsource: {uri: x}\nvalidation:\n  labels_table: {drift: {label: 0.1}}\n"
+            "  table: {distinct: {usr: {at_least: 1}}, quantiles: {event: {0.5: {at_least: 1}}}, drift: {value: 0.1}}",
+            r"validation.table.distinct names 'usr' \(no column\), and is of text and whole numbers: in 'events' "
+            r"user_id, item_id, event.\n"
+            r"  - validation.table.quantiles names 'event' \(string\), and is of numbers: in 'events' value.\n"
+            r"  - validation.table.drift names 'value' \(float\), .*\n"
+            r"  - validation.labels_table is set, and no labels come from a source of their own: drop it.",
+            id="rules about columns that there are not, all at once",
+        ),
+        pytest.param(
+            "name: own\nuse_case: vision\nsource: {uri: x}\nvalidation: {table: {distinct: {image: {at_least: 9}}}}",
+            r"validation.table.distinct names 'image' \(binary\)",
+            id="rules about payloads",
+        ),
+        pytest.param(
+            "name: own\nsource: {uri: x}\nvalidation: {table: {distinct: {event: {at_last: 9}}}}",
+            r"validation.table.distinct.event.at_last: there is no such setting.",
+            id="a bound misspelt",
+        ),
     ],
 )
 def test_what_is_wrong_with_settings_is_said_in_one_message(tmp_path: Path, text: str, problem: str) -> None:
@@ -165,6 +190,23 @@ def test_what_is_wrong_with_settings_is_said_in_one_message(tmp_path: Path, text
 def test_a_name_that_is_no_folder_experiment_or_model_is_refused(name: str) -> None:
     with pytest.raises(SystemExit, match=r"- name: .* (is no name|is a folder of the home already)"):
         read([f"--name={name}", "--source.uri", "logs/*"])
+
+
+def test_rules_about_all_rows_come_from_a_file_a_variable_or_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {0.5: {"at_least": 1, "at_most": 50}}
+    file = tmp_path / "own.yaml"
+    table = "{quantiles: {value: {0.5: {at_least: 1, at_most: 50}}}, drift: {event: 0.2}}"
+    file.write_text(f"name: own\nsource: {{uri: x}}\nvalidation: {{table: {table}}}\n")
+    monkeypatch.setenv("NIGHTSHIFT_VALIDATION__STOP_ON", '["volume", "drift"]')
+    _, settings = read(["--settings", str(file), "--validation.table.distinct", '{"item_id": {"at_least": 100}}'])
+    again = NightlySettings.model_validate_json(settings.model_dump_json())
+    for validation in (settings.validation, again.validation):
+        assert validation.stop_on == ("volume", "drift")
+        assert validation.table.drift == {"event": 0.2}
+        assert validation.table.model_dump()["quantiles"] == {"value": wanted}
+        assert validation.table.distinct["item_id"].at_least == 100
 
 
 @pytest.mark.parametrize("size", ["2GiB", "512MB", "1.5 GiB", "auto", "0", "0.25", "2147483648"])

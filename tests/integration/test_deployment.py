@@ -44,7 +44,8 @@ def deployed(house: House) -> Iterator[Deployed]:
     alerting = {"NIGHTSHIFT_ALERTS__STALE_HOURS": 1, "NIGHTSHIFT_ALERTS__SILENT_SECONDS": SILENT_SECONDS}
     small = {"NIGHTSHIFT_CLUSTER__WORKERS": 1, "NIGHTSHIFT_TRAIN__PARALLELISM__PROCESSES_PER_NODE": 1}
     asking = {"NIGHTSHIFT_GATE__APPROVAL": "true"}
-    house = house.under(PREFECT_API_URL=api, PREFECT_WORKER_QUERY_SECONDS=2, **alerting, **small, **asking)
+    bounded = {"NIGHTSHIFT_VALIDATION__TABLE": json.dumps({"distinct": {"event": {"at_least": 3, "at_most": 3}}})}
+    house = house.under(PREFECT_API_URL=api, PREFECT_WORKER_QUERY_SECONDS=2, **alerting, **small, **asking, **bounded)
     with ear() as (url, told):
         up = house.run("flows.services", "up")
         assert up.count(" answers") == 4, up
@@ -71,7 +72,7 @@ def test_make_up_again_registers_nothing_twice(deployed: Deployed) -> None:
     for name in (alerts.SILENT, alerts.NEVER_BEGUN, alerts.TOLD):
         assert after[name] == before[name], f"{name!r} was made anew, and forgot the runs that it follows"
     assert len(deployed.ask("/automations/filter", limit=50)) == 4
-    assert len(deployed.ask("/deployments/filter", limit=50)) == 3
+    assert len(deployed.ask("/deployments/filter", limit=50)) == 5
 
 
 def test_a_cancelled_night_is_gone_in_time_and_cancelled(deployed: Deployed, tmp_path: Path) -> None:
@@ -110,6 +111,7 @@ def test_a_night_killed_with_its_worker_is_crashed_in_time_and_the_next_is_serve
     waits = deployed.wait_for(deployed.start_night(), "Completed")
     assert waits.startswith("waiting for approval: shop version 1. Yes or no? http"), waits
     assert deployed.artifact("training-shop") == 100, "the bar of a training that is done"
+    assert "\n- distinct values of 'event': 3, wanted at least 3 and at most 3" in deployed.artifact("data-docs-shop")
     question = waits.partition("/runs/flow-run/")[2].split()[0]
     deployed.wait_for(question, "Suspended")
     assert deployed.served() is None

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+import polars as pl
 import pytest
 from mlflow import MlflowClient
 
@@ -18,11 +20,15 @@ from data_contracts.night import Night
 from data_contracts.serving import ServerState, VersionHeld
 from data_contracts.table import Table
 from data_contracts.use_cases import promises
+from tasks.deploy.client import ask_over_rest
 from tests.integration.conftest import House, until
 from tests.models.serving.tiny_shop import register_two
 from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.slow
+
+SHOWN = "u-of-a-refused-row"
+"""Somebody whose row a failed night shows, and so Prefect keeps."""
 
 
 def versions(house: House) -> dict[str, int | None]:
@@ -101,10 +107,44 @@ def test_a_version_says_what_it_was_made_of_and_why_it_was_promoted(house: House
 def test_a_night_of_broken_rows_stops_and_publishes_nothing(house: House) -> None:
     before, serving = versions(house), champion(house)
     with gzip.open(house.home / "logs" / "2026-01-05.csv.gz", "wt") as file:
-        file.write("user_id,item_id,event,timestamp,value\n" + ",i00001,view,2026-01-05T10:00:00Z,1.0\n" * 50)
+        file.write("user_id,item_id,event,timestamp,value\n" + f"{SHOWN},i00001,view,soon,1.0\n" * 50)
     printed = house.run("flows.nightly", "--through", "2026-01-05", code=1)
     assert "Nothing was published" in printed, printed
+    assert SHOWN in printed, printed
     assert "The night failed. ContractViolationError: " in printed, printed
     assert "Traceback" not in printed, printed
     assert "View at" not in printed, "Prefect has no pages unless `make up` runs"
     assert (versions(house), champion(house)) == (before, serving)
+
+
+def test_who_is_forgotten_is_named_nowhere_in_the_home_and_served_no_more(house: House, tmp_path: Path) -> None:
+    workspace = house.settings().workspace()
+    users = pl.DataFrame(Table(workspace.tables, promises("recommender").truth).read())["user_id"].unique().sort()
+    gone, stays = users[0], users[1]
+    assert {SHOWN, gone, stays} <= named(house, [SHOWN, gone, stays])
+    people = tmp_path / "people.txt"
+    people.write_text(f"{gone}\r\n{SHOWN}\nnobody\n", encoding="utf-8")
+    printed = house.run("flows.forget", str(people))
+    assert "versions that learned from them: 1" in printed, printed
+    assert "shop version 1 is served without them." in printed, printed
+    assert named(house, [SHOWN, gone, stays]) == {stays}
+    serving = house.settings().serving
+    answers = [ask_over_rest(serving, "shop", {"user_id": each, "k": 3}).values["source"] for each in (gone, stays)]
+    assert answers[0] == "popular: unknown user" != answers[1]
+    with gzip.open(house.home / "logs" / "2026-01-05.csv.gz", "wt") as file:
+        file.write(f"user_id,item_id,event,timestamp,value\n{gone},i00001,view,2026-01-04T10:00:00Z,1.0\n")
+    again = house.run("flows.nightly")
+    assert "1 = accepted 0 + quarantined 0 + dropped 0 + repeats 0 + left out 0 + forgotten 1" in again, again
+    assert "learned from people who are forgotten since" in again, again
+    assert named(house, [SHOWN, gone, stays]) == {stays}
+
+
+def named(house: House, ids: Sequence[str]) -> set[str]:
+    """Return those of some ids that are in any file of the home, but for the raw logs, whatever is packed there."""
+    found = set()
+    for path in house.home.rglob("*"):
+        if path.is_file() and house.home / "logs" not in path.parents:
+            rows = str(pl.read_parquet(path, glob=False).to_dict(as_series=False)) if path.suffix == ".parquet" else ""
+            content = path.read_bytes() + rows.encode()
+            found |= {each for each in ids if each.encode() in content}
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.night import Workspace
-from tasks.lock import NightRunningError, locked, only_night
+from tasks.lock import LockedError, NightRunningError, locked, only_night, only_upkeep
 
 HOLDER = """
 import subprocess, sys, time
@@ -76,3 +76,32 @@ def test_a_lock_is_waited_for(tmp_path: Path, night: tuple[subprocess.Popen[str]
     with locked(tmp_path / "shop" / ".lock", "a patient one", seconds=60):
         assert asked.exists(), "the lock was got before its holder was ended"
     ender.wait()
+
+
+def test_a_night_waits_for_a_moment_of_upkeep(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    held = f"""
+import pathlib, sys, time
+from data_contracts.night import Workspace
+from tasks.lock import between_nights
+with between_nights(Workspace.model_validate_json(sys.argv[1]), "weekly", seconds=0):
+    print("held", flush=True)
+    time.sleep(1)
+    pathlib.Path({str(asked)!r}).touch()
+"""
+    command = [sys.executable, "-c", held, logs(tmp_path).model_dump_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as upkeep:
+        assert upkeep.stdout is not None
+        assert upkeep.stdout.readline() == "held\n"
+        with only_night(logs(tmp_path), "tonight"):
+            assert asked.exists(), "the lock was got before the upkeep had ended"
+
+
+def test_one_upkeep_at_a_time_and_nights_beside_it(tmp_path: Path) -> None:
+    with (
+        only_upkeep(logs(tmp_path), "weekly"),
+        only_night(logs(tmp_path), "tonight"),
+        pytest.raises(LockedError, match="upkeep 'weekly'"),
+        only_upkeep(logs(tmp_path), "again"),
+    ):
+        pass

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from data_contracts.buckets import bucket_of
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.counts import WindowCounts
-from tasks.preprocess.recommender.order import in_order
+from tasks.preprocess.recommender.timeline import is_whole, timeline_of
 
 
 class Cut(NamedTuple):
@@ -61,12 +60,12 @@ def cut_window(
     """
     users = events.select("user_id").unique().with_columns(bucket=bucket_of("user_id"))
     users = users.sort("bucket", "user_id").with_row_index("user")
-    known = histories.join(users.select("user_id", "user"), on="user_id")
-    timeline = _timeline(events.join(users.drop("bucket"), on="user_id"), known, items)
+    known = _of_users(histories, users)
+    timeline = timeline_of(events.join(users.drop("bucket"), on="user_id"), known, users, items)
     examples = _examples(timeline, users, features.max_length).with_columns(window=pl.lit(window))
     histories = _histories(timeline, known, users, features).with_columns(window=pl.lit(window))
     without = timeline.filter("new", pl.col("position") == 0)
-    in_part = known.filter(~_is_whole())
+    in_part = known.filter(~is_whole())
     late = without.join(in_part, on="user", how="semi").height
     firsts = without.join(known, on="user", how="anti").height
     targets = int(examples["target"].list.len().sum())
@@ -75,67 +74,17 @@ def cut_window(
     return Cut(examples, histories, counts)
 
 
-def _is_whole() -> pl.Expr:
-    """Whether a user's history holds all that the user did."""
-    return pl.col("event_count") == pl.col("items").list.len()
+def _of_users(histories: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    """Return the histories of ``users``, with their numbers; lists are copied where others have some, too."""
+    number = histories.select("user_id").join(users, on="user_id", how="left", maintain_order="left")["user"]
+    known = histories.with_columns(number)
+    return known.drop_nulls("user") if number.null_count() else known
 
 
 def close(histories: pl.DataFrame, features: FeatureConfig) -> pl.DataFrame:
     """Return rows of table `state`, by bucket and user: of each user the last L events."""
     lists = pl.col("items", "kinds", "timestamps")
     return histories.with_columns(lists.list.tail(features.max_length)).sort("bucket", "user_id")
-
-
-def _timeline(events: pl.DataFrame, known: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """One row an event, remembered or new, by user and in order.
-
-    ``position`` counts from 0 within a user; ``shared`` says whether another event of the user has the same moment;
-    ``due``, whether this is to be a target, if it has a predecessor: new events, and a user's very first;
-    ``renewed``, whether it is new, or comes after such a one.
-    What is remembered from before a user's first new event stays where it stands: only the rest is put in order.
-    """
-    columns = ["user", "user_id", "timestamp", "item_id", "event", "item_index", "new", "whole"]
-    since = events.group_by("user").agg(since=pl.min("timestamp"))
-    remembered = (
-        known.join(since, on="user", maintain_order="left")
-        .select(
-            "user", "user_id", "since", item_index="items", event="kinds", timestamp="timestamps", whole=_is_whole()
-        )
-        .explode("item_index", "event", "timestamp")
-        .with_columns(new=pl.lit(value=False))
-    )
-    is_before = remembered.select(pl.col("timestamp") < pl.col("since")).to_series()
-    before, open_ = remembered.filter(is_before), remembered.filter(~is_before).join(items, on="item_index")
-    told = {"new": pl.lit(value=True), "whole": pl.lit(value=False)}
-    new = events.join(items, on="item_id").with_columns(**told).select(columns)
-    ordered = in_order(pl.concat([open_.select(columns), new]), "user", "new")
-    kept = ["user", "timestamp", "event", "item_index", "new", "whole", "shared"]
-    timeline = pl.concat([before.with_columns(shared=pl.lit(value=False)).select(kept), ordered.select(kept)])
-    return _placed(timeline[np.argsort(timeline["user"].to_numpy(), kind="stable")])
-
-
-def _placed(timeline: pl.DataFrame) -> pl.DataFrame:
-    """Say what `_timeline` says of each row's place among those of its user."""
-    user, new, whole = (timeline[name].to_numpy() for name in ("user", "new", "whole"))
-    start = np.flatnonzero(np.diff(user.astype(np.int64), prepend=-1))[user]  # every user has rows here
-
-    def so_far(is_so: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        """Count the user's rows that are so, up to each and with it."""
-        counted = np.cumsum(is_so, dtype=np.int64)
-        of_others: npt.NDArray[np.int64] = (counted - is_so)[start]
-        return counted - of_others
-
-    return timeline.select(
-        "user",
-        "timestamp",
-        "event",
-        "item_index",
-        "new",
-        "shared",
-        position=pl.Series(np.arange(len(user)) - start),
-        due=pl.Series(new | (whole & (so_far(~new) == 1))),
-        renewed=pl.Series(so_far(new) > 0),
-    )
 
 
 def _examples(timeline: pl.DataFrame, users: pl.DataFrame, max_length: int) -> pl.DataFrame:

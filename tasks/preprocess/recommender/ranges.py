@@ -54,13 +54,14 @@ def ranges(
     Args:
         files: URI to its number of rows.
         most: Events that one task is to hold, new and remembered.
-        workers: That are to have something to do.
+        workers: That are to have as much to do, each of them.
         state: Files of table `state`; none where it is not read.
         remembered: Buckets to the events that their users' histories hold, about.
     """
     weights = Counter(dict(remembered or {}))
     for file, rows in files.items():
         weights[buckets_of(file)] += rows
-    found = parted(weights, most, workers)
+    tasks = -(-sum(weights.values()) // most)
+    found = parted(weights, most, workers * max(-(-tasks // workers), 1))
     own = (Range(buckets, tuple(among(files, buckets)), tuple(among(state or {}, buckets))) for buckets in found)
     return [each for each in own if each.files]

@@ -69,7 +69,7 @@ class Tables:
         """Return the record of the newest night, once it is done."""
         plan = self.plan()
         tables = (self.events, self.items, self.item_counts, self.examples, self.state)
-        versions = {table.contract.name: table.version() or 0 for table in tables} | {"events": self.nights.done or 0}
+        versions = {table.contract.name: table.version() or 0 for table in tables} | {"events": self.nights.readable}
         windows = tuple(self.item_counts.partitions())
         return Night(window=plan.window, windows=windows, tables=versions, protocol=plan.protocol)
 

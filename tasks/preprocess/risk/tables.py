@@ -75,7 +75,8 @@ class Tables:
         old = [each.file for each in due if not each.is_new]
         windows = self.party_days.partitions() if old else []
         took = {each.file: newest for each in due}
-        for file, version in came_with(self.transactions, old, self.nights.done).items():
+        for file in old:
+            version = came_with(file)
             ended = window_end(self.transactions, version - 1 if version else None)
             day_before = date.fromisoformat(self.transactions.partition_of(file)) - timedelta(days=1)
             after = max(ended, day_before).isoformat()
@@ -116,7 +117,7 @@ class Tables:
         """Return the record of the newest night, once it is done."""
         made = (self.parties, self.pairs, self.party_days, self.examples)
         versions = {table.contract.name: table.version() or 0 for table in made}
-        versions[self.transactions.contract.name] = self.nights.done or 0
+        versions[self.transactions.contract.name] = self.nights.readable
         return Night(window=self.plan().window, windows=tuple(self.party_days.partitions()), tables=versions)
 
     def numbers(self) -> pl.DataFrame:

@@ -73,12 +73,12 @@ class House:
         """Take rows and labels, and make what can be made by the end of a day."""
         number = self.parcels.next_version()
         if labels:
-            parts = self.arrivals.write(_labels(labels).to_arrow(), f"night-{number}")
+            parts = self.arrivals.write(_labels(labels).to_arrow(), f"night-{self.arrivals.next_version():06}-rows")
             self.arrivals.commit(parts, [f"arrivals {number}"])
         marks = {"window": (FIRST + timedelta(days=end)).date().toordinal()}
         if (version := self.arrivals.version()) is not None:
             marks[LABELS] = version
-        parts = self.parcels.write(_rows(rows).to_arrow(), f"night-{number}") if rows else []
+        parts = self.parcels.write(_rows(rows).to_arrow(), f"night-{number:06}-rows") if rows else []
         self.parcels.commit(parts, [f"parcels {number}"], marks=marks)
         made = [each for found in self._made(number) for each in found]
         assert PROMISES.labels is not None

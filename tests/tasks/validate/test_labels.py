@@ -40,13 +40,13 @@ class House:
         (self.home / kind).mkdir(exist_ok=True)
         (self.home / kind / name).write_text("\n".join([head, *lines]) + "\n")
 
-    def night(self) -> Validated:
+    def night(self, config: ValidationConfig = CONFIG) -> Validated:
         """Take labels, then rows, as the flow does."""
         told, sent = LabelSourceConfig(uri=str(self.home / "told")), SourceConfig(uri=str(self.home / "sent"))
         labels = stage_night(self.workspace, told, self.cluster)
-        validate_labels(self.workspace, labels, CONFIG, self.cluster)
+        validate_labels(self.workspace, labels, config, self.cluster)
         staged = stage_night(self.workspace, sent, self.cluster)
-        return validate_night(self.workspace, staged, None, CONFIG, self.cluster)
+        return validate_night(self.workspace, staged, None, config, self.cluster)
 
     def table(self, name: str) -> Table:
         """Open one of the tables."""

@@ -12,8 +12,9 @@ from data_contracts.counts import RuleCounts
 from data_contracts.part import Part
 from data_contracts.staging import UNREADABLE
 from tasks.validate.config import ValidationConfig
+from tasks.validate.judging import Judged
 from tasks.validate.report import Report
-from tasks.validate.verdict import failed_rules, refuse_lost_rows, refuse_over_budget, unusual_volume
+from tasks.validate.verdict import failed_rules, refuse_lost_rows, refuse_over_budget, refuse_unusual, unusual_volume
 
 
 def _report(broken: dict[str, int], accepted: int) -> Report:
@@ -42,9 +43,9 @@ def test_the_rules_that_stop_a_night_have_failed_and_no_others() -> None:
     counts = tuple(RuleCounts(rule, 10, None, 3, ()) for rule in (UNREADABLE, "user_id missing", LATE))
     broken = Counter({"timestamp unparseable": 2, "user_id missing": 1})
     report = replace(_report(broken, 7), counts=counts, late=3)
-    assert failed_rules(report, ValidationConfig(max_quarantined=0.3)) == set()
-    assert failed_rules(report, ValidationConfig(max_quarantined=0.3, late="stop")) == {LATE}
-    assert failed_rules(report, ValidationConfig()) == {UNREADABLE, "user_id missing"}
+    assert failed_rules(report, [], ValidationConfig(max_quarantined=0.3)) == set()
+    assert failed_rules(report, [], ValidationConfig(max_quarantined=0.3, late="stop")) == {LATE}
+    assert failed_rules(report, [], ValidationConfig()) == {UNREADABLE, "user_id missing"}
 
 
 def test_the_error_says_what_where_and_the_next_step() -> None:
@@ -88,3 +89,29 @@ def test_rows_read_are_accepted_or_quarantined_or_repeats_or_the_night_stops(
     with caplog.at_level(logging.INFO), stops:
         refuse_lost_rows(read, {"accepted": 6, "quarantined": 2, "repeats": 1}, what="'events' 2026-11-22")
     assert ("rows read 9 = accepted 6 + quarantined 2 + repeats 1" in caplog.text) == (kept == "=")
+
+
+def test_the_volume_and_rules_about_all_rows_are_one_error_and_the_others_are_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    judged = [
+        Judged("volume", "volume of 2026-11-22: 9 rows a day", broken=True),
+        Judged("distinct", "distinct values of 'town': 1, wanted at least 2", broken=True),
+        Judged("quantiles", "quantiles of 'price': 0.5 is 9, wanted at most 8", broken=True),
+        Judged("drift", "drift of 'kind': moved", broken=True, may_stop=False),
+        Judged("distinct", "distinct values of 'kind': 3, wanted at least 2", broken=False),
+    ]
+    config = ValidationConfig(stop_on=("volume", "distinct", "drift"))
+    with caplog.at_level(logging.INFO), pytest.raises(ContractViolationError) as error:
+        refuse_unusual(judged, config, of="labels", rows=1_200, what="'told' 2026-11-22", page="")
+    assert str(error.value).splitlines() == [
+        "'told' 2026-11-22: 2 rules about all rows broken by 1,200 new ones.",
+        "  - volume of 2026-11-22: 9 rows a day",
+        "  - distinct values of 'town': 1, wanted at least 2",
+        "Nothing was published. Look for missing files and for what changed in the labels; or change "
+        "validation.labels_table.distinct and validation.volume_change, or take distinct and volume out of "
+        "validation.stop_on to be warned only.",
+    ]
+    levels = [record.levelname for record in caplog.records]
+    assert levels == ["WARNING", "WARNING", "INFO"], "of quantiles, of drift too early, of what is kept"
+    refuse_unusual(judged, ValidationConfig(stop_on=()), of="source", rows=1, what="w", page="")

@@ -86,7 +86,7 @@ def publish(home: Workspace, events: pl.DataFrame, days: Sequence[int]) -> Valid
     table = Table(home.tables, EVENTS)
     rows = events.with_columns(value=pl.lit(None, pl.Float32), day=pl.col("timestamp").dt.date())
     window = Window(first_day=FIRST_DAY + timedelta(days[0]), last_day=FIRST_DAY + timedelta(days[-1]))
-    parts = table.write(rows.to_arrow(), f"night-{days[-1]}")
+    parts = table.write(rows.to_arrow(), f"night-{table.next_version():06}-rows")
     version = table.version()
     marks = {
         "window": window.last_day.toordinal(),

@@ -1,4 +1,7 @@
-"""However a log is split into nights, late and early rows included, it comes to the same as one backfill."""
+"""However a log is split into nights, late and early rows included, it comes to the same as one backfill.
+
+So it does with upkeep after any of the nights.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from data_contracts.recommender.state import merged
 from data_contracts.table import Table
 from tasks.preprocess.recommender.config import FeatureConfig
 from tasks.preprocess.recommender.tables import Tables
+from tests.tasks.maintain.small import keep_small
 from tests.tasks.preprocess.recommender.logs import FIRST_DAY, Event, frame, workspace
 from tests.tasks.preprocess.recommender.nights import build
 
@@ -27,8 +31,11 @@ DAYS = 6
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
-    """Draw events of some days, no two the same, and the night in which each comes: before its day, on it or later."""
+def logs(draw: st.DrawFn) -> tuple[list[Event], list[int], set[int]]:
+    """Draw events of some days, no two the same, and the night in which each comes: before its day, on it or later.
+
+    And the nights that upkeep follows.
+    """
     keys = st.tuples(st.integers(0, DAYS - 1), st.integers(0, 40), st.sampled_from("abcde"), st.sampled_from("uvwx"))
     drawn = draw(st.lists(keys, min_size=8, max_size=50, unique=True))
     # The first night must have something to judge, and something before that.
@@ -36,7 +43,7 @@ def logs(draw: st.DrawFn) -> tuple[list[Event], list[int]]:
     every = sorted({*base, *drawn})
     events = [Event(86_400 * day + 600 * at, item, "view", user) for day, at, item, user in every]
     nights = [1 if key in base else draw(st.integers(1, DAYS - 1)) for key in every]
-    return events, nights
+    return events, nights, draw(st.sets(st.integers(1, DAYS - 1)))
 
 
 def _publish(home: Workspace, events: Sequence[Event], last_day: int, first_day: int) -> Validated:
@@ -46,7 +53,7 @@ def _publish(home: Workspace, events: Sequence[Event], last_day: int, first_day:
     number = table.next_version()
     window = Window(first_day=FIRST_DAY + timedelta(first_day), last_day=FIRST_DAY + timedelta(last_day))
     marks = {"window": window.last_day.toordinal(), "published": number, "accepted": rows.height}
-    version = table.commit(table.write(rows.to_arrow(), f"night-{number}"), [f"file:{number}"], marks=marks)
+    version = table.commit(table.write(rows.to_arrow(), f"night-{number:06}-rows"), [f"file:{number}"], marks=marks)
     return Validated(truth=version, accepted=rows.height, window=window)
 
 
@@ -77,9 +84,9 @@ def _came_to(home: Workspace) -> tuple[Counter[tuple[object, ...]], list[dict[st
 )
 @given(drawn=logs())
 def test_nights_one_by_one_come_to_the_same_as_one_backfill(
-    cluster: str, tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[Event], list[int]]
+    cluster: str, tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[Event], list[int], set[int]]
 ) -> None:
-    events, nights = drawn
+    events, nights, upkept = drawn
     folder = tmp_path_factory.mktemp("splits")
     by_night, at_once = (workspace(folder / name) for name in ("nights", "once"))
     first = 0
@@ -87,6 +94,8 @@ def test_nights_one_by_one_come_to_the_same_as_one_backfill(
         own = [event for event, number in zip(events, nights, strict=True) if number == night]
         validated = _publish(by_night, own, last_day=night, first_day=first)
         build(by_night, validated, cluster, held_out=HELD_OUT, features=FEATURES)
+        if night in upkept:
+            keep_small(by_night, cluster)
         first = night + 1
     validated = _publish(at_once, events, last_day=DAYS - 1, first_day=0)
     build(at_once, validated, cluster, held_out=HELD_OUT, features=FEATURES)

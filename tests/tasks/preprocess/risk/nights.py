@@ -49,12 +49,13 @@ def publish(
     if labels is not None:
         said = labels.with_columns(day=days_of(pl.col("labelled_at"), home.day_zone))
         later = Table(home.tables, LABELS)
-        marks[SEEN_LABELS] = later.commit(later.write(said.to_arrow(), f"night-{numbers[-1]}"), [f"said:{numbers[-1]}"])
+        parts = later.write(said.to_arrow(), f"night-{later.next_version():06}-rows")
+        marks[SEEN_LABELS] = later.commit(parts, [f"said:{numbers[-1]}"])
     whole = rows.with_columns(day=days_of(pl.col("happened_at"), home.day_zone))
     empty = pl.DataFrame(TRANSACTIONS.schema.empty_table())
     whole = pl.concat([empty, whole], how="diagonal")
     window = Window(first_day=day(numbers[0]), last_day=day(numbers[-1]))
-    parts = table.write(whole.to_arrow(), f"night-{numbers[-1]}")
+    parts = table.write(whole.to_arrow(), f"night-{table.next_version():06}-rows")
     rows_before = sum(table.file_rows().values())
     marks |= {"window": window.last_day.toordinal(), "rows": rows_before + rows.height}
     version = table.commit(parts, [f"file:{numbers[-1]}"], marks=marks)
