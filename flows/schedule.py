@@ -8,12 +8,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from flows import alerts, manager
 from flows.manager import ROOT, ServiceError
 from flows.problems import explained
-from flows.service import services
+from flows.service import POOL, services
 from flows.settings import NightlySettings
 
 START_SECONDS = 180.0
@@ -25,6 +25,7 @@ def register(settings: NightlySettings) -> None:
     Raises:
         ServiceError: The server took no deployments, or has no block that ``alerts.notify`` names.
     """
+    _make_pool(settings)
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         cwd=ROOT,
@@ -41,6 +42,16 @@ def register(settings: NightlySettings) -> None:
             alerts.install(settings.alerts)
     except alerts.NoSuchBlockError as error:
         raise ServiceError(str(error)) from error
+
+
+def _make_pool(settings: NightlySettings) -> None:
+    """Have the work pool, without which no deployment is taken; the first worker says the rest of it."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    with spoken_to(settings), get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
 
 
 @contextmanager
