@@ -84,6 +84,7 @@ def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:
             done. The message is printed.
     """
     from flows import report
+    from flows.databases import DatabaseError
     from flows.manager import ServiceError
 
     through, settings = read(arguments)
@@ -93,7 +94,7 @@ def run(flow: Flow[..., State[Promotion]], arguments: Sequence[str]) -> None:
     except Ended as ended:
         report.line(f"\nThe night was ended by {ended}. The same command goes on from here.")
         sys.exit(exit_code(ended.number))
-    except ServiceError as error:
+    except (ServiceError, DatabaseError) as error:
         sys.exit(f"{error}\nNothing was done.")
 
 

@@ -73,6 +73,7 @@ def main(flow: Flow[..., State[Erasure]], arguments: Sequence[str]) -> None:
         SystemExit: It asks for help, or is wrong, or fails; the message says how.
     """
     from flows import report
+    from flows.databases import DatabaseError
     from flows.manager import ServiceError
     from flows.recorded import outcome_here
 
@@ -88,6 +89,6 @@ def main(flow: Flow[..., State[Erasure]], arguments: Sequence[str]) -> None:
         settings = (NightlySettings.from_file(found.settings) if found.settings else NightlySettings)()
     try:
         outcome = outcome_here(settings, partial(flow, ids=found.ids, settings=settings, return_state=True))
-    except ServiceError as error:
+    except (ServiceError, DatabaseError) as error:
         sys.exit(f"{error}\nNothing was done.")
     report.line(f"{outcome}\n{outcome.served}\n{DUTIES.strip()}")

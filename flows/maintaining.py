@@ -23,6 +23,7 @@ def main(flow: Flow[..., State[list[Kept]]], arguments: Sequence[str]) -> None:
         SystemExit: It asks for help, or is wrong, or fails; the message says how.
     """
     from flows import report
+    from flows.databases import DatabaseError
     from flows.manager import ServiceError
     from flows.recorded import outcome_here
 
@@ -37,7 +38,7 @@ def main(flow: Flow[..., State[list[Kept]]], arguments: Sequence[str]) -> None:
         settings = (NightlySettings.from_file(found.settings) if found.settings else NightlySettings)()
     try:
         outcome = outcome_here(settings, partial(flow, settings=settings, return_state=True))
-    except ServiceError as error:
+    except (ServiceError, DatabaseError) as error:
         sys.exit(f"{error}\nNothing was done.")
     for each in outcome:
         report.line(str(each))

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.databases import prefects_database
 from flows.settings import NightlySettings
 
 ROOT = Path(__file__).parents[1]
@@ -117,11 +118,6 @@ def outdated(settings: NightlySettings) -> list[str]:
     )
 
 
-def own_mlflow(settings: NightlySettings) -> bool:
-    """Whether MLflow is started here, before its database; another one is named by ``tracking_uri``, http(s)."""
-    return not settings.workspace().tracking_uri.startswith("http")
-
-
 def end(settings: NightlySettings, processes: Collection[int]) -> None:
     """End processes that were started for this home by SIGTERM, at last by SIGKILL; a manager ends its services first.
 
@@ -167,6 +163,7 @@ def environment(settings: NightlySettings) -> dict[str, str]:
         "NIGHTSHIFT_HOME": str(home),
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_API_URL": f"{settings.prefect_url}/api",
+        **prefects_database(settings),
         "MLFLOW_STORE": store,
         "MLFLOW_ARTIFACTS": str(home / "artifacts"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes for what is not used here

@@ -10,6 +10,7 @@ from prefect.states import Completed
 
 from data_contracts.night import Promotion
 from data_contracts.upgrade import bring_up_to_date
+from flows.databases import require_databases
 from flows.ending import ends_in_time
 from flows.questions import ask, require_served
 from flows.settings import NightlySettings
@@ -40,6 +41,7 @@ def nightly_retrain(through: date | None = None, settings: NightlySettings | Non
     """
     settings = settings or NightlySettings()
     require_served(settings.gate)
+    require_databases(settings)
     workspace = settings.workspace()
     with only_night(workspace, flow_run.name), ends_in_time(), names_a_full_disk(workspace):
         bring_up_to_date(workspace)

@@ -12,6 +12,7 @@ from data_contracts.serving import ServerState, VersionHeld
 from data_contracts.version import CHAMPION
 from data_contracts.version import NIGHT as NIGHT_TAG
 from flows.alerts import APPROVE, NIGHT
+from flows.databases import registry_problem
 from flows.seen import UNKNOWN, RunSeen, Seen
 from flows.settings import NightlySettings
 from tasks.deploy.server import ModelServer, ServerError
@@ -55,6 +56,8 @@ def _served(settings: NightlySettings, seen: Seen, state: ServerState) -> Seen:
     from sqlalchemy.exc import SQLAlchemyError
 
     assert state.served is not None
+    if registry_problem(settings):
+        return replace(seen, champion=UNKNOWN)
     tracking_uri = settings.workspace().tracking_uri
     try:
         strange, champion = stray(tracking_uri, state), _champion(settings)
@@ -79,6 +82,8 @@ def _champion(settings: NightlySettings) -> str | None:
 
     if settings.tracking_uri is None and not (settings.home / "mlflow.db").exists():  # whoever opens it makes it
         return None
+    if registry_problem(settings):
+        return UNKNOWN
     try:
         found = find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)
     except (MlflowException, SQLAlchemyError):

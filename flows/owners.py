@@ -18,7 +18,6 @@ started it carries the home's mark, see `flows.manager`), and the model server a
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from data_contracts.credentials import without_password
 from flows import manager
 from flows.manager import ServiceError
 from flows.service import PATIENCE_SECONDS, Service, services
@@ -162,5 +162,5 @@ def _listener(pid: int | None) -> Listener:
         mark = process.environ().get(manager.MARK) if process else None
     except psutil.Error:
         return Listener(None)
-    shown = " ".join(re.sub(r"(?<=://)[^@/\s]*@", "", command).split())
+    shown = " ".join(without_password(command).split())
     return Listener(pid, Path(mark).parent if mark else None, shown[:COMMAND_LENGTH])

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 from yaml import YAMLError
 
+from data_contracts.credentials import without_password
 from flows.settings import NightlySettings
 
 FOLLOWS = "default_factory_not_called"
@@ -65,7 +66,7 @@ def _lines(problem: ErrorDetails, settings: type[NightlySettings]) -> Iterator[s
         case "missing" | "value_error":
             pass
         case _:
-            shown = repr(problem["input"])
+            shown = without_password(repr(problem["input"]))
             said += f"; seen {shown[:SHOWN_LENGTH]}{'…' if len(shown) > SHOWN_LENGTH else ''}"
     for line in said.splitlines():
         yield f"{where}: {line}" if where else line

@@ -11,6 +11,7 @@ from prefect import State, tags
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_UI_URL, temporary_settings
 
 from flows import report
+from flows.databases import prefects_database, require_databases
 from flows.manager import ServiceError
 from flows.owners import met_by_a_night, require_own
 from flows.questions import NEEDS
@@ -25,16 +26,19 @@ def recorded(settings: NightlySettings) -> Iterator[None]:
 
     Raises:
         ServiceError: Somebody else's server is where ours should be, or a person is to be asked and nobody asks.
+        DatabaseError: One that is needed cannot be used.
     """
     require_own(settings, met_by_a_night(settings))
     prefect, *_ = services(settings)
     home = settings.home.resolve() / "prefect"
-    if prefect.is_up():
+    is_up = prefect.is_up()
+    require_databases(settings, records=not is_up)
+    if is_up:
         api, pages = f"{settings.prefect_url}/api", settings.prefect_url
     elif settings.gate.approval:
         raise ServiceError(NEEDS.format(where=prefect.url))
     else:
-        api, pages = start_prefect(home), ""  # it has no pages to link to
+        api, pages = start_prefect(home, prefects_database(settings)), ""  # it has no pages to link to
     with (
         temporary_settings({PREFECT_HOME: home, PREFECT_API_URL: api, PREFECT_UI_URL: pages}),
         report.without_tracebacks(),
@@ -48,6 +52,7 @@ def outcome_here(settings: NightlySettings, call: Callable[[], State[Any]]) -> A
 
     Raises:
         ServiceError: See `recorded`.
+        DatabaseError: See `recorded`.
         SystemExit: It failed.
     """
     with recorded(settings):

@@ -10,7 +10,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from flows import manager
+from flows.databases import own_mlflow
 from flows.manager import ServiceError
 from flows.settings import NightlySettings
 
@@ -92,7 +92,7 @@ def services(settings: NightlySettings) -> tuple[Service, ...]:
     pool, online = f"{prefect}/api/work_pools/{POOL}", b'{"workers": {"status": {"any_": ["ONLINE"]}}}'
     return (
         Service("prefect", prefect, f"{prefect}/api/health"),
-        *([Service("mlflow", mlflow, f"{mlflow}/health")] if manager.own_mlflow(settings) else []),
+        *([Service("mlflow", mlflow, f"{mlflow}/health")] if own_mlflow(settings) else []),
         Service("worker", prefect, f"{pool}/workers/filter", asks=online, says=b'"ONLINE"', listens=False),
         Service("server", rest, f"{rest}/v2/health/live"),
     )

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from data_contracts.bundle import find_version
 from data_contracts.version import CHAMPION
-from flows import manager, nights, report, schedule
+from flows import databases, manager, nights, report, schedule
 from flows.manager import Manager, ServiceError
 from flows.owners import met_by_a_night, require_own, stranger
 from flows.problems import explained
@@ -91,7 +91,9 @@ def _start(settings: NightlySettings, wanted: Sequence[Service]) -> None:
     new = [service for service in missing if service.name not in kept]
     _require_free_ports(new)
     started = None
-    if new and manager.own_mlflow(settings):
+    if new:
+        databases.require_databases(settings, records=any(service.name == "prefect" for service in new))
+    if new and databases.own_mlflow(settings):
         find_version(settings.workspace().tracking_uri, settings.name, CHAMPION)  # makes a new database, once
     if new:
         started = manager.start(settings, [service.name for service in new])
@@ -151,6 +153,8 @@ def status(settings: NightlySettings) -> None:
     with schedule.spoken_to(settings):
         found = nights.look(settings, recorded=seen["prefect"][1] == Answer.WELL)
     report.nights(found, settings.alerts.stale_hours)
+    if problem := databases.registry_problem(settings):
+        report.line(problem)
 
 
 def _seen(settings: NightlySettings) -> dict[str, tuple[str, str]]:
@@ -183,7 +187,7 @@ def main() -> None:
         settings = NightlySettings()
     try:
         command(settings)
-    except ServiceError as error:
+    except (ServiceError, databases.DatabaseError) as error:
         sys.exit(f"{error}")
 
 

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from data_contracts.credentials import Address
 from data_contracts.days import Zone
 from data_contracts.night import NAME, HeldOut, Protocol, UseCaseName, Workspace
 from data_contracts.use_cases import OBJECTS, UnknownUseCaseError, declared, promises
@@ -47,7 +48,9 @@ NO_FOLDER = r"%|\?|::|\\|[\x00-\x1f\x7f]"
 class NightlySettings(BaseSettings):
     """What a night reads, does and allows."""
 
-    model_config = SettingsConfigDict(env_prefix="NIGHTSHIFT_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="NIGHTSHIFT_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     name: str = Field(
         description="Separates logs from logs: tables, experiment and registered model are called so. Small letters, "
@@ -61,9 +64,16 @@ class NightlySettings(BaseSettings):
         description="`leave_one_out` only compares with published tables: empty tables, cold start, moves no alias.",
     )
     home: Path = Field(Path("var"), description="The one folder that holds everything that is not code.")
-    tracking_uri: str | None = Field(
+    tracking_uri: Address | None = Field(
         None,
-        description="MLflow's server or database; <home>/mlflow.db when omitted, whoever answers at mlflow_url.",
+        description="MLflow's server or database, `http://host:port` or `postgresql://user@host/database`, without a "
+        "password; <home>/mlflow.db when omitted, whoever answers at mlflow_url.",
+    )
+    prefect_database: Address | None = Field(
+        None,
+        pattern=r"^postgresql(\+asyncpg)?://",
+        description="Of the Prefect server that `make up` or a night starts, `postgresql://user@host/database`; no "
+        "password in it; SQLite in <home>/prefect when omitted.",
     )
     prefect_url: str = Field(
         "http://127.0.0.1:4200",

@@ -6,6 +6,7 @@ import atexit
 import os
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -15,13 +16,14 @@ from tasks.job import end
 START_SECONDS = 120.0
 
 
-def start_prefect(home: Path) -> str:
+def start_prefect(home: Path, database: Mapping[str, str]) -> str:
     """Start a server that ends with this process, and return its API's address.
 
     Prefect would start the same by itself, and leave it behind when the night is killed.
 
     Args:
-        home: Prefect's, where the record is kept; made when absent.
+        home: Prefect's, whose files lie there; made when absent.
+        database: Variable that says where the record is kept instead; none for a file in ``home``.
 
     Raises:
         OSError: It does not start; its own words are above.
@@ -36,6 +38,7 @@ def start_prefect(home: Path) -> str:
             stdin=subprocess.DEVNULL,
             env={
                 **os.environ,
+                **database,
                 STARTER: str(os.getpid()),
                 "PREFECT_HOME": str(home),
                 "PREFECT_UI_ENABLED": "false",

@@ -27,7 +27,10 @@ MAY = {
     "data_contracts/evidence.py": {"image"},  # one of what may be judged
     "data_contracts/night.py": {"images"},
     "data_contracts/use_cases.py": {"recommender"},  # the example of how a name becomes modules
+    "flows/kubernetes.py": {"image"},  # of a container
     "flows/own.py": {"recommender"},  # the default
+    "flows/place.py": {"image"},
+    "flows/pods.py": {"image"},
     "tasks/evaluate/pictures.py": {"image", "png"},  # what pictures of the evidence are
     "tasks/ingest/config.py": {"item"},  # examples of what a setting may hold
     "tasks/ingest/config_columns.py": {"user_id", "items"},

@@ -12,6 +12,8 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from data_contracts.credentials import require_no_password
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -54,6 +56,10 @@ def _listen(host: str, port: int) -> socket.socket:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve as the command line says, until SIGTERM or SIGINT."""
     options = _parser().parse_args(arguments)
+    try:
+        require_no_password(options.tracking_uri)
+    except ValueError as error:
+        sys.exit(f"--tracking-uri: {error}")
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
         with _listen(options.host, options.rest_port) as rest_socket:
