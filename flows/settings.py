@@ -23,6 +23,7 @@ from data_contracts.credentials import Address
 from data_contracts.days import Zone
 from data_contracts.night import NAME, HeldOut, Protocol, UseCaseName, Workspace
 from data_contracts.use_cases import OBJECTS, UnknownUseCaseError, declared, promises
+from flows.addresses import DASHBOARD, clashes, no_home
 from flows.alerts import AlertConfig
 from flows.own import ANY_SETTINGS, DEFAULT, default, kind_of_features, kind_of_model, own, typed
 from flows.sources import SettingsFile, existing, require_known
@@ -40,9 +41,6 @@ SHOP = Path(__file__).parents[1] / "examples" / "shop.yaml"
 ADDRESS = r"^http://[^/:]+:\d+$"
 FOLDERS = ("artifacts", "prefect", "services")
 """In the home, beside those that are called as their logs are."""
-HIGHEST_PORT = 65_535
-NO_FOLDER = r"%|\?|::|\\|[\x00-\x1f\x7f]"
-"""What no folder on the way to the home may hold: each was seen to lead somewhere else."""
 
 
 class NightlySettings(BaseSettings):
@@ -197,7 +195,7 @@ class NightlySettings(BaseSettings):
             problem.removesuffix(".") for problem in self.model.fit.problems(self.train.parallelism, self.model.layers)
         )
         problems += self.keep.problems(promises(self.use_case))
-        problems += self._home()
+        problems += no_home(self.home)
         if problems:
             raise ValueError("\n".join(f"{problem}." for problem in problems))
         return self
@@ -214,32 +212,16 @@ class NightlySettings(BaseSettings):
         if self.labels is not None and not self.labels.has_times:
             yield f"labels.format {self.labels.format!r} has no times: from when on would a label count?"
 
-    def _home(self) -> Iterator[str]:
-        home = str(self.home.resolve())
-        if "://" in str(self.home) or ":/" in str(self.home):
-            yield f"home {str(self.home)!r} is no folder of this machine; only what comes in may lie elsewhere yet"
-        elif odd := sorted(set(re.findall(NO_FOLDER, home))):
-            yield (
-                f"home {home!r} holds {', '.join(map(repr, odd))}, which Delta Lake, fsspec or SQLite take for "
-                "something else than a name. Take another folder"
-            )
-
     def _addresses(self) -> Iterator[str]:
-        """Say which addresses cannot be: two servers at one, or a port that there is not."""
+        """Say which servers cannot be where they are to be."""
         servers = {
             "prefect_url": self.prefect_url,
             "mlflow_url": self.mlflow_url,
             "serving.rest_url": self.serving.rest_url,
             "serving.grpc_url": self.serving.grpc_url,
-            "cluster.dashboard_port": f"127.0.0.1:{self.cluster.dashboard_port}",
+            DASHBOARD: f"127.0.0.1:{self.cluster.dashboard_port}",
         }
-        taken: dict[str, str] = {"127.0.0.1:0": "any"}
-        for setting, url in servers.items():
-            address = url.removeprefix("http://").replace("localhost:", "127.0.0.1:")
-            if not 0 < int(address.rpartition(":")[2]) <= HIGHEST_PORT and setting != "cluster.dashboard_port":
-                yield f"{setting} {url!r} has no port: they are 1 to {HIGHEST_PORT:,}"
-            elif taken.setdefault(address, setting) not in {setting, "any"}:
-                yield f"{setting} and {taken[address]} are the same address, {address}: each server needs its own"
+        yield from clashes(servers)
 
     def workspace(self) -> Workspace:
         """Return where these logs live; MLflow's database is beside them unless a server is given."""
