@@ -22,7 +22,7 @@ from data_contracts.night import Workspace
 LOCK, UPKEEP_LOCK = ".lock", ".upkeep.lock"
 POLL_SECONDS = 0.1
 UPKEEP = "upkeep"
-"""How the work of a holder begins that is soon done: nobody gives up because of it."""
+"""How the work of a holder begins that is soon done: no night gives up because of it."""
 UPKEEP_SECONDS = 600.0
 
 
@@ -35,13 +35,21 @@ class NightRunningError(LockedError):
 
 
 @contextmanager
-def locked(file: Path, what: str, *, seconds: float = 0.0, error: type[LockedError] = LockedError) -> Iterator[None]:
+def locked(
+    file: Path,
+    what: str,
+    *,
+    seconds: float = 0.0,
+    upkeep_seconds: float = 0.0,
+    error: type[LockedError] = LockedError,
+) -> Iterator[None]:
     """Hold a lock.
 
     Args:
         file: Locked; made when absent. Processes started under the lock do not hold it.
         what: The holder's work, for others to read; who and since when is added.
         seconds: How long to wait for it.
+        upkeep_seconds: How much longer while the holder is at upkeep.
         error: Raised when it is not free.
 
     Raises:
@@ -52,7 +60,7 @@ def locked(file: Path, what: str, *, seconds: float = 0.0, error: type[LockedErr
         deadline = time.monotonic() + seconds
         while not _taken(held.fileno()):
             holder = file.read_text(encoding="utf-8") or "somebody"
-            if time.monotonic() >= deadline + (UPKEEP_SECONDS if holder.startswith(UPKEEP) else 0.0):
+            if time.monotonic() >= deadline + (upkeep_seconds if holder.startswith(UPKEEP) else 0.0):
                 raise error(f"{holder} is at work in {file.parent}. Nothing was done. Wait for it, or end it.")
             time.sleep(POLL_SECONDS)
         since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
@@ -83,7 +91,8 @@ def only_night(workspace: Workspace, flow_run: str, *, seconds: float = 0.0) -> 
         NightRunningError: Another night is at work; it goes on as if nothing had happened.
     """
     lock = Path(workspace.home) / workspace.name / LOCK
-    with locked(lock, f"night {flow_run!r}", seconds=seconds, error=NightRunningError):
+    held = locked(lock, f"night {flow_run!r}", seconds=seconds, upkeep_seconds=UPKEEP_SECONDS, error=NightRunningError)
+    with held:
         yield
 
 
