@@ -62,6 +62,7 @@ def assert_features(workspace: Workspace, night: Night, model: Model, max_length
     now = versions(workspace)
     assert now.pop("quarantine") is not None
     now.pop("files")
+    assert now.pop("forgotten") is None
     assert now["events"] == model.version
     assert night.tables == now | {"events": newest.version}
     numbers = _assert_items(read(workspace, "items", night.tables["items"]), windows)
@@ -72,6 +73,7 @@ def assert_features(workspace: Workspace, night: Night, model: Model, max_length
     examples = _by_user(read(workspace, "examples", night.tables["examples"]))
     state = _by_user(read(workspace, "state", night.tables["state"]))
     there, latest = set(state), dict[str, str]()
+    met: dict[str, set[int]] = defaultdict(set)
     known: dict[str, History] = defaultdict(lambda: History([], frozenset(), 0))
     for key, events in windows:
         for user in sorted({event.user_id for event in events}):
@@ -88,7 +90,7 @@ def assert_features(workspace: Workspace, night: Night, model: Model, max_length
             )
             latest[user] = key
             if (key, user) in state:  # older rows may have been overtaken
-                _assert_history(state.pop((key, user)), known[user], numbers)
+                _assert_history(state.pop((key, user)), known[user], met[user], numbers)
     assert (examples, state) == ({}, {}), "rows of users who did nothing"
     assert {(key, user) for user, key in latest.items()} <= there, "somebody's newest row is missing"
 
@@ -136,13 +138,17 @@ def _assert_examples(
     assert targets == wanted
 
 
-def _assert_history(rows: Rows, known: History, numbers: dict[str, int]) -> None:
-    """A user has one history a window: the last events in order, every item seen, every event counted."""
+def _assert_history(rows: Rows, known: History, met: set[int], numbers: dict[str, int]) -> None:
+    """A user has one history a window: the last events in order, every event counted, items with those ``met`` before.
+
+    What the row tells is added to ``met``.
+    """
     assert len(rows) == 1
     (row,) = rows
     seen = list(zip(row["timestamps"], row["items"], row["kinds"], strict=True))
     assert seen == [(event.timestamp, numbers[event.item_id], event.event) for event in known.last]
-    assert sorted(row["seen"]) == sorted(numbers[item] for item in known.items)
+    met |= set(row["seen"])
+    assert met == {numbers[item] for item in known.items}
     assert row["event_count"] == known.events
 
 
